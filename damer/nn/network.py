@@ -1,0 +1,130 @@
+"""The network of DAMER: tokens of two views, DSAF layers, a fused head and a head for each view."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from damer.nn.dsaf import DSAFLayer, ViewTokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSize:
+    """Numbers that shape the network.
+
+    Attributes
+    ----------
+    mel_bands, gammatone_channels
+        Bands of the two views.
+    token_frames
+        Frames of a token.
+    width, heads, layers
+        Size of a token, attention heads, DSAF layers.
+    dropout
+        Rate inside the layers and before the heads.
+    """
+
+    mel_bands: int = 128
+    gammatone_channels: int = 84
+    token_frames: int = 6
+    width: int = 96
+    heads: int = 4
+    layers: int = 2
+    dropout: float = 0.2
+
+
+class HeadOutput(NamedTuple):
+    """What one head says.
+
+    Attributes
+    ----------
+    mean
+        Valence and arousal in [-1, 1], shape (B, 2).
+    std
+        Standard deviations, positive, shape (B, 2).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+
+class NetworkOutput(NamedTuple):
+    """The fused head's answer, the answers of the views alone, and the fused embedding (B, width)."""
+
+    fused: HeadOutput
+    mel: HeadOutput
+    cochleagram: HeadOutput
+    embedding: Tensor
+
+
+class Head(nn.Module):
+    """Valence and arousal with standard deviations, from an embedding.
+
+    `std_scale` is set after fitting, so that the deviations are right on validation data.
+    """
+
+    std_scale: Tensor
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.mean = nn.Linear(width, 2)
+        self.log_std = nn.Linear(width, 2)
+        nn.init.zeros_(self.log_std.weight)
+        nn.init.constant_(self.log_std.bias, -1.0)
+        self.register_buffer("std_scale", torch.ones(2))
+
+    def forward(self, embedding: Tensor) -> HeadOutput:
+        """Answer for embeddings (B, width). No gradient flows from the deviations further back."""
+        embedding = self.dropout(embedding)
+        log_std = self.log_std(embedding.detach()).clamp(-3.0, 0.5)
+        return HeadOutput(torch.tanh(self.mean(embedding)), log_std.exp() * self.std_scale)
+
+
+class DAMER(nn.Module):
+    """Dual-view Adaptive Music Emotion Recogniser.
+
+    Implements the DAMER design its abstract describes (Li, Chen, Zhang, arXiv 2512.13998); every
+    size is ours. Takes windows of any number of frames T.
+    """
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.size = size
+        width = size.width
+        self.mel_tokens = ViewTokens(size.mel_bands, width, size.token_frames)
+        self.cochleagram_tokens = ViewTokens(size.gammatone_channels, width, size.token_frames)
+        self.layers = nn.ModuleList(
+            DSAFLayer(width, size.heads, size.dropout) for _ in range(size.layers)
+        )
+        self.mel_norm = nn.LayerNorm(width)
+        self.cochleagram_norm = nn.LayerNorm(width)
+        self.fuse = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.LayerNorm(width))
+        self.fused_head = Head(width, size.dropout)
+        self.mel_head = Head(width, size.dropout)
+        self.cochleagram_head = Head(width, size.dropout)
+
+    def forward(self, mel: Tensor, cochleagram: Tensor) -> NetworkOutput:
+        """Answer for windows of both views.
+
+        Parameters
+        ----------
+        mel
+            Log-Mel frames, (B, mel_bands, T).
+        cochleagram
+            Cochleagram frames, (B, gammatone_channels, T).
+        """
+        mel_tokens = self.mel_tokens(mel)  # (B, N, width)
+        cochleagram_tokens = self.cochleagram_tokens(cochleagram)
+        for layer in self.layers:
+            mel_tokens, cochleagram_tokens = layer(mel_tokens, cochleagram_tokens)
+        mel_embedding = self.mel_norm(mel_tokens).mean(dim=1)
+        cochleagram_embedding = self.cochleagram_norm(cochleagram_tokens).mean(dim=1)
+        fused = self.fuse(torch.cat([mel_embedding, cochleagram_embedding], dim=-1))
+        return NetworkOutput(
+            fused=self.fused_head(fused),
+            mel=self.mel_head(mel_embedding),
+            cochleagram=self.cochleagram_head(cochleagram_embedding),
+            embedding=fused,
+        )

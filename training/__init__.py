@@ -1,0 +1,1 @@
+"""The school where the model learns: data sets, features, fitting, evaluation."""
