@@ -18,60 +18,79 @@ class Table(BaseModel):
 class RawFormat(Table):
     """The layout of raw samples on standard input (`input = "-"`)."""
 
-    format: Literal["s16le", "f32le"] = Field("s16le", description="Sample format.")
-    rate: int = Field(44100, ge=8000, le=384000, description="Sample rate in Hz.")
-    channels: int = Field(2, ge=1, le=64, description="Interleaved channels.")
+    format: Literal["s16le", "f32le"] = Field(default="s16le", description="Sample format.")
+    rate: int = Field(default=44100, ge=8000, le=384000, description="Sample rate in Hz.")
+    channels: int = Field(default=2, ge=1, le=64, description="Interleaved channels.")
 
 
 class Zone(Table):
     """One place that is listened to."""
 
-    id: Slug = Field("main", description="Name of the zone, in the topics too.")
-    input: str = Field("demo", description='"demo", the path of a sound file, or "-" for raw samples.')
-    channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
-        (), description="Channels to mix to mono, counted from 1. Empty: all."
+    id: Slug = Field(default="main", description="Name of the zone, in the topics too.")
+    input: str = Field(
+        default="demo",
+        min_length=1,
+        description='"demo", the path of a sound file, or "-" for raw samples.',
     )
-    loop: bool = Field(False, description="Start a file again at its end. The demo always loops.")
-    raw: RawFormat = Field(RawFormat(), description="Layout of raw samples on standard input.")
+    channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
+        default=(), description="Channels to mix to mono, counted from 1. Empty: all."
+    )
+    loop: bool = Field(
+        default=False, description="Start a file again at its end. The demo always loops."
+    )
+    raw: RawFormat = Field(
+        default=RawFormat(), description="Layout of raw samples on standard input."
+    )
 
 
 class Tracking(Table):
     """From views to a trajectory."""
 
-    rate: float = Field(10.0, gt=0, le=20, description="Estimates per second.")
+    rate: float = Field(default=10.0, gt=0, le=20, description="Estimates per second.")
     on_silence: Literal["decay", "hold"] = Field(
-        "decay", description="In silence, let the trajectory fall to neutral, or hold it."
+        default="decay", description="In silence, let the trajectory fall to neutral, or hold it."
     )
     smoother: Literal["kalman", "one-euro", "exponential", "none"] = Field(
-        "kalman", description="How raw estimates become a trajectory."
+        default="kalman", description="How raw estimates become a trajectory."
     )
 
 
 class Engine(Table):
     """What runs the network."""
 
-    backend: Literal["auto", "onnxruntime"] = Field("auto", description="Inference engine.")
-    model: Path | None = Field(None, description="ONNX file to use in place of the shipped weights.")
+    backend: Literal["auto", "onnxruntime"] = Field(default="auto", description="Inference engine.")
+    model: Path | None = Field(
+        default=None, description="ONNX file to use in place of the shipped weights."
+    )
 
 
 class Mqtt(Table):
     """Where the trajectory is published."""
 
     broker: str = Field(
-        "auto",
-        description='"auto" (mqtt://localhost:1883, embedded if nothing listens there), "embedded", '
-        "or mqtt://HOST[:PORT].",
+        default="auto",
+        min_length=1,
+        description='"auto" (mqtt://localhost:1883, embedded if nothing listens there), '
+        '"embedded", or mqtt://HOST[:PORT].',
     )
-    node: Slug | None = Field(None, description="Name of this machine in the topics; its host name.")
-    base_topic: str | None = Field(None, description='Base of all topics; "streamer/<node>".')
-    protocol: Literal["auto", "5", "3.1.1"] = Field("auto", description="MQTT version.")
-    keepalive: int = Field(5, ge=1, le=600, description="Keep-alive in seconds.")
-    health_interval: float = Field(10.0, ge=1, le=3600, description="Seconds between health messages.")
+    node: Slug | None = Field(
+        default=None, description="Name of this machine in the topics; its host name."
+    )
+    base_topic: str | None = Field(
+        default=None, description='Base of all topics; "streamer/<node>".'
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="MQTT version.")
+    keepalive: int = Field(default=5, ge=1, le=600, description="Keep-alive in seconds.")
+    health_interval: float = Field(
+        default=10.0, ge=1, le=3600, description="Seconds between health messages."
+    )
 
     @field_validator("base_topic")
     @classmethod
     def _topic_without_wildcards(cls, topic: str | None) -> str | None:
-        if topic is not None and (set(topic) & set("+#\0") or topic.strip("/") != topic or not topic):
+        if topic is not None and (
+            set(topic) & set("+#\0") or topic.strip("/") != topic or not topic
+        ):
             raise ValueError("a base topic has no '+' or '#', and no '/' at its ends")
         return topic
 
@@ -79,23 +98,29 @@ class Mqtt(Table):
 class Log(Table):
     """Messages about the program itself."""
 
-    format: Literal["console", "json"] = Field("console", description="For people, or one JSON a line.")
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity.")
+    format: Literal["console", "json"] = Field(
+        default="console", description="For people, or one JSON a line."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity."
+    )
 
 
 class Config(Table):
     """Everything that can be set."""
 
-    zones: tuple[Zone, ...] = Field((Zone(),), min_length=1, description="Places listened to.")
-    tracking: Tracking = Field(Tracking(), description="From views to a trajectory.")
-    engine: Engine = Field(Engine(), description="What runs the network.")
-    mqtt: Mqtt = Field(Mqtt(), description="Where the trajectory is published.")
-    log: Log = Field(Log(), description="Messages about the program itself.")
+    zones: tuple[Zone, ...] = Field(
+        default=(Zone(),), min_length=1, description="Places listened to."
+    )
+    tracking: Tracking = Field(default=Tracking(), description="From views to a trajectory.")
+    engine: Engine = Field(default=Engine(), description="What runs the network.")
+    mqtt: Mqtt = Field(default=Mqtt(), description="Where the trajectory is published.")
+    log: Log = Field(default=Log(), description="Messages about the program itself.")
 
     @field_validator("zones")
     @classmethod
     def _distinct_zones(cls, zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
         ids = [zone.id for zone in zones]
         if len(set(ids)) != len(ids):
-            raise ValueError("two zones have the same id")
+            raise ValueError("two zones have the same id; give each its own")
         return zones

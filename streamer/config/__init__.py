@@ -1,0 +1,28 @@
+"""The configuration: what can be set, and where it is read from.
+
+>>> import os
+>>> config = load({"input": "concert.flac", "rate": 5}, config_path=None, environ=os.environ)
+>>> config.zones[0].input
+'concert.flac'
+"""
+
+from streamer.config.files import default_text
+from streamer.config.load import OPTIONS, Loaded, explain, load
+from streamer.config.models import Config, Engine, Log, Mqtt, RawFormat, Tracking, Zone
+from streamer.errors import ConfigError
+
+__all__ = [
+    "OPTIONS",
+    "Config",
+    "ConfigError",
+    "Engine",
+    "Loaded",
+    "Log",
+    "Mqtt",
+    "RawFormat",
+    "Tracking",
+    "Zone",
+    "default_text",
+    "explain",
+    "load",
+]

@@ -1,0 +1,32 @@
+"""Relative paths of a configuration file start at that file's folder."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from streamer.errors import ConfigError
+
+_WORDS = {"demo", "mic", "-"}
+
+
+def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a validated file's content with its paths made relative to the working directory."""
+    result: dict[str, Any] = deepcopy(dict(content))
+    engine = result.get("engine", {})
+    if engine.get("model") is not None:
+        engine["model"] = _path(engine["model"], folder)
+    for zone in result.get("zones", []):
+        entry = zone.get("input", "demo")
+        if entry not in _WORDS and "://" not in entry:
+            zone["input"] = _path(entry, folder)
+    return result
+
+
+def _path(text: str, folder: Path) -> str:
+    try:
+        return str(folder / Path(text).expanduser())
+    except RuntimeError:
+        raise ConfigError(
+            f'"{text}": the home folder that "~" stands for is not known; write the whole path'
+        ) from None

@@ -1,0 +1,110 @@
+"""The keys that exist and what each allows, read from the models' JSON Schema."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from streamer.config.models import Config
+
+Path = tuple[str | int, ...]
+"""Where a value stands: ("zones", 0, "raw", "rate")."""
+
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Config.model_json_schema()
+
+
+def _resolve(node: dict[str, Any]) -> dict[str, Any]:
+    """Follow references, and the part of an optional key that is not null."""
+    if "$ref" in node:
+        return _resolve(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
+    for choice in node.get("anyOf", ()):
+        if choice.get("type") != "null":
+            return _resolve(choice)
+    return node
+
+
+def find(path: Sequence[str | int]) -> dict[str, Any] | None:
+    """Return the JSON Schema of the value at `path`; None where no key has that name."""
+    node = _schema()
+    for step in path:
+        if isinstance(step, int) and node.get("type") == "array":
+            node = _resolve(node["items"])
+        elif isinstance(step, str) and step in node.get("properties", {}):
+            node = _resolve(node["properties"][step])
+        else:
+            return None
+    return node
+
+
+def is_list(node: dict[str, Any]) -> bool:
+    """Whether the value is a list of plain values, such as channels."""
+    return node.get("type") == "array" and "properties" not in _resolve(node["items"])
+
+
+def is_leaf(node: dict[str, Any]) -> bool:
+    """Whether the value is no table and no list of tables."""
+    return "properties" not in node and (node.get("type") != "array" or is_list(node))
+
+
+def every_key(table: Sequence[str | int] = ()) -> Iterator[Path]:
+    """Yield the path of every key below `table`; of a list of tables, those of the first."""
+    node = find(table) or {}
+    for name in node.get("properties", {}):
+        path = (*table, name)
+        below = find(path)
+        if below is None:
+            continue
+        if is_leaf(below):
+            yield path
+        else:
+            yield from every_key((*path, 0) if below.get("type") == "array" else path)
+
+
+def nearest(name: str, candidates: Sequence[str]) -> str | None:
+    """Return the candidate most like `name`, if one is like it at all."""
+    found = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.65)
+    return found[0] if found else None
+
+
+def allowed(node: dict[str, Any]) -> str:
+    """Say in words what a value may be: "a whole number from 1 to 600"."""
+    if "enum" in node:
+        return "one of " + ", ".join(f'"{choice}"' for choice in node["enum"])
+    if "const" in node:
+        return f'"{node["const"]}"'
+    if "properties" in node:
+        return "a table"
+    if node.get("type") == "array":
+        if is_list(node):
+            return f"a list, each {allowed(_resolve(node['items']))}"
+        return "a list of tables, each headed [[zones]]"
+    if "pattern" in node:
+        return "lower-case letters, digits and single hyphens, at most 64 characters"
+    if node.get("format") == "path":
+        return "a path"
+    words = _KINDS.get(node.get("type", ""), "another value")
+    if "minimum" in node and "maximum" in node:
+        return f"{words} from {node['minimum']:g} to {node['maximum']:g}"
+    if node.get("minLength"):
+        words += " that is not empty"
+    bounds = [
+        f"{word} {node[name]:g}"
+        for name, word in (
+            ("exclusiveMinimum", "above"),
+            ("minimum", "at least"),
+            ("exclusiveMaximum", "below"),
+            ("maximum", "at most"),
+        )
+        if name in node
+    ]
+    return ", ".join([f"{words} {bounds[0]}", *bounds[1:]]) if bounds else words

@@ -1,0 +1,162 @@
+"""Where values come from, and which one holds."""
+
+from pathlib import Path
+
+import pytest
+
+from streamer.config import OPTIONS, Config, explain, files, load, schema
+from streamer.errors import UsageError
+
+TWO_ZONES = '[[zones]]\nid = "hall"\n[[zones]]\nid = "bar"\n'
+
+
+@pytest.fixture(autouse=True)
+def _nothing_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "SYSTEM_FILE", tmp_path / "etc" / "config.toml")
+
+
+def write(path: str, text: str) -> Path:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def loaded(options=None, environ=None, file=None) -> Config:
+    return load(options or {}, config_path=file, environ=environ or {})
+
+
+def test_with_nothing_given_the_defaults_hold():
+    assert loaded() == Config()
+
+
+def test_options_beat_environment_beats_file_beats_defaults():
+    file = write("c.toml", "[tracking]\nrate = 2\n")
+    environ = {"STREAMER_TRACKING__RATE": "3"}
+    assert loaded().tracking.rate == 10
+    assert loaded(file=file).tracking.rate == 2
+    assert loaded(file=file, environ=environ).tracking.rate == 3
+    assert loaded({"rate": 4.0}, environ, file).tracking.rate == 4
+
+
+def test_an_option_that_is_none_was_not_given():
+    assert loaded({"rate": None, "input": None}) == Config()
+
+
+def test_options_may_be_written_with_underscores():
+    assert loaded({"raw_rate": 8000}).zones[0].raw.rate == 8000
+
+
+def test_every_option_sets_a_key_that_exists():
+    assert set(OPTIONS.values()) <= set(schema.every_key())
+
+
+def test_options_of_a_zone_change_the_only_zone():
+    file = write("c.toml", '[[zones]]\nid = "hall"\nloop = true\n')
+    (zone,) = loaded({"input": "a.wav", "channels": "3, 4"}, file=file).zones
+    assert (zone.id, zone.input, zone.channels, zone.loop) == ("hall", "a.wav", (3, 4), True)
+
+
+def test_options_of_a_zone_are_refused_where_there_are_several():
+    file = write("c.toml", TWO_ZONES)
+    with pytest.raises(UsageError, match=r"^--input is for one zone, but c.toml has 2 \(hall, bar"):
+        loaded({"input": "a.wav"}, file=file)
+    assert loaded({"rate": 5}, file=file).tracking.rate == 5
+
+
+class TestEnvironment:
+    def test_reaches_a_zone_by_its_number(self):
+        environ = {"STREAMER_ZONES__1__INPUT": "a.wav"}
+        config = loaded(environ=environ, file=write("c.toml", TWO_ZONES))
+        assert [zone.input for zone in config.zones] == ["demo", "a.wav"]
+
+    def test_adds_a_zone_after_the_last(self):
+        config = loaded(environ={"STREAMER_ZONES__1__ID": "bar"})
+        assert [zone.id for zone in config.zones] == ["main", "bar"]
+
+    def test_lists_are_written_with_commas_or_in_brackets(self):
+        for text in ("3,4", "[3, 4]"):
+            zone = loaded(environ={"STREAMER_ZONES__0__CHANNELS": text}).zones[0]
+            assert zone.channels == (3, 4)
+
+    def test_an_empty_variable_is_not_set(self):
+        assert loaded(environ={"STREAMER_MQTT__NODE": ""}) == Config()
+
+    def test_other_programs_variables_are_left_alone(self):
+        assert loaded(environ={"STREAM": "1", "MQTT__BROKER": "x"}) == Config()
+
+    def test_what_kubernetes_tells_about_a_service_named_streamer_is_left_alone(self):
+        environ = {
+            "STREAMER_SERVICE_HOST": "10.0.0.1",
+            "STREAMER_SERVICE_PORT_MQTT": "1883",
+            "STREAMER_PORT": "tcp://10.0.0.1:1883",
+            "STREAMER_PORT_1883_TCP_ADDR": "10.0.0.1",
+        }
+        assert loaded(environ=environ) == Config()
+
+    def test_every_key_can_be_set(self):
+        for path in schema.every_key():
+            name = "STREAMER_" + "__".join(map(str, path)).upper()
+            value = (schema.find(path).get("enum") or ["9000" if path[-1] == "rate" else "7"])[-1]
+            value = {("tracking", "rate"): "7", ("zones", 0, "loop"): "true"}.get(path, value)
+            origins = explain({}, config_path=None, environ={name: value}).origins
+            assert origins == {".".join(map(str, path)): name}
+
+
+class TestFile:
+    def test_the_nearest_one_is_read(self):
+        home = {"HOME": str(Path("home").absolute())}
+        write("etc/config.toml", "[tracking]\nrate = 1\n")
+        assert loaded(environ=home).tracking.rate == 1
+        write("home/.config/streamer/config.toml", "[tracking]\nrate = 2\n")
+        assert loaded(environ=home).tracking.rate == 2
+        write("config.toml", "[tracking]\nrate = 3\n")
+        assert loaded(environ=home).tracking.rate == 3
+        write("variable.toml", "[tracking]\nrate = 4\n")
+        assert loaded(environ={**home, "STREAMER_CONFIG": "variable.toml"}).tracking.rate == 4
+        option = write("option.toml", "[tracking]\nrate = 5\n")
+        environ = {**home, "STREAMER_CONFIG": "variable.toml"}
+        assert loaded(environ=environ, file=option).tracking.rate == 5
+
+    def test_the_users_folder_can_be_elsewhere(self):
+        write("xdg/streamer/config.toml", "[tracking]\nrate = 6\n")
+        environ = {"XDG_CONFIG_HOME": str(Path("xdg").absolute()), "HOME": "/nowhere"}
+        assert loaded(environ=environ).tracking.rate == 6
+
+    def test_may_begin_with_a_byte_order_mark(self):
+        file = write("c.toml", "\ufeff[tracking]\nrate = 7\n")
+        assert loaded(file=file).tracking.rate == 7
+
+    def test_its_relative_paths_start_at_its_folder(self):
+        text = '[[zones]]\ninput = "music/a.wav"\n[engine]\nmodel = "m.onnx"\n'
+        config = loaded(file=write("etc/config.toml", text))
+        assert config.zones[0].input == str(Path("etc/music/a.wav"))
+        assert config.engine.model == Path("etc/m.onnx")
+
+    def test_paths_from_elsewhere_start_at_the_working_directory(self):
+        config = loaded({"model": "m.onnx"}, {"STREAMER_ZONES__0__INPUT": "a.wav"})
+        assert (config.engine.model, config.zones[0].input) == (Path("m.onnx"), "a.wav")
+
+    @pytest.mark.parametrize("word", ["demo", "-", "https://radio.example/live", "/srv/a.wav"])
+    def test_inputs_that_are_no_relative_paths_stay_as_they_are(self, word):
+        file = write("etc/config.toml", f'[[zones]]\ninput = "{word}"\n')
+        assert loaded(file=file).zones[0].input == word
+
+    def test_a_tilde_is_the_home_folder(self, monkeypatch):
+        monkeypatch.setenv("HOME", "/home/ann")
+        monkeypatch.setenv("USERPROFILE", "/home/ann")
+        file = write("etc/config.toml", '[[zones]]\ninput = "~/a.wav"\n')
+        assert loaded(file=file).zones[0].input == str(Path("/home/ann/a.wav"))
+
+
+def test_each_value_can_be_traced_to_what_set_it():
+    file = write("c.toml", "[tracking]\nrate = 2\nsmoother = 'none'\n")
+    environ = {"STREAMER_TRACKING__RATE": "3"}
+    found = explain({"input": "a.wav"}, config_path=file, environ=environ)
+    settings = {key: (value, origin) for key, value, origin in found.settings()}
+    assert settings["zones.0.input"] == ("a.wav", "--input")
+    assert settings["tracking.rate"] == (3.0, "STREAMER_TRACKING__RATE")
+    assert settings["tracking.smoother"] == ("none", "c.toml")
+    assert settings["zones.0.channels"] == ([], "default")
+    assert set(settings) == {".".join(map(str, path)) for path in schema.every_key()}

@@ -1,0 +1,168 @@
+"""Every mistake in a configuration is one clear line that says what to do."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamer.config import Config, ConfigError, files, load
+from streamer.errors import StreamerError
+
+
+@pytest.fixture(autouse=True)
+def _nothing_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "SYSTEM_FILE", tmp_path / "etc.toml")
+
+
+def complaint(text: str | bytes = "", environ=None, options=None) -> str:
+    with open("c.toml", "wb") as file:  # noqa: PTH123
+        file.write(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as caught:
+        load(options or {}, config_path=files.Path("c.toml"), environ=environ or {})
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    assert caught.value.exit_code == 2
+    return message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tracking]\nrte = 5", 'there is no key "rte" in [tracking]; did you mean "rate"?'),
+        ("[traking]\nrate = 5", 'there is no key "traking"; did you mean "tracking"?'),
+        ("rate = 5", 'there is no key "rate"; did you mean "rate" in [tracking]?'),
+        (
+            "[[zones]]\nbroker = 'auto'",
+            'there is no key "broker" in [[zones]]; did you mean "broker" in [mqtt]?',
+        ),
+        (
+            "[[zones]]\nid = 'a'\n[[zones]]\nid = 'b'\nraw.rte = 1",
+            'there is no key "rte" in [zones.raw] (zone 2 in the file); did you mean "rate"?',
+        ),
+        ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, model'),
+        ('"a\\nb" = 1', 'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, log'),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one_with_file_and_table(text, message):
+    assert complaint(text) == f"c.toml: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tracking.rate = 50", "[tracking] rate = 50 is not possible: it must be a number above 0"),
+        ("tracking.rate = nan", "[tracking] rate = NaN is not possible"),
+        ("tracking.rate = 'ten'", '[tracking] rate = "ten" is not possible: it must be a number'),
+        ("mqtt.keepalive = 1.5", "it must be a whole number from 1 to 600"),
+        ("mqtt.health_interval = inf", "[mqtt] health_interval = Infinity is not possible"),
+        ("tracking.on_silence = 'x'", 'it must be one of "decay", "hold"'),
+        ("tracking = 3", "tracking = 3 is not possible: it must be a table"),
+        ("[zones]\nid = 'a'", "it must be a list of tables, each headed [[zones]]"),
+        ("zones = []", "zones = [] is not possible: it must be a list of tables"),
+        ("zones = [1]", "[[zones]]: it must be a table"),
+        ("[[zones]]\nid = 'The Bar'", "lower-case letters, digits and single hyphens"),
+        ("[[zones]]\ninput = ''", "it must be text that is not empty"),
+        ("[[zones]]\nloop = 'maybe'", "it must be true or false"),
+        ("[[zones]]\nchannels = [1, 0]", "each a whole number from 1 to 64"),
+        ("[[zones]]\n[[zones]]", "two zones have the same id; give each its own"),
+        ("mqtt.base_topic = 'a/#'", "a base topic has no '+' or '#'"),
+        ("engine.model = 3", "[engine] model = 3 is not possible: it must be a path"),
+        ("log.level = 2020-01-01", 'it must be one of "debug", "info"'),
+    ],
+)
+def test_an_ill_typed_value_names_key_value_and_what_is_allowed(text, message):
+    found = complaint(text)
+    assert found.startswith("c.toml: ")
+    assert message in found
+
+
+def test_a_long_value_is_shortened():
+    assert len(complaint(f"[[zones]]\nid = '{'A' * 5000}'")) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("[tracking]\nrate = \nlog.level = 1", "c.toml:2:8: not valid TOML: "),
+        ("a = 1\na = 2\n", "c.toml:2:6: not valid TOML: "),
+        ("a = [\n", "c.toml:1: not valid TOML: "),
+        ("a = " + "[" * 5000, "c.toml: not valid TOML: nested too deeply"),
+        ("a = " + "9" * 5000, "c.toml:1: not valid TOML: "),
+        (b"# a\n\xe9 = 1", "c.toml:2: this is not UTF-8"),
+        ("tracking.rate = 5".encode("utf-16"), "c.toml:1: this is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_toml_says_in_which_line(text, where):
+    assert complaint(text).startswith(where)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("missing.toml", "missing.toml: there is no such configuration file"),
+        ("missing/c.toml", "missing/c.toml: there is no such configuration file"),
+        (".", ".: the configuration cannot be read: "),
+        ("a\0b", "the configuration cannot be read: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(path, message):
+    with pytest.raises(ConfigError) as caught:
+        load({}, config_path=files.Path(path), environ={})
+    assert message in str(caught.value)
+    if "\0" not in path:
+        with pytest.raises(ConfigError):
+            load({}, config_path=None, environ={"STREAMER_CONFIG": path})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("STREAMER_MQTT_BROKER", "no such setting; did you mean STREAMER_MQTT__BROKER?"),
+        ("STREAMER_TRACKING__RTE", "no such setting; did you mean STREAMER_TRACKING__RATE?"),
+        ("STREAMER_ZONES__INPUT", "no such setting; did you mean STREAMER_ZONES__0__INPUT?"),
+        ("STREAMER_BROKER", "no such setting; did you mean STREAMER_MQTT__BROKER?"),
+        ("STREAMER_QQQQ", "no such setting; see `streamer config`"),
+        ("STREAMER_", "no such setting; see `streamer config`"),
+        ("STREAMER_ZONES", "cannot be set as a whole; the name of a key is STREAMER_ZONES__0__ID"),
+        ("STREAMER_ZONES__0__RAW", "the name of a key is STREAMER_ZONES__0__RAW__FORMAT"),
+        ("STREAMER_ZONES__0__CHANNELS__0", "the name of a key is STREAMER_ZONES__0__CHANNELS"),
+        ("STREAMER_ZONES__7__INPUT", "zone 7 does not follow the last, which is zone 0"),
+        ("STREAMER_TRACKING__RATE", '"x" is not possible: it must be a number above 0, at most 20'),
+        ("STREAMER_ZONES__1__INPUT", '"x" is not possible: two zones have the same id'),
+    ],
+)
+def test_a_variable_that_cannot_be_meant_says_so(name, message):
+    found = complaint(environ={name: "x"})
+    assert found.startswith(f"{name}: ")
+    assert message in found
+
+
+def test_a_variable_that_is_not_text_says_so():
+    environ = {"STREAMER_ZONES__0__INPUT": "caf\udce9.wav"}
+    assert "it must be text in UTF-8" in complaint(environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("rate", 50, "--rate: 50 is not possible: it must be a number above 0, at most 20"),
+        ("channels", "3,x", '--channels: "3,x" is not possible: it must be a list, each a whole'),
+        ("log", "xml", '--log: "xml" is not possible: it must be one of "console", "json"'),
+    ],
+)
+def test_an_option_that_cannot_be_meant_says_so(option, value, message):
+    assert message in complaint(options={option: value})
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(content=st.binary(max_size=60) | st.text("[]=.\"'#\n zonesratid01{},-", max_size=60))
+def test_whatever_the_file_holds_there_is_a_configuration_or_one_line(content):
+    file = files.Path("any.toml")
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    try:
+        outcome = load({}, config_path=file, environ={})
+    except StreamerError as error:
+        outcome = error
+    assert isinstance(outcome, Config) or len(str(outcome).splitlines()) == 1
