@@ -1,0 +1,1 @@
+"""From a checkout to a show: the demo piece, ONNX export."""

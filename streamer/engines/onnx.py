@@ -1,0 +1,96 @@
+"""The default engine: ONNX Runtime on the CPU."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import onnxruntime
+
+from damer.views import FrontEndSpec
+from streamer.engines.protocol import Array, Estimate, KalmanSettings
+from streamer.errors import EngineError
+
+_ERRORS_ONLY = 3
+OUTPUTS = ["valence", "arousal", "valence_std", "arousal_std"]
+
+
+class OnnxEngine:
+    """Runs an ONNX file of ours on one thread, without spinning between calls.
+
+    Parameters
+    ----------
+    path
+        The weights, exported by `python -m deploy export`.
+
+    Raises
+    ------
+    EngineError
+        The file is missing, is no model of ours, or was made for another front end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = _ERRORS_ONLY
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if not path.is_file():
+            raise EngineError(f"no weights at {path}; leave [engine] model out for the shipped ones")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001  (ONNX Runtime's errors share no base class)
+            raise EngineError(f"{path} is not an ONNX model that can be run: {error}") from None
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.name = f"ONNX Runtime {onnxruntime.__version__}, CPU"
+        self.model = metadata.get("name", path.stem)
+        self.front_end = read_front_end(metadata, path)
+        self.smoothing = read_smoothing(metadata, path)
+
+    def infer(self, mel: Array, cochleagram: Array) -> Estimate:
+        """Answer for a batch of windows; see `Engine.infer`."""
+        answer = self._session.run(OUTPUTS, {"mel": mel, "cochleagram": cochleagram})
+        return Estimate(*answer)
+
+
+def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:
+    """Read the front end that weights were made for, refusing what this version cannot compute.
+
+    Raises
+    ------
+    EngineError
+        No front end is stated, or it differs from ours in more than the window.
+    """
+    try:
+        spec = FrontEndSpec(**json.loads(metadata["front_end"]))
+        digest = metadata["front_end_digest"]
+    except (KeyError, TypeError, ValueError):
+        raise EngineError(
+            f"{path} does not say which front end it was made for; "
+            "export weights with `python -m deploy export`"
+        ) from None
+    ours = replace(FrontEndSpec(), window_frames=spec.window_frames)
+    differing = [
+        f"{key.name} is {getattr(spec, key.name)}, not {getattr(ours, key.name)}"
+        for key in fields(FrontEndSpec)
+        if getattr(spec, key.name) != getattr(ours, key.name)
+    ]
+    if differing or digest != spec.digest:
+        reason = "; ".join(differing) or "its digest does not match its numbers"
+        raise EngineError(f"{path} was made for another front end ({reason}); train it for this one")
+    return spec
+
+
+def read_smoothing(metadata: dict[str, str], path: Path) -> KalmanSettings:
+    """Read the smoother's settings that were fitted with the weights."""
+    try:
+        values = json.loads(metadata["smoothing"])
+        return KalmanSettings(
+            drift=tuple(values["drift"]),
+            inflation=values["inflation"],
+            bias_share=tuple(values["bias_share"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise EngineError(f"{path} holds no settings for the smoother; export it again") from None

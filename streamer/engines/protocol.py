@@ -1,0 +1,68 @@
+"""What every engine offers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damer.views import FrontEndSpec
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Answers for a batch of windows, each array float32 of shape (B,).
+
+    Valence and arousal lie in [-1, 1]; the standard deviations are positive.
+    """
+
+    valence: Array
+    arousal: Array
+    valence_std: Array
+    arousal_std: Array
+
+
+@dataclass(frozen=True, slots=True)
+class KalmanSettings:
+    """How the model's estimates become a trajectory, fitted on validation data.
+
+    Attributes
+    ----------
+    drift
+        Variance that the true value gains a second, (valence, arousal).
+    inflation
+        Factor on the variance of one estimate, for the noise of overlapping windows is correlated.
+    bias_share
+        Share of an estimate's variance that no smoothing removes, (valence, arousal).
+    """
+
+    drift: tuple[float, float] = (0.02, 0.02)
+    inflation: float = 4.0
+    bias_share: tuple[float, float] = (1.0, 1.0)
+
+
+class Engine(Protocol):
+    """Runs the network. Shared by all zones, immutable, thread-safe.
+
+    Attributes
+    ----------
+    name
+        What really runs, for people: backend and device.
+    model
+        Short name of the weights.
+    front_end
+        What the weights must be fed with.
+    smoothing
+        Settings of the Kalman smoother that belong to the weights.
+    """
+
+    name: str
+    model: str
+    front_end: FrontEndSpec
+    smoothing: KalmanSettings
+
+    def infer(self, mel: Array, cochleagram: Array) -> Estimate:
+        """Answer for mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T)."""
+        ...

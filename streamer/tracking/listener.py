@@ -1,0 +1,182 @@
+"""From blocks of sound to the windows that the network sees."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damer.views import Frames, FrontEnd, FrontEndSpec
+from streamer.audio.block import Block
+from streamer.audio.resample import Resampler
+from streamer.tracking.gate import Gate
+
+FIRST_ESTIMATE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the network sees at one tick.
+
+    Attributes
+    ----------
+    tick
+        Number of the tick.
+    end_sample
+        Zone sample after the window's last one.
+    captured
+        `time.monotonic()` at which that end was captured.
+    mel, cochleagram
+        float32, (mel_bands, T) and (gammatone_channels, T); the receiver's own.
+    warm
+        Share of the window heard since the last start or gap, 0..1.
+    level
+        RMS in dBFS at the window's end.
+    silence
+        Whether the gate was closed then.
+    """
+
+    tick: int
+    end_sample: int
+    captured: float
+    mel: NDArray[np.float32]
+    cochleagram: NDArray[np.float32]
+    warm: float
+    level: float
+    silence: bool
+
+
+class _History:
+    """The last frames of both views since the last restart, preallocated."""
+
+    def __init__(self, spec: FrontEndSpec) -> None:
+        self._length = spec.window_frames
+        self._views = [
+            np.zeros((4 * self._length, bands), dtype=np.float32)
+            for bands in (spec.mel_bands, spec.gammatone_channels)
+        ]
+        self._silence = (np.float32(math.log(spec.mel_floor)), np.float32(0.0))
+        self.restart()
+
+    def restart(self) -> None:
+        """Digital silence takes the place of the past."""
+        for view, silence in zip(self._views, self._silence, strict=True):
+            view[: self._length] = silence
+        self._fill = self._length
+
+    def append(self, frames: Frames) -> None:
+        """Add at most 2 * T frames."""
+        count = len(frames.mel)
+        if self._fill + count > len(self._views[0]):
+            for view in self._views:
+                view[: self._length] = view[self._fill - self._length : self._fill]
+            self._fill = self._length
+        for view, new in zip(self._views, frames, strict=True):
+            view[self._fill : self._fill + count] = new
+        self._fill += count
+
+    def window(self) -> list[NDArray[np.float32]]:
+        """Copies of the last T frames of each view, (bands, T)."""
+        return [
+            np.ascontiguousarray(view[self._fill - self._length : self._fill].T)
+            for view in self._views
+        ]
+
+
+class Listener:
+    """Hears one stream: resampler, both views, level and gate; gives a window at each tick.
+
+    Ticks follow samples: tick k ends at zone sample floor(k * 22050 / rate), its window is the last
+    T frames complete there. A block that does not follow the last one is a gap: everything begins
+    anew from digital silence and zone time advances.
+
+    Parameters
+    ----------
+    source_rate
+        Rate of the blocks in Hz.
+    spec
+        What the network wants.
+    rate
+        Ticks a second.
+    """
+
+    def __init__(self, source_rate: int, spec: FrontEndSpec, rate: float) -> None:
+        self.spec = spec
+        self.gaps = 0
+        self._source_rate = source_rate
+        self._rate = rate
+        self._resampler = Resampler(source_rate)
+        self._front_end = FrontEnd(spec)
+        self._history = _History(spec)
+        self._gate = Gate(spec.sample_rate, spec.hop)
+        self._expected: int | None = None
+        self._restart(0)
+
+    @property
+    def resampler_delay(self) -> float:
+        """Seconds by which the resampler lags behind its input."""
+        return self._resampler.delay
+
+    def push(self, block: Block) -> list[Window]:
+        """Take the next block; give the windows of the ticks it completes."""
+        if block.start_sample != self._expected:
+            self.gaps += self._expected is not None
+            self._restart(block.start_sample)
+        self._expected = block.end_sample
+        self._block = block
+        return self._hear(self._resampler.push(block.samples))
+
+    def finish(self) -> list[Window]:
+        """Give the windows still held back when the stream has ended."""
+        return self._hear(self._resampler.flush())
+
+    def _restart(self, source_sample: int) -> None:
+        spec = self.spec
+        self._resampler.reset()
+        self._front_end.reset()
+        self._history.restart()
+        self._gate.reset()
+        self._origin = source_sample * spec.sample_rate // self._source_rate
+        self._heard = 0  # zone samples since the origin
+        self._frames = 0  # frames since the origin
+        first = self._origin + FIRST_ESTIMATE_SECONDS * spec.sample_rate
+        self._tick = math.ceil(first * self._rate / spec.sample_rate)
+
+    def _tick_sample(self) -> int:
+        return math.floor(self._tick * self.spec.sample_rate / self._rate)
+
+    def _hear(self, samples: NDArray[np.float32]) -> list[Window]:
+        windows = []
+        while len(samples):
+            until_tick = self._tick_sample() - self._origin - self._heard
+            part, samples = samples[:until_tick], samples[until_tick:]
+            self._take(part)
+            if len(part) == until_tick:
+                windows.append(self._window())
+                self._tick += 1
+        return windows
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        self._heard += len(samples)
+        self._gate.push(samples)
+        limit = 2 * self.spec.window_frames * self.spec.hop
+        for start in range(0, len(samples), limit):
+            frames = self._front_end.push(samples[start : start + limit])
+            self._history.append(frames)
+            self._frames += len(frames.mel)
+
+    def _window(self) -> Window:
+        spec = self.spec
+        end = self._origin + self._frames * spec.hop
+        source_time = end / spec.sample_rate - self._block.start_sample / self._source_rate
+        mel, cochleagram = self._history.window()
+        return Window(
+            tick=self._tick,
+            end_sample=end,
+            captured=self._block.captured + source_time,
+            mel=mel,
+            cochleagram=cochleagram,
+            warm=min(1.0, self._frames / spec.window_frames),
+            level=self._gate.level,
+            silence=self._gate.silent,
+        )

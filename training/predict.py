@@ -1,0 +1,89 @@
+"""Trajectories of a fitted network over whole renditions, and their agreement with the labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from damer.nn import DAMER
+from damer.views import FrontEndSpec
+from training.features import Rendition
+from training.metrics import agreement, within_piece_r
+from training.sampling import window_ends, windows
+
+AXES = ("valence", "arousal")
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """Estimates over one rendition.
+
+    Attributes
+    ----------
+    rendition
+        What was heard.
+    times
+        Ends of the windows in seconds, (n,).
+    mean, std
+        Estimates of the fused head, (n, 2).
+    """
+
+    rendition: Rendition
+    times: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    def labels(self, lag: float = 0.0) -> NDArray[np.float64]:
+        """Labels (n, 2) of `lag` seconds before each window's end."""
+        return self.rendition.piece.labels_at(self.times - lag).astype(np.float64)
+
+
+@torch.inference_mode()
+def trajectory(
+    network: DAMER, rendition: Rendition, every: float, spec: FrontEndSpec, batch: int = 16
+) -> Trajectory:
+    """Estimate the windows that end every so many seconds."""
+    ends = window_ends(rendition, every, spec)
+    device = next(network.parameters()).device
+    means, stds = [], []
+    for start in range(0, len(ends), batch):
+        mel, cochleagram = windows(rendition, ends[start : start + batch], spec)
+        head = network(mel.to(device), cochleagram.to(device)).fused
+        means.append(head.mean.cpu().numpy())
+        stds.append(head.std.cpu().numpy())
+    return Trajectory(
+        rendition,
+        ends * spec.hop / spec.sample_rate,
+        np.concatenate(means).astype(np.float64),
+        np.concatenate(stds).astype(np.float64),
+    )
+
+
+def piece_means(
+    trajectories: list[Trajectory],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean estimate and mean label of each piece over time and renditions, each (pieces, 2)."""
+    by_piece: dict[str, list[Trajectory]] = {}
+    for path in trajectories:
+        by_piece.setdefault(path.rendition.piece.name, []).append(path)
+    estimates = [np.mean([path.mean.mean(axis=0) for path in paths], axis=0)
+                 for paths in by_piece.values()]
+    labels = [paths[0].rendition.piece.mean_label for paths in by_piece.values()]
+    return np.array(estimates), np.array(labels)
+
+
+def scores(trajectories: list[Trajectory], lag: float = 0.0) -> dict[str, dict[str, float]]:
+    """Score one data set, by axis: piece level, moment level and within pieces."""
+    estimates, labels = piece_means(trajectories)
+    moments = np.concatenate([path.mean for path in trajectories])
+    moment_labels = np.concatenate([path.labels(lag) for path in trajectories])
+    table = {}
+    for k, axis in enumerate(AXES):
+        inside = [(path.mean[:, k], path.labels(lag)[:, k]) for path in trajectories]
+        table[axis] = {
+            **agreement(estimates[:, k], labels[:, k]).as_dict(),
+            "moment_ccc": agreement(moments[:, k], moment_labels[:, k]).ccc,
+            "within_piece_r": within_piece_r(inside),
+        }
+    return table
