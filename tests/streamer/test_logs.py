@@ -145,7 +145,8 @@ class TestHeld:
                 logger.error("first")
                 raise KeyError
 
-        pytest.raises(KeyError, fail)
+        with pytest.raises(KeyError):
+            fail()
         assert "first" in terminal.getvalue()
 
     def test_a_file_gets_them_at_once_and_only_once(self):
