@@ -1,0 +1,158 @@
+"""A thread that captures, the ring it fills, and the asyncio task that reads it."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from streamer.audio.block import Block
+from streamer.audio.cleaning import Cleaner
+from streamer.audio.clock import Clock
+from streamer.audio.decode import BLOCK_SECONDS
+from streamer.audio.ring import RingBuffer
+
+RING_SECONDS = 4.0
+"""Sound that is kept for a reader who is late."""
+
+_JOIN_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Feed(Protocol):
+    """What captures, in a thread of its own.
+
+    Attributes
+    ----------
+    name
+        For people.
+    rate
+        Samples per second.
+    live
+        Whether the sound arises while it is heard.
+    cleaner
+        Counts what was cleaned.
+    clock
+        Capture time of every sample.
+    """
+
+    name: str
+    rate: int
+    live: bool
+    cleaner: Cleaner
+
+    @property
+    def clock(self) -> Clock:
+        """Capture time of every sample."""
+
+    def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
+        """Fill the ring until the sound ends or `stop` is set; call `wake` after each write."""
+
+    def close(self) -> None:
+        """Free what the feed holds, once `run` is over or was never begun."""
+
+
+class CapturedSource:
+    """A feed as a source of blocks; see `streamer.audio.source.Source`.
+
+    Parameters
+    ----------
+    feed
+        What captures. It begins with the first block that is asked for.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.gaps = 0
+        self._feed = feed
+        self._ring = RingBuffer(max(round(RING_SECONDS * feed.rate), 2))
+        self._stop = threading.Event()
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self._feed.name
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        return self._feed.rate
+
+    @property
+    def live(self) -> bool:
+        """Whether the sound arises while it is heard."""
+        return self._feed.live
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster than nominal the source runs, in parts per million."""
+        return self._feed.clock.drift_ppm
+
+    @property
+    def overruns(self) -> int:
+        """How often samples were overwritten before they were read."""
+        return self._ring.overruns
+
+    @property
+    def non_finite(self) -> int:
+        """Samples that were NaN or infinite."""
+        return self._feed.cleaner.non_finite
+
+    @property
+    def clipped(self) -> int:
+        """Samples at full scale or beyond."""
+        return self._feed.cleaner.clipped
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Yield what is captured, at most 20 ms each, until the sound ends. To be called once."""
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=self._capture, args=(loop,), name=f"capture {self.name}", daemon=True
+        )
+        self._thread.start()
+        longest = max(round(self.rate * BLOCK_SECONDS), 1)
+        expected = 0
+        while True:
+            self._wake.clear()
+            ended = self._ended  # before the last read: what was written before it is not missed
+            while True:
+                start, samples = self._ring.read(longest)
+                if not len(samples):
+                    break
+                self.gaps += start != expected
+                expected = start + len(samples)
+                yield Block(samples, start, self._feed.clock.time_of(start))
+            if ended:
+                break
+            await self._wake.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def aclose(self) -> None:
+        """End the capture; prompt, and more than once is fine."""
+        self._stop.set()
+        if self._thread is None:
+            self._feed.close()
+            return
+        await asyncio.to_thread(self._thread.join, _JOIN_SECONDS)
+        if self._thread.is_alive():
+            _log.warning("%s: the capture hangs in a read; it is left behind", self.name)
+
+    def _capture(self, loop: asyncio.AbstractEventLoop) -> None:
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._wake.set)
+
+        try:
+            self._feed.run(self._ring, wake, self._stop)
+        except BaseException as error:  # noqa: BLE001 - raised again where the blocks are read
+            self._error = error
+        finally:
+            self._feed.close()
+            self._ended = True
+            wake()

@@ -1,0 +1,95 @@
+"""Sound files in real time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streamer.audio.cleaning import Cleaner
+from streamer.audio.clock import PacedClock
+from streamer.audio.decode import open_sound_file
+from streamer.audio.ring import RingBuffer
+from streamer.errors import AudioError
+
+STALL = 1.0
+"""Seconds behind real time from which a file goes on where it is rather than racing."""
+
+_log = logging.getLogger(__name__)
+
+
+class FileFeed:
+    """A file, each sample at its time: there once it would have been played.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    channels
+        To mix to mono, counted from 1; empty means all.
+    loop
+        Begin again at the end, as one continuous stream of samples.
+    name
+        For people; the file's name where not given.
+
+    Raises
+    ------
+    UsageError, AudioError
+        As `open_sound_file`.
+    """
+
+    def __init__(
+        self, path: str | Path, channels: tuple[int, ...], *, loop: bool, name: str | None = None
+    ) -> None:
+        self.cleaner = Cleaner()
+        self.live = False
+        self._channels = channels
+        self._loop = loop
+        self._sound = open_sound_file(path, channels, cleaner=self.cleaner)
+        self.name = name or self._sound.path.name
+        self.rate = self._sound.rate
+        self._clock = PacedClock(self.rate)
+
+    @property
+    def clock(self) -> PacedClock:
+        """When each sample was played."""
+        return self._clock
+
+    def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
+        """Play the file into the ring until its end or `stop`."""
+        self._clock.anchor(ring.head, time.monotonic())
+        while True:
+            begin = ring.head
+            for block in self._sound.blocks():
+                start = begin + block.start_sample
+                if not self._wait(start, start + len(block.samples), stop):
+                    return
+                ring.skip(start - ring.head)
+                ring.write(block.samples)
+                wake()
+            if not self._loop:
+                return
+            self._rewind()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sound.close()
+
+    def _wait(self, start: int, end: int, stop: threading.Event) -> bool:
+        """Wait until `end` has been played; False where `stop` came first."""
+        early = self._clock.time_of(end) - time.monotonic()
+        if early < -STALL:
+            _log.warning(
+                "%s: the machine stalled for %.1f s; going on from here", self.name, -early
+            )
+            self._clock.anchor(start, time.monotonic() - (end - start) / self.rate)
+        return not stop.wait(max(early, 0.0))
+
+    def _rewind(self) -> None:
+        self._sound.close()
+        self._sound = open_sound_file(self._sound.path, self._channels, cleaner=self.cleaner)
+        if self._sound.rate != self.rate:
+            raise AudioError(
+                f"{self._sound.path} was replaced by a file at another rate while it looped; "
+                "start again"
+            )

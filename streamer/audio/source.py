@@ -1,0 +1,118 @@
+"""The door in the right wall: whatever a zone listens to, as blocks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from streamer.audio.block import Block
+from streamer.audio.capture import CapturedSource, Feed
+from streamer.audio.paths import is_url
+from streamer.audio.pipe import RawFeed
+from streamer.audio.playback import FileFeed
+from streamer.config.models import Zone
+from streamer.errors import UsageError
+
+
+class Source(Protocol):
+    """Sound as it is heard, in real time.
+
+    Every number counts from the start of the source; all may be read at any time.
+    """
+
+    @property
+    def name(self) -> str:
+        """For people: "demo", a file's name, "stdin"."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second, in Hz."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the sound arises while it is heard; False for a file that is played."""
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster than nominal the source runs, in parts per million."""
+
+    @property
+    def gaps(self) -> int:
+        """Blocks that did not follow the one before."""
+
+    @property
+    def overruns(self) -> int:
+        """How often the reader was so late that samples were overwritten; each is a gap too."""
+
+    @property
+    def non_finite(self) -> int:
+        """Samples that were NaN or infinite and became 0."""
+
+    @property
+    def clipped(self) -> int:
+        """Samples at full scale or beyond, limited to it."""
+
+    def blocks(self) -> AsyncIterator[Block]:
+        """Yield mono blocks of at most 20 ms until the sound ends. To be called once.
+
+        Raises
+        ------
+        AudioError
+            The sound cannot be read any further. What was captured before is yielded first.
+        """
+
+
+@asynccontextmanager
+async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIterator[Source]:
+    """Open what a zone listens to; leaving the context ends the capture.
+
+    ::
+
+        async with open_source(zone) as source:
+            async for block in source.blocks():
+                ...
+
+    Parameters
+    ----------
+    zone
+        Its `input`, `channels`, `loop` and `raw` are used.
+    descriptor
+        Read for the input "-" in place of standard input. It stays open.
+
+    Yields
+    ------
+    Source
+        Capturing begins with the first block that is asked for.
+
+    Raises
+    ------
+    UsageError
+        An input of a later version, a channel that does not exist, a terminal as standard input.
+    AudioError
+        The file cannot be opened or decoded.
+    """
+    source = CapturedSource(await asyncio.to_thread(_open_feed, zone, descriptor))
+    try:
+        yield source
+    finally:
+        await source.aclose()
+
+
+def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
+    if zone.input == "-":
+        return RawFeed(zone.raw, zone.channels, descriptor=descriptor)
+    if zone.input == "demo":
+        from streamer.demo import PIECE
+
+        return FileFeed(PIECE, zone.channels, loop=True, name="demo")
+    if zone.input == "mic":
+        raise UsageError(
+            "the microphone comes in a later version; pipe it in instead: "
+            "arecord -f S16_LE -r 44100 -c 2 -t raw | streamer run --input -"
+        )
+    if is_url(zone.input):
+        raise UsageError(
+            f"{zone.input} is a URL: network streams come in a later version; pipe it in instead: "
+            f"ffmpeg -i {zone.input} -f s16le -ar 44100 -ac 2 - | streamer run --input -"
+        )
+    return FileFeed(zone.input, zone.channels, loop=zone.loop)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.audio import Resampler, zone_sample
+
+RATES = (8000, 11025, 16000, 22050, 32000, 44099, 44100, 48000, 96000, 192000)
+NOISE = np.random.default_rng(5).uniform(-0.5, 0.5, 20000).astype(np.float32)
+
+
+def cut(sound: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+    return np.split(sound, np.cumsum(sizes))
+
+
+def one_shot(rate: int, sound: np.ndarray) -> np.ndarray:
+    resampler = Resampler(rate)
+    return np.concatenate([resampler.push(sound), resampler.flush()])
+
+
+@given(
+    st.sampled_from(RATES),
+    st.one_of(
+        st.lists(st.integers(0, 5000), max_size=30),
+        st.lists(st.integers(0, 3), max_size=300),
+    ),
+)
+@settings(deadline=None, max_examples=60)
+def test_however_sound_is_cut_the_samples_are_the_same(rate: int, sizes: list[int]) -> None:
+    resampler = Resampler(rate)
+    parts = [resampler.push(part) for part in cut(NOISE, sizes)]
+    assert np.array_equal(np.concatenate([*parts, resampler.flush()]), one_shot(rate, NOISE))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_after_a_reset_or_a_flush_nothing_of_the_past_is_heard(rate: int) -> None:
+    resampler = Resampler(rate)
+    resampler.push(-NOISE[:7777])
+    resampler.reset()
+    again = np.concatenate([resampler.push(NOISE), resampler.flush()])
+    assert np.array_equal(again, one_shot(rate, NOISE))
+    assert np.array_equal(
+        np.concatenate([resampler.push(NOISE), resampler.flush()]), one_shot(rate, NOISE)
+    )
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000, 192000])
+def test_output_lies_at_the_same_time_as_input(rate: int) -> None:
+    time = np.arange(rate) / rate
+    resampled = one_shot(rate, (0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32))
+    assert len(resampled) == 22050
+    expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050)
+    assert resampled[2000:-2000] == pytest.approx(expected[2000:-2000], abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_delay_is_what_is_held_back(rate: int) -> None:
+    resampler = Resampler(rate)
+    assert resampler.delay == 0
+    size = max(rate // 50, 1)
+    pushed, given_back = 0, 0
+    for _ in range(100):
+        pushed += size
+        given_back += len(resampler.push(np.zeros(size, np.float32)))
+        assert resampler.delay == pytest.approx(max(pushed / rate - given_back / 22050, 0))
+        assert resampler.delay <= resampler.max_delay
+    assert resampler.max_delay < 0.15
+    resampler.flush()
+    assert resampler.delay == 0
+
+
+def test_at_the_zone_rate_samples_walk_through() -> None:
+    resampler = Resampler(22050)
+    assert resampler.push(NOISE) is NOISE
+    assert len(resampler.flush()) == 0
+    assert resampler.max_delay == 0
+
+
+def test_zone_samples_are_rounded_down_exactly() -> None:
+    assert zone_sample(0, 48000) == 0
+    assert zone_sample(44100, 44100) == 22050
+    assert zone_sample(3, 44100) == 1
+    assert zone_sample(10**15 + 1, 48000) == (10**15 + 1) * 22050 // 48000
