@@ -110,7 +110,7 @@ def scale_deviations(network: DAMER, trajectories: list[Trajectory]) -> None:
     by_dataset: dict[str, list[np.ndarray]] = {}
     for path in trajectories:
         ratio = ((path.mean - path.labels()) / path.std) ** 2
-        by_dataset.setdefault(path.rendition.piece.dataset, []).append(ratio)
+        by_dataset.setdefault(path.piece.dataset, []).append(ratio)
     variances = [np.concatenate(parts).mean(axis=0) for parts in by_dataset.values()]
     scale = np.sqrt(np.mean(variances, axis=0))
     network.fused_head.std_scale *= torch.from_numpy(scale).float().to(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from damer.nn import DAMER
 from damer.views import FrontEndSpec
+from training.datasets import Piece
 from training.features import Rendition
 from training.metrics import agreement, within_piece_r
 from training.sampling import window_ends, windows
@@ -21,22 +22,31 @@ class Trajectory:
 
     Attributes
     ----------
-    rendition
+    piece, sound_font
         What was heard.
     times
         Ends of the windows in seconds, (n,).
     mean, std
         Estimates of the fused head, (n, 2).
+    window_seconds
+        Length of a window.
     """
 
-    rendition: Rendition
+    piece: Piece
+    sound_font: str
     times: NDArray[np.float64]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    window_seconds: float
+
+    def settled_mean(self) -> NDArray[np.float64]:
+        """Mean estimate (2,) of the full windows, or of all where none is full."""
+        full = self.times >= self.window_seconds
+        return self.mean[full if full.any() else slice(None)].mean(axis=0)
 
     def labels(self, lag: float = 0.0) -> NDArray[np.float64]:
         """Labels (n, 2) of `lag` seconds before each window's end."""
-        return self.rendition.piece.labels_at(self.times - lag).astype(np.float64)
+        return self.piece.labels_at(self.times - lag).astype(np.float64)
 
 
 @torch.inference_mode()
@@ -53,23 +63,28 @@ def trajectory(
         means.append(head.mean.cpu().numpy())
         stds.append(head.std.cpu().numpy())
     return Trajectory(
-        rendition,
+        rendition.piece,
+        rendition.sound_font,
         ends * spec.hop / spec.sample_rate,
         np.concatenate(means).astype(np.float64),
         np.concatenate(stds).astype(np.float64),
+        spec.window_seconds,
     )
 
 
 def piece_means(
     trajectories: list[Trajectory],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean estimate and mean label of each piece over time and renditions, each (pieces, 2)."""
+    """Mean estimate and mean label of each piece over time and renditions, each (pieces, 2).
+
+    Estimates from windows that were not yet full are left out where there are others.
+    """
     by_piece: dict[str, list[Trajectory]] = {}
     for path in trajectories:
-        by_piece.setdefault(path.rendition.piece.name, []).append(path)
-    estimates = [np.mean([path.mean.mean(axis=0) for path in paths], axis=0)
+        by_piece.setdefault(path.piece.name, []).append(path)
+    estimates = [np.mean([path.settled_mean() for path in paths], axis=0)
                  for paths in by_piece.values()]
-    labels = [paths[0].rendition.piece.mean_label for paths in by_piece.values()]
+    labels = [paths[0].piece.mean_label for paths in by_piece.values()]
     return np.array(estimates), np.array(labels)
 
 

@@ -51,19 +51,19 @@ class Recipe:
     window_frames: int
     datasets: dict[str, float]
     sound_fonts: list[str]
-    steps: int = 800
+    steps: int = 700
     batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.2
     warmup: int = 50
     averaging: float = 0.98
-    check_every: int = 50
+    check_every: int = 100
     view_loss: float = 0.3
     deviation_loss: float = 0.2
-    gain_db: float = 10.0
-    equaliser_db: float = 6.0
-    mask_frames: int = 40
-    mask_bands: int = 16
+    gain_db: float = 3.0
+    equaliser_db: float = 3.0
+    mask_frames: int = 20
+    mask_bands: int = 12
     cold_start: float = 0.1
     network: NetworkSize = field(default_factory=NetworkSize)
 

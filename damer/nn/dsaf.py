@@ -33,15 +33,16 @@ class ViewTokens(nn.Module):
         self.token_frames = token_frames
         self.register_buffer("band_mean", torch.zeros(bands, 1))
         self.register_buffer("band_std", torch.ones(bands, 1))
-        self.embed = nn.Conv1d(bands, width, token_frames, stride=token_frames)
+        self.embed = nn.Linear(token_frames * bands, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, view: Tensor) -> Tensor:
         """Tokens (B, N, width) of a view (B, bands, T)."""
         standard = (view - self.band_mean) / self.band_std
         missing = -view.shape[-1] % self.token_frames
-        tokens = self.embed(functional.pad(standard, (missing, 0)))  # (B, width, N)
-        tokens = self.norm(functional.gelu(tokens.transpose(1, 2)))
+        padded = functional.pad(standard, (missing, 0)).transpose(1, 2)  # (B, N * frames, bands)
+        patches = padded.unflatten(1, (-1, self.token_frames)).flatten(2)  # (B, N, frames * bands)
+        tokens = self.norm(functional.gelu(self.embed(patches)))
         return tokens + _time_code(tokens)
 
 

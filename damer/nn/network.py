@@ -27,11 +27,11 @@ class NetworkSize:
 
     mel_bands: int = 128
     gammatone_channels: int = 84
-    token_frames: int = 6
-    width: int = 96
+    token_frames: int = 8
+    width: int = 64
     heads: int = 4
-    layers: int = 2
-    dropout: float = 0.2
+    layers: int = 1
+    dropout: float = 0.3
 
 
 class HeadOutput(NamedTuple):
@@ -100,7 +100,7 @@ class DAMER(nn.Module):
         )
         self.mel_norm = nn.LayerNorm(width)
         self.cochleagram_norm = nn.LayerNorm(width)
-        self.fuse = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.LayerNorm(width))
+        self.fuse = nn.Sequential(nn.Linear(4 * width, width), nn.GELU(), nn.LayerNorm(width))
         self.fused_head = Head(width, size.dropout)
         self.mel_head = Head(width, size.dropout)
         self.cochleagram_head = Head(width, size.dropout)
@@ -119,12 +119,21 @@ class DAMER(nn.Module):
         cochleagram_tokens = self.cochleagram_tokens(cochleagram)
         for layer in self.layers:
             mel_tokens, cochleagram_tokens = layer(mel_tokens, cochleagram_tokens)
-        mel_embedding = self.mel_norm(mel_tokens).mean(dim=1)
-        cochleagram_embedding = self.cochleagram_norm(cochleagram_tokens).mean(dim=1)
-        fused = self.fuse(torch.cat([mel_embedding, cochleagram_embedding], dim=-1))
+        mel_tokens = self.mel_norm(mel_tokens)
+        cochleagram_tokens = self.cochleagram_norm(cochleagram_tokens)
+        mel_embedding = mel_tokens.mean(dim=1)  # (B, width)
+        cochleagram_embedding = cochleagram_tokens.mean(dim=1)
+        movement = [_deviation(tokens) for tokens in (mel_tokens, cochleagram_tokens)]
+        fused = self.fuse(torch.cat([mel_embedding, cochleagram_embedding, *movement], dim=-1))
         return NetworkOutput(
             fused=self.fused_head(fused),
             mel=self.mel_head(mel_embedding),
             cochleagram=self.cochleagram_head(cochleagram_embedding),
             embedding=fused,
         )
+
+
+def _deviation(tokens: Tensor) -> Tensor:
+    """Standard deviation of tokens (B, N, width) over time, (B, width)."""
+    centred = tokens - tokens.mean(dim=1, keepdim=True)
+    return (centred.square().mean(dim=1) + 1e-5).sqrt()

@@ -89,7 +89,7 @@ def read_smoothing(metadata: dict[str, str], path: Path) -> KalmanSettings:
         values = json.loads(metadata["smoothing"])
         return KalmanSettings(
             drift=tuple(values["drift"]),
-            inflation=values["inflation"],
+            correlation=values["correlation"],
             bias_share=tuple(values["bias_share"]),
         )
     except (KeyError, TypeError, ValueError):

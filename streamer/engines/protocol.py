@@ -32,15 +32,16 @@ class KalmanSettings:
     ----------
     drift
         Variance that the true value gains a second, (valence, arousal).
-    inflation
-        Factor on the variance of one estimate, for the noise of overlapping windows is correlated.
+    correlation
+        Seconds for which the noise of estimates stays alike, because their windows overlap: an
+        estimate every dt seconds counts as one of 1 + correlation / dt times its variance.
     bias_share
         Share of an estimate's variance that no smoothing removes, (valence, arousal).
     """
 
-    drift: tuple[float, float] = (0.02, 0.02)
-    inflation: float = 4.0
-    bias_share: tuple[float, float] = (1.0, 1.0)
+    drift: tuple[float, float]
+    correlation: float
+    bias_share: tuple[float, float]
 
 
 class Engine(Protocol):

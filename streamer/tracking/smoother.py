@@ -11,7 +11,15 @@ _PRIOR_VARIANCE = 0.25
 
 
 class Smoother(Protocol):
-    """Carries the trajectory of one zone from estimate to estimate."""
+    """Carries the trajectory of one zone from estimate to estimate.
+
+    Attributes
+    ----------
+    delay
+        Seconds by which a steadily moving trajectory lags behind its estimates now.
+    """
+
+    delay: float
 
     def step(self, raw: Affect, seconds: float) -> Affect:
         """Take the estimate that follows after so many seconds; give the trajectory."""
@@ -26,19 +34,22 @@ class Kalman:
     """A Kalman filter on each axis, driven by the model's own uncertainty.
 
     The state is a random walk that gains `drift` variance a second. Windows overlap, so the noise
-    of successive estimates is correlated: its variance is inflated. Part of an estimate's error is
+    of successive estimates is correlated: its variance is inflated, the more the closer they
+    follow, so that the filter is equally quick at every rate. Part of an estimate's error is
     the same for the whole piece and no smoothing removes it: that part is added to what the filter
     says of its own uncertainty.
     """
 
     def __init__(self, settings: KalmanSettings) -> None:
-        self._valence = _Axis(settings.drift[0], settings.inflation, settings.bias_share[0])
-        self._arousal = _Axis(settings.drift[1], settings.inflation, settings.bias_share[1])
+        self.delay = 0.0
+        self._valence = _Axis(settings.drift[0], settings.correlation, settings.bias_share[0])
+        self._arousal = _Axis(settings.drift[1], settings.correlation, settings.bias_share[1])
 
     def step(self, raw: Affect, seconds: float) -> Affect:
         """See `Smoother.step`."""
         valence, valence_std = self._valence.step(raw.valence, raw.valence_std, seconds)
         arousal, arousal_std = self._arousal.step(raw.arousal, raw.arousal_std, seconds)
+        self.delay = max(_lag(self._valence.gain, seconds), _lag(self._arousal.gain, seconds))
         return Affect(valence, arousal, valence_std, arousal_std)
 
     def settle(self, affect: Affect) -> None:
@@ -48,16 +59,17 @@ class Kalman:
 
 
 class _Axis:
-    def __init__(self, drift: float, inflation: float, bias_share: float) -> None:
-        self._drift, self._inflation, self._bias_share = drift, inflation, bias_share
+    def __init__(self, drift: float, correlation: float, bias_share: float) -> None:
+        self._drift, self._correlation, self._bias_share = drift, correlation, bias_share
         self._value, self._variance = 0.0, math.inf
+        self.gain = 1.0
 
     def step(self, measured: float, std: float, seconds: float) -> tuple[float, float]:
-        noise = self._inflation * std * std
+        noise = std * std * (1.0 + self._correlation / seconds)
         predicted = self._variance + self._drift * seconds
-        gain = 1.0 if math.isinf(predicted) else predicted / (predicted + noise)
-        self._value += gain * (measured - self._value)
-        self._variance = gain * noise
+        self.gain = 1.0 if math.isinf(predicted) else predicted / (predicted + noise)
+        self._value += self.gain * (measured - self._value)
+        self._variance = self.gain * noise
         return self._value, math.sqrt(self._variance + self._bias_share * std * std)
 
     def settle(self, value: float) -> None:
@@ -68,7 +80,7 @@ class Exponential:
     """First-order low pass with a time constant in seconds."""
 
     def __init__(self, time_constant: float = 0.8) -> None:
-        self._time_constant = time_constant
+        self.delay = self._time_constant = time_constant
         self._last: Affect | None = None
 
     def step(self, raw: Affect, seconds: float) -> Affect:
@@ -102,6 +114,7 @@ class OneEuro:
     """
 
     def __init__(self, least_cutoff: float = 0.15, beta: float = 0.5) -> None:
+        self.delay = 0.0
         self._least_cutoff, self._beta = least_cutoff, beta
         self._last: Affect | None = None
         self._speeds = (0.0, 0.0)
@@ -125,6 +138,7 @@ class OneEuro:
     ) -> tuple[float, float]:
         speed += _low_pass(1.0, seconds) * ((value - last) / seconds - speed)
         weight = _low_pass(self._least_cutoff + self._beta * abs(speed), seconds)
+        self.delay = _lag(weight, seconds)
         return last + weight * (value - last), speed
 
     def settle(self, affect: Affect) -> None:
@@ -136,8 +150,15 @@ def _low_pass(cutoff: float, seconds: float) -> float:
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * seconds))
 
 
+def _lag(gain: float, seconds: float) -> float:
+    """Lag of a first-order filter that takes `gain` of each difference every so many seconds."""
+    return (1.0 - gain) / gain * seconds
+
+
 class Unsmoothed:
     """The raw estimates as they are."""
+
+    delay = 0.0
 
     def step(self, raw: Affect, seconds: float) -> Affect:  # noqa: ARG002
         """See `Smoother.step`."""

@@ -58,6 +58,11 @@ class Trajectory:
         self._last: Affect | None = None
         self._end_sample = 0
 
+    @property
+    def delay(self) -> float:
+        """Seconds by which the smoother lags behind the raw estimates now."""
+        return self._smoother.delay
+
     def step(self, window: Window, raw: Affect) -> Update:
         """Take a window and its estimate, in the order of time; give the update."""
         seconds = (window.end_sample - self._end_sample) / self._sample_rate

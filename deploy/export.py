@@ -1,0 +1,93 @@
+"""From fitted weights to the ONNX file that the runtime opens."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from damer.nn import DAMER
+from damer.views import FrontEndSpec
+from streamer.engines import KalmanSettings
+from streamer.engines.onnx import OUTPUTS
+
+_OPSET = 20
+
+
+class FusedHead(nn.Module):
+    """The network as the runtime sees it: four vectors out of two views."""
+
+    def __init__(self, network: DAMER) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, ...]:
+        """Valence, arousal and their standard deviations, each (B,)."""
+        fused = self.network(mel, cochleagram).fused
+        return (*fused.mean.unbind(dim=1), *fused.std.unbind(dim=1))
+
+
+def export_onnx(
+    network: DAMER,
+    spec: FrontEndSpec,
+    path: Path,
+    *,
+    name: str,
+    smoothing: KalmanSettings,
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Write the network with fixed T and any batch size, its provenance in the metadata.
+
+    Parameters
+    ----------
+    network
+        Fitted weights.
+    spec
+        The front end they were fitted to.
+    path
+        Where the ONNX file goes.
+    name
+        Short name of the weights.
+    smoothing
+        Settings of the smoother fitted with them.
+    training, metrics
+        How they were made and how they were judged, as JSON.
+    """
+    module = FusedHead(network).eval().cpu()
+    windows = (
+        torch.zeros(2, spec.mel_bands, spec.window_frames),
+        torch.zeros(2, spec.gammatone_channels, spec.window_frames),
+    )
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.onnx.export(
+        module,
+        windows,
+        input_names=["mel", "cochleagram"],
+        output_names=OUTPUTS,
+        dynamic_shapes=({0: batch}, {0: batch}),
+        opset_version=_OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    onnx.helper.set_model_props(
+        model,
+        {
+            "name": name,
+            "front_end": json.dumps(asdict(spec)),
+            "front_end_digest": spec.digest,
+            "smoothing": json.dumps(asdict(smoothing)),
+            "training": json.dumps(training),
+            "metrics": json.dumps(metrics),
+        },
+    )
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())

@@ -1,0 +1,132 @@
+"""Trajectories of sound files, faster than real time, by the same pipeline that runs live."""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from streamer.audio import open_sound_file
+from streamer.config import Tracking
+from streamer.engines import Engine
+from streamer.errors import StreamerError
+from streamer.tracking import Update
+from streamer.tracking.listener import Listener, Window
+from streamer.tracking.trajectory import Trajectory, infer
+
+COLUMNS = (
+    "file", "time", "valence", "arousal", "valence_std", "arousal_std",
+    "raw_valence", "raw_arousal", "silence",
+)  # fmt: skip
+_BATCH = 16  # beyond it a window costs more, not less
+_BLOCK_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What became of one file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    updates
+        Its trajectory; empty if it failed.
+    seconds
+        Length of its sound.
+    error
+        Why it failed, or None.
+    """
+
+    path: Path
+    updates: list[Update]
+    seconds: float
+    error: StreamerError | None
+
+
+def analyze(
+    path: Path, engine: Engine, tracking: Tracking, channels: tuple[int, ...] = ()
+) -> tuple[list[Update], float]:
+    """Track one file; give its trajectory and its length in seconds.
+
+    Raises
+    ------
+    StreamerError
+        The file cannot be decoded.
+    """
+    trajectory = Trajectory(
+        engine.front_end.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
+    )
+    with open_sound_file(path, channels) as sound:
+        listener = Listener(sound.rate, engine.front_end, tracking.rate)
+        seconds = 0.0
+        updates: list[Update] = []
+
+        def windows() -> Iterator[Window]:
+            nonlocal seconds
+            for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
+                seconds = block.end_sample / sound.rate
+                yield from listener.push(block)
+            yield from listener.finish()
+
+        for batch in _batches(windows(), _BATCH):
+            estimates = infer(engine, batch)
+            updates += map(trajectory.step, batch, estimates)
+    return updates, seconds
+
+
+def analyze_files(
+    paths: Iterable[Path],
+    engine: Engine,
+    tracking: Tracking,
+    channels: tuple[int, ...],
+    threads: int,
+) -> Iterator[Analysis]:
+    """Track many files on threads; give the results in the order of the files.
+
+    At most two files a thread are in hand, so memory does not grow with their number.
+    """
+
+    def work(path: Path) -> Analysis:
+        try:
+            return Analysis(path, *analyze(path, engine, tracking, channels), None)
+        except StreamerError as error:
+            return Analysis(path, [], 0.0, error)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="analyze") as pool:
+        waiting: list[Future[Analysis]] = []
+        try:
+            for path in paths:
+                waiting.append(pool.submit(work, path))
+                if len(waiting) > 2 * threads:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def write_header(table: TextIO) -> Callable[[Analysis], None]:
+    """Write the head of the CSV; give the function that adds one file's rows."""
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def write(analysis: Analysis) -> None:
+        for update in analysis.updates:
+            numbers = (
+                update.time, update.smooth.valence, update.smooth.arousal,
+                update.smooth.valence_std, update.smooth.arousal_std,
+                update.raw.valence, update.raw.arousal,
+            )  # fmt: skip
+            row = [f"{number:.6f}" for number in numbers]
+            writer.writerow([analysis.path, *row, int(update.silence)])
+
+    return write
+
+
+def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
+    while batch := list(itertools.islice(windows, size)):
+        yield batch

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from streamer.cli.app import main
+
+__all__ = ["main"]

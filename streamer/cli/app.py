@@ -1,0 +1,47 @@
+"""`streamer`: its commands, and what becomes of errors."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streamer import __version__
+from streamer.cli.analyze import analyze
+from streamer.cli.run import run
+from streamer.errors import StreamerError
+
+app = typer.Typer(
+    name="streamer",
+    help="Live music in, feeling out: tracks valence and arousal and publishes them over MQTT.",
+    epilog="Start with: streamer run --input demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(run)
+app.command()(analyze)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streamer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001  (acts by its callback)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; an error of ours becomes one line on standard error and its exit code."""
+    try:
+        app()
+    except StreamerError as error:
+        sys.stderr.write(f"streamer: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,111 @@
+"""`streamer run`."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from streamer import logs
+from streamer.config import load
+from streamer.engines import open_engine
+from streamer.outputs.terminal import LiveView
+from streamer.runner import Runner
+
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(metavar="3,4", help="Channels to mix to mono, counted from 1.  [default: all]"),
+]
+Rate = Annotated[float | None, typer.Option(metavar="HZ", help="Estimates a second.  [default: 10]")]
+Model = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="ONNX weights in place of the shipped ones.")
+]
+
+
+def run(
+    input: Annotated[  # noqa: A002  (the option's name)
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="demo|PATH|-",
+            help="The bundled piece, a sound file, or raw samples on standard input.  "
+            "[default: demo]",
+        ),
+    ] = None,
+    channels: Channels = None,
+    loop: Annotated[
+        bool | None, typer.Option("--loop/--once", help="Start a file again at its end.")
+    ] = None,
+    raw_format: Annotated[
+        Literal["s16le", "f32le"] | None,
+        typer.Option(help="Samples on standard input.  [default: s16le]"),
+    ] = None,
+    raw_rate: Annotated[
+        int | None, typer.Option(metavar="HZ", help="Their rate.  [default: 44100]")
+    ] = None,
+    raw_channels: Annotated[
+        int | None, typer.Option(metavar="N", help="Their interleaved channels.  [default: 2]")
+    ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|embedded|URL",
+            help="MQTT broker: the local one or else an embedded one, an embedded one, "
+            "or mqtt://HOST[:PORT].  [default: auto]",
+        ),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="This machine's name in the topics.  [default: host name]")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="The zone's name.  [default: main]")] = None,
+    rate: Rate = None,
+    model: Model = None,
+    view: Annotated[
+        bool, typer.Option("--view/--no-view", help="Draw the trajectory in the terminal.")
+    ] = True,
+    log: Annotated[
+        Literal["console", "json"] | None,
+        typer.Option(help="Messages for people or one JSON object a line.  [default: console]"),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Track live sound and publish valence and arousal over MQTT.
+
+    Messages go to `streamer/<node>/<zone>/va` ten times a second, and to `state` and `health`
+    beside it. Watch them: `mosquitto_sub -v -t 'streamer/#'`. Ctrl-C stops.
+    """
+    options = {
+        "input": input,
+        "channels": channels,
+        "loop": loop,
+        "raw-format": raw_format,
+        "raw-rate": raw_rate,
+        "raw-channels": raw_channels,
+        "broker": broker,
+        "node": node,
+        "zone": zone,
+        "rate": rate,
+        "model": model,
+        "log": log,
+    }
+    settings = load(options, config_path=config, environ=os.environ)
+    logs.configure(settings.log.format, settings.log.level)
+    engine = open_engine(settings.engine.model)
+    console = Console()
+    shown = view and settings.log.format == "console" and LiveView.suits(console)
+    runner = Runner(settings, engine, console if shown else None)
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop) as loops:
+        loops.run(runner.run())
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    # paho-mqtt needs add_reader, which Windows' default loop does not have.
+    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()

@@ -1,0 +1,105 @@
+"""How the zones fare: the message that is published every few seconds."""
+
+import time
+from importlib.metadata import version
+
+from streamer import __version__
+from streamer.engines import Engine
+from streamer.mqtt import Cleaned, Delays, Drops, Health, Publisher
+from streamer.system import resident_memory
+from streamer.tracking.zone import ZoneTracker
+
+_MEGABYTE = 1e6
+
+
+class HealthReporter:
+    """Writes the health of every zone.
+
+    Parameters
+    ----------
+    engine, publisher
+        Whose figures stand in the message.
+    """
+
+    def __init__(self, engine: Engine, publisher: Publisher) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._begun = time.monotonic()
+        self._dropped: dict[str, int] = {}
+        self._versions = {
+            "streamer": __version__,
+            "model": engine.model,
+            "front_end": engine.front_end.digest,
+            "onnxruntime": version("onnxruntime"),
+        }
+        self._load = _Load()
+
+    def offer(self, trackers: list[ZoneTracker]) -> None:
+        """Offer a health message for each zone."""
+        cpu = self._load.percent()
+        memory = resident_memory()
+        for tracker in trackers:
+            health = self._of(tracker, cpu, memory)
+            self._publisher.offer_health(tracker.id, health)
+
+    def _of(self, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
+        state, reason = self._state(tracker)
+        source, listener = tracker.source, tracker.listener
+        publisher = self._publisher
+        return Health(
+            ts=round(time.time() * 1e3),
+            state=state,
+            reason=reason,
+            source=source.name if source else tracker.input,
+            engine=self._engine.name,
+            uptime_s=time.monotonic() - self._begun,
+            estimates=tracker.estimates,
+            drops=Drops(
+                capture=source.overruns if source else 0,
+                inference=tracker.dropped,
+                publish=publisher.counters(tracker.id).dropped,
+            ),
+            gaps=listener.gaps if listener else 0,
+            cleaned=Cleaned(
+                nan=source.non_finite if source else 0, clipped=source.clipped if source else 0
+            ),
+            reconnects=publisher.reconnects,
+            drift_ppm=source.drift_ppm if source else None,
+            latency_ms=publisher.latency(tracker.id),
+            delays=Delays(
+                resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
+                smoother_ms=tracker.trajectory.delay * 1e3 if tracker.trajectory else 0.0,
+            ),
+            versions=self._versions,
+            cpu_percent=cpu,
+            memory_mb=memory / _MEGABYTE if memory is not None else None,
+        )
+
+    def _state(self, tracker: ZoneTracker) -> tuple[str, str]:
+        dropped = tracker.dropped
+        fresh_drops = dropped - self._dropped.get(tracker.id, 0)
+        self._dropped[tracker.id] = dropped
+        if tracker.trouble:
+            return "restarting", tracker.trouble
+        if tracker.last is None:
+            return "warming", "waiting for the first second of sound"
+        if tracker.last.silence:
+            return "silent", "below -60 dBFS"
+        if fresh_drops:
+            return "degraded", f"the engine is too slow: {fresh_drops} windows dropped lately"
+        if tracker.last.warm < 1.0:
+            return "warming", "the window is not yet full"
+        return "ok", ""
+
+
+class _Load:
+    """Share of one core used since the last look."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def percent(self) -> float:
+        wall, cpu = time.monotonic(), time.process_time()
+        used = (cpu - self._cpu) / max(wall - self._wall, 1e-3)
+        self._wall, self._cpu = wall, cpu
+        return 100.0 * used

@@ -1,0 +1,159 @@
+"""`streamer run`: zones, broker and live view together, until the sound ends or a signal comes."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+
+from streamer.config import Config
+from streamer.engines import Engine
+from streamer.errors import StreamerError
+from streamer.health import HealthReporter
+from streamer.mqtt import Publisher, open_broker
+from streamer.outputs.terminal import LiveView, summary_line
+from streamer.tracking import Update
+from streamer.tracking.zone import ZoneTracker
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """Tracks the configured zones and publishes what they say.
+
+    Parameters
+    ----------
+    config
+        What to track and where to publish.
+    engine
+        Shared by all zones.
+    console
+        The terminal for the live view; None for none.
+    """
+
+    def __init__(self, config: Config, engine: Engine, console: Console | None) -> None:
+        self._config = config
+        self._engine = engine
+        self._console = console
+        self._view: LiveView | None = None
+
+    async def run(self) -> None:
+        """Run until every zone's sound has ended, or until SIGINT or SIGTERM.
+
+        Raises
+        ------
+        StreamerError
+            The broker cannot be had, or a zone's source cannot be opened.
+        """
+        config = self._config
+        async with open_broker(config.mqtt) as address:
+            publisher = Publisher(config.mqtt, address, zones=[zone.id for zone in config.zones])
+            if self._console is not None:
+                inputs = {zone.id: zone.input for zone in config.zones}
+                self._view = LiveView(
+                    inputs,
+                    topic=publisher.topics.base,
+                    broker=str(address),
+                    console=self._console,
+                )
+            try:
+                async with asyncio.TaskGroup() as group:
+                    publishing = group.create_task(publisher.run())
+                    try:
+                        await self._track(publisher)
+                    finally:
+                        await publisher.close()
+                        publishing.cancel()
+            except* StreamerError as failures:
+                raise _first(failures) from None
+
+    async def _track(self, publisher: Publisher) -> None:
+        config = self._config
+
+        def on_update(zone: str, update: Update) -> None:
+            publisher.offer_update(zone, update)
+            if self._view is not None:
+                self._view.update(zone, update, (time.monotonic() - update.captured) * 1e3)
+
+        with ThreadPoolExecutor(1, thread_name_prefix="engine") as workers:
+            trackers = [
+                ZoneTracker(zone, config.tracking, self._engine, workers, on_update)
+                for zone in config.zones
+            ]
+            async with asyncio.TaskGroup() as group:
+                background = [group.create_task(self._report(publisher, trackers))]
+                if self._view is not None:
+                    background.append(group.create_task(self._draw(publisher, trackers)))
+                zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
+                stop = _stop_event()
+                background.append(group.create_task(_cancel_when(stop, zones)))
+                await asyncio.wait(zones)
+                for task in background:
+                    task.cancel()
+
+    async def _follow(self, tracker: ZoneTracker) -> None:
+        """Run one zone; what breaks it later on does not end the others."""
+        try:
+            await tracker.run()
+        except StreamerError as error:
+            if tracker.estimates == 0 or len(self._config.zones) == 1:
+                raise
+            tracker.trouble = str(error)
+            logger.error("zone %s stopped: %s", tracker.id, error)  # noqa: TRY400
+        else:
+            logger.info("zone %s: the sound has ended", tracker.id)
+
+    async def _report(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
+        reporter = HealthReporter(self._engine, publisher)
+        while True:
+            await asyncio.sleep(self._config.mqtt.health_interval)
+            reporter.offer(trackers)
+            for tracker in trackers if self._view is None else ():
+                if tracker.last is not None:
+                    latency = publisher.latency(tracker.id)
+                    logger.info(
+                        summary_line(
+                            tracker.id, tracker.last, latency_ms=latency.p50 if latency else None
+                        )
+                    )
+
+    async def _draw(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
+        assert self._view is not None
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._view.run())
+            group.create_task(self._name_sources(publisher, trackers, self._view))
+
+    async def _name_sources(
+        self, publisher: Publisher, trackers: list[ZoneTracker], view: LiveView
+    ) -> None:
+        while True:
+            view.set_connected(publisher.connected)
+            for tracker in trackers:
+                if tracker.source is not None:
+                    view.set_source(tracker.id, tracker.source.name)
+            await asyncio.sleep(0.5)
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels `run`
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _cancel_when(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

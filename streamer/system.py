@@ -1,0 +1,25 @@
+"""What only the operating system can tell. The one place where systems differ."""
+
+import sys
+from pathlib import Path
+
+
+def resident_memory() -> int | None:
+    """Resident memory of this process in bytes; None where it is not known."""
+    try:
+        import resource
+
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
+    except (ImportError, OSError):
+        return None
+
+
+def peak_memory() -> int | None:
+    """Greatest resident memory of this process so far in bytes; None where it is not known."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,109 @@
+"""`python -m training`: fit, evaluate, compare."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+
+from training.datasets import READERS, Piece
+from training.evaluate import baselines, evaluate, write_json
+from training.features import renditions
+from training.fit import fit as fit_network
+from training.recipe import Recipe, load_recipe
+
+app = typer.Typer(
+    help="The school where the model learns.", no_args_is_help=True, add_completion=False
+)
+
+RecipeName = Annotated[str, typer.Option("--recipe", help="A file in training/recipes.")]
+Data = Annotated[
+    Path, typer.Option(help="Folder that holds the data sets, each in its official layout.")
+]
+Cache = Annotated[Path, typer.Option(help="Folder for frames computed once.")]
+DEFAULT_DATA, DEFAULT_CACHE = Path("../shared/data"), Path(".cache/frames")
+
+
+@app.command()
+def fit(
+    recipe: RecipeName,
+    evaluation: Annotated[
+        Path, typer.Option(help="What `evaluate` wrote: deviations, smoother and metrics.")
+    ],
+    output: Annotated[Path, typer.Option(help="Checkpoint to write.")] = Path("runs/model.pt"),
+    data: Data = DEFAULT_DATA,
+    cache: Cache = DEFAULT_CACHE,
+    seed: int = 0,
+) -> None:
+    """Fit to all pieces, as many steps as the recipe says; the judging is `evaluate`'s.
+
+    The scale of the deviations is the median of the evaluation's validation splits. Export the
+    checkpoint with `python -m deploy export`.
+    """
+    chosen = load_recipe(recipe)
+    judged = json.loads(evaluation.read_text(encoding="utf-8"))
+    if judged["recipe"]["name"] != chosen.name:
+        raise typer.BadParameter(f"{evaluation} is of recipe {judged['recipe']['name']}")
+    torch.set_num_threads(1)
+    sounds = renditions(_pieces(chosen, data), chosen.sound_fonts, chosen.front_end, cache)
+    fitted = fit_network(sounds, [], chosen, seed)
+    scale = np.median([one["deviation_scale"] for one in judged["fits"]], axis=0)
+    fitted.network.fused_head.std_scale.copy_(torch.from_numpy(scale))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "weights": fitted.network.state_dict(),
+        "recipe": asdict(chosen),
+        "seed": seed,
+        "smoothing": judged["smoothing"],
+        "scores": {name: table["mean_over_seeds"] for name, table in judged["scores"].items()},
+    }
+    torch.save(content, output)
+    typer.echo(f"wrote {output}")
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    recipe: RecipeName,
+    output: Annotated[Path, typer.Option(help="JSON to write.")],
+    data: Data = DEFAULT_DATA,
+    cache: Cache = DEFAULT_CACHE,
+    folds: int = 5,
+    seeds: int = 3,
+    jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+) -> None:
+    """Cross-validate a recipe by group, everything chosen on validation groups."""
+    chosen = load_recipe(recipe)
+    pieces = _pieces(chosen, data)
+    write_json(evaluate(chosen, pieces, cache, folds, list(range(seeds)), jobs), output)
+    typer.echo(f"wrote {output}")
+
+
+@app.command(name="baselines")
+def baselines_command(
+    recipe: RecipeName,
+    output: Annotated[Path, typer.Option(help="JSON to write.")],
+    data: Data = DEFAULT_DATA,
+    cache: Cache = DEFAULT_CACHE,
+    folds: int = 5,
+) -> None:
+    """Score the mean and Mel statistics + SVR on the same folds as `evaluate`."""
+    chosen = load_recipe(recipe)
+    write_json(baselines(chosen, _pieces(chosen, data), cache, folds), output)
+    typer.echo(f"wrote {output}")
+
+
+def _pieces(recipe: Recipe, data: Path) -> list[Piece]:
+    pieces = []
+    for dataset in recipe.datasets:
+        folder = data / dataset
+        if not folder.is_dir():
+            raise typer.BadParameter(f"{folder} does not exist; --data names the folder above it")
+        pieces += READERS[dataset](folder)
+    return pieces
+
+
+if __name__ == "__main__":
+    app()
