@@ -1,7 +1,7 @@
 """The live view of `streamer run` in a terminal, and the line that stands in for it elsewhere.
 
 The view owns nothing of the trackers: `update` stores a reference and returns; a task draws at
-most 8 times a second, in a thread, so that a terminal that stalls stalls nothing else.
+most 6 times a second, in a thread, so that a terminal that stalls stalls nothing else.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from streamer.outputs.history import History, decibels, mood, signed
 from streamer.outputs.picture import Scene, ZoneScene, draw
 from streamer.tracking.update import Update
 
-FRAMES = 8
+FRAMES = 6
 """Pictures a second, at most."""
 
 _REPAINT = 5.0
