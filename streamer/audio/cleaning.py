@@ -39,11 +39,13 @@ class Cleaner:
         Samples
             float32 of the same shape; the very same array where it is float32 and sound already.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        if samples.dtype == np.float32:
             sound = samples.astype(np.float32, copy=False)
-            peak = max(sound.max(initial=0.0), -sound.min(initial=0.0))
-            if peak < FULL_SCALE:  # False for NaN
-                return sound
+        else:
+            with np.errstate(over="ignore"):
+                sound = samples.astype(np.float32)
+        if sound.max(initial=0) < FULL_SCALE and sound.min(initial=0) > -FULL_SCALE:
+            return sound  # NaN compares as False
         finite = np.isfinite(sound)
         self.non_finite += sound.size - int(np.count_nonzero(finite))
         sound = np.where(finite, sound, np.float32(0))

@@ -34,16 +34,17 @@ def to_float(frame: av.AudioFrame) -> NDArray[np.float32]:
     """
     dtype, full_scale = _FORMATS[frame.format.packed.name]
     channels, length = channel_count(frame), frame.samples
-    if frame.format.is_planar:
-        planes = frame.planes[:channels]
-        raw = np.stack([np.frombuffer(memoryview(plane), dtype, length) for plane in planes])
-    else:
-        packed = np.frombuffer(memoryview(frame.planes[0]), dtype, channels * length)
-        raw = packed.reshape(length, channels).T
-    with np.errstate(over="ignore", invalid="ignore"):
-        sound = np.array(raw, np.float32, order="C")
+    sound = np.empty((channels, length), np.float32)
+    scale = np.float32(1 / full_scale)
+    with np.errstate(over="ignore"):  # a double may be beyond single precision
+        if frame.format.is_planar:
+            for row, plane in zip(sound, frame.planes, strict=False):
+                raw = np.frombuffer(memoryview(plane), dtype, length)
+                np.multiply(raw, scale, out=row, casting="same_kind", dtype=np.float32)
+        else:
+            packed = np.frombuffer(memoryview(frame.planes[0]), dtype, channels * length)
+            raw = packed.reshape(length, channels).T
+            np.multiply(raw, scale, out=sound, casting="same_kind", dtype=np.float32)
     if dtype == "u1":
-        sound -= np.float32(full_scale)
-    if full_scale != 1:
-        sound *= np.float32(1 / full_scale)
+        sound -= np.float32(1)
     return sound

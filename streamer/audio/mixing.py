@@ -75,10 +75,10 @@ class Mixer:
                 f"the sound goes on with {len(sound)} channel(s), none of them chosen; "
                 "choose channels that it has to its end"
             )
-        first, *others = rows or range(len(sound))
-        mono = np.array(self._cleaner.clean(sound[first]), dtype=np.float32)
-        for row in others:
-            mono += self._cleaner.clean(sound[row])
-        if others:
-            mono *= np.float32(1 / (1 + len(others)))
+        chosen = self._cleaner.clean(sound[rows] if rows else sound)
+        mono = np.array(chosen[0], dtype=np.float32)
+        for row in chosen[1:]:
+            mono += row
+        if len(chosen) > 1:
+            mono *= np.float32(1 / len(chosen))
         return mono

@@ -3,9 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
+from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.clock import PacedClock
 from streamer.audio.decode import open_sound_file
@@ -14,6 +16,8 @@ from streamer.errors import AudioError
 
 STALL = 1.0
 """Seconds behind real time from which a file goes on where it is rather than racing."""
+
+_BURST = 10  # blocks
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class FileFeed:
         self._clock.anchor(ring.head, time.monotonic())
         while True:
             begin = ring.head
-            for block in self._sound.blocks():
+            for block in _in_bursts(self._sound.blocks()):
                 start = begin + block.start_sample
                 if not self._wait(start, start + len(block.samples), stop):
                     return
@@ -93,3 +97,9 @@ class FileFeed:
                 f"{self._sound.path} was replaced by a file at another rate while it looped; "
                 "start again"
             )
+
+
+def _in_bursts(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Decode several blocks at once: cheaper than waking the decoder with cold caches for each."""
+    while burst := list(islice(blocks, _BURST)):
+        yield from burst
