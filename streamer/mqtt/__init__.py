@@ -1,0 +1,55 @@
+"""MQTT: topics, payloads, the publisher and the broker it talks to.
+
+::
+
+    async with open_broker(config.mqtt) as address, asyncio.TaskGroup() as group:
+        publisher = Publisher(config.mqtt, address, zones=["main"])
+        group.create_task(publisher.run())
+        publisher.offer_update("main", update)  # at once, never waits
+        await publisher.close()  # says offline
+"""
+
+from streamer.mqtt.address import Address
+from streamer.mqtt.broker import open_broker, resolve_broker
+from streamer.mqtt.embedded import embedded_broker
+from streamer.mqtt.link import check
+from streamer.mqtt.mood import mood, quadrant
+from streamer.mqtt.mosquitto import find_mosquitto
+from streamer.mqtt.outbox import Counters
+from streamer.mqtt.payloads import (
+    VA,
+    Cleaned,
+    Delays,
+    Drops,
+    Health,
+    Latency,
+    Point,
+    State,
+    json_schemas,
+)
+from streamer.mqtt.publisher import Publisher
+from streamer.mqtt.topics import Topics, default_node
+
+__all__ = [
+    "VA",
+    "Address",
+    "Cleaned",
+    "Counters",
+    "Delays",
+    "Drops",
+    "Health",
+    "Latency",
+    "Point",
+    "Publisher",
+    "State",
+    "Topics",
+    "check",
+    "default_node",
+    "embedded_broker",
+    "find_mosquitto",
+    "json_schemas",
+    "mood",
+    "open_broker",
+    "quadrant",
+    "resolve_broker",
+]

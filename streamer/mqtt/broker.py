@@ -1,0 +1,66 @@
+"""Which broker to use."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from streamer.config.models import Mqtt
+from streamer.errors import BrokerError
+from streamer.mqtt.address import DEFAULT_PORT, Address, parse_address
+from streamer.mqtt.embedded import embedded_broker, listens
+from streamer.mqtt.link import check
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_broker(config: Mqtt) -> Address | None:
+    """Return the broker that the configuration names, None for `auto` and `embedded`.
+
+    Raises
+    ------
+    ConfigError
+        It is none of `auto`, `embedded`, `mqtt://HOST[:PORT]`.
+    """
+    return None if config.broker in ("auto", "embedded") else parse_address(config.broker)
+
+
+@contextlib.asynccontextmanager
+async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterator[Address]:
+    """Find the configured broker, or run one for the length of the context.
+
+    It is reached once before the context begins, so that what is wrong at the start is told at
+    once; a `Publisher` never gives up later.
+
+    Parameters
+    ----------
+    config
+        The `[mqtt]` table. `auto` is the broker on this machine, and an embedded one if nothing
+        listens there.
+    port
+        Port on this machine for `auto` and `embedded`.
+
+    Raises
+    ------
+    ConfigError
+        The broker is not named in a form that is supported.
+    BrokerError
+        It cannot be reached, refuses, or cannot be started; the message says what to do.
+    """
+    address = resolve_broker(config)
+    if address is not None:
+        await check(address, protocol=config.protocol)
+        yield address
+        return
+    if config.broker == "auto":
+        local = Address("localhost", port)
+        if await listens(local):
+            try:
+                await check(local, protocol=config.protocol)
+            except BrokerError as error:
+                raise BrokerError(f"{error}; or name one: --broker mqtt://HOST[:PORT]") from None
+            yield local
+            return
+    async with embedded_broker(port) as address:
+        if address.embedded is not None:
+            logger.info("embedded broker: %s at %s", address.embedded, address)
+        yield address

@@ -1,0 +1,210 @@
+"""What the messages hold.
+
+The numbers of a model are already rounded as they stand on the wire: four decimals for a place in
+the plane, one for milliseconds and decibels. Times are milliseconds since 1970 (UTC).
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt
+
+from streamer.mqtt.mood import Mood, Quadrant, mood, quadrant
+from streamer.tracking import Update
+
+
+def _rounded(decimals: int) -> AfterValidator:
+    return AfterValidator(lambda number: round(number, decimals) + 0.0)  # + 0.0: never "-0.0"
+
+
+Coordinate = Annotated[float, Field(ge=-1, le=1), _rounded(4)]
+Deviation = Annotated[float, Field(ge=0), _rounded(4)]
+Share = Annotated[float, Field(ge=0, le=1), _rounded(4)]
+Milliseconds = Annotated[float, _rounded(1)]
+Decibels = Annotated[float, _rounded(1)]
+Epoch = Annotated[int, Field(ge=0, description="Milliseconds since 1970-01-01 UTC.")]
+
+
+class Message(BaseModel):
+    """A payload: immutable, finite numbers only, and an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def wire(self) -> bytes:
+        """Return the payload as compact JSON in UTF-8."""
+        return self.model_dump_json().encode()
+
+
+class Point(Message):
+    """A place in the valence/arousal plane."""
+
+    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
+
+
+class VA(Point):
+    """One estimate of the fast stream: `<base>/<zone>/va`."""
+
+    v: Literal[1] = Field(default=1, description="Version of this layout.")
+    ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
+    seq: NonNegativeInt = Field(description="Number of the estimate; a step over 1 tells of drops.")
+    valence_std: Deviation = Field(description="Standard deviation of the valence.")
+    arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
+    raw: Point = Field(description="The engine's estimate for this window alone, not smoothed.")
+    silence: bool = Field(description="Whether the zone is held to be silent.")
+    warm: Share = Field(description="Share of the window heard since the last start or gap.")
+    latency_ms: Milliseconds = Field(description="From capture of the newest sample to publishing.")
+
+    @classmethod
+    def of(cls, update: Update, *, seq: int, epoch: float, latency: float) -> Self:
+        """Build the message of one update.
+
+        Parameters
+        ----------
+        update
+            What the tracker says.
+        seq
+            Number of the estimate in its zone.
+        epoch
+            What to add to a monotonic time for the time since 1970, in seconds.
+        latency
+            From capture to now, in seconds.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            A number of the update is not finite.
+        """
+        return cls(
+            ts=_epoch_ms(update.captured + epoch),
+            seq=seq,
+            valence=_clip(update.smooth.valence),
+            arousal=_clip(update.smooth.arousal),
+            valence_std=update.smooth.valence_std,
+            arousal_std=update.smooth.arousal_std,
+            raw=Point(valence=_clip(update.raw.valence), arousal=_clip(update.raw.arousal)),
+            silence=update.silence,
+            warm=update.warm,
+            latency_ms=latency * 1e3,
+        )
+
+
+class State(Point):
+    """The latest state of a zone, retained, at most once a second: `<base>/<zone>/state`."""
+
+    v: Literal[1] = Field(default=1, description="Version of this layout.")
+    ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
+    valence_std: Deviation = Field(description="Standard deviation of the valence.")
+    arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
+    quadrant: Quadrant = Field(
+        description="Quadrant of the plane, counter-clockwise from the top right."
+    )
+    mood: Mood = Field(description="Word for the place in the plane.")
+    silence: bool = Field(description="Whether the zone is held to be silent.")
+    level: Decibels = Field(description="Level of the sound in dBFS.")
+
+    @classmethod
+    def of(cls, update: Update, *, epoch: float) -> Self:
+        """Build the message of one update; parameters and errors as for `VA.of`."""
+        valence, arousal = _clip(update.smooth.valence), _clip(update.smooth.arousal)
+        return cls(
+            ts=_epoch_ms(update.captured + epoch),
+            valence=valence,
+            arousal=arousal,
+            valence_std=update.smooth.valence_std,
+            arousal_std=update.smooth.arousal_std,
+            quadrant=quadrant(valence, arousal),
+            mood=mood(valence, arousal),
+            silence=update.silence,
+            level=update.level,
+        )
+
+
+class Drops(Message):
+    """Work that came too late and was left out, counted since the start."""
+
+    capture: NonNegativeInt = Field(default=0, description="Overruns of the ring buffer.")
+    inference: NonNegativeInt = Field(default=0, description="Ticks the engine did not come to.")
+    publish: NonNegativeInt = Field(
+        default=0, description="Estimates that could not be published in time."
+    )
+
+
+class Cleaned(Message):
+    """Samples set right at the door, counted since the start."""
+
+    nan: NonNegativeInt = Field(default=0, description="Samples that were no finite number.")
+    clipped: NonNegativeInt = Field(default=0, description="Samples beyond full scale.")
+
+
+class Latency(Message):
+    """From capture of a window's newest sample to publishing, over the last minute or so."""
+
+    p50: Milliseconds = Field(description="Median in ms.")
+    p99: Milliseconds = Field(description="99th percentile in ms.")
+    max: Milliseconds = Field(description="Largest in ms.")
+
+
+class Delays(Message):
+    """Delays that `latency_ms` does not hold."""
+
+    resampler_ms: Milliseconds = Field(default=0.0, description="Delay of the resampler.")
+    smoother_ms: Milliseconds = Field(
+        default=0.0, description="Delay of the trajectory behind the estimate."
+    )
+
+
+class Health(Message):
+    """How a zone fares, every ten seconds or so: `<base>/<zone>/health`."""
+
+    v: Literal[1] = Field(default=1, description="Version of this layout.")
+    ts: Epoch = Field(description="When this was written, in epoch ms.")
+    state: Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"] = Field(
+        description="In one word."
+    )
+    reason: str = Field(default="", description="Why it is not ok; empty otherwise.")
+    source: str = Field(description="What is listened to.")
+    engine: str | None = Field(default=None, description="The engine really used.")
+    uptime_s: Annotated[float, Field(ge=0), _rounded(1)] = Field(
+        description="Since the start, in s."
+    )
+    estimates: NonNegativeInt = Field(default=0, description="Estimates made since the start.")
+    drops: Drops = Drops()
+    gaps: NonNegativeInt = Field(
+        default=0, description="Interruptions of the sound since the start."
+    )
+    cleaned: Cleaned = Cleaned()
+    reconnects: NonNegativeInt = Field(
+        default=0, description="Times the broker was lost and found again."
+    )
+    drift_ppm: Annotated[float, _rounded(1)] | None = Field(
+        default=None,
+        description="How much faster the source's clock runs than ours, in parts per million.",
+    )
+    latency_ms: Latency | None = Field(
+        default=None, description="None before the first estimate went out."
+    )
+    delays: Delays = Delays()
+    versions: dict[str, str] = Field(default={}, description="Program and weights.")
+    cpu_percent: Annotated[float, _rounded(1)] | None = Field(
+        default=None, description="Of one core."
+    )
+    memory_mb: Annotated[float, _rounded(1)] | None = Field(
+        default=None, description="Resident memory."
+    )
+
+
+KINDS: dict[str, type[Message]] = {"va": VA, "state": State, "health": Health}
+"""Message of each kind, by the last level of its topic."""
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema (2020-12) of each kind of message, by the last level of its topic."""
+    return {kind: model.model_json_schema(mode="serialization") for kind, model in KINDS.items()}
+
+
+def _clip(coordinate: float) -> float:
+    return min(1.0, max(-1.0, coordinate)) if coordinate == coordinate else coordinate
+
+
+def _epoch_ms(seconds: float) -> int:
+    return round(seconds * 1e3)

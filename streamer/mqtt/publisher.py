@@ -1,0 +1,197 @@
+"""Puts what the trackers say on the wire, whatever becomes of the broker."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import aiomqtt
+
+from streamer.config.models import Mqtt
+from streamer.mqtt.address import Address
+from streamer.mqtt.link import Dialler, Version, cause_of
+from streamer.mqtt.outbox import Counters, ZoneBox
+from streamer.mqtt.payloads import Health, Latency
+from streamer.mqtt.retry import Backoff, Sparing
+from streamer.mqtt.sender import OFFLINE, Sender
+from streamer.mqtt.topics import Topics, default_node
+from streamer.tracking import Update
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Publishes the zones of this node; `run` keeps it connected until `close`.
+
+    What is offered never waits and never blocks: each zone has one slot for its newest estimate,
+    one for its state, one for its health. While the broker is away or silent, estimates are dropped
+    and the newest state is kept. All methods belong to the event loop's thread.
+
+    Parameters
+    ----------
+    config
+        The `[mqtt]` table.
+    address
+        Where the broker is; see `open_broker`.
+    zones
+        Names of the zones that will be offered.
+
+    Attributes
+    ----------
+    topics
+        The topics in use.
+
+    Examples
+    --------
+    ::
+
+        async with open_broker(config.mqtt) as address, asyncio.TaskGroup() as group:
+            publisher = Publisher(config.mqtt, address, zones=["main"])
+            group.create_task(publisher.run())
+            async for update in tracker:
+                publisher.offer_update("main", update)
+            await publisher.close()
+    """
+
+    def __init__(self, config: Mqtt, address: Address, *, zones: Iterable[str]) -> None:
+        node = config.node or default_node()
+        self.topics = Topics(config.base_topic or f"streamer/{node}")
+        self._name = f"streamer-{node}"
+        self._address = address
+        self._dialler = Dialler(address, protocol=config.protocol, keepalive=config.keepalive)
+        self._boxes = {zone: ZoneBox() for zone in zones}
+        self._connected = asyncio.Event()
+        self._sender: Sender | None = None
+        self._connections = 0
+        self._connected_at = math.inf
+        self._sparing = Sparing()
+        self._told_lost = False
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there and was told that we are `online`."""
+        return self._connected.is_set()
+
+    @property
+    def reconnects(self) -> int:
+        """How often the broker was lost and found again."""
+        return max(0, self._connections - 1)
+
+    def counters(self, zone: str) -> Counters:
+        """Return what became of a zone's estimates."""
+        return self._boxes[zone].counters
+
+    def latency(self, zone: str) -> Latency | None:
+        """Return a zone's latencies over its last 600 estimates sent, None before the first."""
+        return self._boxes[zone].latency.percentiles()
+
+    async def wait_connected(self) -> None:
+        """Wait until the broker was told that we are `online`."""
+        await self._connected.wait()
+
+    def offer_update(self, zone: str, update: Update) -> None:
+        """Let an update be published on `va` and, at most once a second, as `state`."""
+        sender = self._sender
+        self._boxes[zone].put(update, keep=sender is not None and not sender.stalled)
+        if sender is not None:
+            sender.wake()
+
+    def offer_health(self, zone: str, health: Health) -> None:
+        """Let a zone's health be published."""
+        self._boxes[zone].health = health
+        if self._sender is not None:
+            self._sender.wake()
+
+    async def run(self) -> None:
+        """Stay connected, publish what is offered, return after `close`.
+
+        Being cancelled is a clean stop too: `offline` is published first. Nothing that happens to
+        the broker is raised; it is logged, one line for each cause.
+        """
+        self._task = asyncio.create_task(self._stay_connected(), name="mqtt-publisher")
+        try:
+            await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        finally:
+            self._task.cancel()
+
+    async def close(self) -> None:
+        """Publish `offline`, disconnect, let `run` return. Takes a few seconds at most."""
+        self._stop.set()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _stay_connected(self) -> None:
+        backoff = Backoff()
+        stop = asyncio.create_task(self._stop.wait(), name="mqtt-stop")
+        try:
+            while not stop.done():
+                self._connected_at = math.inf
+                try:
+                    await self._session_or_stop(stop)
+                except (aiomqtt.MqttError, OSError) as error:
+                    self._tell_lost(cause_of(error))
+                lasted = time.monotonic() - self._connected_at
+                await asyncio.wait({stop}, timeout=backoff.delay(lasted))
+        finally:
+            stop.cancel()
+
+    async def _session_or_stop(self, stop: "asyncio.Task[Any]") -> None:
+        """Run a session, which sees `stop` by itself once it is connected."""
+        session = asyncio.create_task(self._session(stop), name="mqtt-session")
+        try:
+            await asyncio.wait({session, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not self.connected:
+                session.cancel()
+            await asyncio.wait({session})
+        finally:
+            session.cancel()
+        if not session.cancelled():
+            session.result()
+
+    async def _session(self, stop: "asyncio.Task[Any]") -> None:
+        """Connect, and publish until the connection is lost or `stop` is done."""
+        will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
+        async with self._dialler.dial(self._name, will) as (link, version):
+            sender = Sender(
+                link, version, topics=self.topics, boxes=self._boxes, sparing=self._sparing
+            )
+            try:
+                await sender.begin()
+                self._begin(sender, version)
+                await sender.run(stop)
+            finally:
+                try:
+                    if stop.done():
+                        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                            await asyncio.wait_for(sender.say(OFFLINE), 1.0)
+                finally:
+                    self._end()
+
+    def _begin(self, sender: Sender, version: Version) -> None:
+        self._sender = sender
+        self._connections += 1
+        self._connected_at = time.monotonic()
+        self._connected.set()
+        if self._connections == 1 or self._told_lost:
+            where = (self.topics.base, self._address, version)
+            logger.info("publishing %s/# at %s (MQTT %s)", *where)
+        self._told_lost = False
+
+    def _end(self) -> None:
+        self._sender = None
+        self._connected.clear()
+        for box in self._boxes.values():
+            box.drop_va()
+
+    def _tell_lost(self, cause: str) -> None:
+        if self._sparing.may_say(cause):
+            self._told_lost = True
+            logger.warning("MQTT broker at %s: %s; trying again", self._address, cause)

@@ -1,0 +1,179 @@
+"""Sends what waits over one connection, for as long as that lasts."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from streamer.mqtt.link import Link, Version, json_properties
+from streamer.mqtt.outbox import ZoneBox
+from streamer.mqtt.payloads import VA, State
+from streamer.mqtt.retry import Sparing
+from streamer.mqtt.topics import Topics
+from streamer.tracking import Update
+
+ONLINE, OFFLINE = b"online", b"offline"
+VA_EXPIRY = 3
+"""Seconds a broker that speaks MQTT 5 may hold an estimate back."""
+STALLED = 1.0
+"""Seconds without the broker's acknowledgement after which the fast stream is held."""
+
+logger = logging.getLogger(__name__)
+
+
+class Sender:
+    """Three lanes over one connection: the status, the fast stream, and states with health.
+
+    States ask the broker for an acknowledgement, which the fast stream never waits for; but when it
+    stays out, the broker or the way to it hangs, and what were sent now would arrive stale.
+
+    Parameters
+    ----------
+    link, version
+        The open connection and its MQTT version.
+    topics
+        Where to.
+    boxes
+        What waits, by zone. Emptied from here.
+    sparing
+        Keeps complaints about invalid updates few.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        version: Version,
+        *,
+        topics: Topics,
+        boxes: Mapping[str, ZoneBox],
+        sparing: Sparing,
+    ) -> None:
+        self._link = link
+        self._topics = topics
+        self._boxes = boxes
+        self._sparing = sparing
+        modern = version == "5"
+        self._va_properties = json_properties(seconds=VA_EXPIRY) if modern else None
+        self._properties = json_properties() if modern else None
+        self._fast = asyncio.Event()
+        self._slow = asyncio.Event()
+        self._asked: float | None = None
+        # asyncio.wait_for may swallow a cancellation before Python 3.12, inside aiomqtt too.
+        self._over = False
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the broker owes us an acknowledgement for too long."""
+        return self._asked is not None and time.monotonic() - self._asked > STALLED
+
+    def wake(self) -> None:
+        """Say that something waits in a box."""
+        self._fast.set()
+        self._slow.set()
+
+    async def say(self, status: bytes) -> None:
+        """Publish the status of this node, and wait until the broker has it."""
+        await self._link.publish(self._topics.status, status, qos=1, retain=True)
+
+    async def begin(self) -> None:
+        """Say `online`, listen to the status, and let the last states be sent again."""
+        await self.say(ONLINE)
+        await self._link.subscribe(self._topics.status, qos=1)
+        for box in self._boxes.values():
+            box.repeat_state()
+        self.wake()
+
+    async def run(self, stop: "asyncio.Future[Any]") -> None:
+        """Send until `stop` is done.
+
+        Raises
+        ------
+        aiomqtt.MqttError
+            The connection is lost.
+        """
+        lanes = [
+            asyncio.create_task(self._stay_online(), name="mqtt-status"),
+            asyncio.create_task(self._send_estimates(), name="mqtt-va"),
+            asyncio.create_task(self._send_states(), name="mqtt-state"),
+        ]
+        # No TaskGroup: under Python 3.11 it leaves our task marked as being cancelled.
+        try:
+            await asyncio.wait([*lanes, stop], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._over = True
+            for lane in lanes:
+                lane.cancel()
+            ends = await asyncio.gather(*lanes, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    async def _stay_online(self) -> None:
+        """Say `online` again where the will of an old session of ours overwrote it."""
+        async for message in self._link.messages:
+            if str(message.topic) == self._topics.status and message.payload == OFFLINE:
+                await self.say(ONLINE)
+            if self._over:
+                return
+
+    async def _send_estimates(self) -> None:
+        while not self._over:
+            await self._fast.wait()
+            self._fast.clear()
+            for zone, box in self._boxes.items():
+                if (waiting := box.take_va()) is not None:
+                    await self._send_estimate(zone, box, *waiting)
+
+    async def _send_estimate(self, zone: str, box: ZoneBox, seq: int, update: Update) -> None:
+        now = time.monotonic()
+        latency = now - update.captured
+        sent = False
+        try:
+            payload = VA.of(update, seq=seq, epoch=time.time() - now, latency=latency)
+            await self._link.publish(
+                self._topics.va(zone), payload.wire(), properties=self._va_properties
+            )
+            sent = True
+        except ValidationError as error:
+            self._complain(zone, error)
+        finally:
+            box.count(latency if sent else None)
+
+    async def _send_states(self) -> None:
+        due: float | None = None
+        while not self._over:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._slow.wait(), due)
+            self._slow.clear()
+            due = None
+            for zone, box in self._boxes.items():
+                if (health := box.take_health()) is not None:
+                    await self._link.publish(
+                        self._topics.health(zone), health.wire(), properties=self._properties
+                    )
+                wait = box.state_due()
+                if wait == 0 and (update := box.take_state()) is not None:
+                    await self._send_state(zone, update)
+                elif wait is not None:
+                    due = wait if due is None else min(due, wait)
+
+    async def _send_state(self, zone: str, update: Update) -> None:
+        try:
+            payload = State.of(update, epoch=time.time() - time.monotonic())
+        except ValidationError as error:
+            self._complain(zone, error)
+            return
+        self._asked = time.monotonic()
+        await self._link.publish(
+            self._topics.state(zone), payload.wire(), 1, retain=True, properties=self._properties
+        )
+        self._asked = None
+
+    def _complain(self, zone: str, error: ValidationError) -> None:
+        if self._sparing.may_say(f"invalid {zone}"):
+            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+            logger.error("zone %s: an update is not published, out of range: %s", zone, fields)

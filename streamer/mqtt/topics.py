@@ -1,0 +1,54 @@
+"""Names on the wire."""
+
+import re
+import socket
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics below one base.
+
+    Attributes
+    ----------
+    base
+        First levels of every topic, `streamer/<node>` by default; no slash at either end.
+
+    Examples
+    --------
+    >>> Topics("streamer/kitchen").va("main")
+    'streamer/kitchen/main/va'
+    """
+
+    base: str
+
+    @property
+    def status(self) -> str:
+        """Whether this node is `online` or `offline`; retained, and the last will."""
+        return f"{self.base}/status"
+
+    def va(self, zone: str) -> str:
+        """Return the topic of a zone's fast stream."""
+        return f"{self.base}/{zone}/va"
+
+    def state(self, zone: str) -> str:
+        """Return the topic of a zone's retained state."""
+        return f"{self.base}/{zone}/state"
+
+    def health(self, zone: str) -> str:
+        """Return the topic of a zone's health."""
+        return f"{self.base}/{zone}/health"
+
+
+def slug(name: str) -> str:
+    """Return `name` in lower-case letters, digits and single hyphens, at most 64 of them.
+
+    What has no such character at all becomes `node`.
+    """
+    letters = re.sub(r"[^a-z0-9]+", "-", name.lower())[:64].strip("-")
+    return letters or "node"
+
+
+def default_node() -> str:
+    """Return the name of this machine as it stands in topics: its host name, without the domain."""
+    return slug(socket.gethostname().partition(".")[0])

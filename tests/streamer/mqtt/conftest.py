@@ -1,0 +1,193 @@
+"""A real mosquitto, a subscriber, and a publisher that is fed."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+
+from streamer.config.models import Mqtt
+from streamer.mqtt import Address, Publisher, find_mosquitto
+from streamer.tracking import Affect, Update
+
+
+def find_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def make_update(tick: int = 0, **changes: Any) -> Update:
+    affect = Affect(0.5, 0.25 + 0.001 * (tick % 10), 0.1, 0.2)
+    values = {
+        "tick": tick,
+        "time": tick / 10,
+        "captured": time.monotonic() - 0.01,
+        "raw": affect,
+        "smooth": affect,
+        "silence": False,
+        "warm": 1.0,
+        "level": -20.0,
+    }
+    return Update(**{**values, **changes})
+
+
+class Mosquitto:
+    """A broker on a free loopback port, to be killed, hung and started again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = find_port()
+        self.address = Address("127.0.0.1", self.port)
+        self._config = folder / f"mosquitto-{self.port}.conf"
+        lines = [f"listener {self.port} 127.0.0.1", *(options or ["allow_anonymous true"])]
+        self._config.write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = find_mosquitto()
+        assert program, "this test needs mosquitto: apt install mosquitto"
+        self._process = subprocess.Popen(
+            [program, "-c", str(self._config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, "mosquitto did not start"
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.02)
+        raise AssertionError("mosquitto does not listen")
+
+    def hang(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Subscriber:
+    """Everything a broker says below `#`, with the time it came."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[float, aiomqtt.Message]] = []
+        self._news = asyncio.Event()
+
+    async def listen(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            self.messages.append((time.time(), message))
+            self._news.set()
+
+    def on(self, topic: str) -> list[aiomqtt.Message]:
+        return [message for _, message in self.messages if str(message.topic) == topic]
+
+    def payloads(self, topic: str) -> list[Any]:
+        return [json.loads(message.payload) for message in self.on(topic)]
+
+    def texts(self, topic: str) -> list[str]:
+        return [message.payload.decode() for message in self.on(topic)]
+
+    async def until(self, done: Callable[[], object], seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not done():
+                self._news.clear()
+                await self._news.wait()
+
+
+@contextlib.asynccontextmanager
+async def subscribed(
+    address: Address, version: aiomqtt.ProtocolVersion = aiomqtt.ProtocolVersion.V311
+) -> AsyncIterator[Subscriber]:
+    async with aiomqtt.Client(address.host, address.port, protocol=version, timeout=10) as client:
+        await client.subscribe("#", qos=1)
+        subscriber = Subscriber()
+        task = asyncio.create_task(subscriber.listen(client))
+        try:
+            yield subscriber
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()
+
+
+@contextlib.asynccontextmanager
+async def publishing(
+    address: Address, *, feed: bool = True, **options: Any
+) -> AsyncIterator[Publisher]:
+    """Run a publisher of the zone `main`, fed at 10 Hz."""
+    config = Mqtt(**{"node": "test", "keepalive": 1, **options})
+    publisher = Publisher(config, address, zones=["main"])
+
+    async def offer() -> None:
+        tick = 0
+        while True:
+            publisher.offer_update("main", make_update(tick))
+            tick += 1
+            await asyncio.sleep(0.1)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(publisher.run())
+        feeder = group.create_task(offer()) if feed else None
+        try:
+            yield publisher
+        finally:
+            if feeder is not None:
+                feeder.cancel()
+            await publisher.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    return find_port()
+
+
+@pytest.fixture(scope="session")
+def update() -> Callable[..., Update]:
+    return make_update
+
+
+@pytest.fixture
+def subscribe() -> Any:
+    return subscribed
+
+
+@pytest.fixture
+def publish() -> Any:
+    return publishing
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    brokers: list[Mosquitto] = []
+
+    def launch(*options: str) -> Mosquitto:
+        broker = Mosquitto(tmp_path, *options)
+        brokers.append(broker)
+        broker.start()
+        return broker
+
+    yield launch
+    for broker in brokers:
+        broker.kill()
+
+
+@pytest.fixture
+def mosquitto(launch: Callable[..., Mosquitto]) -> Mosquitto:
+    return launch()

@@ -1,0 +1,78 @@
+import pytest
+
+from streamer.mqtt.outbox import LatencyWindow, ZoneBox
+from streamer.mqtt.retry import Backoff, Sparing
+
+
+def test_only_the_newest_estimate_waits_and_the_others_count_as_dropped(update):
+    box = ZoneBox()
+    for tick in range(5):
+        box.put(update(tick), keep=True)
+    seq, newest = box.take_va()
+    assert (seq, newest.tick) == (4, 4)
+    assert box.take_va() is None
+    assert box.counters.offered == 5
+    assert box.counters.dropped == 4
+
+
+def test_without_a_broker_estimates_are_dropped_and_the_state_is_kept(update):
+    box = ZoneBox()
+    box.put(update(1), keep=False)
+    box.put(update(2), keep=False)
+    assert box.take_va() is None
+    assert box.counters.dropped == 2
+    assert box.take_state().tick == 2
+
+
+def test_a_state_waits_for_its_second_and_is_repeated_at_once(update, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    box = ZoneBox()
+    assert box.state_due() is None
+    first, second = update(1, captured=0.0), update(2, captured=0.0)
+    box.put(first, keep=True)
+    assert box.state_due() == 0
+    assert box.take_state() is first
+    assert box.state_due() is None
+    now = 100.25
+    box.put(second, keep=True)
+    assert box.state_due() == pytest.approx(0.75)
+    now = 101.0
+    assert box.state_due() == 0
+    box.take_state()
+    box.repeat_state()
+    assert box.state_due() == 0
+    assert box.take_state() is second
+
+
+def test_nothing_is_repeated_where_nothing_was_said():
+    box = ZoneBox()
+    box.repeat_state()
+    assert box.state_due() is None
+
+
+def test_percentiles_are_by_nearest_rank_over_the_last_ones():
+    window = LatencyWindow(size=100)
+    assert window.percentiles() is None
+    for k in range(1, 201):
+        window.add(k / 1000)
+    percentiles = window.percentiles()
+    assert (percentiles.p50, percentiles.p99, percentiles.max) == (150.0, 199.0, 200.0)
+
+
+def test_waiting_times_double_up_to_the_cap_and_begin_anew_after_healthy_time():
+    backoff = Backoff(first=0.1, cap=2.0, healthy=5.0)
+    for expected in (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0):
+        assert 0.5 * expected <= backoff.delay() <= expected
+    assert backoff.delay(lasted=4.9) >= 1.0
+    assert backoff.delay(lasted=5.1) <= 0.1
+
+
+def test_the_same_cause_is_told_once_in_a_while():
+    now = 0.0
+    sparing = Sparing(60.0, clock=lambda: now)
+    assert sparing.may_say("no answer")
+    assert not sparing.may_say("no answer")
+    assert sparing.may_say("nothing listens there")
+    now = 61.0
+    assert sparing.may_say("no answer")

@@ -1,0 +1,217 @@
+import asyncio
+import logging
+import subprocess
+import sys
+import time
+
+import aiomqtt
+import jsonschema
+import pytest
+
+from streamer.config.models import Mqtt
+from streamer.mqtt import Address, Health, Publisher, json_schemas
+from streamer.tracking import Affect
+
+pytestmark = pytest.mark.peer
+
+STATUS, VA, STATE, HEALTH = (
+    f"streamer/test/{topic}" for topic in ("status", "main/va", "main/state", "main/health")
+)
+
+
+async def test_the_fast_stream_is_valid_at_ten_a_second_and_the_state_at_one(
+    mosquitto, subscribe, publish
+):
+    async with subscribe(mosquitto.address) as seen, publish(mosquitto.address) as publisher:
+        await seen.until(lambda: len(seen.on(VA)) >= 25)
+        messages = seen.payloads(VA)
+        for message in messages:
+            jsonschema.validate(message, json_schemas()["va"])
+        seqs = [message["seq"] for message in messages]
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        seconds = (messages[-1]["ts"] - messages[0]["ts"]) / 1e3
+        assert 2 <= len(seen.on(STATE)) <= seconds + 2
+        for message in seen.payloads(STATE):
+            jsonschema.validate(message, json_schemas()["state"])
+        arrived = [when for when, message in seen.messages if str(message.topic) == VA]
+        for when, message in zip(arrived, messages, strict=True):
+            assert message["latency_ms"] >= 10
+            assert message["ts"] / 1e3 + message["latency_ms"] / 1e3 <= when + 0.05
+        assert publisher.latency("main").p50 >= 10
+        counters = publisher.counters("main")
+        assert counters.sent + counters.dropped <= counters.offered
+
+
+async def test_quality_of_service_and_retained_flags(mosquitto, subscribe, publish):
+    async with subscribe(mosquitto.address) as live, publish(mosquitto.address) as publisher:
+        publisher.offer_health("main", Health(ts=1, state="ok", source="demo", uptime_s=0))
+        await live.until(lambda: live.on(VA) and live.on(STATE) and live.on(HEALTH))
+        assert {topic: live.on(topic)[0].qos for topic in (STATUS, VA, STATE, HEALTH)} == {
+            STATUS: 1, VA: 0, STATE: 1, HEALTH: 0,
+        }  # fmt: skip
+        async with subscribe(mosquitto.address) as late:
+            await late.until(lambda: late.on(VA))
+            retained = {str(message.topic) for _, message in late.messages if message.retain}
+            assert retained == {STATUS, STATE}
+
+
+async def test_mqtt_5_says_what_it_holds_and_how_long(mosquitto, subscribe, publish):
+    version = aiomqtt.ProtocolVersion.V5
+    async with subscribe(mosquitto.address, version) as seen, publish(mosquitto.address):
+        await seen.until(lambda: seen.on(VA) and seen.on(STATE))
+        fast, state = seen.on(VA)[0].properties, seen.on(STATE)[0].properties
+        assert fast.ContentType == state.ContentType == "application/json"
+        assert 1 <= fast.MessageExpiryInterval <= 3
+        assert not hasattr(state, "MessageExpiryInterval")
+
+
+async def test_online_at_the_start_and_offline_after_a_clean_stop(mosquitto, subscribe, publish):
+    async with subscribe(mosquitto.address) as seen:
+        async with publish(mosquitto.address) as publisher:
+            await publisher.wait_connected()
+        await seen.until(lambda: "offline" in seen.texts(STATUS))
+        assert seen.texts(STATUS) == ["online", "offline"]
+        async with subscribe(mosquitto.address) as late:
+            await late.until(lambda: late.on(STATUS))
+            assert late.texts(STATUS) == ["offline"]
+
+
+async def test_being_cancelled_is_a_clean_stop(mosquitto, subscribe):
+    publisher = Publisher(Mqtt(node="test"), mosquitto.address, zones=["main"])
+    async with subscribe(mosquitto.address) as seen:
+        task = asyncio.create_task(publisher.run())
+        await publisher.wait_connected()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
+
+
+async def test_the_will_says_offline_for_a_killed_process(mosquitto, subscribe):
+    program = (
+        "import asyncio\n"
+        "from streamer.config.models import Mqtt\n"
+        "from streamer.mqtt import Address, Publisher\n"
+        f"address = Address('127.0.0.1', {mosquitto.port})\n"
+        "asyncio.run(Publisher(Mqtt(node='test'), address, zones=['main']).run())\n"
+    )
+    async with subscribe(mosquitto.address) as seen:
+        process = subprocess.Popen([sys.executable, "-c", program])  # noqa: ASYNC220
+        try:
+            await seen.until(lambda: seen.texts(STATUS) == ["online"], 30)
+        finally:
+            process.kill()
+            process.wait()
+        await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
+        assert seen.on(STATUS)[-1].qos == 1
+
+
+async def test_an_old_session_that_says_offline_is_contradicted(mosquitto, subscribe, publish):
+    async with subscribe(mosquitto.address) as seen, publish(mosquitto.address) as publisher:
+        await publisher.wait_connected()
+        async with aiomqtt.Client("127.0.0.1", mosquitto.port) as old:
+            await old.publish(STATUS, b"offline", qos=1, retain=True)
+        await seen.until(lambda: seen.texts(STATUS) == ["online", "offline", "online"])
+
+
+async def test_a_killed_broker_is_found_again_and_nothing_stale_is_published(
+    mosquitto, subscribe, publish, caplog
+):
+    caplog.set_level(logging.INFO)
+    async with publish(mosquitto.address) as publisher:
+        await publisher.wait_connected()
+        mosquitto.kill()
+        killed = time.monotonic()
+        while publisher.connected:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - killed < 2
+        await asyncio.sleep(1.5)
+        before = publisher.counters("main")
+        mosquitto.start()
+        started = time.time()
+        async with subscribe(mosquitto.address) as seen:
+            await seen.until(lambda: seen.on(VA) and seen.on(STATE) and seen.on(STATUS))
+            assert time.time() - started < 3
+            await seen.until(lambda: len(seen.on(VA)) > 5)
+            assert min(message["ts"] for message in seen.payloads(VA)) / 1e3 > started - 0.2
+            assert set(seen.texts(STATUS)) == {"online"}
+        assert publisher.reconnects == 1
+        assert before.dropped >= 10
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == len(set(told)) <= 3
+    assert any("nothing listens there; trying again" in line for line in told)
+
+
+async def test_a_hung_broker_is_noticed_and_found_again(mosquitto, subscribe, publish):
+    async with publish(mosquitto.address) as publisher, subscribe(mosquitto.address) as seen:
+        await seen.until(lambda: seen.on(VA))
+        mosquitto.hang()
+        hung = time.time()
+        try:
+            async with asyncio.timeout(8):
+                while publisher.connected:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            mosquitto.resume()
+        resumed = time.time()
+        await seen.until(lambda: seen.payloads(VA)[-1]["ts"] / 1e3 > resumed)
+        times = [message["ts"] / 1e3 for message in seen.payloads(VA)]
+        assert not [when for when in times if hung + 2.5 < when < resumed]
+        await seen.until(lambda: seen.texts(STATUS)[-1] == "online")
+
+
+async def test_the_last_state_comes_back_with_a_new_broker(mosquitto, subscribe, publish, update):
+    async with publish(mosquitto.address, feed=False) as publisher:
+        await publisher.wait_connected()
+        mosquitto.kill()
+        publisher.offer_update("main", update(1, smooth=Affect(0.1, 0.2, 0.3, 0.4)))
+        publisher.offer_update("main", update(2, smooth=Affect(-0.5, 0.2, 0.3, 0.4)))
+        mosquitto.start()
+        async with subscribe(mosquitto.address) as seen:
+            await seen.until(lambda: seen.on(STATE))
+            assert seen.payloads(STATE)[0]["valence"] == -0.5
+            assert not seen.on(VA)
+
+
+async def test_an_update_without_numbers_is_left_out_and_told_once(
+    mosquitto, subscribe, publish, update, caplog
+):
+    nothing = Affect(float("nan"), 0.0, 0.1, 0.1)
+    async with (
+        subscribe(mosquitto.address) as seen,
+        publish(mosquitto.address, feed=False) as publisher,
+    ):
+        await publisher.wait_connected()
+        for tick in range(3):
+            publisher.offer_update("main", update(tick, smooth=nothing))
+            await asyncio.sleep(0.05)
+        publisher.offer_update("main", update(3))
+        await seen.until(lambda: seen.on(VA) and seen.on(STATE))
+        assert [message["seq"] for message in seen.payloads(VA)] == [3]
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.getMessage() for record in told] == [
+        "zone main: an update is not published, out of range: valence"
+    ]
+
+
+async def test_offering_never_waits_and_only_the_newest_is_sent(
+    mosquitto, subscribe, publish, update
+):
+    async with (
+        subscribe(mosquitto.address) as seen,
+        publish(mosquitto.address, feed=False) as publisher,
+    ):
+        await publisher.wait_connected()
+        for tick in range(1000):
+            publisher.offer_update("main", update(tick))
+        await seen.until(lambda: seen.on(VA))
+        assert [message["seq"] for message in seen.payloads(VA)] == [999]
+        assert publisher.counters("main").dropped == 999
+
+
+async def test_stopping_without_a_broker_is_quick(free_port, publish):
+    async with publish(Address("127.0.0.1", free_port)) as publisher:
+        await asyncio.sleep(0.3)
+        assert not publisher.connected
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 2
