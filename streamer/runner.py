@@ -86,7 +86,9 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(self._report(publisher, trackers))]
                 if self._view is not None:
-                    background.append(group.create_task(self._draw(publisher, trackers)))
+                    background.append(group.create_task(self._view.run()))
+                    informing = self._inform_view(self._view, publisher, trackers)
+                    background.append(group.create_task(informing))
                 zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
                 stop = _stop_event()
                 background.append(group.create_task(_cancel_when(stop, zones)))
@@ -120,17 +122,11 @@ class Runner:
                         )
                     )
 
-    async def _draw(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
-        assert self._view is not None
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._view.run())
-            group.create_task(self._name_sources(publisher, trackers, self._view))
-
-    async def _name_sources(
-        self, publisher: Publisher, trackers: list[ZoneTracker], view: LiveView
+    async def _inform_view(
+        self, view: LiveView, publisher: Publisher, trackers: list[ZoneTracker]
     ) -> None:
         while True:
-            view.set_connected(publisher.connected)
+            view.set_broker(str(publisher.address), connected=publisher.connected)
             for tracker in trackers:
                 if tracker.source is not None:
                     view.set_source(tracker.id, tracker.source.name)

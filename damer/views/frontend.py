@@ -56,8 +56,10 @@ class FrontEnd:
         count = len(signal) // self.spec.hop
         hops = signal[: count * self.spec.hop].reshape(count, self.spec.hop)
         self._rest = signal[count * self.spec.hop :]
-        parts = [hops[k : k + _HOPS_AT_ONCE] for k in range(0, count, _HOPS_AT_ONCE)] or [hops]
-        return Frames(
-            np.concatenate([self._mel.push(part) for part in parts]),
-            np.concatenate([self._cochleagram.push(part) for part in parts]),
-        )
+        mel = np.empty((count, self.spec.mel_bands), dtype=np.float32)
+        cochleagram = np.empty((count, self.spec.gammatone_channels), dtype=np.float32)
+        for k in range(0, count, _HOPS_AT_ONCE):
+            part = slice(k, k + _HOPS_AT_ONCE)
+            mel[part] = self._mel.push(hops[part])
+            cochleagram[part] = self._cochleagram.push(hops[part])
+        return Frames(mel, cochleagram)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from streamer.errors import BrokerError
-from streamer.mqtt.retry import Backoff, Sparing
+from streamer.retry import Backoff, Sparing
 
 START_TIMEOUT = 5.0
 """Seconds it may take to start."""

@@ -41,12 +41,14 @@ class Point(Message):
     arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
 
 
-class VA(Point):
+class VA(Message):
     """One estimate of the fast stream: `<base>/<zone>/va`."""
 
     v: Literal[1] = Field(default=1, description="Version of this layout.")
     ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
     seq: NonNegativeInt = Field(description="Number of the estimate; a step over 1 tells of drops.")
+    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
     valence_std: Deviation = Field(description="Standard deviation of the valence.")
     arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
     raw: Point = Field(description="The engine's estimate for this window alone, not smoothed.")
@@ -88,11 +90,13 @@ class VA(Point):
         )
 
 
-class State(Point):
+class State(Message):
     """The latest state of a zone, retained, at most once a second: `<base>/<zone>/state`."""
 
     v: Literal[1] = Field(default=1, description="Version of this layout.")
     ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
+    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
     valence_std: Deviation = Field(description="Standard deviation of the valence.")
     arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
     quadrant: Quadrant = Field(

@@ -15,7 +15,7 @@ from streamer.mqtt.address import Address
 from streamer.mqtt.link import Dialler, Version, cause_of
 from streamer.mqtt.outbox import Counters, ZoneBox
 from streamer.mqtt.payloads import Health, Latency
-from streamer.mqtt.retry import Backoff, Sparing
+from streamer.retry import Backoff, Sparing
 from streamer.mqtt.sender import OFFLINE, Sender
 from streamer.mqtt.topics import Topics, default_node
 from streamer.tracking import Update
@@ -71,6 +71,11 @@ class Publisher:
         self._told_lost = False
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+
+    @property
+    def address(self) -> Address:
+        """Where the broker is."""
+        return self._address
 
     @property
     def connected(self) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
-from streamer.mqtt.retry import Sparing
+from streamer.retry import Sparing
 from streamer.mqtt.topics import Topics
 from streamer.tracking import Update
 

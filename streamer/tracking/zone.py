@@ -10,7 +10,7 @@ from streamer.audio import Source, open_source
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import StreamerError
-from streamer.retry import Backoff
+from streamer.retry import Backoff, Sparing
 from streamer.tracking.latest import Latest
 from streamer.tracking.listener import Listener, Window
 from streamer.tracking.trajectory import Trajectory, infer
@@ -79,7 +79,7 @@ class ZoneTracker:
         StreamerError
             The source could not be opened at all, or broke off where it cannot begin again.
         """
-        backoff = Backoff()
+        backoff, sparing = Backoff(), Sparing()
         while True:
             begun = time.monotonic()
             try:
@@ -88,7 +88,8 @@ class ZoneTracker:
                 raise failures.exceptions[0] from None
             except* Exception as failures:
                 self.trouble = str(failures.exceptions[0])
-                logger.exception("zone %s failed and starts again", self.id)
+                if sparing.may_say(self.trouble):
+                    logger.exception("zone %s failed and starts again", self.id)
             else:
                 return
             await asyncio.sleep(backoff.delay(time.monotonic() - begun))

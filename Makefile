@@ -1,0 +1,53 @@
+# make run    track the bundled demo, with an embedded broker and a live view (Ctrl-C stops)
+# make test   run the tests
+# Both install what they need first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOUND_FONTS := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small
+
+.PHONY: run install test check lint types layers install-training clean
+
+run: .venv/run-installed
+	$(BIN)/streamer run --input demo --broker embedded
+
+install: .venv/run-installed
+
+test: .venv/test-installed
+	$(BIN)/pytest
+
+check: lint types layers test
+
+lint: .venv/test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/test-installed
+	$(BIN)/mypy
+
+layers: .venv/test-installed
+	$(BIN)/lint-imports
+
+install-training: .venv/training-installed
+
+.venv/run-installed: pyproject.toml constraints.txt
+	scripts/virtual-environment $(PYTHON)
+	scripts/system-packages mosquitto
+	$(PIP) --editable ".[broker]"
+	touch $@
+
+# tinysoundfont asks for PyAudio and torchaudio for CUDA; neither needs it for what they do here.
+.venv/training-installed: .venv/run-installed
+	scripts/system-packages $(SOUND_FONTS)
+	$(PIP) --editable ".[broker,train]"
+	$(PIP) --no-deps tinysoundfont torchaudio
+	touch $@
+
+.venv/test-installed: .venv/training-installed
+	scripts/system-packages mosquitto mosquitto-clients
+	$(PIP) --editable ".[broker,train,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
