@@ -5,6 +5,7 @@ import contextlib
 import logging
 import secrets
 import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Self
 
@@ -29,6 +30,11 @@ _WIRE.setLevel(logging.CRITICAL)  # what it would warn of reaches us as exceptio
 class Link(aiomqtt.Client):
     """An aiomqtt client that leaves nothing open, and fails at once when the broker hangs up."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._dialling = threading.Lock()
+        self._given_up = False
+
     async def __aenter__(self) -> Self:
         self._client.connect_timeout = self.timeout
         try:
@@ -36,6 +42,12 @@ class Link(aiomqtt.Client):
         except ValueError as error:  # a host name no resolver takes
             self._abandon()
             raise aiomqtt.MqttError(f"unknown host ({error})") from None
+        except asyncio.CancelledError:
+            # The thread that connects cannot be stopped; what it opens yet must be closed.
+            self._given_up = True
+            await asyncio.to_thread(self._dialling.acquire)
+            self._abandon()
+            raise
         except BaseException:
             self._abandon()
             raise
@@ -45,6 +57,11 @@ class Link(aiomqtt.Client):
             await super().__aexit__(*exc_info)
         finally:
             self._abandon()
+
+    def _client_connect(self) -> None:
+        with self._dialling:
+            if not self._given_up:
+                super()._client_connect()
 
     def _on_disconnect(self, *args: Any, **kwargs: Any) -> None:
         # A broker that hangs up in place of an answer would otherwise be waited for.
