@@ -73,7 +73,8 @@ def export_onnx(
         dynamo=True,
         verbose=False,
     )
-    assert program is not None
+    if program is None:
+        raise RuntimeError("torch exported nothing")
     model = program.model_proto
     onnx.helper.set_model_props(
         model,

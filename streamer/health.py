@@ -79,6 +79,8 @@ class HealthReporter:
         dropped = tracker.dropped
         fresh_drops = dropped - self._dropped.get(tracker.id, 0)
         self._dropped[tracker.id] = dropped
+        if tracker.ended:
+            return "stopped", tracker.trouble or "the sound has ended"
         if tracker.trouble:
             return "restarting", tracker.trouble
         if tracker.last is None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
+from streamer.audio import open_source
 from streamer.config import Config
 from streamer.engines import Engine
 from streamer.errors import StreamerError
@@ -49,7 +50,10 @@ class Runner:
             The broker cannot be had, or a zone's source cannot be opened.
         """
         config = self._config
-        async with open_broker(config.mqtt) as address:
+        for zone in config.zones:  # what cannot be heard is told before a broker is troubled
+            async with open_source(zone):
+                pass
+        async with open_broker(config.mqtt, port=config.mqtt.port) as address:
             publisher = Publisher(config.mqtt, address, zones=[zone.id for zone in config.zones])
             if self._console is not None:
                 inputs = {zone.id: zone.input for zone in config.zones}
@@ -103,7 +107,6 @@ class Runner:
         except StreamerError as error:
             if tracker.estimates == 0 or len(self._config.zones) == 1:
                 raise
-            tracker.trouble = str(error)
             logger.error("zone %s stopped: %s", tracker.id, error)  # noqa: TRY400
         else:
             logger.info("zone %s: the sound has ended", tracker.id)
@@ -114,7 +117,7 @@ class Runner:
             await asyncio.sleep(self._config.mqtt.health_interval)
             reporter.offer(trackers)
             for tracker in trackers if self._view is None else ():
-                if tracker.last is not None:
+                if tracker.last is not None and not tracker.ended:
                     latency = publisher.latency(tracker.id)
                     logger.info(
                         summary_line(

@@ -1,6 +1,7 @@
 """`python -m training`: fit, evaluate, compare."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,9 @@ import typer
 
 from training.datasets import READERS, Piece
 from training.evaluate import baselines, evaluate, write_json
-from training.features import renditions
+from training.features import auxiliary_renditions, renditions
 from training.fit import fit as fit_network
-from training.recipe import Recipe, load_recipe
+from training.recipe import load_recipe
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
@@ -48,7 +49,8 @@ def fit(
     if judged["recipe"]["name"] != chosen.name:
         raise typer.BadParameter(f"{evaluation} is of recipe {judged['recipe']['name']}")
     torch.set_num_threads(1)
-    sounds = renditions(_pieces(chosen, data), chosen.sound_fonts, chosen.front_end, cache)
+    sounds = renditions(_read(chosen.datasets, data), chosen.sound_fonts, chosen.front_end, cache)
+    sounds += auxiliary_renditions(chosen, _read(chosen.auxiliary, data), cache)
     fitted = fit_network(sounds, [], chosen, seed)
     scale = np.median([one["deviation_scale"] for one in judged["fits"]], axis=0)
     fitted.network.fused_head.std_scale.copy_(torch.from_numpy(scale))
@@ -76,8 +78,8 @@ def evaluate_command(
 ) -> None:
     """Cross-validate a recipe by group, everything chosen on validation groups."""
     chosen = load_recipe(recipe)
-    pieces = _pieces(chosen, data)
-    write_json(evaluate(chosen, pieces, cache, folds, list(range(seeds)), jobs), output)
+    pieces, auxiliary = _read(chosen.datasets, data), _read(chosen.auxiliary, data)
+    write_json(evaluate(chosen, pieces, auxiliary, cache, folds, list(range(seeds)), jobs), output)
     typer.echo(f"wrote {output}")
 
 
@@ -91,13 +93,13 @@ def baselines_command(
 ) -> None:
     """Score the mean and Mel statistics + SVR on the same folds as `evaluate`."""
     chosen = load_recipe(recipe)
-    write_json(baselines(chosen, _pieces(chosen, data), cache, folds), output)
+    write_json(baselines(chosen, _read(chosen.datasets, data), cache, folds), output)
     typer.echo(f"wrote {output}")
 
 
-def _pieces(recipe: Recipe, data: Path) -> list[Piece]:
+def _read(datasets: Iterable[str], data: Path) -> list[Piece]:
     pieces = []
-    for dataset in recipe.datasets:
+    for dataset in datasets:
         folder = data / dataset
         if not folder.is_dir():
             raise typer.BadParameter(f"{folder} does not exist; --data names the folder above it")

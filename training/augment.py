@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from damer.views import FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.recipe import Recipe
@@ -24,13 +23,15 @@ def spec_augment_masks() -> Any:
     transforms need nothing of that, so the extension module is replaced by an inert one.
     """
     if not torch.cuda.is_available() and "torchaudio" not in sys.modules:
-        inert: Any = types.ModuleType("torchaudio._extension")
-        inert._IS_TORCHAUDIO_EXT_AVAILABLE = False
-        inert._IS_ALIGN_AVAILABLE = False
-        inert._check_cuda_version = lambda: None
-        inert.fail_if_no_align = lambda function: function
+        inert = types.ModuleType("torchaudio._extension")
+        inert.__dict__.update(
+            _IS_TORCHAUDIO_EXT_AVAILABLE=False,
+            _IS_ALIGN_AVAILABLE=False,
+            _check_cuda_version=lambda: None,
+            fail_if_no_align=lambda function: function,
+        )
         sys.modules["torchaudio._extension"] = inert
-    from torchaudio import transforms  # noqa: PLC0415
+    from torchaudio import transforms
 
     return transforms
 
@@ -59,7 +60,7 @@ class Augment:
         )
 
     def __call__(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Changed copies of mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T)."""
+        """Change mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), as copies."""
         recipe, count = self._recipe, len(mel)
         gain = self._random.uniform(-recipe.gain_db, recipe.gain_db, (count, 1))
         ripple = self._random.uniform(-1, 1, (count, len(_EQUALISER_POINTS_HZ)))

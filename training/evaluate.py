@@ -15,7 +15,7 @@ from rich.progress import track
 from streamer.engines import KalmanSettings
 from training.baselines import predict_mean, predict_svr
 from training.datasets import Piece
-from training.features import Rendition, renditions
+from training.features import Rendition, auxiliary_renditions, renditions
 from training.fit import fit
 from training.folds import assign_folds, hold_out
 from training.metrics import agreement, bootstrap_interval
@@ -25,7 +25,7 @@ from training.response import arousal_steps, response_time
 from training.smoothing import coverage, fit_smoother
 
 VALIDATION_SHARE = 0.15
-LONGEST_RESPONSE = 2.3
+LONGEST_RESPONSE = 2.4
 _LAGS = range(7)
 _CLIP_SECONDS, _PIECE_SECONDS, _DENSE_SECONDS = 0.5, 2.0, 0.25
 
@@ -89,15 +89,24 @@ class FoldResult:
 
 
 def evaluate(
-    recipe: Recipe, pieces: list[Piece], cache: Path, folds: int, seeds: list[int], jobs: int
+    recipe: Recipe,
+    pieces: list[Piece],
+    auxiliary: list[Piece],
+    cache: Path,
+    folds: int,
+    seeds: list[int],
+    jobs: int,
 ) -> dict[str, Any]:
-    """Cross-validate and summarise; the result is JSON."""
+    """Cross-validate and summarise, as JSON. Auxiliary pieces are only ever fitted to."""
     renditions(pieces, recipe.sound_fonts, recipe.front_end, cache)
-    work = [(recipe, pieces, cache, folds, fold, seed) for seed in seeds for fold in range(folds)]
+    auxiliary_renditions(recipe, auxiliary, cache)
+    work = [
+        (recipe, pieces, auxiliary, cache, folds, fold, seed)
+        for seed in seeds
+        for fold in range(folds)
+    ]
     with ProcessPoolExecutor(jobs) as pool:
-        done = list(
-            track(pool.map(_run_fold, work), description="Fitting", total=len(work))
-        )
+        done = list(track(pool.map(_run_fold, work), description="Fitting", total=len(work)))
     return {
         "recipe": asdict(recipe),
         "front_end_digest": recipe.front_end.digest,
@@ -154,8 +163,8 @@ def baselines(recipe: Recipe, pieces: list[Piece], cache: Path, folds: int) -> d
     return answer
 
 
-def _run_fold(job: tuple[Recipe, list[Piece], Path, int, int, int]) -> FoldResult:
-    recipe, pieces, cache, folds, fold, seed = job
+def _run_fold(job: tuple[Recipe, list[Piece], list[Piece], Path, int, int, int]) -> FoldResult:
+    recipe, pieces, auxiliary, cache, folds, fold, seed = job
     torch.set_num_threads(1)
     parts = split(pieces, fold, folds, seed)
     spec = recipe.front_end
@@ -163,6 +172,7 @@ def _run_fold(job: tuple[Recipe, list[Piece], Path, int, int, int]) -> FoldResul
         renditions(part, recipe.sound_fonts, spec, cache)
         for part in (parts.train, parts.validation, parts.test)
     )
+    train += auxiliary_renditions(recipe, auxiliary, cache)
     begun = time.process_time()
     fitted = fit(train, validation, recipe, seed)
     seconds = time.process_time() - begun
@@ -208,9 +218,7 @@ def _best_lag(paths: list[Trajectory]) -> int:
     long = [path for path in paths if len(path.piece.times) > 1]
     if not long:
         return 0
-    values = [
-        np.mean([axis["moment_ccc"] for axis in scores(long, lag).values()]) for lag in _LAGS
-    ]
+    values = [np.mean([axis["moment_ccc"] for axis in scores(long, lag).values()]) for lag in _LAGS]
     return int(np.argmax(values))
 
 
@@ -220,7 +228,7 @@ def _mean_smoothing(done: list[FoldResult]) -> dict[str, Any]:
     return {
         "drift": np.median([one.drift for one in fitted], axis=0).tolist(),
         "correlation": fitted[0].correlation,
-        "bias_share": np.median([one.bias_share for one in fitted], axis=0).tolist(),
+        "deviation_scale": np.median([one.deviation_scale for one in fitted], axis=0).tolist(),
     }
 
 
@@ -280,9 +288,7 @@ def _mean_coverage(dataset: str, done: list[FoldResult], *, smooth: bool) -> dic
 
 
 def _table(estimates: Any, labels: Any) -> dict[str, dict[str, float]]:
-    return {
-        axis: agreement(estimates[:, k], labels[:, k]).as_dict() for k, axis in enumerate(AXES)
-    }
+    return {axis: agreement(estimates[:, k], labels[:, k]).as_dict() for k, axis in enumerate(AXES)}
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:

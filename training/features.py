@@ -16,6 +16,7 @@ from rich.progress import track
 
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
+from training.recipe import Recipe
 from training.render import decode, find_sound_font, render_midi
 
 MIDI_SUFFIXES = {".mid", ".midi"}
@@ -68,6 +69,16 @@ def renditions(
     return [
         Rendition(piece, font, np.load(path, mmap_mode="r"))
         for (piece, font), path in zip(jobs, paths, strict=True)
+    ]
+
+
+def auxiliary_renditions(recipe: Recipe, pieces: list[Piece], cache: Path) -> list[Rendition]:
+    """Open the frames of auxiliary pieces, each with one sound font only, in turn."""
+    fonts = recipe.sound_fonts
+    return [
+        one
+        for k, font in enumerate(fonts)
+        for one in renditions(pieces[k :: len(fonts)], [font], recipe.front_end, cache)
     ]
 
 

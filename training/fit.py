@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from training.features import Rendition
 from training.objective import objective
 from training.predict import Trajectory, scores, trajectory
 from training.recipe import Recipe
-from training.sampling import Sampler
+from training.sampling import Batch, Sampler
 
 VALIDATION_SECONDS = 4.0
 _STATISTICS_BATCHES = 8
@@ -46,7 +46,6 @@ def fit(
     validation: list[Rendition],
     recipe: Recipe,
     seed: int,
-    report: Callable[[int, float], None] = lambda step, score: None,
 ) -> Fit:
     """Fit once. Without a validation split the last step is chosen and deviations stay unscaled.
 
@@ -81,7 +80,6 @@ def fit(
         if last or (validation and step % recipe.check_every == 0):
             candidate = copy.deepcopy(averaged.module).eval()
             score = validate(candidate, validation, recipe) if validation else math.nan
-            report(step, score)
             if not validation or score >= max((old for _, old in history), default=-math.inf):
                 best = candidate
             history.append((step, score))
@@ -95,9 +93,7 @@ def validate(network: DAMER, validation: list[Rendition], recipe: Recipe) -> flo
     """Mean piece-level CCC over both axes and all data sets."""
     values = []
     for dataset in recipe.datasets:
-        paths = [
-            _look(network, one, recipe) for one in validation if one.piece.dataset == dataset
-        ]
+        paths = [_look(network, one, recipe) for one in validation if one.piece.dataset == dataset]
         values += [axis["ccc"] for axis in scores(paths).values()]
     return float(np.mean(values))
 
@@ -113,8 +109,8 @@ def scale_deviations(network: DAMER, trajectories: list[Trajectory]) -> None:
         by_dataset.setdefault(path.piece.dataset, []).append(ratio)
     variances = [np.concatenate(parts).mean(axis=0) for parts in by_dataset.values()]
     scale = np.sqrt(np.mean(variances, axis=0))
-    network.fused_head.std_scale *= torch.from_numpy(scale).float().to(
-        network.fused_head.std_scale.device
+    network.fused_head.std_scale *= (
+        torch.from_numpy(scale).float().to(network.fused_head.std_scale.device)
     )
 
 
@@ -130,16 +126,14 @@ def _schedule(step: int, recipe: Recipe) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def _standardise(network: DAMER, batches: object, augment: Augment) -> None:
+def _standardise(network: DAMER, batches: Iterator[Batch], augment: Augment) -> None:
     mels, cochleagrams = [], []
     for _ in range(_STATISTICS_BATCHES):
-        mel, cochleagram, _, _ = next(batches)  # type: ignore[call-overload]
+        mel, cochleagram, _, _ = next(batches)
         mel, cochleagram = augment(mel, cochleagram)
         mels.append(mel)
         cochleagrams.append(cochleagram)
-    for tokens, views in (
-        (network.mel_tokens, mels), (network.cochleagram_tokens, cochleagrams)
-    ):
+    for tokens, views in ((network.mel_tokens, mels), (network.cochleagram_tokens, cochleagrams)):
         frames = torch.cat(views).transpose(0, 1).flatten(1)  # (bands, frames)
         tokens.band_mean.copy_(frames.mean(dim=1, keepdim=True))
         tokens.band_std.copy_(frames.std(dim=1, keepdim=True).clamp_min(1e-4))

@@ -20,19 +20,20 @@ def objective(
 ) -> Tensor:
     """Loss of a batch: fused head, view heads, deviations; data sets weigh alike."""
     losses = [
-        _head_loss(output.fused, label, part)
-        + recipe.view_loss * _head_loss(output.mel, label, part)
-        + recipe.view_loss * _head_loss(output.cochleagram, label, part)
+        _head_loss(output.fused, label, part, recipe)
+        + recipe.view_loss * _head_loss(output.mel, label, part, recipe)
+        + recipe.view_loss * _head_loss(output.cochleagram, label, part, recipe)
         + recipe.deviation_loss * _deviation_loss(output, label, part)
         for part in rows.values()
     ]
     return torch.stack(losses).mean()
 
 
-def _head_loss(head: HeadOutput, label: Tensor, part: slice) -> Tensor:
+def _head_loss(head: HeadOutput, label: Tensor, part: slice, recipe: Recipe) -> Tensor:
     error = (head.mean[part] - label[part]).square().mean(dim=0)
     spread = label[part].var(dim=0, unbiased=False) + 0.01
-    return ((1.0 - concordance(head.mean[part], label[part])) + error / spread).mean()
+    discord = 1.0 - concordance(head.mean[part], label[part])
+    return (discord + recipe.error_loss * error / spread).mean()
 
 
 def _deviation_loss(output: NetworkOutput, label: Tensor, part: slice) -> Tensor:

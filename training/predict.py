@@ -82,8 +82,9 @@ def piece_means(
     by_piece: dict[str, list[Trajectory]] = {}
     for path in trajectories:
         by_piece.setdefault(path.piece.name, []).append(path)
-    estimates = [np.mean([path.settled_mean() for path in paths], axis=0)
-                 for paths in by_piece.values()]
+    estimates = [
+        np.mean([path.settled_mean() for path in paths], axis=0) for paths in by_piece.values()
+    ]
     labels = [paths[0].piece.mean_label for paths in by_piece.values()]
     return np.array(estimates), np.array(labels)
 

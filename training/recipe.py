@@ -22,7 +22,9 @@ class Recipe:
     window_frames
         Frames of a window.
     datasets
-        Share of each data set in a batch.
+        Share in a batch of each data set that is fitted to and judged by.
+    auxiliary
+        Share in a batch of each data set that is only fitted to.
     sound_fonts
         Files with which MIDI is rendered.
     steps, batch
@@ -33,6 +35,8 @@ class Recipe:
         Decay of the moving average of the weights, which is what is evaluated.
     check_every
         Steps between looks at validation.
+    error_loss
+        Weight of the squared error beside the concordance.
     view_loss
         Weight of the two view heads beside the fused head.
     deviation_loss
@@ -51,6 +55,7 @@ class Recipe:
     window_frames: int
     datasets: dict[str, float]
     sound_fonts: list[str]
+    auxiliary: dict[str, float] = field(default_factory=dict)
     steps: int = 700
     batch: int = 64
     learning_rate: float = 2e-3
@@ -58,6 +63,7 @@ class Recipe:
     warmup: int = 50
     averaging: float = 0.98
     check_every: int = 100
+    error_loss: float = 0.3
     view_loss: float = 0.3
     deviation_loss: float = 0.2
     gain_db: float = 3.0
@@ -66,6 +72,11 @@ class Recipe:
     mask_bands: int = 12
     cold_start: float = 0.1
     network: NetworkSize = field(default_factory=NetworkSize)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share in a batch of every data set that is fitted to."""
+        return self.datasets | self.auxiliary
 
     @property
     def front_end(self) -> FrontEndSpec:
@@ -89,5 +100,5 @@ def load_recipe(name: str) -> Recipe:
     network = NetworkSize(**values.pop("network", {}))
     unknown = values.keys() - {entry.name for entry in fields(Recipe)}
     if unknown:
-        raise ValueError(f"{path.name}: unknown key {sorted(unknown)[0]!r}")
+        raise ValueError(f"{path.name}: unknown key {min(unknown)!r}")
     return Recipe(name=name, network=network, **values)

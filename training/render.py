@@ -26,7 +26,7 @@ def find_sound_font(name: str) -> Path:
 
 def render_midi(midi: Path, sound_font: Path, rate: int) -> NDArray[np.float32]:
     """Render a MIDI file to mono, shape (n,), dynamics kept, at -20 dBFS RMS, with a short tail."""
-    import tinysoundfont  # noqa: PLC0415  (installed by the second step of `make install-training`)
+    import tinysoundfont  # installed by the second step of `make install-training`
 
     synth = _synthesizer(sound_font)
     synth.sounds_off()
@@ -50,7 +50,7 @@ def render_midi(midi: Path, sound_font: Path, rate: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)  # a compressed font takes seconds to open and gigabytes to hold
 def _synthesizer(sound_font: Path) -> Any:
-    import tinysoundfont  # noqa: PLC0415
+    import tinysoundfont
 
     synth = tinysoundfont.Synth(samplerate=_SYNTHESIS_RATE)
     synth.sfload(str(sound_font))
@@ -59,7 +59,7 @@ def _synthesizer(sound_font: Path) -> Any:
 
 def decode(path: Path, rate: int) -> NDArray[np.float32]:
     """Decode a sound file to mono, shape (n,)."""
-    import av  # noqa: PLC0415
+    import av
 
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]

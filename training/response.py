@@ -47,9 +47,7 @@ def arousal_steps(
     return joins
 
 
-def response_time(
-    joins: list[tuple[Trajectory, float]], settings: KalmanSettings | None
-) -> float:
+def response_time(joins: list[tuple[Trajectory, float]], settings: KalmanSettings | None) -> float:
     """Seconds from the join until the mean smoothed arousal has gone 63 % of its way."""
     traces = []
     for path, join in joins:

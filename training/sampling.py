@@ -13,6 +13,9 @@ from training.recipe import Recipe
 
 FIRST_ESTIMATE_SECONDS = 1.0
 
+Batch = tuple[Tensor, Tensor, Tensor, dict[str, slice]]
+"""Mel (B, mel_bands, T), cochleagram (B, gammatone_channels, T), labels (B, 2), rows of sets."""
+
 
 def windows(
     rendition: Rendition, ends: NDArray[np.int64], spec: FrontEndSpec
@@ -45,20 +48,19 @@ class Sampler:
         self._recipe = recipe
         self._random = np.random.default_rng(seed)
         self._pieces: dict[str, list[list[Rendition]]] = {}
-        for dataset in recipe.datasets:
+        for dataset in recipe.shares:
             by_name: dict[str, list[Rendition]] = {}
             for rendition in renditions:
                 if rendition.piece.dataset == dataset:
                     by_name.setdefault(rendition.piece.name, []).append(rendition)
             self._pieces[dataset] = list(by_name.values())
-        total = sum(recipe.datasets.values())
+        total = sum(recipe.shares.values())
         self._counts = {
-            dataset: round(recipe.batch * share / total)
-            for dataset, share in recipe.datasets.items()
+            dataset: round(recipe.batch * share / total) for dataset, share in recipe.shares.items()
         }
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, dict[str, slice]]]:
-        """Mel, cochleagram, labels (B, 2), and which rows belong to which data set."""
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield batches; one data set after the other."""
         while True:
             mels, cochleagrams, labels, rows = [], [], [], {}
             start = 0

@@ -1,5 +1,7 @@
 """Fit the Kalman smoother on validation trajectories and calibrate what it says of itself."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +35,9 @@ def fit_smoother(
         error = np.mean(np.concatenate([_errors(path, settings)[0] for path in validation]) ** 2)
         if error < least:
             best, least = settings, error
-    assert best is not None
-    return KalmanSettings(best.drift, best.correlation, _bias_share(validation, best))
+    if best is None:
+        raise ValueError("no validation trajectories")
+    return replace(best, deviation_scale=_deviation_scale(validation, best))
 
 
 def _errors(
@@ -44,27 +47,21 @@ def _errors(
     return means - path.labels(), deviations
 
 
-def _bias_share(validation: list[Trajectory], settings: KalmanSettings) -> tuple[float, float]:
-    """Share of an estimate's variance to add, so that standardised errors have variance one."""
-    bare = KalmanSettings(settings.drift, settings.correlation, (0.0, 0.0))
-    shares = []
-    for axis in range(2):
-        errors, filtered, raw = [], [], []
-        for path in validation:
-            error, deviation = _errors(path, bare)
-            errors.append(error[:, axis])
-            filtered.append(deviation[:, axis] ** 2)
-            raw.append(path.std[:, axis] ** 2)
-        squared = np.concatenate(errors) ** 2
-        variance, raw_variance = np.concatenate(filtered), np.concatenate(raw)
-        grid = np.linspace(0.0, 3.0, 301)
-        ratios = np.array([np.mean(squared / (variance + share * raw_variance)) for share in grid])
-        shares.append(float(grid[np.argmin(np.abs(ratios - 1.0))]))
-    return shares[0], shares[1]
+def _deviation_scale(validation: list[Trajectory], settings: KalmanSettings) -> tuple[float, float]:
+    """Scale so that standardised errors have variance one; data sets weigh alike."""
+    ratios: dict[str, list[NDArray[np.float64]]] = {}
+    for path in validation:
+        error, deviation = _errors(path, settings)
+        ratios.setdefault(path.piece.dataset, []).append((error / deviation) ** 2)
+    variance = np.mean([np.concatenate(parts).mean(axis=0) for parts in ratios.values()], axis=0)
+    return float(np.sqrt(variance[0])), float(np.sqrt(variance[1]))
 
 
 def coverage(paths: list[Trajectory], settings: KalmanSettings | None) -> dict[str, list[float]]:
-    """Share of labels inside the 80 and 95 % intervals, (valence, arousal); raw without settings."""
+    """Share of labels inside the 80 and 95 % intervals, (valence, arousal).
+
+    Without settings the intervals are those of the raw estimates.
+    """
     errors, deviations = [], []
     for path in paths:
         if settings is None:

@@ -94,7 +94,7 @@ class StreamUpdate(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
-        """Updated tokens (B, N, width) of the own view."""
+        """Give updated tokens (B, N, width) of the own view."""
         answer = self.attention(self.own_norm(own), self.other_norm(other))
         own = own + self.dropout(answer)
         return own + self.dropout(self.step(own))  # type: ignore[no-any-return]
@@ -109,5 +109,5 @@ class DSAFLayer(nn.Module):
         self.cochleagram = StreamUpdate(width, heads, dropout)
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Updated tokens of both views, each (B, N, width)."""
+        """Give updated tokens of both views, each (B, N, width)."""
         return self.mel(mel, cochleagram), self.cochleagram(cochleagram, mel)

@@ -50,7 +50,7 @@ class HeadOutput(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
-    """The fused head's answer, the answers of the views alone, and the fused embedding (B, width)."""
+    """Answers of the fused head and of the views alone, and the fused embedding (B, width)."""
 
     fused: HeadOutput
     mel: HeadOutput
@@ -134,6 +134,6 @@ class DAMER(nn.Module):
 
 
 def _deviation(tokens: Tensor) -> Tensor:
-    """Standard deviation of tokens (B, N, width) over time, (B, width)."""
+    """Give the standard deviation of tokens (B, N, width) over time, (B, width)."""
     centred = tokens - tokens.mean(dim=1, keepdim=True)
     return (centred.square().mean(dim=1) + 1e-5).sqrt()

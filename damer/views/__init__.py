@@ -3,7 +3,7 @@
 NumPy and Numba only. Frames given out belong to the caller.
 """
 
-from damer.views.frontend import FrontEnd, Frames
+from damer.views.frontend import Frames, FrontEnd
 from damer.views.gammatone import Cochleagram
 from damer.views.mel import LogMel
 from damer.views.spec import FrontEndSpec

@@ -22,7 +22,9 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
         try:
             return numba.njit(signature, cache=True, nogil=True)(function)
         except (RuntimeError, OSError) as error:
-            _log.info("No place to cache compiled code (%s); compiling %s", error, function.__name__)
+            _log.info(
+                "No place to cache compiled code (%s); compiling %s", error, function.__name__
+            )
             return numba.njit(signature, nogil=True)(function)
 
     return compiled

@@ -1,7 +1,5 @@
 """The second view: an incremental gammatone cochleagram."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -82,7 +82,9 @@ class LogMel:
         self._first = np.array([span[0] if len(span) else 0 for span in spans], dtype=np.int64)
         lengths = [0, *(len(span) for span in spans)]
         self._offset = np.cumsum(lengths, dtype=np.int64)
-        self._weights = np.concatenate([row[span] for row, span in zip(filters, spans, strict=True)])
+        self._weights = np.concatenate(
+            [row[span] for row, span in zip(filters, spans, strict=True)]
+        )
         self.reset()
 
     def reset(self) -> None:

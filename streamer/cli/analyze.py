@@ -2,24 +2,26 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer import logs
-from streamer.analyze import Analysis, analyze_files, write_header
 from streamer.cli.run import Channels, Config, Model, Rate
 from streamer.config import load
-from streamer.engines import open_engine
 from streamer.errors import StreamerError, UsageError
 from streamer.system import peak_memory
 
+if TYPE_CHECKING:
+    from streamer.analyze import Analysis
+
 
 def analyze(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Sound files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Sound files.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.csv", help="Table to write.")
     ],
@@ -27,7 +29,8 @@ def analyze(
     rate: Rate = None,
     model: Model = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Files at a time.  [default: the machine's cores]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Files at a time.  [default: the machine's cores]"),
     ] = None,
     config: Config = None,
 ) -> None:
@@ -39,6 +42,13 @@ def analyze(
     options = {"channels": channels, "rate": rate, "model": model}
     settings = load(options, config_path=config, environ=os.environ)
     logs.configure(settings.log.format, "warning")
+    if any(output.resolve() == file.resolve() for file in files):
+        raise UsageError(f"{output} is one of the sound files; choose another --output")
+
+    # Seconds to import, so not before help and mistakes are answered.
+    from streamer.analyze import analyze_files, write_header
+    from streamer.engines import open_engine
+
     engine = open_engine(settings.engine.model)
     channel_numbers = settings.zones[0].channels
     console = Console(stderr=True)
@@ -58,16 +68,25 @@ def analyze(
                     failed.append(analysis)
                 bar.advance(task)
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}; choose another --output") from None
-    _summarise(console, len(files) - len(failed), seconds, time.monotonic() - begun, output)
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}; choose another --output"
+        ) from None
+    if len(failed) < len(files):
+        _summarise(console, len(files) - len(failed), seconds, time.monotonic() - begun, output)
     if failed:
-        reasons = "".join(f"\n  {analysis.error}" for analysis in failed)
-        raise StreamerError(f"{len(failed)} of {len(files)} files could not be read:{reasons}")
+        raise StreamerError(_reasons(failed, len(files)))
 
 
-def _summarise(
-    console: Console, files: int, seconds: float, elapsed: float, output: Path
-) -> None:
+def _reasons(failed: "Sequence[Analysis]", files: int) -> str:
+    if files == 1:
+        return str(failed[0].error)
+    what = f"{len(failed)} of {files} files could not be read"
+    if len(failed) == 1:
+        return f"{what}: {failed[0].error}"
+    return "".join([f"{what}:", *(f"\n  {analysis.error}" for analysis in failed)])
+
+
+def _summarise(console: Console, files: int, seconds: float, elapsed: float, output: Path) -> None:
     peak = peak_memory()
     memory = f", peak memory {peak / 1e6:.0f} MB" if peak is not None else ""
     console.print(

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-
 from streamer import logs
 from streamer.config import load
-from streamer.engines import open_engine
-from streamer.outputs.terminal import LiveView
-from streamer.runner import Runner
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")
@@ -23,7 +18,9 @@ Channels = Annotated[
     str | None,
     typer.Option(metavar="3,4", help="Channels to mix to mono, counted from 1.  [default: all]"),
 ]
-Rate = Annotated[float | None, typer.Option(metavar="HZ", help="Estimates a second.  [default: 10]")]
+Rate = Annotated[
+    float | None, typer.Option(metavar="HZ", help="Estimates a second.  [default: 10]")
+]
 Model = Annotated[
     Path | None, typer.Option(metavar="FILE", help="ONNX weights in place of the shipped ones.")
 ]
@@ -98,6 +95,14 @@ def run(
     }
     settings = load(options, config_path=config, environ=os.environ)
     logs.configure(settings.log.format, settings.log.level)
+
+    # Seconds to import, so not before help and mistakes are answered.
+    from rich.console import Console
+
+    from streamer.engines import open_engine
+    from streamer.outputs.terminal import LiveView
+    from streamer.runner import Runner
+
     engine = open_engine(settings.engine.model)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)

@@ -70,8 +70,11 @@ class Mqtt(Table):
     broker: str = Field(
         default="auto",
         min_length=1,
-        description='"auto" (mqtt://localhost:1883, embedded if nothing listens there), '
+        description='"auto" (the one on this machine, embedded if nothing listens there), '
         '"embedded", or mqtt://HOST[:PORT].',
+    )
+    port: int = Field(
+        default=1883, ge=1, le=65535, description='Port on this machine for "auto" and "embedded".'
     )
     node: Slug | None = Field(
         default=None, description="Name of this machine in the topics; its host name."

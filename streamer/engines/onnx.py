@@ -36,7 +36,9 @@ class OnnxEngine:
         options.log_severity_level = _ERRORS_ONLY
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not path.is_file():
-            raise EngineError(f"no weights at {path}; leave [engine] model out for the shipped ones")
+            raise EngineError(
+                f"no weights at {path}; leave [engine] model out for the shipped ones"
+            )
         try:
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
@@ -79,7 +81,9 @@ def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:
     ]
     if differing or digest != spec.digest:
         reason = "; ".join(differing) or "its digest does not match its numbers"
-        raise EngineError(f"{path} was made for another front end ({reason}); train it for this one")
+        raise EngineError(
+            f"{path} was made for another front end ({reason}); train it for this one"
+        )
     return spec
 
 
@@ -90,7 +94,7 @@ def read_smoothing(metadata: dict[str, str], path: Path) -> KalmanSettings:
         return KalmanSettings(
             drift=tuple(values["drift"]),
             correlation=values["correlation"],
-            bias_share=tuple(values["bias_share"]),
+            deviation_scale=tuple(values["deviation_scale"]),
         )
     except (KeyError, TypeError, ValueError):
         raise EngineError(f"{path} holds no settings for the smoother; export it again") from None

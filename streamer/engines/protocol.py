@@ -35,13 +35,13 @@ class KalmanSettings:
     correlation
         Seconds for which the noise of estimates stays alike, because their windows overlap: an
         estimate every dt seconds counts as one of 1 + correlation / dt times its variance.
-    bias_share
-        Share of an estimate's variance that no smoothing removes, (valence, arousal).
+    deviation_scale
+        Factor from the estimates' deviation to the trajectory's, (valence, arousal).
     """
 
     drift: tuple[float, float]
     correlation: float
-    bias_share: tuple[float, float]
+    deviation_scale: tuple[float, float]
 
 
 class Engine(Protocol):

@@ -9,11 +9,11 @@
         await publisher.close()  # says offline
 """
 
+from streamer.mood import mood, quadrant
 from streamer.mqtt.address import Address
 from streamer.mqtt.broker import open_broker, resolve_broker
 from streamer.mqtt.embedded import embedded_broker
 from streamer.mqtt.link import check
-from streamer.mqtt.mood import mood, quadrant
 from streamer.mqtt.mosquitto import find_mosquitto
 from streamer.mqtt.outbox import Counters
 from streamer.mqtt.payloads import (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt
 
-from streamer.mqtt.mood import Mood, Quadrant, mood, quadrant
+from streamer.mood import Mood, Quadrant, mood, quadrant
 from streamer.tracking import Update
 
 

@@ -15,9 +15,9 @@ from streamer.mqtt.address import Address
 from streamer.mqtt.link import Dialler, Version, cause_of
 from streamer.mqtt.outbox import Counters, ZoneBox
 from streamer.mqtt.payloads import Health, Latency
-from streamer.retry import Backoff, Sparing
 from streamer.mqtt.sender import OFFLINE, Sender
 from streamer.mqtt.topics import Topics, default_node
+from streamer.retry import Backoff, Sparing
 from streamer.tracking import Update
 
 logger = logging.getLogger(__name__)

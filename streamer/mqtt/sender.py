@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
-from streamer.retry import Sparing
 from streamer.mqtt.topics import Topics
+from streamer.retry import Sparing
 from streamer.tracking import Update
 
 ONLINE, OFFLINE = b"online", b"offline"

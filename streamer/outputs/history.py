@@ -2,8 +2,10 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import hypot
 from statistics import median
 
+from streamer.mood import NEUTRAL_RADIUS, quadrant
 from streamer.tracking.update import Affect, Update
 
 SPAN = 60.0
@@ -11,7 +13,7 @@ SPAN = 60.0
 
 _RATE_SPAN = 5.0
 _LATENCY_SPAN = 10.0
-_NEUTRAL = 0.1
+_REGIONS = {"Q1": "excited", "Q2": "tense", "Q3": "sad", "Q4": "calm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,11 @@ class History:
         return found
 
 
-def mood(affect: Affect) -> str:
-    """Return the word for a point's quadrant; "neutral" near the middle."""
-    if affect.valence**2 + affect.arousal**2 < _NEUTRAL**2:
+def region(affect: Affect) -> str:
+    """Return the word that stands in a point's quadrant of the plane; "neutral" near the middle."""
+    if hypot(affect.valence, affect.arousal) < NEUTRAL_RADIUS:
         return "neutral"
-    if affect.arousal >= 0:
-        return "excited" if affect.valence >= 0 else "tense"
-    return "calm" if affect.valence >= 0 else "sad"
+    return _REGIONS[quadrant(affect.valence, affect.arousal)]
 
 
 def signed(value: float) -> str:

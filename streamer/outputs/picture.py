@@ -11,11 +11,15 @@
 from dataclasses import dataclass
 from operator import attrgetter
 
+from rich.style import Style
+
+from streamer.mood import mood
 from streamer.outputs import palette
 from streamer.outputs.canvas import PLAIN, Canvas, shortened
 from streamer.outputs.charts import draw_meter, draw_trajectory
-from streamer.outputs.history import SPAN, Point, decibels, mood, signed
+from streamer.outputs.history import SPAN, Point, decibels, region, signed
 from streamer.outputs.plane import draw_plane
+from streamer.tracking.update import Update
 
 LEAST_WIDTH, LEAST_HEIGHT = 64, 18
 """Below this there are only lines of text."""
@@ -155,8 +159,7 @@ def _draw_panel(canvas: Canvas, x: int, y: int, height: int, zone: ZoneScene, no
     chart = (height - 5 - 3 * gap) // 2
     chart -= 1 - chart % 2
     if update is not None:
-        word = "silence" if update.silence else mood(update.smooth)
-        canvas.text(x + 9, y, word, palette.MOOD.get(word, palette.GREY))
+        canvas.text(x + 9, y, *_word(update))
     canvas.text(x, y, "mood", palette.GREY)
     if update is not None and update.warm < 1:
         canvas.text_right(x + width, y, f"warming up {update.warm:4.0%}", palette.WARN)
@@ -179,15 +182,22 @@ def _draw_panel(canvas: Canvas, x: int, y: int, height: int, zone: ZoneScene, no
     draw_meter(canvas, x + 9, bottom, x + width - 11 - (x + 9), level)
 
 
+def _word(update: Update) -> tuple[str, Style]:
+    """Return the mood in a word, and the style of its region."""
+    if update.silence:
+        return "silence", palette.GREY
+    here = update.smooth
+    return mood(here.valence, here.arousal), palette.MOOD[region(here)]
+
+
 def _draw_line(canvas: Canvas, x: int, y: int, zone: ZoneScene, now: float) -> None:
     canvas.text(x, y, shortened(zone.id, 12), palette.AROUSAL)
     if not zone.points:
         canvas.text(x + 14, y, f"waiting for {zone.source}", palette.GREY)
         return
     update = zone.points[-1].update
-    word = "silence" if update.silence else mood(update.smooth)
     stale = now - zone.points[-1].seen > _STALE
-    canvas.text(x + 14, y, word, palette.MOOD.get(word, palette.GREY))
+    canvas.text(x + 14, y, *_word(update))
     canvas.text(x + 23, y, f"V {signed(update.smooth.valence)}", palette.VALENCE)
     canvas.text(x + 32, y, f"A {signed(update.smooth.arousal)}", palette.AROUSAL)
     canvas.text_right(x + 50, y, decibels(update.level), PLAIN)

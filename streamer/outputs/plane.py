@@ -7,7 +7,7 @@ from rich.style import Style
 
 from streamer.outputs import palette
 from streamer.outputs.canvas import Canvas, Dots
-from streamer.outputs.history import Point, mood
+from streamer.outputs.history import Point, region
 
 TRAIL = 20.0
 """Seconds that the trail goes back."""
@@ -28,7 +28,7 @@ def draw_plane(
     _draw_trail(dots, [point for point in points if now - point.seen <= TRAIL], now)
     update = points[-1].update
     here = update.smooth
-    style = palette.GREY if update.silence else palette.MOOD[mood(here)]
+    style = palette.GREY if update.silence else palette.MOOD[region(here)]
     steps = max(24, dots.width // 2)
     for step in range(steps):
         angle = 2 * math.pi * step / steps
@@ -36,7 +36,7 @@ def draw_plane(
         up = here.arousal + here.arousal_std * math.sin(angle)
         dots.plot(*_dot(dots, across, up), style)
     dots.flush()
-    _draw_words(canvas, x, y, width, height, "" if update.silence else mood(here))
+    _draw_words(canvas, x, y, width, height, "" if update.silence else region(here))
     column, row = _dot(dots, here.valence, here.arousal)
     column = min(max(column, 0), dots.width - 1)
     row = min(max(row, 0), dots.height - 1)
@@ -82,7 +82,7 @@ def _draw_trail(dots: Dots, points: Sequence[Point], now: float) -> None:
         if (column, row) == before and point is not points[-1]:
             continue
         age = now - point.seen
-        styles = palette.TRAIL["neutral" if point.update.silence else mood(here)]
+        styles = palette.TRAIL["neutral" if point.update.silence else region(here)]
         style = styles[min(int(age / 5.0), 3)]
         if before is None or age > _LINED:
             dots.plot(column, row, style)

@@ -16,7 +16,8 @@ from rich.control import Control
 from rich.segment import Segment
 
 from streamer import logs
-from streamer.outputs.history import History, decibels, mood, signed
+from streamer.mood import mood
+from streamer.outputs.history import History, decibels, signed
 from streamer.outputs.picture import Scene, ZoneScene, draw
 from streamer.tracking.update import Update
 
@@ -146,7 +147,7 @@ def summary_line(
     """
     here = update.smooth
     parts = [
-        f"{zone}: {'silence' if update.silence else mood(here)}",
+        f"{zone}: {'silence' if update.silence else mood(here.valence, here.arousal)}",
         f"valence {signed(here.valence)} ± {here.valence_std:.2f}",
         f"arousal {signed(here.arousal)} ± {here.arousal_std:.2f}",
         decibels(update.level),

@@ -76,7 +76,7 @@ class _History:
         self._fill += count
 
     def window(self) -> list[NDArray[np.float32]]:
-        """Copies of the last T frames of each view, (bands, T)."""
+        """Copy the last T frames of each view, (bands, T)."""
         return [
             np.ascontiguousarray(view[self._fill - self._length : self._fill].T)
             for view in self._views

@@ -35,15 +35,15 @@ class Kalman:
 
     The state is a random walk that gains `drift` variance a second. Windows overlap, so the noise
     of successive estimates is correlated: its variance is inflated, the more the closer they
-    follow, so that the filter is equally quick at every rate. Part of an estimate's error is
-    the same for the whole piece and no smoothing removes it: that part is added to what the filter
-    says of its own uncertainty.
+    follow, so that the filter is equally quick at every rate. Most of an estimate's error lasts as
+    long as the piece, and no filter can know it: the deviation that is given is that of the
+    estimates, smoothed alike and scaled to be right on validation data.
     """
 
     def __init__(self, settings: KalmanSettings) -> None:
         self.delay = 0.0
-        self._valence = _Axis(settings.drift[0], settings.correlation, settings.bias_share[0])
-        self._arousal = _Axis(settings.drift[1], settings.correlation, settings.bias_share[1])
+        self._valence = _Axis(settings.drift[0], settings.correlation, settings.deviation_scale[0])
+        self._arousal = _Axis(settings.drift[1], settings.correlation, settings.deviation_scale[1])
 
     def step(self, raw: Affect, seconds: float) -> Affect:
         """See `Smoother.step`."""
@@ -54,14 +54,15 @@ class Kalman:
 
     def settle(self, affect: Affect) -> None:
         """See `Smoother.settle`."""
-        self._valence.settle(affect.valence)
-        self._arousal.settle(affect.arousal)
+        self._valence.settle(affect.valence, affect.valence_std)
+        self._arousal.settle(affect.arousal, affect.arousal_std)
 
 
 class _Axis:
-    def __init__(self, drift: float, correlation: float, bias_share: float) -> None:
-        self._drift, self._correlation, self._bias_share = drift, correlation, bias_share
-        self._value, self._variance = 0.0, math.inf
+    def __init__(self, drift: float, correlation: float, deviation_scale: float) -> None:
+        self._drift, self._correlation = drift, correlation
+        self._deviation_scale = deviation_scale
+        self._value, self._deviation, self._variance = 0.0, 0.0, math.inf
         self.gain = 1.0
 
     def step(self, measured: float, std: float, seconds: float) -> tuple[float, float]:
@@ -69,11 +70,13 @@ class _Axis:
         predicted = self._variance + self._drift * seconds
         self.gain = 1.0 if math.isinf(predicted) else predicted / (predicted + noise)
         self._value += self.gain * (measured - self._value)
+        self._deviation += self.gain * (std - self._deviation)
         self._variance = self.gain * noise
-        return self._value, math.sqrt(self._variance + self._bias_share * std * std)
+        return self._value, self._deviation * self._deviation_scale
 
-    def settle(self, value: float) -> None:
-        self._value, self._variance = value, _PRIOR_VARIANCE
+    def settle(self, value: float, std: float) -> None:
+        self._value, self._deviation = value, std / self._deviation_scale
+        self._variance = _PRIOR_VARIANCE
 
 
 class Exponential:
@@ -122,24 +125,24 @@ class OneEuro:
     def step(self, raw: Affect, seconds: float) -> Affect:
         """See `Smoother.step`. The deviations are the raw ones."""
         if self._last is not None:
-            valence, valence_speed = self._axis(
+            valence, valence_speed, valence_lag = self._axis(
                 self._last.valence, raw.valence, self._speeds[0], seconds
             )
-            arousal, arousal_speed = self._axis(
+            arousal, arousal_speed, arousal_lag = self._axis(
                 self._last.arousal, raw.arousal, self._speeds[1], seconds
             )
             self._speeds = (valence_speed, arousal_speed)
+            self.delay = max(valence_lag, arousal_lag)
             raw = replace(raw, valence=valence, arousal=arousal)
         self._last = raw
         return raw
 
     def _axis(
         self, last: float, value: float, speed: float, seconds: float
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float, float]:
         speed += _low_pass(1.0, seconds) * ((value - last) / seconds - speed)
         weight = _low_pass(self._least_cutoff + self._beta * abs(speed), seconds)
-        self.delay = _lag(weight, seconds)
-        return last + weight * (value - last), speed
+        return last + weight * (value - last), speed, _lag(weight, seconds)
 
     def settle(self, affect: Affect) -> None:
         """See `Smoother.settle`."""

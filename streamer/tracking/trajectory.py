@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.engines import Engine, Estimate, KalmanSettings
 from streamer.tracking.listener import Window
@@ -18,8 +17,8 @@ _NEUTRAL_STD = 0.5
 
 def infer(engine: Engine, windows: list[Window]) -> list[Affect]:
     """Estimate a batch of windows."""
-    mel: NDArray[np.float32] = np.stack([window.mel for window in windows])
-    cochleagram: NDArray[np.float32] = np.stack([window.cochleagram for window in windows])
+    mel = np.stack([window.mel for window in windows])
+    cochleagram = np.stack([window.cochleagram for window in windows])
     return _affects(engine.infer(mel, cochleagram))
 
 

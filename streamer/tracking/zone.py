@@ -44,6 +44,8 @@ class ZoneTracker:
         Updates given, and windows the engine did not come to.
     trouble
         Why the zone is not tracking; empty while it is.
+    ended
+        Whether it will not track any more: its sound has ended or cannot be read further.
     last
         The last update.
     """
@@ -64,6 +66,7 @@ class ZoneTracker:
         self.estimates = 0
         self.dropped = 0
         self.trouble = ""
+        self.ended = False
         self.last: Update | None = None
         self._zone = zone
         self._tracking = tracking
@@ -85,12 +88,14 @@ class ZoneTracker:
             try:
                 await self._track()
             except* StreamerError as failures:
+                self.ended, self.trouble = True, str(failures.exceptions[0])
                 raise failures.exceptions[0] from None
             except* Exception as failures:
                 self.trouble = str(failures.exceptions[0])
                 if sparing.may_say(self.trouble):
                     logger.exception("zone %s failed and starts again", self.id)
             else:
+                self.ended = True
                 return
             await asyncio.sleep(backoff.delay(time.monotonic() - begun))
 

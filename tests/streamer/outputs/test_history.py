@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamer.outputs.history import History, mood
+from streamer.outputs.history import History, region
 from streamer.tracking.update import Affect, Update
 
 HERE = Affect(0.4, 0.3, 0.1, 0.1)
@@ -58,4 +58,4 @@ def test_latency_is_the_median_of_the_last_10_s():
     ],
 )
 def test_each_quadrant_has_its_word(valence, arousal, word):
-    assert mood(Affect(valence, arousal, 0.1, 0.1)) == word
+    assert region(Affect(valence, arousal, 0.1, 0.1)) == word

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.mqtt.mood import NEUTRAL_RADIUS, WORDS, mood, quadrant
+from streamer.mood import NEUTRAL_RADIUS, WORDS, mood, quadrant
 
 coordinate = st.floats(-1, 1)
 

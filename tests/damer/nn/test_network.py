@@ -1,0 +1,139 @@
+"""The network: two views in, valence and arousal with deviations out."""
+
+import pytest
+import torch
+
+from damer.nn import DAMER, NetworkSize
+
+SMALL = NetworkSize(width=16, heads=2, layers=1, token_frames=8)
+
+
+def network(seed=0, size=SMALL):
+    torch.manual_seed(seed)
+    return DAMER(size)
+
+
+def views(batch=2, frames=44, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        torch.randn(batch, 128, frames, generator=generator),
+        torch.randn(batch, 84, frames, generator=generator).abs(),
+    )
+
+
+def heads(output):
+    return {"fused": output.fused, "mel": output.mel, "cochleagram": output.cochleagram}
+
+
+@pytest.mark.parametrize("frames", [1, 44, 87, 258])
+def test_windows_of_any_length_have_an_answer(frames):
+    output = network().eval()(*views(3, frames))
+    for head in heads(output).values():
+        assert head.mean.shape == head.std.shape == (3, 2)
+        assert torch.isfinite(head.mean).all()
+        assert torch.isfinite(head.std).all()
+    assert output.embedding.shape == (3, 16)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 100.0])
+def test_answers_lie_in_range(scale):
+    mel, cochleagram = views(4)
+    for head in heads(network().eval()(scale * mel - 18.0, scale * cochleagram)).values():
+        assert (head.mean.abs() <= 1.0).all()
+        assert (head.std > 0.0).all()
+
+
+@pytest.mark.parametrize("frames", [44, 87, 88])
+def test_a_window_has_the_same_answer_alone_and_in_a_batch(frames):
+    model = network().eval()
+    mel, cochleagram = views(5, frames)
+    together = model(mel, cochleagram).fused
+    for row in range(5):
+        alone = model(mel[row : row + 1], cochleagram[row : row + 1]).fused
+        torch.testing.assert_close(alone.mean[0], together.mean[row], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(alone.std[0], together.std[row], rtol=1e-4, atol=1e-6)
+
+
+def test_the_same_windows_have_the_same_answer():
+    model = network().eval()
+    first, second = model(*views()), model(*views())
+    assert torch.equal(first.fused.mean, second.fused.mean)
+    assert torch.equal(first.fused.std, second.fused.std)
+
+
+def test_the_same_seed_gives_the_same_network():
+    one, other = network(3).state_dict(), network(3).state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_deviations_move_nothing_but_their_own_heads():
+    model = network()
+    output = model(*views())
+    sum(head.std.log().sum() for head in heads(output).values()).backward()
+    moved = {name for name, weight in model.named_parameters() if weight.grad is not None}
+    assert moved == {
+        f"{head}.log_std.{part}"
+        for head in ("fused_head", "mel_head", "cochleagram_head")
+        for part in ("weight", "bias")
+    }
+
+
+def test_the_fused_answer_moves_both_views():
+    model = network()
+    mel, cochleagram = (view.requires_grad_() for view in views())
+    model(mel, cochleagram).fused.mean.sum().backward()
+    assert mel.grad.abs().sum() > 0
+    assert cochleagram.grad.abs().sum() > 0
+    for tokens in (model.mel_tokens, model.cochleagram_tokens):
+        assert tokens.embed.weight.grad.abs().sum() > 0
+
+
+def test_all_heads_together_train_every_weight():
+    model = network()
+    output = model(*views())
+    sum(head.mean.sum() + head.std.log().sum() for head in heads(output).values()).backward()
+    without = [name for name, weight in model.named_parameters() if weight.grad is None]
+    assert without == []
+
+
+def test_the_views_are_not_interchangeable():
+    model = network(size=NetworkSize(mel_bands=84, width=16, heads=2)).eval()
+    one, other = views()[1], views(seed=2)[1]
+    assert not torch.allclose(model(one, other).fused.mean, model(other, one).fused.mean)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_either_view_changes_the_fused_answer(which):
+    model = network().eval()
+    changed = list(views())
+    changed[which] = changed[which] + 1.0
+    assert not torch.allclose(model(*views()).fused.mean, model(*changed).fused.mean)
+
+
+def test_deviations_can_be_scaled_afterwards():
+    model = network().eval()
+    before = model(*views()).fused
+    model.fused_head.std_scale.copy_(torch.tensor([0.5, 2.0]))
+    after = model(*views()).fused
+    torch.testing.assert_close(after.std, before.std * torch.tensor([0.5, 2.0]))
+    assert torch.equal(after.mean, before.mean)
+
+
+def test_weights_outlive_a_save(tmp_path):
+    model = network().eval()
+    model.mel_tokens.band_mean += 3.0
+    model.fused_head.std_scale *= 2.0
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    loaded = network(seed=9).eval()
+    loaded.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    expected, got = model(*views()).fused, loaded(*views()).fused
+    assert torch.equal(expected.mean, got.mean)
+    assert torch.equal(expected.std, got.std)
+
+
+def test_dropout_sleeps_outside_training():
+    model = network()
+    torch.manual_seed(5)
+    assert not torch.equal(model(*views()).fused.mean, model(*views()).fused.mean)
+    model.eval()
+    assert torch.equal(model(*views()).fused.mean, model(*views()).fused.mean)

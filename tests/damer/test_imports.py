@@ -1,0 +1,28 @@
+"""What importing brings along."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["damer", "damer.views", "damer.weights"])
+def test_the_views_and_weights_come_without_torch(module):
+    program = f"import sys, {module}; print([name for name in sys.modules if name == 'torch'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_views_bring_nothing_else_of_ours():
+    program = (
+        "import sys, damer.views; "
+        "print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'streamer', 'training', 'deploy', 'librosa'}),"
+        " 'damer.nn' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[] False"

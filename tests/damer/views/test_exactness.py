@@ -1,0 +1,160 @@
+"""However sound is cut into blocks, no bit of any frame changes."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from damer.views import FrontEnd, FrontEndSpec
+
+SPEC = FrontEndSpec()
+TWO_SECONDS = 2 * SPEC.sample_rate
+
+
+def tone(length, random):
+    hertz = random.uniform(30.0, 11000.0)
+    return random.uniform(0.0, 1.0) * np.sin(2 * np.pi * hertz / SPEC.sample_rate * np.arange(length))
+
+
+def clicks(length, random):
+    sound = np.zeros(length)
+    sound[random.integers(0, max(length, 1), size=min(length, 20))] = random.uniform(-1, 1)
+    return sound
+
+
+def decay(length, random):
+    """A tone that dies from full scale to float32 denormals and on to zero."""
+    dying = np.exp(-np.arange(length) * (110.0 / max(length, 1)))
+    return dying * tone(length, random)
+
+
+KINDS = {
+    "noise": lambda length, random: random.uniform(-1, 1, length),
+    "tone": tone,
+    "clicks": clicks,
+    "silence": lambda length, random: np.zeros(length),
+    "denormals": lambda length, random: 1e-40 * random.standard_normal(length),
+    "decay": decay,
+    "burst, then silence": lambda length, random: np.where(
+        np.arange(length) < 500, random.uniform(-1, 1, length), 0.0
+    ),
+}
+
+
+@st.composite
+def sounds(draw, longest=TWO_SECONDS):
+    """Up to two sounds of different kinds, one after the other."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kinds = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2))
+    parts = [KINDS[kind](draw(st.integers(0, longest // 2)), random) for kind in kinds]
+    return np.concatenate(parts).astype(np.float32)
+
+
+block_lengths = st.lists(
+    st.one_of(
+        st.sampled_from([0, 1, 2, 255, 256, 257, 511, 2047, 2048, 2049, 16384, TWO_SECONDS]),
+        st.integers(0, 40),
+        st.integers(0, 5000),
+        st.integers(0, TWO_SECONDS),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def in_blocks(front_end, sound, lengths):
+    """Push the sound in blocks of these lengths, over and over."""
+    frames = [front_end.push(sound[:0])]
+    position = 0
+    for length in itertools.cycle([*lengths, 1]):
+        if position >= len(sound):
+            break
+        frames.append(front_end.push(sound[position : position + length]))
+        position += length
+    return [np.concatenate(view) for view in zip(*frames, strict=True)]
+
+
+def assert_same_bits(one, other):
+    for left, right in zip(one, other, strict=True):
+        assert left.dtype == right.dtype == np.float32
+        assert np.array_equal(left.view(np.uint32), right.view(np.uint32))
+
+
+@given(sound=sounds(), lengths=block_lengths)
+@settings(max_examples=60, deadline=None)
+@example(sound=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[1])
+@example(sound=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[0, 1, 0, 0, 255])
+@example(sound=np.linspace(-1, 1, TWO_SECONDS, dtype=np.float32), lengths=[TWO_SECONDS])
+@example(sound=np.zeros(0, dtype=np.float32), lengths=[0])
+def test_any_blocks_give_the_frames_of_one_block(sound, lengths):
+    whole = FrontEnd(SPEC).push(sound)
+    assert_same_bits(in_blocks(FrontEnd(SPEC), sound, lengths), whole)
+
+
+def test_minutes_in_uneven_blocks_give_the_frames_of_one_block():
+    random = np.random.default_rng(7)
+    sound = random.uniform(-1, 1, 20 * SPEC.sample_rate).astype(np.float32)
+    sound[5 * SPEC.sample_rate : 12 * SPEC.sample_rate] = 0.0
+    lengths = random.integers(0, TWO_SECONDS, size=50).tolist()
+    assert_same_bits(in_blocks(FrontEnd(SPEC), sound, lengths), FrontEnd(SPEC).push(sound))
+
+
+@given(sound=sounds(longest=20000))
+@settings(max_examples=25, deadline=None)
+def test_there_is_a_frame_for_each_whole_hop(sound):
+    frames = FrontEnd(SPEC).push(sound)
+    count = len(sound) // SPEC.hop
+    assert frames.mel.shape == (count, SPEC.mel_bands)
+    assert frames.cochleagram.shape == (count, SPEC.gammatone_channels)
+
+
+@given(before=sounds(longest=20000), sound=sounds(longest=20000))
+@settings(max_examples=25, deadline=None)
+def test_after_a_reset_nothing_of_the_past_is_heard(before, sound):
+    front_end = FrontEnd(SPEC)
+    front_end.push(before)
+    front_end.reset()
+    assert_same_bits(front_end.push(sound), FrontEnd(SPEC).push(sound))
+
+
+@given(sound=sounds(longest=20000), more=sounds(longest=20000))
+@settings(max_examples=25, deadline=None)
+def test_what_follows_changes_no_frame_before_it(sound, more):
+    alone = FrontEnd(SPEC).push(sound)
+    longer = FrontEnd(SPEC).push(np.concatenate([sound, more]))
+    assert_same_bits([view[: len(alone.mel)] for view in longer], alone)
+
+
+@given(sound=sounds())
+@settings(max_examples=25, deadline=None)
+def test_every_number_is_finite(sound):
+    frames = FrontEnd(SPEC).push(sound)
+    assert np.isfinite(frames.mel).all()
+    assert (frames.mel >= np.float32(np.log(SPEC.mel_floor))).all()
+    assert np.isfinite(frames.cochleagram).all()
+    assert (frames.cochleagram >= 0).all()
+
+
+@pytest.mark.parametrize("length", [100, 300, 5000])
+def test_a_block_may_be_overwritten_once_it_is_pushed(length):
+    random = np.random.default_rng(1)
+    sound = random.uniform(-1, 1, 20 * length).astype(np.float32)
+    front_end, block, got = FrontEnd(SPEC), np.empty(length, dtype=np.float32), []
+    for start in range(0, len(sound), length):
+        block[:] = sound[start : start + length]
+        got.append(front_end.push(block))
+        block[:] = np.nan
+    views = [np.concatenate(view) for view in zip(*got, strict=True)]
+    assert_same_bits(views, FrontEnd(SPEC).push(sound))
+
+
+def test_frames_given_out_do_not_change_later():
+    random = np.random.default_rng(2)
+    front_end = FrontEnd(SPEC)
+    first = front_end.push(random.uniform(-1, 1, 4096).astype(np.float32))
+    kept = [view.copy() for view in first]
+    for view in front_end.push(random.uniform(-1, 1, 4096).astype(np.float32)):
+        view[:] = 0.0
+    assert_same_bits(first, kept)

@@ -1,0 +1,84 @@
+"""The cochleagram's filters are Slaney's, as the package `gammatone` has them."""
+
+import numpy as np
+import pytest
+from gammatone import filters
+from scipy.signal import lfilter
+
+from damer.views import Cochleagram, FrontEnd
+from damer.views.gammatone import centre_frequencies, gains, poles
+
+
+@pytest.fixture(scope="module")
+def coefficients(spec):
+    """Coefficients of the reference, a row a channel, in our order: rising."""
+    return filters.make_erb_filters(spec.sample_rate, centre_frequencies(spec))
+
+
+def four_stages(sound, pole):
+    """Output of four complex one-pole stages."""
+    for _ in range(4):
+        sound = lfilter([1.0], [1.0, -pole], sound)
+    return sound
+
+
+def test_centre_frequencies_are_those_of_the_reference(spec):
+    reference = filters.centre_freqs(
+        spec.sample_rate, spec.gammatone_channels, spec.gammatone_low, spec.gammatone_high
+    )
+    np.testing.assert_allclose(centre_frequencies(spec), reference[::-1], rtol=1e-12)
+
+
+def test_poles_give_the_denominators_of_the_reference(spec, coefficients):
+    pole = poles(spec)
+    np.testing.assert_allclose(-2.0 * pole.real, coefficients[:, 7], rtol=1e-6)
+    np.testing.assert_allclose(np.abs(pole) ** 2, coefficients[:, 8], rtol=1e-6)
+
+
+def test_every_channel_is_stable(spec):
+    assert (np.abs(poles(spec)) < 1.0).all()
+
+
+def test_gains_are_those_of_the_reference_but_for_the_sampling_constant(spec, coefficients):
+    np.testing.assert_allclose(
+        gains(spec), coefficients[:, 9] * float(spec.sample_rate) ** 4, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
+def test_the_real_output_of_the_stages_is_that_of_the_reference(sounds, kind, spec, coefficients):
+    sound = sounds[kind].astype(np.float64)[: spec.sample_rate // 2]
+    reference = filters.erb_filterbank(sound, coefficients)
+    for pole, gain, expected in zip(poles(spec), gains(spec), reference, strict=True):
+        ours = four_stages(sound, pole).real / gain
+        assert np.abs(ours - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
+def test_a_frame_is_the_compressed_mean_squared_envelope_of_the_stages(sounds, kind, spec):
+    hops = sounds[kind].astype(np.float64)[: 40 * spec.hop].reshape(-1, spec.hop)
+    expected = [
+        np.mean(np.abs(four_stages(hops.ravel(), pole).reshape(hops.shape) / gain) ** 2, axis=1)
+        for pole, gain in zip(poles(spec), gains(spec), strict=True)
+    ]
+    np.testing.assert_allclose(
+        Cochleagram(spec).push(hops),
+        np.array(expected).T ** spec.compression,
+        rtol=1e-5,
+        atol=1e-15,  # states below 1e-30 are set to zero
+    )
+
+
+@pytest.mark.parametrize("channel", [0, 10, 41, 70, 83])
+def test_a_sine_of_amplitude_one_gives_one_in_its_channel(spec, channel):
+    centre = centre_frequencies(spec)[channel]
+    time = np.arange(spec.sample_rate) / spec.sample_rate
+    frames = FrontEnd(spec).push(np.sin(2 * np.pi * centre * time).astype(np.float32)).cochleagram
+    assert frames[-20:].mean(axis=0).argmax() == channel
+    assert frames[-20:, channel].mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_twice_the_amplitude_gives_four_times_the_power_before_compression(sounds, spec):
+    loud = FrontEnd(spec).push(sounds["tones"]).cochleagram
+    quiet = FrontEnd(spec).push(0.5 * sounds["tones"]).cochleagram
+    np.testing.assert_allclose(loud, quiet * 4.0**spec.compression, rtol=1e-5)

@@ -1,0 +1,84 @@
+"""The log-Mel view is librosa's, with the past as zeros."""
+
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from damer.views import FrontEnd
+from damer.views.mel import hz_to_mel, mel_filters, mel_to_hz
+
+CLIPS = Path(__file__).parents[4] / "shared/data/musemodataset/audio"
+
+
+def assert_parity(sound, spec):
+    """Compare power with librosa's, both at least the floor."""
+    past = np.zeros(spec.fft_size - spec.hop)
+    reference = librosa.feature.melspectrogram(
+        y=np.concatenate([past, sound.astype(np.float64)]),
+        sr=spec.sample_rate,
+        n_fft=spec.fft_size,
+        hop_length=spec.hop,
+        window="hann",
+        center=False,
+        power=2.0,
+        n_mels=spec.mel_bands,
+        fmin=spec.mel_low,
+        fmax=spec.mel_high,
+        htk=False,
+        norm="slaney",
+    ).T
+    mel = FrontEnd(spec).push(sound).mel
+    assert mel.shape == reference.shape
+    np.testing.assert_allclose(
+        np.exp(mel.astype(np.float64)),
+        np.maximum(reference, spec.mel_floor),
+        rtol=1e-4,
+        atol=1e-8,
+    )
+
+
+@pytest.mark.parametrize("kind", ["noise", "faint noise", "tones", "clicks"])
+def test_power_is_that_of_librosa(sounds, kind, spec):
+    assert_parity(sounds[kind], spec)
+
+
+def test_power_of_real_music_is_that_of_librosa(spec):
+    clips = sorted(CLIPS.glob("*.wav"))[::40]
+    if not clips:
+        pytest.skip(f"no clips in {CLIPS}")
+    for clip in clips:
+        sound, rate = soundfile.read(clip, dtype="float32")
+        assert rate == spec.sample_rate
+        assert_parity(sound, spec)
+
+
+def test_filters_are_those_of_librosa(spec):
+    reference = librosa.filters.mel(
+        sr=spec.sample_rate,
+        n_fft=spec.fft_size,
+        n_mels=spec.mel_bands,
+        fmin=spec.mel_low,
+        fmax=spec.mel_high,
+        htk=False,
+        norm="slaney",
+        dtype=np.float64,
+    )
+    np.testing.assert_allclose(mel_filters(spec), reference, rtol=1e-9, atol=1e-14)
+
+
+def test_every_filter_hears_something(spec):
+    assert (mel_filters(spec).sum(axis=1) > 0).all()
+
+
+def test_the_mel_scale_is_that_of_librosa_and_its_inverse_leads_back():
+    hertz = np.linspace(0.0, 11025.0, 500)
+    np.testing.assert_allclose(hz_to_mel(hertz), librosa.hz_to_mel(hertz), rtol=1e-12)
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hertz)), hertz, rtol=1e-12)
+
+
+def test_silence_is_the_floor(spec):
+    mel = FrontEnd(spec).push(np.zeros(4096, dtype=np.float32)).mel
+    assert (mel == np.float32(np.log(spec.mel_floor))).all()

@@ -1,0 +1,104 @@
+"""Synthetic music with labels that can be heard in it."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from damer.nn import NetworkSize
+from damer.views import FrontEnd, FrontEndSpec
+from training.datasets import Piece
+from training.features import Rendition
+from training.recipe import Recipe
+
+RATE = FrontEndSpec().sample_rate
+
+
+@pytest.fixture(scope="session")
+def make_piece():
+    """Make a piece with one label, or with labels that stand at times."""
+
+    def make(name="song", **values):
+        one = {"times": [0.0], "valence": [0.0], "arousal": [0.0], **values}
+        arrays = {key: np.array(one.pop(key), dtype=float) for key in ("times", "valence", "arousal")}
+        rest = {"dataset": "musemodataset", "group": name, "source": Path(f"{name}.wav"), **one}
+        return Piece(name=name, **rest, **arrays)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_sound():
+    """Noise whose loudness follows arousal, with a tone whose pitch follows valence."""
+
+    def make(valence, arousal, seconds=2.0, seed=0):
+        random = np.random.default_rng(seed)
+        time = np.arange(round(seconds * RATE)) / RATE
+        tone = np.sin(2 * np.pi * 600.0 * 4.0**valence * time)
+        loudness = 0.1 * 4.0**arousal
+        return (loudness * (tone + 0.3 * random.standard_normal(len(time)))).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_rendition(make_piece, make_sound):
+    """Make a clip with one label, heard by the front end."""
+
+    def make(name, valence=0.0, arousal=0.0, seconds=2.0, **values):
+        piece = make_piece(name, valence=[valence], arousal=[arousal], **values)
+        sound = make_sound(valence, arousal, seconds, seed=sum(name.encode()))
+        frames = np.concatenate(FrontEnd(FrontEndSpec()).push(sound), axis=1)
+        return Rendition(piece, "", frames.astype(np.float16))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clips(make_rendition):
+    """Twelve clips of two seconds, valence and arousal from -0.6 to 0.6."""
+    levels = [-0.6, -0.2, 0.2, 0.6]
+    return [
+        make_rendition(f"clip{row}{column}", levels[row], levels[column])
+        for row in range(4)
+        for column in range(0 if row % 2 else 1, 4)
+    ][:12]
+
+
+@pytest.fixture(scope="session")
+def make_recipe():
+    """Make a recipe that is done in a moment."""
+
+    def make(**values):
+        small = {
+            "name": "tiny",
+            "window_frames": 43,
+            "datasets": {"musemodataset": 1.0},
+            "sound_fonts": [],
+            "steps": 3,
+            "batch": 8,
+            "warmup": 1,
+            "check_every": 2,
+            "mask_frames": 4,
+            "network": NetworkSize(width=8, heads=2, token_frames=8, dropout=0.1),
+        }
+        return Recipe(**{**small, **values})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_wave():
+    """Write mono samples as a 16-bit WAVE file."""
+
+    def write(path, samples, rate=RATE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        return path
+
+    return write

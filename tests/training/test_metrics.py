@@ -1,0 +1,123 @@
+"""Metrics agree with their closed forms and with scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import r2_score, root_mean_squared_error
+
+from training.metrics import agreement, bootstrap_interval, within_piece_r
+from training.objective import concordance
+
+series = st.integers(2, 30).flatmap(
+    lambda n: st.tuples(*[arrays(float, n, elements=st.floats(-1, 1)) for _ in range(2)])
+)
+
+
+def some(seed=0, count=200):
+    random = np.random.default_rng(seed)
+    labels = random.uniform(-1, 1, count)
+    return 0.6 * labels + 0.3 * random.standard_normal(count) + 0.1, labels
+
+
+def test_identical_series_agree_fully():
+    _, labels = some()
+    same = agreement(labels, labels)
+    assert same.ccc == pytest.approx(1.0)
+    assert same.r2 == pytest.approx(1.0)
+    assert same.r == pytest.approx(1.0)
+    assert same.rmse == 0.0
+
+
+@pytest.mark.parametrize("shift", [0.1, -0.5, 2.0])
+def test_a_shift_lowers_concordance_but_not_correlation(shift):
+    _, labels = some()
+    variance = labels.var()
+    shifted = agreement(labels + shift, labels)
+    assert shifted.ccc == pytest.approx(2 * variance / (2 * variance + shift**2))
+    assert shifted.r == pytest.approx(1.0)
+    assert shifted.rmse == pytest.approx(abs(shift))
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_a_wrong_scale_lowers_concordance_but_not_correlation(scale):
+    labels = some()[1]
+    labels -= labels.mean()
+    scaled = agreement(scale * labels, labels)
+    assert scaled.ccc == pytest.approx(2 * scale / (1 + scale**2))
+    assert scaled.r == pytest.approx(1.0)
+
+
+def test_an_opposite_series_has_concordance_minus_one():
+    labels = some()[1]
+    labels -= labels.mean()
+    assert agreement(-labels, labels).ccc == pytest.approx(-1.0)
+
+
+def test_the_labels_mean_explains_nothing():
+    _, labels = some()
+    constant = agreement(np.full_like(labels, labels.mean()), labels)
+    assert constant.r2 == pytest.approx(0.0)
+    assert constant.ccc == pytest.approx(0.0)
+    assert constant.r == 0.0
+
+
+def test_numbers_are_those_of_the_libraries():
+    estimates, labels = some()
+    ours = agreement(estimates, labels)
+    assert ours.r2 == pytest.approx(r2_score(labels, estimates))
+    assert ours.rmse == pytest.approx(root_mean_squared_error(labels, estimates))
+    assert ours.r == pytest.approx(np.corrcoef(estimates, labels)[0, 1])
+    assert set(ours.as_dict()) == {"ccc", "r2", "rmse", "r"}
+
+
+def test_the_loss_measures_the_same_concordance():
+    estimates, labels = some()
+    columns = [torch.tensor(np.stack([one, one], axis=1)) for one in (estimates, labels)]
+    assert concordance(*columns).numpy() == pytest.approx(agreement(estimates, labels).ccc, abs=1e-5)
+
+
+@given(series)
+def test_concordance_is_symmetric_and_never_above_correlation(pair):
+    x, y = pair
+    one, other = agreement(x, y), agreement(y, x)
+    assert one.ccc == pytest.approx(other.ccc, abs=1e-9)
+    assert -1.0 - 1e-9 <= one.ccc <= 1.0 + 1e-9
+    if one.r != 0.0:
+        assert abs(one.ccc) <= abs(one.r) + 1e-6
+
+
+@given(series)
+def test_every_number_is_finite(pair):
+    assert all(np.isfinite(value) for value in agreement(*pair).as_dict().values())
+
+
+def test_within_pieces_the_level_of_a_piece_does_not_count():
+    random = np.random.default_rng(1)
+    pairs = []
+    for level in (-0.8, 0.0, 0.8):
+        labels = level + 0.05 * random.standard_normal(50)
+        pairs.append((level - (labels - level), labels))
+    pooled = agreement(*(np.concatenate(side) for side in zip(*pairs, strict=True)))
+    assert pooled.r > 0.9
+    assert within_piece_r(pairs) == pytest.approx(-1.0)
+
+
+def test_pieces_with_constant_labels_say_nothing_of_when():
+    moving = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    constant = (np.array([0.0, 1.0, 2.0]), np.zeros(3))
+    assert within_piece_r([moving, constant]) == pytest.approx(1.0)
+    assert np.isnan(within_piece_r([constant]))
+
+
+def test_the_interval_holds_the_estimate_and_narrows_with_more_pieces():
+    low, high = bootstrap_interval(*some(count=60), rounds=300)
+    assert low < agreement(*some(count=60)).ccc < high
+    narrow_low, narrow_high = bootstrap_interval(*some(count=2000), rounds=300)
+    assert narrow_high - narrow_low < high - low
+
+
+def test_the_interval_is_the_same_every_time():
+    assert bootstrap_interval(*some(), rounds=100) == bootstrap_interval(*some(), rounds=100)

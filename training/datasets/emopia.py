@@ -1,0 +1,38 @@
+"""EMOPIA: clips of pop piano, each with its quadrant of the valence/arousal plane.
+
+Hung et al., "EMOPIA: A Multi-Modal Pop Piano Dataset For Emotion Recognition and Emotion-based
+Music Generation", ISMIR 2021. The full set is on Zenodo; this reader takes its MIDI files, named
+Q<quadrant>_<YouTube id>_<clip>.mid.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from training.datasets.records import Piece
+
+_APART = 0.3  # only the signs are known; about as far as pieces of continuous sets stand apart
+_SIGNS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}
+
+
+def read_emopia(folder: Path) -> list[Piece]:
+    """Read the clips below `folder`, each labelled with one point of its quadrant.
+
+    The group is the YouTube id.
+    """
+    pieces = []
+    for source in sorted((folder / "midi").glob("Q[1-4]_*.mid")):
+        quadrant, rest = source.stem.split("_", 1)
+        valence, arousal = _SIGNS[quadrant]
+        pieces.append(
+            Piece(
+                dataset="emopia",
+                name=source.stem,
+                group=rest.rsplit("_", 1)[0],
+                source=source,
+                times=np.zeros(1),
+                valence=np.array([valence * _APART]),
+                arousal=np.array([arousal * _APART]),
+            )
+        )
+    return pieces
