@@ -2,12 +2,15 @@
 
 import time
 from importlib.metadata import version
+from typing import Literal
 
 from streamer import __version__
 from streamer.engines import Engine
 from streamer.mqtt import Cleaned, Delays, Drops, Health, Publisher
 from streamer.system import resident_memory
 from streamer.tracking.zone import ZoneTracker
+
+State = Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"]
 
 _MEGABYTE = 1e6
 
@@ -75,7 +78,7 @@ class HealthReporter:
             memory_mb=memory / _MEGABYTE if memory is not None else None,
         )
 
-    def _state(self, tracker: ZoneTracker) -> tuple[str, str]:
+    def _state(self, tracker: ZoneTracker) -> tuple[State, str]:
         dropped = tracker.dropped
         fresh_drops = dropped - self._dropped.get(tracker.id, 0)
         self._dropped[tracker.id] = dropped

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +76,7 @@ def analyze(
         raise StreamerError(_reasons(failed, len(files)))
 
 
-def _reasons(failed: "Sequence[Analysis]", files: int) -> str:
+def _reasons(failed: list["Analysis"], files: int) -> str:
     if files == 1:
         return str(failed[0].error)
     what = f"{len(failed)} of {files} files could not be read"

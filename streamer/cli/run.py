@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
 from streamer import logs
 from streamer.config import load
 
