@@ -1,20 +1,25 @@
-"""A real mosquitto, a subscriber, and a publisher that is fed."""
+"""A real mosquitto, a subscriber, a publisher that is fed; music, files of it, the engine."""
 
 import asyncio
 import contextlib
 import json
+import math
 import signal
 import socket
 import subprocess
 import time
+import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamer.config.models import Mqtt
+from streamer.engines import Engine, open_engine
 from streamer.mqtt import Address, Publisher, find_mosquitto
 from streamer.tracking import Affect, Update
 
@@ -191,3 +196,52 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 @pytest.fixture
 def mosquitto(launch: Callable[..., Mosquitto]) -> Mosquitto:
     return launch()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """One broker for every test that leaves it as it was; each uses a node of its own."""
+    broker = Mosquitto(tmp_path_factory.mktemp("broker"))
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The shipped weights."""
+    return open_engine()
+
+
+def make_music(seconds: float, rate: int, seed: int = 0) -> NDArray[np.float32]:
+    """Chords that change every half second over a little noise, mono, peak below 0.5."""
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    sound = random.normal(0, 0.003, len(time))
+    for chord in range(math.ceil(2 * seconds)):
+        part = (time >= chord / 2) & (time < (chord + 1) / 2)
+        since = time[part] - chord / 2
+        for tone in 110 * 2 ** (random.choice(36, 4, replace=False) / 12):
+            sound[part] += 0.1 * np.exp(-3 * since) * np.sin(2 * np.pi * tone * since)
+    return sound.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def music() -> Callable[..., NDArray[np.float32]]:
+    return make_music
+
+
+@pytest.fixture(scope="session")
+def write_wav() -> Callable[..., Path]:
+    """Write mono sound as a WAV of 16 bits, each channel of it alike."""
+
+    def write(path: Path, sound: NDArray[np.float32], rate: int, channels: int = 2) -> Path:
+        samples = np.repeat(np.round(sound * 32767).astype("<i2"), channels)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(samples.tobytes())
+        return path
+
+    return write

@@ -1,0 +1,73 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from damer.views import FrontEnd
+
+
+@pytest.fixture(scope="module")
+def windows(engine, music):
+    """Sixteen windows of music: mel (16, bands, T) and cochleagram (16, channels, T)."""
+    spec = engine.front_end
+    seconds = (spec.window_frames + 16 * 9) * spec.hop / spec.sample_rate
+    frames = FrontEnd(spec).push(music(seconds + 0.1, spec.sample_rate))
+
+    def cut(view):
+        return np.stack([view[9 * k : 9 * k + spec.window_frames].T for k in range(16)])
+
+    return cut(frames.mel), cut(frames.cochleagram)
+
+
+def answers(estimate):
+    return np.stack(
+        [estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std]
+    )
+
+
+def test_answers_lie_where_they_may(engine, windows):
+    estimate = engine.infer(*windows)
+    for values in (estimate.valence, estimate.arousal):
+        assert values.shape == (16,)
+        assert values.dtype == np.float32
+        assert np.all(np.abs(values) <= 1)
+    for values in (estimate.valence_std, estimate.arousal_std):
+        assert values.shape == (16,)
+        assert np.all(values > 0)
+        assert np.all(np.isfinite(values))
+
+
+def test_digital_silence_has_a_finite_answer(engine):
+    spec = engine.front_end
+    mel = np.full((1, spec.mel_bands, spec.window_frames), np.log(spec.mel_floor), np.float32)
+    cochleagram = np.zeros((1, spec.gammatone_channels, spec.window_frames), np.float32)
+    assert np.all(np.isfinite(answers(engine.infer(mel, cochleagram))))
+
+
+@settings(max_examples=10, deadline=None)
+@given(chosen=st.lists(st.integers(0, 15), min_size=1, max_size=16))
+def test_a_window_has_the_same_answer_in_every_batch(engine, windows, chosen):
+    alone = np.concatenate(
+        [answers(engine.infer(*(view[k : k + 1] for view in windows))) for k in chosen], axis=1
+    )
+    together = answers(engine.infer(*(np.ascontiguousarray(view[chosen]) for view in windows)))
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
+
+
+def test_four_threads_get_the_answers_of_one(engine, windows):
+    def ask(k):
+        return answers(engine.infer(*(view[k : k + 1] for view in windows)))
+
+    order = [k % 16 for k in range(96)]
+    expected = [ask(k) for k in range(16)]
+    with ThreadPoolExecutor(4) as threads:
+        for k, answer in zip(order, threads.map(ask, order), strict=True):
+            np.testing.assert_array_equal(answer, expected[k])
+
+
+def test_it_says_what_it_is(engine):
+    assert engine.name.startswith("ONNX Runtime ")
+    assert engine.model
+    assert engine.front_end.origin == "internal"

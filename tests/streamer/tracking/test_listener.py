@@ -1,0 +1,241 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from damer.views import FrontEndSpec
+from streamer.audio import Block
+from streamer.tracking.listener import Listener
+
+SPEC = FrontEndSpec(window_frames=44)
+RATE = SPEC.sample_rate
+
+
+@pytest.fixture(scope="module")
+def sound(music):
+    """Three seconds at 44.1 kHz, the last one silent."""
+    sound = music(3, 44100)
+    sound[2 * 44100 :] = 0
+    return sound
+
+
+def cut(sound, sizes, *, rate=44100, start=0, captured=100.0):
+    """Blocks of the given sizes, again and again, captured without jitter."""
+    begin = 0
+    for size in itertools.cycle(sizes):
+        if begin >= len(sound):
+            return
+        first = start + begin
+        yield Block(sound[begin : begin + size], first, captured + first / rate)
+        begin += size
+
+
+def hear(blocks, *, source_rate=44100, rate=10.0, finish=True):
+    listener = Listener(source_rate, SPEC, rate)
+    windows = [window for block in blocks for window in listener.push(block)]
+    return windows + (listener.finish() if finish else [])
+
+
+def bits(window):
+    return (
+        window.tick,
+        window.end_sample,
+        window.mel.tobytes(),
+        window.cochleagram.tobytes(),
+        window.warm,
+        window.level,
+        window.silence,
+    )
+
+
+def views(window):
+    return window.mel.tobytes(), window.cochleagram.tobytes()
+
+
+class TestBlocks:
+    @settings(max_examples=25, deadline=None)
+    @given(
+        sizes=st.lists(st.integers(1, 88200), min_size=1, max_size=20).filter(
+            lambda sizes: sum(sizes) > 50 * len(sizes)
+        )
+    )
+    def test_however_the_sound_is_cut_the_windows_are_the_same_to_the_last_bit(self, sound, sizes):
+        whole = hear(cut(sound, [len(sound)]))
+        parts = hear(cut(sound, sizes))
+        assert list(map(bits, parts)) == list(map(bits, whole))
+        for part, window in zip(parts, whole, strict=True):
+            assert part.captured == pytest.approx(window.captured, abs=1e-6)
+
+    def test_single_samples_too(self, sound):
+        sound = sound[:50000]
+        assert list(map(bits, hear(cut(sound, [1])))) == list(map(bits, hear(cut(sound, [50000]))))
+
+    def test_an_empty_block_changes_nothing(self, sound):
+        blocks = [sound[:30000], sound[30000:30000], sound[30000:]]
+        starts = [0, 30000, 30000]
+        parts = hear(Block(part, at, at / 44100) for part, at in zip(blocks, starts, strict=True))
+        assert list(map(bits, parts)) == list(map(bits, hear(cut(sound, [len(sound)]))))
+
+
+class TestPrefix:
+    @settings(max_examples=15, deadline=None)
+    @given(end=st.integers(RATE, 3 * RATE), seed=st.integers(0, 99))
+    def test_a_window_does_not_change_when_later_samples_do(self, music, end, seed):
+        sound = music(3, RATE)
+        other = sound.copy()
+        other[end:] = music(3, RATE, seed=seed)[end:] * 2
+        ticks_within = math.floor(end * 10 / RATE) - 9
+        first = hear(cut(sound, [len(sound)], rate=RATE), source_rate=RATE)[:ticks_within]
+        second = hear(cut(other, [1000], rate=RATE), source_rate=RATE)[:ticks_within]
+        assert len(first) == ticks_within
+        assert list(map(bits, first)) == list(map(bits, second))
+
+    def test_a_window_is_given_at_its_tick_though_nothing_follows(self, sound):
+        until = 2 * 44100
+        given = hear(cut(sound[:until], [441]), finish=False)
+        assert len(given) >= 10  # of 11: the resampler holds back some milliseconds
+        assert list(map(bits, given)) == list(map(bits, hear(cut(sound, [441]))))[: len(given)]
+
+    def test_windows_belong_to_who_gets_them(self, sound):
+        listener = Listener(44100, SPEC, 10.0)
+        [first, *_] = [w for block in cut(sound[:60000], [441]) for w in listener.push(block)]
+        before = bits(first)
+        for block in cut(sound[60000:], [441], start=60000):
+            listener.push(block)
+        assert bits(first) == before
+
+
+class TestTicks:
+    @pytest.mark.parametrize("rate", [0.7, 3.0, 9.99, 20.0])
+    def test_tick_k_ends_at_its_sample(self, music, rate):
+        sound = music(5, RATE)
+        listener = Listener(RATE, SPEC, rate)
+        tick, heard = math.ceil(rate), 0
+        while (end := math.floor(tick * RATE / rate)) <= len(sound):
+            before = Block(sound[heard : end - 1], heard, heard / RATE)
+            last = Block(sound[end - 1 : end], end - 1, (end - 1) / RATE)
+            assert listener.push(before) == []
+            [window] = listener.push(last)
+            assert window.tick == tick
+            assert window.end_sample == end // SPEC.hop * SPEC.hop
+            tick, heard = tick + 1, end
+        assert tick - math.ceil(rate) == math.floor(5 * rate) - math.ceil(rate) + 1
+
+    @pytest.mark.parametrize("rate", [0.7, 3.0, 9.99, 10.0, 20.0])
+    @pytest.mark.parametrize("source_rate", [44100, 48000, 8000])
+    def test_the_first_estimate_comes_after_one_second(self, music, rate, source_rate):
+        windows = hear(
+            cut(music(4, source_rate), [441], rate=source_rate), source_rate=source_rate, rate=rate
+        )
+        ends = [math.floor(window.tick * RATE / rate) for window in windows]
+        assert RATE <= ends[0] < RATE + RATE / rate
+        assert [window.tick for window in windows] == [
+            windows[0].tick + k for k in range(len(windows))
+        ]
+
+    def test_the_window_is_the_last_frames_complete_at_its_tick(self, sound):
+        from damer.views import FrontEnd
+
+        windows = hear(cut(sound[::2], [4410], rate=RATE), source_rate=RATE)
+        frames = FrontEnd(SPEC).push(sound[::2])
+        for window in windows:
+            last = window.end_sample // SPEC.hop
+            np.testing.assert_array_equal(window.mel.T, frames.mel[last - 44 : last])
+            np.testing.assert_array_equal(
+                window.cochleagram.T, frames.cochleagram[last - 44 : last]
+            )
+
+
+class TestWarmUp:
+    def test_what_was_not_heard_is_digital_silence(self, sound):
+        spec = FrontEndSpec(window_frames=258)
+        listener = Listener(44100, spec, 10.0)
+        window = listener.push(Block(sound, 0, 0.0))[0]
+        unheard = 258 - window.end_sample // spec.hop
+        assert np.all(window.mel[:, :unheard] == np.float32(math.log(spec.mel_floor)))
+        assert np.all(window.cochleagram[:, :unheard] == 0)
+        assert np.any(window.cochleagram[:, unheard:] != 0)
+
+    def test_warm_rises_to_one_as_the_window_fills(self, music):
+        spec = FrontEndSpec(window_frames=200)
+        listener = Listener(RATE, spec, 10.0)
+        windows = listener.push(Block(music(4, RATE), 0, 0.0))
+        for window in windows:
+            assert window.warm == pytest.approx(min(1, window.end_sample / (200 * spec.hop)))
+        assert windows[0].warm < 0.5
+        assert windows[-1].warm == 1.0
+
+
+class TestGaps:
+    def after_gap(self, sound, start, *, rate=10.0):
+        """Windows of what follows a gap, and of a listener that hears only that."""
+        listener = Listener(44100, SPEC, rate)
+        for block in cut(sound[: 44100 * 3 // 2], [441]):
+            listener.push(block)
+        rest = list(cut(sound, [882], start=start))
+        after = [window for block in rest for window in listener.push(block)]
+        assert listener.gaps == 1
+        return after, hear(rest, rate=rate, finish=False)
+
+    @pytest.mark.parametrize("start", [66151, 100000, 44100 * 3600 + 17])
+    @pytest.mark.parametrize("rate", [3.0, 10.0])
+    def test_after_a_gap_everything_begins_anew(self, sound, start, rate):
+        after, fresh = self.after_gap(sound, start, rate=rate)
+        assert after
+        assert list(map(bits, after)) == list(map(bits, fresh))
+
+    def test_zone_time_advances_by_the_gap_and_ticks_stay_on_the_grid(self, sound):
+        start = 44100 * 60 + 1001
+        after, _ = self.after_gap(sound, start)
+        origin = start * RATE // 44100
+        assert after[0].tick == math.ceil((origin + RATE) * 10 / RATE)
+        for window in after:
+            tick_sample = math.floor(window.tick * RATE / 10)
+            assert window.end_sample <= tick_sample < window.end_sample + SPEC.hop
+            assert (window.end_sample - origin) % SPEC.hop == 0
+            assert window.captured == pytest.approx(100 + window.end_sample / RATE, abs=1e-4)
+
+    def test_warm_begins_again(self, sound):
+        spec = FrontEndSpec(window_frames=100)
+        listener = Listener(44100, spec, 10.0)
+        before = [w for block in cut(sound, [441]) for w in listener.push(block)]
+        after = [w for block in cut(sound, [441], start=10**6) for w in listener.push(block)]
+        assert before[-1].warm == after[-1].warm == 1.0
+        assert 0.85 < after[0].warm < 1
+
+    def test_a_first_block_that_is_not_the_first_of_its_source_is_no_gap(self, sound):
+        listener = Listener(44100, SPEC, 10.0)
+        listener.push(Block(sound, 12345, 0.0))
+        assert listener.gaps == 0
+
+    def test_silence_lasts_over_a_gap_until_sound_is_heard(self, sound):
+        listener = Listener(44100, SPEC, 10.0)
+        silence = np.zeros(2 * 44100, np.float32)
+        assert listener.push(Block(silence, 0, 0.0))[-1].silence
+        assert listener.push(Block(silence, 200000, 4.5))[0].silence
+        assert not listener.push(Block(sound, 500000, 11.3))[0].silence
+
+
+class TestCaptureTime:
+    @pytest.mark.parametrize("source_rate", [22050, 44100, 48000])
+    def test_it_is_that_of_the_windows_end(self, music, source_rate):
+        windows = hear(
+            cut(music(3, source_rate), [960], rate=source_rate, captured=500.0),
+            source_rate=source_rate,
+        )
+        for window in windows:
+            assert window.captured == pytest.approx(500 + window.end_sample / RATE, abs=5e-5)
+
+    @pytest.mark.parametrize("source_rate", [44100, 48000])
+    def test_it_follows_the_clock_of_the_blocks(self, music, source_rate):
+        slow = 1.0005
+        blocks = [
+            Block(block.samples, block.start_sample, 7 + block.start_sample / source_rate * slow)
+            for block in cut(music(3, source_rate), [960], rate=source_rate)
+        ]
+        for window in hear(blocks, source_rate=source_rate):
+            expected = 7 + window.end_sample / RATE * slow
+            assert window.captured == pytest.approx(expected, abs=5e-5)

@@ -1,0 +1,130 @@
+import asyncio
+import contextlib
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from damer.views import FrontEndSpec
+from streamer.audio import Block
+from streamer.config import Tracking, Zone
+from streamer.engines import Estimate, KalmanSettings
+from streamer.errors import AudioError
+from streamer.tracking import zone as zone_module
+from streamer.tracking.zone import ZoneTracker
+
+
+class FakeEngine:
+    """Answers with the level of the cochleagram; may be slow, may fail at some calls."""
+
+    name, model = "fake", "fake"
+    front_end = FrontEndSpec(window_frames=44)
+    smoothing = KalmanSettings(drift=(0.05, 0.05), correlation=1.5, deviation_scale=(1.0, 1.0))
+
+    def __init__(self, *, fails=()):
+        self.calls = 0
+        self.threads = set()
+        self._fails = fails
+
+    def infer(self, mel, cochleagram):
+        self.calls += 1
+        self.threads.add(threading.current_thread().name)
+        if self.calls in self._fails:
+            raise RuntimeError("the engine stumbled")
+        answer = np.full(len(mel), 0.25, np.float32)
+        return Estimate(answer, answer, answer, answer)
+
+
+class FakeSource(SimpleNamespace):
+    """Two seconds of sound, as fast as it is taken; may break off."""
+
+    rate, name = 22050, "fake"
+
+    async def blocks(self):
+        sound = np.random.default_rng(0).normal(0, 0.1, 2 * 22050).astype(np.float32)
+        for start in range(0, len(sound), 441):
+            yield Block(sound[start : start + 441], start, start / 22050)
+            await asyncio.sleep(self.pause)
+            if self.breaks_at is not None and start > self.breaks_at:
+                raise AudioError("the file is damaged")
+
+
+@pytest.fixture
+def track(monkeypatch):
+    """Track two seconds of sound; give the tracker and its updates."""
+    monkeypatch.setattr(zone_module.Backoff, "delay", lambda self, lasted: 0.0)
+
+    async def track(engine, *, pause=0.0005, breaks_at=None):
+        @contextlib.asynccontextmanager
+        async def open_source(zone):
+            yield FakeSource(pause=pause, breaks_at=breaks_at)
+
+        monkeypatch.setattr(zone_module, "open_source", open_source)
+        updates = []
+        with ThreadPoolExecutor(1, thread_name_prefix="engine") as workers:
+            tracker = ZoneTracker(
+                Zone(),
+                Tracking(),
+                engine,
+                workers,
+                lambda zone, update: updates.append((zone, update)),
+            )
+            try:
+                await tracker.run()
+            except AudioError as error:
+                updates.append(error)
+        return tracker, updates
+
+    return track
+
+
+async def test_each_tick_is_an_update_of_the_zone(track):
+    engine = FakeEngine()
+    tracker, updates = await track(engine, pause=0.002)
+    assert [zone for zone, _ in updates] == ["main"] * len(updates)
+    ticks = [update.tick for _, update in updates]
+    assert len(ticks) + tracker.dropped == 11
+    assert ticks == sorted(set(ticks))
+    assert ticks[-1] == 20
+    assert tracker.estimates == len(updates)
+    assert tracker.last is updates[-1][1]
+    assert updates[0][1].raw.valence == 0.25
+
+
+async def test_the_engine_runs_in_its_worker_thread(track):
+    engine = FakeEngine()
+    await track(engine)
+    assert engine.threads == {"engine_0"}
+
+
+async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counted(track):
+    engine, free = FakeEngine(), threading.Event()
+    infer = engine.infer
+
+    def slow(mel, cochleagram):
+        free.wait(0.3)
+        return infer(mel, cochleagram)
+
+    engine.infer = slow
+    tracker, updates = await track(engine)
+    assert len(updates) < 11
+    assert tracker.dropped == 11 - len(updates)
+    assert updates[-1][1].tick == 20
+
+
+async def test_a_failure_of_the_engine_restarts_the_zone(track, caplog):
+    with caplog.at_level(logging.ERROR):
+        tracker, updates = await track(FakeEngine(fails={2, 3}))
+    assert "zone main failed and starts again" in caplog.text
+    assert updates[-1][1].tick == 20
+    assert (tracker.trouble, tracker.ended) == ("", True)
+
+
+async def test_sound_that_breaks_off_is_told_as_it_is(track):
+    tracker, updates = await track(FakeEngine(), breaks_at=30000)
+    assert isinstance(updates[-1], AudioError)
+    assert str(updates[-1]) == tracker.trouble == "the file is damaged"
+    assert tracker.ended
