@@ -15,6 +15,7 @@ from training.evaluate import baselines, evaluate, write_json
 from training.features import auxiliary_renditions, renditions
 from training.fit import fit as fit_network
 from training.recipe import load_recipe
+from training.report import coverage_table, fits_table, scores_table
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
@@ -95,6 +96,17 @@ def baselines_command(
     chosen = load_recipe(recipe)
     write_json(baselines(chosen, _read(chosen.datasets, data), cache, folds), output)
     typer.echo(f"wrote {output}")
+
+
+@app.command()
+def report(
+    evaluation: Annotated[Path, typer.Argument(help="What `evaluate` wrote.")],
+    compared: Annotated[Path, typer.Argument(help="What `baselines` wrote.")],
+) -> None:
+    """Print the tables of an evaluation as Markdown."""
+    ours, theirs = (json.loads(one.read_text(encoding="utf-8")) for one in (evaluation, compared))
+    for table in (scores_table(ours, theirs), fits_table(ours), coverage_table(ours)):
+        typer.echo(table + "\n")
 
 
 def _read(datasets: Iterable[str], data: Path) -> list[Piece]:

@@ -1,15 +1,18 @@
 """Nested cross-validation by group: how well a recipe does on music it has never met."""
 
+import hashlib
 import json
+import pickle
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import track
 
 from streamer.engines import KalmanSettings
@@ -106,7 +109,7 @@ def evaluate(
         for fold in range(folds)
     ]
     with ProcessPoolExecutor(jobs) as pool:
-        done = list(track(pool.map(_run_fold, work), description="Fitting", total=len(work)))
+        done = list(track(pool.map(_kept_fold, work), description="Fitting", total=len(work)))
     return {
         "recipe": asdict(recipe),
         "front_end_digest": recipe.front_end.digest,
@@ -161,6 +164,19 @@ def baselines(recipe: Recipe, pieces: list[Piece], cache: Path, folds: int) -> d
             for name, by_piece in estimates.items()
         }
     return answer
+
+
+def _kept_fold(job: tuple[Recipe, list[Piece], list[Piece], Path, int, int, int]) -> FoldResult:
+    """Run a fold, or take what an earlier run of the same recipe left; so a stopped run goes on."""
+    recipe, _, _, cache, folds, fold, seed = job
+    digest = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+    path = cache / "evaluations" / f"{digest}-{fold}of{folds}-{seed}.pickle"
+    if not path.exists():
+        result = _run_fold(job)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".partial").write_bytes(pickle.dumps(result))
+        path.with_suffix(".partial").rename(path)
+    return cast("FoldResult", pickle.loads(path.read_bytes()))  # noqa: S301 - our own file
 
 
 def _run_fold(job: tuple[Recipe, list[Piece], list[Piece], Path, int, int, int]) -> FoldResult:
@@ -234,7 +250,8 @@ def _mean_smoothing(done: list[FoldResult]) -> dict[str, Any]:
 
 def _summary(dataset: str, done: list[FoldResult], seeds: list[int]) -> dict[str, Any]:
     by_seed = []
-    ensemble: dict[str, list[Any]] = {}
+    estimates: list[NDArray[np.float64]] = []
+    labels = np.empty((0, 2))
     for seed in seeds:
         paths = [
             path
@@ -244,9 +261,8 @@ def _summary(dataset: str, done: list[FoldResult], seeds: list[int]) -> dict[str
             if path.piece.dataset == dataset
         ]
         by_seed.append(scores(paths))
-        estimates, labels = piece_means(paths)
-        ensemble.setdefault("estimates", []).append(estimates)
-        ensemble["labels"] = labels
+        of_seed, labels = piece_means(paths)
+        estimates.append(of_seed)
     mean = {
         axis: {
             name: float(np.nanmean([one[axis][name] for one in by_seed]))
@@ -255,21 +271,15 @@ def _summary(dataset: str, done: list[FoldResult], seeds: list[int]) -> dict[str
         for axis in AXES
     }
     intervals = {
-        axis: np.mean(
-            [
-                bootstrap_interval(estimates[:, k], ensemble["labels"][:, k])
-                for estimates in ensemble["estimates"]
-            ],
-            axis=0,
-        ).tolist()
+        axis: np.mean([bootstrap_interval(one[:, k], labels[:, k]) for one in estimates], axis=0)
         for k, axis in enumerate(AXES)
     }
     first = [one for one in done if one.seed == seeds[0]]
     return {
-        "pieces": len(ensemble["labels"]),
+        "pieces": len(labels),
         "mean_over_seeds": mean,
         "by_seed": by_seed,
-        "ccc_interval_over_pieces": intervals,
+        "ccc_interval_over_pieces": {axis: ends.tolist() for axis, ends in intervals.items()},
         "coverage_raw": _mean_coverage(dataset, first, smooth=False),
         "coverage_smoothed": _mean_coverage(dataset, first, smooth=True),
     }

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -61,7 +62,8 @@ def fit(
         network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     model, optimizer = fabric.setup(network, optimizer)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))
+    average = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(network, multi_avg_fn=average)
     history: list[tuple[int, float]] = []
     best = network
     for step in range(1, recipe.steps + 1):
@@ -78,7 +80,7 @@ def fit(
         averaged.update_parameters(network)
         last = step == recipe.steps
         if last or (validation and step % recipe.check_every == 0):
-            candidate = copy.deepcopy(averaged.module).eval()
+            candidate = cast("DAMER", copy.deepcopy(averaged.module).eval())
             score = validate(candidate, validation, recipe) if validation else math.nan
             if not validation or score >= max((old for _, old in history), default=-math.inf):
                 best = candidate

@@ -42,7 +42,8 @@ class Trajectory:
     def settled_mean(self) -> NDArray[np.float64]:
         """Mean estimate (2,) of the full windows, or of all where none is full."""
         full = self.times >= self.window_seconds
-        return self.mean[full if full.any() else slice(None)].mean(axis=0)
+        chosen = self.mean[full] if full.any() else self.mean
+        return np.asarray(chosen.mean(axis=0))
 
     def labels(self, lag: float = 0.0) -> NDArray[np.float64]:
         """Labels (n, 2) of `lag` seconds before each window's end."""

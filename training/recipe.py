@@ -3,11 +3,12 @@
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from damer.nn import NetworkSize
 from damer.views import FrontEndSpec
 
+Kind = TypeVar("Kind", NetworkSize, "Recipe")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -90,15 +91,22 @@ def load_recipe(name: str) -> Recipe:
     Raises
     ------
     ValueError
-        The recipe does not exist or holds an unknown key.
+        The recipe does not exist, or a key is unknown or missing.
     """
     path = RECIPES / f"{name}.toml"
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
         raise ValueError(f"no recipe {name!r}; there are {known}")
     values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    network = NetworkSize(**values.pop("network", {}))
-    unknown = values.keys() - {entry.name for entry in fields(Recipe)}
+    network = _build(NetworkSize, values.pop("network", {}), path.name)
+    return _build(Recipe, values | {"name": name, "network": network}, path.name)
+
+
+def _build(kind: type[Kind], values: dict[str, Any], where: str) -> Kind:
+    unknown = values.keys() - {entry.name for entry in fields(kind)}
     if unknown:
-        raise ValueError(f"{path.name}: unknown key {min(unknown)!r}")
-    return Recipe(name=name, network=network, **values)
+        raise ValueError(f"{where}: unknown key {min(unknown)!r}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None

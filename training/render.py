@@ -45,7 +45,8 @@ def render_midi(midi: Path, sound_font: Path, rate: int) -> NDArray[np.float32]:
     loudness = float(np.sqrt(np.mean(np.square(samples))))
     if loudness == 0.0:
         raise ValueError(f"{midi.name} is silent with {sound_font.name}")
-    return np.clip(samples * (_RENDERED_RMS / loudness), -1.0, 1.0)
+    scaled: NDArray[np.float32] = np.clip(samples * (_RENDERED_RMS / loudness), -1.0, 1.0)
+    return scaled
 
 
 @lru_cache(maxsize=1)  # a compressed font takes seconds to open and gigabytes to hold

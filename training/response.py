@@ -17,7 +17,9 @@ _EVERY = 0.1
 _SHARE = 0.63
 
 
-def smoothed(path: Trajectory, settings: KalmanSettings) -> tuple[NDArray, NDArray]:
+def smoothed(
+    path: Trajectory, settings: KalmanSettings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Run the runtime's Kalman smoother over a trajectory; give means and deviations, (n, 2)."""
     smoother = Kalman(settings)
     steps = np.diff(path.times, prepend=path.times[0] - _EVERY)

@@ -41,9 +41,10 @@ class ViewTokens(nn.Module):
         standard = (view - self.band_mean) / self.band_std
         missing = -view.shape[-1] % self.token_frames
         padded = functional.pad(standard, (missing, 0)).transpose(1, 2)  # (B, N * frames, bands)
-        patches = padded.unflatten(1, (-1, self.token_frames)).flatten(2)  # (B, N, frames * bands)
+        patches = padded.reshape(len(padded), -1, self.embed.in_features)  # (B, N, frames * bands)
         tokens = self.norm(functional.gelu(self.embed(patches)))
-        return tokens + _time_code(tokens)
+        coded: Tensor = tokens + _time_code(tokens)
+        return coded
 
 
 def _time_code(tokens: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ class CrossAttention(nn.Module):
         return self.out(answer.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class StreamUpdate(nn.Module):

@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cache
 
 import numba
 
 _log = logging.getLogger(__name__)
-_Function = TypeVar("_Function", bound=Callable[..., None])
+Kernel = Callable[..., None]
 
 
-def kernel(signature: str) -> Callable[[_Function], _Function]:
+def kernel(signature: str) -> Callable[[Kernel], Kernel]:
     """Compile a function when its module is imported, so that nothing compiles later.
 
     The machine code is cached beside the module or in the user's cache directory; where neither can
@@ -18,13 +18,18 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
     interpreter lock. Neither fast maths nor threads: both would let rounding depend on block size.
     """
 
-    def compiled(function: _Function) -> _Function:
+    def compiled(function: Kernel) -> Kernel:
         try:
-            return numba.njit(signature, cache=True, nogil=True)(function)
-        except (RuntimeError, OSError) as error:
-            _log.info(
-                "No place to cache compiled code (%s); compiling %s", error, function.__name__
-            )
-            return numba.njit(signature, nogil=True)(function)
+            fast: Kernel = numba.njit(signature, cache=True, nogil=True)(function)
+        except (RuntimeError, OSError):
+            _say_uncached()
+            fast = numba.njit(signature, nogil=True)(function)
+        return fast
 
     return compiled
+
+
+@cache
+def _say_uncached() -> None:
+    """Say once in a process that compiled code cannot be kept."""
+    _log.info("No place to cache compiled code: it is compiled anew at every start")

@@ -19,7 +19,8 @@ def centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
     shift = _EAR_Q * _MIN_BANDWIDTH
     steps = np.arange(spec.gammatone_channels, 0, -1) / spec.gammatone_channels
     ratio = np.log((spec.gammatone_low + shift) / (spec.gammatone_high + shift))
-    return (spec.gammatone_high + shift) * np.exp(steps * ratio) - shift
+    centres: NDArray[np.float64] = (spec.gammatone_high + shift) * np.exp(steps * ratio) - shift
+    return centres
 
 
 def poles(spec: FrontEndSpec) -> NDArray[np.complex128]:
@@ -38,7 +39,7 @@ def gains(spec: FrontEndSpec) -> NDArray[np.float64]:
     centres, pole = centre_frequencies(spec), poles(spec)
     z = np.exp(-2j * np.pi * centres / spec.sample_rate)
     response = 0.5 * ((1.0 - pole * z) ** -4 + (1.0 - pole.conj() * z) ** -4)
-    return np.abs(response)
+    return np.asarray(np.abs(response))
 
 
 @kernel("void(f8[:,::1], f8[::1], f8[::1], f8[::1], f8[:,::1], f8, f4[:,::1])")

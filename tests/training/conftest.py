@@ -58,12 +58,11 @@ def make_rendition(make_piece, make_sound):
 @pytest.fixture(scope="session")
 def clips(make_rendition):
     """Twelve clips of two seconds, valence and arousal from -0.6 to 0.6."""
-    levels = [-0.6, -0.2, 0.2, 0.6]
     return [
-        make_rendition(f"clip{row}{column}", levels[row], levels[column])
-        for row in range(4)
-        for column in range(0 if row % 2 else 1, 4)
-    ][:12]
+        make_rendition(f"clip {valence} {arousal}", valence, arousal)
+        for valence in (-0.6, 0.0, 0.6)
+        for arousal in (-0.6, -0.2, 0.2, 0.6)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -49,4 +49,5 @@ def _centres(count: int) -> NDArray[np.float64]:
 def _consensus(ratings: list[list[float]], count: int) -> NDArray[np.float64]:
     grid = _centres(count)
     on_grid = [np.interp(grid, _centres(len(rating)), rating) for rating in ratings]
-    return np.mean(on_grid, axis=0)
+    consensus: NDArray[np.float64] = np.mean(on_grid, axis=0)
+    return consensus

@@ -1,0 +1,120 @@
+"""Rendering and decoding: the same input gives the same sound."""
+
+import av
+import numpy as np
+import pytest
+
+from training.render import SOUND_FONT_FOLDERS, decode, find_sound_font, render_midi
+
+RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def sound_font():
+    pytest.importorskip("tinysoundfont", reason="tinysoundfont is not installed")
+    for name in ("TimGM6mb.sf2", "FluidR3_GM.sf2"):
+        try:
+            return find_sound_font(name)
+        except FileNotFoundError:
+            pass
+    return pytest.skip(f"no sound font in {SOUND_FONT_FOLDERS[0]}")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Write a second and a half of piano, with nothing but notes."""
+    return write_midi(tmp_path_factory.mktemp("plain") / "plain.mid", [])
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory):
+    """Write a piece that leaves programs, pedal, pan, volume, bend and a hanging note behind."""
+    mido = pytest.importorskip("mido")
+    changes = [
+        mido.Message("program_change", program=48),
+        *(
+            mido.Message("control_change", control=control, value=value)
+            for control, value in ((64, 127), (10, 0), (7, 30), (11, 40), (1, 90))
+        ),
+        mido.Message("pitchwheel", pitch=6000),
+        mido.Message("note_on", note=40, velocity=120),
+    ]
+    return write_midi(tmp_path_factory.mktemp("wild") / "wild.mid", changes)
+
+
+def write_midi(path, before):
+    mido = pytest.importorskip("mido")
+    notes = [
+        mido.Message(kind, note=note, velocity=90, time=time)
+        for note in (60, 64, 67)
+        for kind, time in (("note_on", 0), ("note_off", 480))
+    ]
+    mido.MidiFile(tracks=[mido.MidiTrack([*before, *notes])]).save(path)
+    return path
+
+
+def test_a_render_has_the_level_of_mastered_music(plain, sound_font):
+    sound = render_midi(plain, sound_font, RATE)
+    assert sound.dtype == np.float32
+    assert sound.ndim == 1
+    assert 20 * np.log10(np.sqrt(np.mean(sound**2))) == pytest.approx(-20.0, abs=0.1)
+    assert np.abs(sound).max() <= 1.0
+
+
+def test_a_render_lasts_as_long_as_the_piece_and_a_short_tail(plain, sound_font):
+    assert 1.5 <= len(render_midi(plain, sound_font, RATE)) / RATE <= 1.5 + 3.0
+
+
+def test_the_same_piece_sounds_the_same_twice_in_a_row(plain, sound_font):
+    first = render_midi(plain, sound_font, RATE)
+    assert np.array_equal(render_midi(plain, sound_font, RATE), first)
+
+
+@pytest.mark.xfail(reason="pitch bend and ringing notes stay with the synthesizer", strict=True)
+def test_nothing_of_the_piece_before_is_left(plain, wild, sound_font):
+    first = render_midi(plain, sound_font, RATE)
+    render_midi(wild, sound_font, RATE)
+    np.testing.assert_allclose(render_midi(plain, sound_font, RATE), first, atol=1e-6)
+
+
+def test_a_piece_without_notes_is_named(tmp_path, sound_font):
+    mido = pytest.importorskip("mido")
+    nothing = mido.Message("control_change", control=7, value=100)
+    mido.MidiFile(tracks=[mido.MidiTrack([nothing])]).save(tmp_path / "empty.mid")
+    with pytest.raises(ValueError, match=r"empty\.mid is silent"):
+        render_midi(tmp_path / "empty.mid", sound_font, RATE)
+
+
+def test_a_missing_sound_font_is_named_with_what_to_do():
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.sf2 .*make install-training"):
+        find_sound_font("nowhere.sf2")
+
+
+def tone(rate, seconds=1.0):
+    return (0.5 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * rate)) / rate)).astype("f4")
+
+
+def test_a_file_at_our_rate_is_decoded_sample_for_sample(tmp_path, write_wave):
+    path = write_wave(tmp_path / "tone.wav", tone(RATE), RATE)
+    np.testing.assert_allclose(decode(path, RATE), tone(RATE), atol=2 / 32768)
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_any_rate_is_brought_to_ours(tmp_path, write_wave, rate):
+    sound = decode(write_wave(tmp_path / "tone.wav", tone(rate), rate), RATE)
+    assert len(sound) == pytest.approx(RATE, abs=2)
+    middle = slice(1000, -1000)
+    np.testing.assert_allclose(sound[middle], tone(RATE)[: len(sound)][middle], atol=2e-3)
+
+
+def test_channels_are_averaged(tmp_path):
+    left, right = tone(RATE), np.zeros(RATE, dtype=np.float32)
+    with av.open(str(tmp_path / "stereo.wav"), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=RATE, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(
+            np.stack([left, right], axis=1).reshape(1, -1), format="flt", layout="stereo"
+        )
+        frame.rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    np.testing.assert_allclose(decode(tmp_path / "stereo.wav", RATE), left / 2, atol=1e-6)
