@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import json
+import logging
 import math
+import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamer.cli import main
 from streamer.config.models import Mqtt
 from streamer.engines import Engine, open_engine
 from streamer.mqtt import Address, Publisher, find_mosquitto
 from streamer.tracking import Affect, Update
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
 
 def find_port() -> int:
@@ -245,3 +252,67 @@ def write_wav() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said and with which code it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder where no configuration but a test's own is found."""
+    for name in [name for name in os.environ if name.startswith("STREAMER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def streamer(
+    away: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Answer]]:
+    """Call the command line in this process, with a file in place of standard input."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def call(*arguments: object, stdin: Path | None = None) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["streamer", *map(str, arguments)])
+        code: str | int | None = 0
+        with contextlib.ExitStack() as stack:
+            if stdin is not None:
+                monkeypatch.setattr(sys, "stdin", stack.enter_context(stdin.open()))
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        out, err = capfd.readouterr()
+        return Answer(int(code or 0), out, err)
+
+    yield call
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def program(away: Path) -> Callable[..., Answer]:
+    """Run the installed `streamer` as a process of its own."""
+
+    def call(*arguments: object, stdin: Path | None = None) -> Answer:
+        with (stdin or Path(os.devnull)).open("rb") as source:
+            ended = subprocess.run(
+                [PROGRAM, *map(str, arguments)],
+                stdin=source,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+    return call

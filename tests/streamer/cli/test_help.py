@@ -1,0 +1,53 @@
+import pytest
+
+import streamer as package
+
+
+def test_without_arguments_it_says_what_it_can_do(streamer):
+    answer = streamer()
+    assert "run" in answer.out + answer.err
+    assert "analyze" in answer.out + answer.err
+
+
+def test_help_names_the_commands_and_where_to_start(program):
+    answer = program("--help")
+    assert answer.code == 0
+    for word in ("run", "analyze", "valence", "MQTT", "streamer run --input demo"):
+        assert word in answer.out
+    assert answer.err == ""
+
+
+def test_the_help_of_run_teaches(streamer):
+    answer = streamer("run", "--help")
+    assert answer.code == 0
+    for option in (
+        "--input", "--channels", "--loop", "--raw-format", "--raw-rate", "--raw-channels",
+        "--broker", "--node", "--zone", "--rate", "--model", "--log", "--config",
+    ):  # fmt: skip
+        assert option in answer.out
+    for word in ("demo|PATH|-", "auto|embedded|URL", "mosquitto_sub -v -t 'streamer/#'", "Ctrl-C"):
+        assert word in answer.out
+    for default in ("demo", "s16le", "44100", "auto", "host name", "main", "10"):
+        assert f"[default: {default}]" in " ".join(answer.out.replace("│", " ").split())
+
+
+def test_the_help_of_analyze_teaches(streamer):
+    answer = streamer("analyze", "--help")
+    assert answer.code == 0
+    for word in ("FILE", "--output", "OUT.csv", "--threads", "--rate", "exit code is 1"):
+        assert word in answer.out
+
+
+def test_the_version_is_that_of_the_package(program):
+    answer = program("--version")
+    assert (answer.code, answer.out) == (0, f"streamer {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--nosuch"], ["walk"], ["run", "--rate", "quick"], ["analyze", "a.wav"]]
+)
+def test_what_the_command_line_does_not_know_is_a_usage_error(streamer, arguments):
+    answer = streamer(*arguments)
+    assert answer.code == 2
+    assert "Usage: streamer" in answer.err
+    assert "Traceback" not in answer.err
