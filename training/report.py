@@ -21,7 +21,8 @@ def scores_table(evaluation: dict[str, Any], baselines: dict[str, Any]) -> str:
             last = f"{inside:.2f}" if inside is not None and inside == inside else "-"
             numbers = " | ".join(f"{ours[name]:.2f}" for name in _COLUMNS[1:])
             lines.append(
-                f"| {dataset} | {axis} | **DAMER** | **{ours['ccc']:.2f}** ({low:.2f} to {high:.2f})"
+                f"| {dataset} | {axis} | **DAMER** "
+                f"| **{ours['ccc']:.2f}** ({low:.2f} to {high:.2f})"
                 f" | {numbers} | {last} |"
             )
             for name, scores in baselines[dataset].items():

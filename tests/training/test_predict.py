@@ -75,11 +75,11 @@ def test_renditions_of_a_piece_are_one_piece(make_path):
 
 
 def test_right_estimates_score_one_at_every_level(make_path):
-    table = scores([make_path(f"song{k}", 0.2 * k - 0.4, slope=0.01) for k in range(5)])
+    table = scores([make_path(f"song{k}", 0.2 * k - 0.4, slope=1e-3) for k in range(5)])
     for axis in ("valence", "arousal"):
         for name in ("ccc", "r2", "r", "moment_ccc", "within_piece_r"):
             assert table[axis][name] == pytest.approx(1.0, abs=1e-4)
-        assert table[axis]["rmse"] == pytest.approx(0.0, abs=1e-4)
+        assert table[axis]["rmse"] == pytest.approx(0.0, abs=2e-3)
 
 
 def test_labels_may_stand_earlier_than_the_estimates(make_path):

@@ -5,7 +5,6 @@ from dataclasses import asdict
 import pytest
 
 from training import recipe as module
-from training.datasets import READERS
 from training.recipe import RECIPES, Recipe, load_recipe
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
