@@ -7,6 +7,7 @@ Runtime. Weights do not matter to the cost, so they are not fitted.
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +18,7 @@ from damer.nn import DAMER
 from damer.views import FrontEnd
 from deploy.export import export_onnx
 from streamer.engines import KalmanSettings, OnnxEngine
-from training.recipe import RECIPES, load_recipe
+from training.recipe import RECIPES, Recipe, load_recipe
 
 _BLOCK = 441
 _BLOCKS_PER_UPDATE = 5
@@ -29,19 +30,24 @@ def main() -> None:
     sound = np.random.default_rng(0).standard_normal(_BLOCK).astype(np.float32) * 0.1
     print("recipe        views ms  engine ms  update ms (medians of", _ROUNDS, "updates)")
     for path in sorted(RECIPES.glob("*.toml")):
-        recipe = load_recipe(path.stem)
-        engine = _engine(recipe.name)
-        front_end = FrontEnd(recipe.front_end)
-        shape = (1, recipe.front_end.window_frames)
-        mel = np.zeros((shape[0], 128, shape[1]), np.float32)
-        cochleagram = np.zeros((shape[0], 84, shape[1]), np.float32)
-        views = _median_ms(lambda: [front_end.push(sound) for _ in range(_BLOCKS_PER_UPDATE)])
-        network = _median_ms(lambda: engine.infer(mel, cochleagram))
-        print(f"{recipe.name:12} {views:9.2f} {network:10.2f} {views + network:10.2f}")
+        views, network = _cost(load_recipe(path.stem), sound)
+        print(f"{path.stem:12} {views:9.2f} {network:10.2f} {views + network:10.2f}")
 
 
-def _engine(name: str) -> OnnxEngine:
-    recipe = load_recipe(name)
+def _cost(recipe: Recipe, sound: np.ndarray) -> tuple[float, float]:
+    spec = recipe.front_end
+    front_end, engine = FrontEnd(spec), _engine(recipe)
+    mel = np.zeros((1, spec.mel_bands, spec.window_frames), np.float32)
+    cochleagram = np.zeros((1, spec.gammatone_channels, spec.window_frames), np.float32)
+
+    def hear() -> None:
+        for _ in range(_BLOCKS_PER_UPDATE):
+            front_end.push(sound)
+
+    return _median_ms(hear), _median_ms(lambda: engine.infer(mel, cochleagram))
+
+
+def _engine(recipe: Recipe) -> OnnxEngine:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.onnx"
@@ -49,7 +55,7 @@ def _engine(name: str) -> OnnxEngine:
             DAMER(recipe.network),
             recipe.front_end,
             path,
-            name=name,
+            name=recipe.name,
             smoothing=KalmanSettings((0.1, 0.1), 1.0, (1.0, 1.0)),
             training={},
             metrics={},
@@ -57,7 +63,7 @@ def _engine(name: str) -> OnnxEngine:
         return OnnxEngine(path)
 
 
-def _median_ms(work) -> float:
+def _median_ms(work: Callable[[], object]) -> float:
     times = []
     for _ in range(_ROUNDS):
         begun = time.process_time()

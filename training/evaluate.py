@@ -167,9 +167,10 @@ def baselines(recipe: Recipe, pieces: list[Piece], cache: Path, folds: int) -> d
 
 
 def _kept_fold(job: tuple[Recipe, list[Piece], list[Piece], Path, int, int, int]) -> FoldResult:
-    """Run a fold, or take what an earlier run of the same recipe left; so a stopped run goes on."""
-    recipe, _, _, cache, folds, fold, seed = job
-    digest = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+    """Run a fold, or take what an earlier run left of the same recipe and pieces."""
+    recipe, pieces, auxiliary, cache, folds, fold, seed = job
+    names = [f"{piece.dataset}/{piece.name}" for piece in (*pieces, *auxiliary)]
+    digest = hashlib.sha256(repr((recipe, names)).encode()).hexdigest()[:16]
     path = cache / "evaluations" / f"{digest}-{fold}of{folds}-{seed}.pickle"
     if not path.exists():
         result = _run_fold(job)
@@ -302,7 +303,11 @@ def _table(estimates: Any, labels: Any) -> dict[str, dict[str, float]]:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write a result, numbers to four decimals."""
+    """Write a result, numbers to four decimals, null for what has no value."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rounded = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 4))
+    rounded = json.loads(
+        json.dumps(content),
+        parse_float=lambda text: round(float(text), 4),
+        parse_constant=lambda _: None,
+    )
     path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ def scores_table(evaluation: dict[str, Any], baselines: dict[str, Any]) -> str:
             ours = table["mean_over_seeds"][axis]
             low, high = table["ccc_interval_over_pieces"][axis]
             inside = ours["within_piece_r"]
-            last = f"{inside:.2f}" if inside is not None and inside == inside else "-"
+            last = "-" if inside is None else f"{inside:.2f}"
             numbers = " | ".join(f"{ours[name]:.2f}" for name in _COLUMNS[1:])
             lines.append(
                 f"| {dataset} | {axis} | **DAMER** "

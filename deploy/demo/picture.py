@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from matplotlib import pyplot
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ def main(
 ) -> None:
     """Track the demo piece with `streamer analyze`, draw it, and print each section's means."""
     columns = _analyze(PIECE)
-    figure, panels = pyplot.subplots(2, 1, figsize=(9, 4.2), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(2, 1, figsize=(9, 4.2), sharex=True, layout="constrained")
     for panel, axis in zip(panels, _COLOURS, strict=True):
         _draw(panel, axis, columns)
     panels[-1].set_xlabel("seconds")

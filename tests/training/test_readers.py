@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.datasets import READERS, read_musemodataset, read_vgmidi
+from training.datasets import READERS, read_emopia, read_musemodataset, read_vgmidi
 
 DATA = Path(__file__).parents[3] / "shared/data"
 
@@ -114,15 +114,41 @@ def test_the_group_is_the_series(vgmidi):
     assert all(piece.source.parent == vgmidi / "midi" for piece in read_vgmidi(vgmidi))
 
 
+@pytest.fixture
+def emopia(tmp_path):
+    """Clips of two songs, an id with an underscore among them, and files that are no clips."""
+    (tmp_path / "midi").mkdir()
+    for name in ("Q1_abc_0", "Q3_abc_1", "Q2_x_yz-_0", "Q4_x_yz-_12", "Q5_abc_2", "notes"):
+        (tmp_path / f"midi/{name}.mid").touch()
+    return tmp_path
+
+
+def test_a_quadrant_is_two_signs(emopia):
+    signs = {piece.name[:2]: np.sign(piece.mean_label).tolist() for piece in read_emopia(emopia)}
+    assert signs == {"Q1": [1, 1], "Q2": [-1, 1], "Q3": [-1, -1], "Q4": [1, -1]}
+
+
+def test_clips_of_one_song_are_one_group(emopia):
+    groups = {piece.name: piece.group for piece in read_emopia(emopia)}
+    assert groups == {
+        "Q1_abc_0": "abc",
+        "Q3_abc_1": "abc",
+        "Q2_x_yz-_0": "x_yz-",
+        "Q4_x_yz-_12": "x_yz-",
+    }
+
+
 @pytest.mark.parametrize(
-    ("name", "count", "groups"), [("vgmidi", 160, 9), ("musemodataset", 260, 258)]
+    ("name", "count", "groups"),
+    [("vgmidi", 160, 9), ("musemodataset", 260, 258), ("emopia", 1078, None)],
 )
 def test_the_real_set_is_read_whole(name, count, groups):
     if not (DATA / name).is_dir():
         pytest.skip(f"{DATA / name} is not there")
     pieces = READERS[name](DATA / name)
     assert len(pieces) == len({piece.name for piece in pieces}) == count
-    assert len({piece.group for piece in pieces}) == groups
+    if groups is not None:
+        assert len({piece.group for piece in pieces}) == groups
     for piece in pieces:
         assert piece.source.is_file()
         assert piece.dataset == name

@@ -1,0 +1,214 @@
+"""What is exported answers like the network, says where it comes from, and only fits its place."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from damer.nn import DAMER, NetworkSize
+from damer.views import FrontEndSpec
+from damer.weights import SHIPPED_MODEL
+from deploy.export import export_onnx
+from streamer.engines import KalmanSettings, OnnxEngine, open_engine
+from streamer.errors import EngineError
+
+SPEC = FrontEndSpec(window_frames=43)
+SMOOTHING = KalmanSettings(drift=(0.01, 0.02), correlation=0.25, deviation_scale=(1.1, 0.9))
+TRAINING = {"recipe": {"name": "tiny"}, "seed": 7}
+METRICS = {"vgmidi": {"arousal": {"ccc": 0.5}}}
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    network = DAMER(NetworkSize(width=8, heads=2, token_frames=8)).eval()
+    network.mel_tokens.band_mean -= 8.0
+    network.mel_tokens.band_std *= 3.0
+    network.fused_head.std_scale *= 1.5
+    return network
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
+    export_onnx(
+        network,
+        SPEC,
+        path,
+        name="tiny",
+        smoothing=SMOOTHING,
+        training=TRAINING,
+        metrics=METRICS,
+    )
+    return path
+
+
+def metadata(path):
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
+@pytest.fixture
+def altered(exported, tmp_path):
+    """Write the weights with other metadata; None leaves an entry out."""
+
+    def alter(**changes):
+        model = onnx.load(exported)
+        entries = {**metadata(exported), **changes}
+        del model.metadata_props[:]
+        onnx.helper.set_model_props(
+            model, {key: value for key, value in entries.items() if value is not None}
+        )
+        onnx.save(model, tmp_path / "altered.onnx")
+        return tmp_path / "altered.onnx"
+
+    return alter
+
+
+def made_for(**changes):
+    """Metadata of a front end that differs from ours."""
+    spec = replace(SPEC, **changes)
+    return {"front_end": json.dumps(asdict(spec)), "front_end_digest": spec.digest}
+
+
+def refusal(path):
+    """Give the one line with which a file is refused."""
+    with pytest.raises(EngineError) as error:
+        OnnxEngine(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def windows(batch, spec=SPEC):
+    random = np.random.default_rng(batch)
+    return (
+        random.normal(-8.0, 4.0, (batch, spec.mel_bands, spec.window_frames)).astype(np.float32),
+        random.uniform(0, 1, (batch, spec.gammatone_channels, spec.window_frames)).astype("f4"),
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 5, 16])
+def test_the_engine_answers_like_the_network(exported, network, batch):
+    mel, cochleagram = windows(batch)
+    answer = OnnxEngine(exported).infer(mel, cochleagram)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused
+    ours = np.stack([answer.valence, answer.arousal], axis=1)
+    deviations = np.stack([answer.valence_std, answer.arousal_std], axis=1)
+    np.testing.assert_allclose(ours, expected.mean.numpy(), atol=1e-5)
+    np.testing.assert_allclose(deviations, expected.std.numpy(), atol=1e-5)
+    assert ours.dtype == deviations.dtype == np.float32
+
+
+def test_a_window_has_the_same_answer_alone_and_in_a_batch(exported):
+    engine, (mel, cochleagram) = OnnxEngine(exported), windows(16)
+    together = engine.infer(mel, cochleagram)
+    for row in (0, 7, 15):
+        alone = engine.infer(mel[row : row + 1], cochleagram[row : row + 1])
+        assert alone.valence[0] == pytest.approx(together.valence[row], abs=1e-5)
+        assert alone.arousal_std[0] == pytest.approx(together.arousal_std[row], abs=1e-5)
+
+
+def test_the_file_says_where_it_comes_from(exported):
+    entries = metadata(exported)
+    assert json.loads(entries["front_end"]) == asdict(SPEC)
+    assert entries["front_end_digest"] == SPEC.digest
+    assert json.loads(entries["smoothing"]) == json.loads(json.dumps(asdict(SMOOTHING)))
+    assert json.loads(entries["training"]) == TRAINING
+    assert json.loads(entries["metrics"]) == METRICS
+
+
+def test_the_engine_knows_what_belongs_to_the_weights(exported):
+    engine = OnnxEngine(exported)
+    assert engine.model == "tiny"
+    assert engine.front_end == SPEC
+    assert engine.smoothing == SMOOTHING
+
+
+def test_windows_have_a_fixed_length_and_batches_any_size(exported):
+    inputs = {one.name: one.type.tensor_type.shape.dim for one in onnx.load(exported).graph.input}
+    assert set(inputs) == {"mel", "cochleagram"}
+    for name, bands in (("mel", 128), ("cochleagram", 84)):
+        batch, *rest = inputs[name]
+        assert batch.dim_param
+        assert [dim.dim_value for dim in rest] == [bands, SPEC.window_frames]
+
+
+def test_nothing_of_the_machine_that_exported_is_in_the_file(exported):
+    content = exported.read_bytes()
+    assert b"/work" not in content
+    assert b"site-packages" not in content
+
+
+def test_exporting_leaves_the_network_as_it_was(exported, network):
+    assert not network.training
+    assert next(network.parameters()).requires_grad
+
+
+def test_a_digest_that_does_not_fit_is_refused(altered):
+    assert "digest" in refusal(altered(front_end_digest="0123456789abcdef"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"hop": 512}, {"mel_floor": 1e-10}, {"compression": 0.5}, {"gammatone_low": 30.0}]
+)
+def test_another_front_end_is_refused_by_the_name_of_what_differs(altered, change):
+    assert next(iter(change)) in refusal(altered(**made_for(**change)))
+
+
+def test_ready_arrays_of_unknown_scaling_are_refused(altered):
+    message = refusal(altered(**made_for(origin="external")))
+    assert "origin" in message
+    assert "external" in message
+
+
+@pytest.mark.parametrize("key", ["front_end", "front_end_digest", "smoothing"])
+def test_a_file_that_lacks_what_the_runtime_needs_is_refused(altered, key):
+    assert "export" in refusal(altered(**{key: None}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"unknown": 1}'])
+@pytest.mark.parametrize("key", ["front_end", "smoothing"])
+def test_metadata_that_cannot_be_read_is_refused(altered, key, text):
+    assert "export" in refusal(altered(**{key: text}))
+
+
+def test_a_file_without_metadata_is_refused(altered, exported):
+    assert "front end" in refusal(altered(**dict.fromkeys(metadata(exported))))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\x00" * 1000])
+def test_a_file_that_is_no_network_is_refused(tmp_path, content):
+    (tmp_path / "other.onnx").write_bytes(content)
+    assert "ONNX" in refusal(tmp_path / "other.onnx")
+
+
+def test_a_truncated_file_is_refused(exported, tmp_path):
+    (tmp_path / "half.onnx").write_bytes(exported.read_bytes()[:-2000])
+    refusal(tmp_path / "half.onnx")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    assert "no weights" in refusal(tmp_path / "nowhere.onnx")
+    assert "no weights" in refusal(tmp_path)
+
+
+def test_the_shipped_weights_are_a_sound_network():
+    onnx.checker.check_model(onnx.load(SHIPPED_MODEL), full_check=True)
+
+
+def test_the_shipped_weights_open_and_answer():
+    engine = open_engine()
+    spec = engine.front_end
+    assert replace(spec, window_frames=258) == FrontEndSpec()
+    for batch in (1, 16):
+        answer = engine.infer(*windows(batch, spec))
+        for axis in (answer.valence, answer.arousal):
+            assert axis.shape == (batch,)
+            assert np.abs(axis).max() <= 1.0
+        for deviation in (answer.valence_std, answer.arousal_std):
+            assert (deviation > 0).all()
