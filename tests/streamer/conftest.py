@@ -175,7 +175,7 @@ def update() -> Callable[..., Update]:
     return make_update
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def subscribe() -> Any:
     return subscribed
 
