@@ -170,6 +170,11 @@ def free_port() -> int:
     return find_port()
 
 
+@pytest.fixture(scope="session", name="find_port")
+def _find_port() -> Callable[[], int]:
+    return find_port
+
+
 @pytest.fixture(scope="session")
 def update() -> Callable[..., Update]:
     return make_update

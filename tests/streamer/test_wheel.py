@@ -1,0 +1,112 @@
+"""The wheel works where there is no checkout."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.wheel, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy of what is in the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "runs", "*.egg-info")
+    source.mkdir()
+    for name in ("streamer", "damer"):
+        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "config.toml"):
+        shutil.copy(ROOT / name, source / name)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, source],
+        check=True,
+    )
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def call(wheel, tmp_path_factory):
+    """Run Python with the wheel and its dependencies, but without the checkout."""
+    installed = tmp_path_factory.mktemp("installed")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
+            *("--target", installed, wheel),
+        ],
+        check=True,
+    )
+    # Without `site` no .pth file of an editable installation is read.
+    path = os.pathsep.join([str(installed), sysconfig.get_path("purelib")])
+    environment = {**os.environ, "PYTHONPATH": path, "XDG_CONFIG_HOME": str(installed)}
+
+    def call(program, *arguments):
+        return subprocess.run(
+            [sys.executable, "-S", "-c", program, *arguments],
+            cwd=installed.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return call
+
+
+def test_it_holds_what_the_program_needs(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        for path in (
+            "streamer/config/default.toml",
+            "streamer/demo/piece.opus",
+            "streamer/demo/sections.json",
+            "streamer/py.typed",
+            "damer/py.typed",
+            "damer/weights/damer.onnx",
+        ):
+            assert path in names
+        assert archive.read("streamer/config/default.toml") == (ROOT / "config.toml").read_bytes()
+
+
+def test_it_holds_every_licence(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        folder = next(name for name in archive.namelist() if name.endswith("METADATA"))[:-8]
+        for path in ("LICENSE", "damer/weights/LICENSE", "streamer/demo/LICENSE"):
+            assert archive.read(f"{folder}licenses/{path}") == (ROOT / path).read_bytes()
+        assert "damer/weights/LICENSE" in archive.namelist()
+        assert "streamer/demo/LICENSE" in archive.namelist()
+
+
+def test_it_holds_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            assert name.split("/")[0] in ("streamer", "damer") or ".dist-info/" in name
+            assert "__pycache__" not in name
+            assert "/." not in name
+
+
+def test_it_analyses_a_file_without_the_checkout(call, tmp_path):
+    answer = call("import streamer, damer; print(streamer.__file__, damer.__file__)")
+    assert str(ROOT) not in answer.stdout
+    demo = call("from streamer.demo import PIECE; print(PIECE)").stdout.strip()
+    assert not demo.startswith(str(ROOT))
+    main = "from streamer.cli import main; main()"
+    answer = call(main, "analyze", demo, "--output", str(tmp_path / "out.csv"), "--rate", "1")
+    assert answer.returncode == 0, answer.stderr
+    with (tmp_path / "out.csv").open() as table:
+        assert len(list(csv.DictReader(table))) >= 80
+
+
+def test_it_brings_the_default_configuration(call):
+    answer = call("from streamer.config.files import default_text; print(default_text(), end='')")
+    assert answer.stdout == (ROOT / "config.toml").read_text()
