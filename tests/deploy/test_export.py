@@ -1,6 +1,7 @@
 """What is exported answers like the network, says where it comes from, and only fits its place."""
 
 import json
+import warnings
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -34,15 +35,17 @@ def network():
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
-    export_onnx(
-        network,
-        SPEC,
-        path,
-        name="tiny",
-        smoothing=SMOOTHING,
-        training=TRAINING,
-        metrics=METRICS,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
+        export_onnx(
+            network,
+            SPEC,
+            path,
+            name="tiny",
+            smoothing=SMOOTHING,
+            training=TRAINING,
+            metrics=METRICS,
+        )
     return path
 
 

@@ -21,7 +21,9 @@ def make_piece():
 
     def make(name="song", **values):
         one = {"times": [0.0], "valence": [0.0], "arousal": [0.0], **values}
-        arrays = {key: np.array(one.pop(key), dtype=float) for key in ("times", "valence", "arousal")}
+        arrays = {
+            key: np.array(one.pop(key), dtype=float) for key in ("times", "valence", "arousal")
+        }
         rest = {"dataset": "musemodataset", "group": name, "source": Path(f"{name}.wav"), **one}
         return Piece(name=name, **rest, **arrays)
 

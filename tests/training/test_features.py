@@ -60,7 +60,9 @@ def test_another_front_end_never_meets_old_frames(piece, cache, change):
     assert not np.array_equal(old.frames, new.frames)
 
 
-def test_only_what_is_missing_is_computed(piece, cache, tmp_path, write_wave, make_sound, make_piece):
+def test_only_what_is_missing_is_computed(
+    piece, cache, tmp_path, write_wave, make_sound, make_piece
+):
     (kept,) = cache.rglob("*.npy")
     written = kept.stat().st_mtime_ns
     other = make_piece("other", source=write_wave(tmp_path / "other.wav", make_sound(0.0, 0.0)))

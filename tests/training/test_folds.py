@@ -87,7 +87,7 @@ def test_a_split_never_parts_a_group_and_loses_no_piece(vgmidi, clips, fold, see
         for side in (parts.train, parts.validation, parts.test)
     ]
     assert all(sides)
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert sum(map(len, sides)) == len(set.union(*sides))
     names = [piece.name for side in (parts.train, parts.validation, parts.test) for piece in side]
     assert sorted(names) == sorted(piece.name for piece in pieces)
 

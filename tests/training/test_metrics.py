@@ -76,7 +76,9 @@ def test_numbers_are_those_of_the_libraries():
 def test_the_loss_measures_the_same_concordance():
     estimates, labels = some()
     columns = [torch.tensor(np.stack([one, one], axis=1)) for one in (estimates, labels)]
-    assert concordance(*columns).numpy() == pytest.approx(agreement(estimates, labels).ccc, abs=1e-5)
+    assert concordance(*columns).numpy() == pytest.approx(
+        agreement(estimates, labels).ccc, abs=1e-5
+    )
 
 
 @given(series)

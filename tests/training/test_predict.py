@@ -68,7 +68,10 @@ def test_a_piece_without_a_full_window_counts_with_what_it_has(make_path):
 
 
 def test_renditions_of_a_piece_are_one_piece(make_path):
-    paths = [make_path("song", 0.2, error=0.1, font="a"), make_path("song", 0.2, error=-0.1, font="b")]
+    paths = [
+        make_path("song", 0.2, error=0.1, font="a"),
+        make_path("song", 0.2, error=-0.1, font="b"),
+    ]
     estimates, labels = piece_means([*paths, make_path("other", -0.5)])
     assert estimates == pytest.approx(np.array([[0.2, -0.2], [-0.5, 0.5]]))
     assert labels == pytest.approx(estimates)

@@ -140,15 +140,14 @@ def test_clips_of_one_song_are_one_group(emopia):
 
 @pytest.mark.parametrize(
     ("name", "count", "groups"),
-    [("vgmidi", 160, 9), ("musemodataset", 260, 258), ("emopia", 1078, None)],
+    [("vgmidi", 160, 9), ("musemodataset", 260, 258), ("emopia", 1078, 387)],
 )
 def test_the_real_set_is_read_whole(name, count, groups):
     if not (DATA / name).is_dir():
         pytest.skip(f"{DATA / name} is not there")
     pieces = READERS[name](DATA / name)
     assert len(pieces) == len({piece.name for piece in pieces}) == count
-    if groups is not None:
-        assert len({piece.group for piece in pieces}) == groups
+    assert len({piece.group for piece in pieces}) == groups
     for piece in pieces:
         assert piece.source.is_file()
         assert piece.dataset == name

@@ -57,7 +57,9 @@ def wandering(make_piece):
 
 @pytest.mark.parametrize("constant", [0.4, 0.8, 1.5, 2.0])
 def test_a_step_is_followed_within_the_time_constant(step, constant):
-    assert response_time([step()], settings_of(constant)) == pytest.approx(constant, rel=0.2, abs=0.1)
+    assert response_time([step()], settings_of(constant)) == pytest.approx(
+        constant, rel=0.2, abs=0.1
+    )
 
 
 @pytest.mark.parametrize("size", [1.0, -1.0, 0.2])

@@ -15,7 +15,9 @@ TWO_SECONDS = 2 * SPEC.sample_rate
 
 def tone(length, random):
     hertz = random.uniform(30.0, 11000.0)
-    return random.uniform(0.0, 1.0) * np.sin(2 * np.pi * hertz / SPEC.sample_rate * np.arange(length))
+    return random.uniform(0.0, 1.0) * np.sin(
+        2 * np.pi * hertz / SPEC.sample_rate * np.arange(length)
+    )
 
 
 def clicks(length, random):
