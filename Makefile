@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOUND_FONTS := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small
 
-.PHONY: run install test check lint types layers install-training clean
+.PHONY: run install test check lint types layers install-training bench clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -48,6 +48,9 @@ install-training: .venv/training-installed
 	scripts/system-packages mosquitto mosquitto-clients
 	$(PIP) --editable ".[broker,train,dev]"
 	touch $@
+
+bench: .venv/test-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -91,4 +91,7 @@ def export_onnx(
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
     onnx.checker.check_model(model)
+    for view in model.graph.input:
+        if not view.type.tensor_type.shape.dim[0].dim_param:
+            raise RuntimeError(f"the export fixed the batch size of {view.name}")
     path.write_bytes(model.SerializeToString())

@@ -14,7 +14,7 @@ from training.datasets import READERS, Piece
 from training.evaluate import baselines, evaluate, write_json
 from training.features import auxiliary_renditions, renditions
 from training.fit import fit as fit_network
-from training.recipe import load_recipe
+from training.recipe import Recipe, load_recipe
 from training.report import coverage_table, fits_table, scores_table
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ def fit(
     The scale of the deviations is the median of the evaluation's validation splits. Export the
     checkpoint with `python -m deploy export`.
     """
-    chosen = load_recipe(recipe)
+    chosen = _recipe(recipe)
     judged = json.loads(evaluation.read_text(encoding="utf-8"))
     if judged["recipe"]["name"] != chosen.name:
         raise typer.BadParameter(f"{evaluation} is of recipe {judged['recipe']['name']}")
@@ -78,7 +78,7 @@ def evaluate_command(
     jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
 ) -> None:
     """Cross-validate a recipe by group, everything chosen on validation groups."""
-    chosen = load_recipe(recipe)
+    chosen = _recipe(recipe)
     pieces, auxiliary = _read(chosen.datasets, data), _read(chosen.auxiliary, data)
     write_json(evaluate(chosen, pieces, auxiliary, cache, folds, list(range(seeds)), jobs), output)
     typer.echo(f"wrote {output}")
@@ -93,7 +93,7 @@ def baselines_command(
     folds: int = 5,
 ) -> None:
     """Score the mean and Mel statistics + SVR on the same folds as `evaluate`."""
-    chosen = load_recipe(recipe)
+    chosen = _recipe(recipe)
     write_json(baselines(chosen, _read(chosen.datasets, data), cache, folds), output)
     typer.echo(f"wrote {output}")
 
@@ -107,6 +107,13 @@ def report(
     ours, theirs = (json.loads(one.read_text(encoding="utf-8")) for one in (evaluation, compared))
     for table in (scores_table(ours, theirs), fits_table(ours), coverage_table(ours)):
         typer.echo(table + "\n")
+
+
+def _recipe(name: str) -> Recipe:
+    try:
+        return load_recipe(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _read(datasets: Iterable[str], data: Path) -> list[Piece]:

@@ -206,10 +206,7 @@ def _run_fold(job: tuple[Recipe, list[Piece], list[Piece], Path, int, int, int])
     dense_test, smoothing, response, raw_response, lag = [], None, None, None, 0
     if seed == 0:
         dense_validation, dense_test = dense(validation), dense(test)
-        clips = [one for one in validation if not one.sound_font]
-        smoothing = fit_smoother(
-            dense_validation, arousal_steps(network, clips, spec), LONGEST_RESPONSE
-        )
+        smoothing = fit_smoother(dense_validation, LONGEST_RESPONSE)
         joins = arousal_steps(network, [one for one in test if not one.sound_font], spec)
         response, raw_response = response_time(joins, smoothing), response_time(joins, None)
         lag = _best_lag(dense_validation)
@@ -266,8 +263,7 @@ def _summary(dataset: str, done: list[FoldResult], seeds: list[int]) -> dict[str
         estimates.append(of_seed)
     mean = {
         axis: {
-            name: float(np.nanmean([one[axis][name] for one in by_seed]))
-            for name in by_seed[0][axis]
+            name: float(np.mean([one[axis][name] for one in by_seed])) for name in by_seed[0][axis]
         }
         for axis in AXES
     }

@@ -82,7 +82,7 @@ def fit(
         if last or (validation and step % recipe.check_every == 0):
             candidate = cast("DAMER", copy.deepcopy(averaged.module).eval())
             score = validate(candidate, validation, recipe) if validation else math.nan
-            if not validation or score >= max((old for _, old in history), default=-math.inf):
+            if not validation or score > max((old for _, old in history), default=-math.inf):
                 best = candidate
             history.append((step, score))
     if validation:

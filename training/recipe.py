@@ -64,7 +64,7 @@ class Recipe:
     warmup: int = 50
     averaging: float = 0.98
     check_every: int = 100
-    error_loss: float = 0.3
+    error_loss: float = 0.1
     view_loss: float = 0.3
     deviation_loss: float = 0.2
     gain_db: float = 3.0

@@ -13,7 +13,7 @@ _SYNTHESIS_RATE = 44100
 _TAIL_SECONDS = 2
 _RENDERED_RMS = 0.1  # -20 dBFS, the order of mastered music; sound fonts differ by 10 dB
 _CHANNELS, _DRUM_CHANNEL = 16, 9
-_RESET_ALL_CONTROLLERS = 121
+_RESET_ALL_CONTROLLERS, _NO_BEND = 121, 8192
 
 
 def find_sound_font(name: str) -> Path:
@@ -29,10 +29,7 @@ def render_midi(midi: Path, sound_font: Path, rate: int) -> NDArray[np.float32]:
     import tinysoundfont  # installed by the second step of `make install-training`
 
     synth = _synthesizer(sound_font)
-    synth.sounds_off()
-    for channel in range(_CHANNELS):
-        synth.control_change(channel, _RESET_ALL_CONTROLLERS, 0)
-        synth.program_change(channel, 0, channel == _DRUM_CHANNEL)
+    _forget(synth)
     sequencer = tinysoundfont.Sequencer(synth)
     sequencer.midi_load(str(midi))
     parts = []
@@ -47,6 +44,18 @@ def render_midi(midi: Path, sound_font: Path, rate: int) -> NDArray[np.float32]:
         raise ValueError(f"{midi.name} is silent with {sound_font.name}")
     scaled: NDArray[np.float32] = np.clip(samples * (_RENDERED_RMS / loudness), -1.0, 1.0)
     return scaled
+
+
+def _forget(synth: Any) -> None:
+    """Bring a synthesizer back to where it began: the piece before may have left notes ringing."""
+    synth.callback = None
+    synth.sounds_off()
+    for channel in range(_CHANNELS):
+        synth.control_change(channel, _RESET_ALL_CONTROLLERS, 0)
+        synth.pitchbend(channel, _NO_BEND)
+        synth.program_change(channel, 0, channel == _DRUM_CHANNEL)
+    while np.frombuffer(synth.generate(_SYNTHESIS_RATE // 10), dtype=np.float32).any():
+        pass
 
 
 @lru_cache(maxsize=1)  # a compressed font takes seconds to open and gigabytes to hold

@@ -11,7 +11,7 @@ from streamer.tracking.smoother import Kalman
 from training.features import Rendition
 from training.predict import Trajectory, trajectory
 
-_PAIRS = 8
+_PAIRS = 12
 _REPEATS = 3
 _EVERY = 0.1
 _SHARE = 0.63
@@ -49,8 +49,15 @@ def arousal_steps(
     return joins
 
 
-def response_time(joins: list[tuple[Trajectory, float]], settings: KalmanSettings | None) -> float:
-    """Seconds from the join until the mean smoothed arousal has gone 63 % of its way."""
+def response_time(
+    joins: list[tuple[Trajectory, float]], settings: KalmanSettings | None
+) -> float | None:
+    """Seconds from the join until the mean arousal has gone 63 % of its way; None without joins.
+
+    Smoothed with the settings, or raw without.
+    """
+    if not joins:
+        return None
     traces = []
     for path, join in joins:
         means = path.mean if settings is None else smoothed(path, settings)[0]

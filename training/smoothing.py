@@ -7,37 +7,47 @@ from numpy.typing import NDArray
 
 from streamer.engines import KalmanSettings
 from training.predict import Trajectory
-from training.response import response_time, smoothed
+from training.response import smoothed
 
 _CORRELATION_SHARE = 0.5  # of a window: estimates that far apart share half their frames
-_TIME_CONSTANTS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+_RESPONSE_SHARE = 0.63
+_STEP = 0.005
 COVERAGE = {"80": 1.2816, "95": 1.96}
 
 
-def fit_smoother(
-    validation: list[Trajectory],
-    joins: list[tuple[Trajectory, float]],
-    longest_response: float,
-) -> KalmanSettings:
-    """Choose the time constant with the least error whose response is quick enough.
+def time_constant(window_seconds: float, longest_response: float) -> float:
+    """Give the longest time constant in seconds that still responds quickly enough, at least 0.05.
+
+    After a change in the music the raw estimate is taken to move evenly while new sound fills the
+    window; a first-order filter follows it. The response is the time until 63 % of the way.
+    """
+    constants = np.arange(0.05, 5.0, 0.05)
+    quick = [one for one in constants if _response(window_seconds, one) <= longest_response]
+    return float(max(quick, default=constants[0]))
+
+
+def _response(window_seconds: float, constant: float) -> float:
+    value, seconds = 0.0, 0.0
+    while value < _RESPONSE_SHARE:
+        seconds += _STEP
+        target = min(1.0, seconds / window_seconds)
+        value += (target - value) * -np.expm1(-_STEP / constant)
+    return seconds
+
+
+def fit_smoother(validation: list[Trajectory], longest_response: float) -> KalmanSettings:
+    """Settle the filter at the longest time constant allowed and calibrate what it says of itself.
 
     For noise variance s² held for c seconds, a drift of q settles at the time constant
-    s * sqrt(c / q). Where no time constant is quick enough, the shortest is taken.
+    s * sqrt(c / q). More smoothing always lessens the error on validation, for the greater part of
+    it is the piece's; so the response decides.
     """
     std = np.concatenate([path.std for path in validation]).mean(axis=0)
-    correlation = _CORRELATION_SHARE * validation[0].window_seconds
-    best, least = None, np.inf
-    for constant in _TIME_CONSTANTS:
-        drift = std**2 * correlation / constant**2
-        settings = KalmanSettings((float(drift[0]), float(drift[1])), correlation, (1.0, 1.0))
-        if best is not None and response_time(joins, settings) > longest_response:
-            break
-        error = np.mean(np.concatenate([_errors(path, settings)[0] for path in validation]) ** 2)
-        if error < least:
-            best, least = settings, error
-    if best is None:
-        raise ValueError("no validation trajectories")
-    return replace(best, deviation_scale=_deviation_scale(validation, best))
+    window = validation[0].window_seconds
+    correlation = _CORRELATION_SHARE * window
+    drift = std**2 * correlation / time_constant(window, longest_response) ** 2
+    settings = KalmanSettings((float(drift[0]), float(drift[1])), correlation, (1.0, 1.0))
+    return replace(settings, deviation_scale=_deviation_scale(validation, settings))
 
 
 def _errors(

@@ -41,7 +41,8 @@ class ViewTokens(nn.Module):
         standard = (view - self.band_mean) / self.band_std
         missing = -view.shape[-1] % self.token_frames
         padded = functional.pad(standard, (missing, 0)).transpose(1, 2)  # (B, N * frames, bands)
-        patches = padded.reshape(len(padded), -1, self.embed.in_features)  # (B, N, frames * bands)
+        # The batch must stay symbolic where the network is traced, so no len().
+        patches = padded.reshape(padded.shape[0], -1, self.embed.in_features)
         tokens = self.norm(functional.gelu(self.embed(patches)))
         coded: Tensor = tokens + _time_code(tokens)
         return coded

@@ -55,7 +55,7 @@ class FrontEnd:
         signal = np.concatenate([self._rest, samples])
         count = len(signal) // self.spec.hop
         hops = signal[: count * self.spec.hop].reshape(count, self.spec.hop)
-        self._rest = signal[count * self.spec.hop :]
+        self._rest = signal[count * self.spec.hop :].copy()
         mel = np.empty((count, self.spec.mel_bands), dtype=np.float32)
         cochleagram = np.empty((count, self.spec.gammatone_channels), dtype=np.float32)
         for k in range(0, count, _HOPS_AT_ONCE):

@@ -95,7 +95,7 @@ class LogMel:
         """Take whole hops of samples, shape (n, hop); give their frames, shape (n, mel_bands)."""
         spec = self._spec
         signal = np.concatenate([self._past, hops.ravel()])
-        self._past = signal[len(signal) - (spec.fft_size - spec.hop) :]
+        self._past = signal[len(signal) - (spec.fft_size - spec.hop) :].copy()
         windows = np.lib.stride_tricks.sliding_window_view(signal, spec.fft_size)[:: spec.hop]
         spectra = np.fft.rfft(windows * self._hann)
         frames = np.empty((len(hops), spec.mel_bands), dtype=np.float32)

@@ -50,6 +50,11 @@ class OnnxEngine:
         self.model = metadata.get("name", path.stem)
         self.front_end = read_front_end(metadata, path)
         self.smoothing = read_smoothing(metadata, path)
+        frames = self._session.get_inputs()[0].shape[-1]
+        if frames != self.front_end.window_frames:
+            raise EngineError(
+                f"{path} takes {frames} frames, not {self.front_end.window_frames}; export it again"
+            )
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""

@@ -10,7 +10,6 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.xfail(reason="a recipe's mistakes end in a traceback", strict=True)
 @pytest.mark.parametrize("command", ["evaluate", "baselines"])
 def test_an_unknown_recipe_is_one_line(tmp_path, command):
     result = run(command, "--recipe", "nope", "--output", tmp_path / "result.json")

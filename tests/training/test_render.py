@@ -70,7 +70,6 @@ def test_the_same_piece_sounds_the_same_twice_in_a_row(plain, sound_font):
     assert np.array_equal(render_midi(plain, sound_font, RATE), first)
 
 
-@pytest.mark.xfail(reason="pitch bend and ringing notes stay with the synthesizer", strict=True)
 def test_nothing_of_the_piece_before_is_left(plain, wild, sound_font):
     first = render_midi(plain, sound_font, RATE)
     render_midi(wild, sound_font, RATE)
