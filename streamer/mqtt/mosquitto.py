@@ -19,6 +19,8 @@ from streamer.retry import Backoff, Sparing
 START_TIMEOUT = 5.0
 """Seconds it may take to start."""
 
+_FAREWELL = 0.1  # seconds; a client whose leave it has not yet read is given its will
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,6 +60,7 @@ async def run_mosquitto(program: str, host: str, port: int) -> AsyncIterator[Non
             finally:
                 keeper.cancel()
                 await asyncio.wait({keeper})
+                await asyncio.sleep(_FAREWELL)
         finally:
             child.stop()
 

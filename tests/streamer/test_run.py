@@ -298,7 +298,9 @@ class TestEnds:
     def test_the_status_tells_of_both_ends(self, of_a_file, of_two_zones, with_own_broker):
         assert of_a_file.seen.texts("streamer/file/status") == ["online", "offline"]
         assert of_two_zones.seen.texts("streamer/two/status") == ["online", "offline"]
-        assert with_own_broker.seen.texts("streamer/own/status") == ["online", "offline"]
+        told = with_own_broker.seen.texts("streamer/own/status")
+        # Of who leaves as the broker ends, the broker may repeat it.
+        assert list(dict.fromkeys(told)) == ["online", "offline"]
 
     def test_it_ends_by_itself_after_a_file(self, of_a_file):
         assert of_a_file.code == 0
