@@ -10,6 +10,8 @@ from streamer.cli.analyze import analyze
 from streamer.cli.run import run
 from streamer.errors import StreamerError
 
+_INTERRUPTED = 130  # as shells say it
+
 app = typer.Typer(
     name="streamer",
     help="Live music in, feeling out: tracks valence and arousal and publishes them over MQTT.",
@@ -45,3 +47,5 @@ def main() -> None:
     except StreamerError as error:
         sys.stderr.write(f"streamer: {error}\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

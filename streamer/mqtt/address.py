@@ -1,5 +1,6 @@
 """Where a broker is."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,7 +38,7 @@ def parse_address(url: str) -> Address:
     ConfigError
         It is something else; the message says what to write.
     """
-    what = f"the broker {url!r}"
+    what = f"the broker {re.sub('//[^/]*@', '//', url)!r}"  # a password is never shown
     write = "write mqtt://HOST[:PORT], auto or embedded"
     try:
         parts = urlsplit(url)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -37,24 +36,21 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def call(wheel, tmp_path_factory):
-    """Run Python with the wheel and its dependencies, but without the checkout."""
-    installed = tmp_path_factory.mktemp("installed")
+    """Run Python where nothing but the wheel and what it asks for is installed."""
+    folder = tmp_path_factory.mktemp("empty")
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    constraints = ROOT / "constraints.txt"
     subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
-            *("--target", installed, wheel),
-        ],
-        check=True,
+        [python, "-m", "pip", "install", "--quiet", "--constraint", constraints, wheel], check=True
     )
-    # Without `site` no .pth file of an editable installation is read.
-    path = os.pathsep.join([str(installed), sysconfig.get_path("purelib")])
-    environment = {**os.environ, "PYTHONPATH": path, "XDG_CONFIG_HOME": str(installed)}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
-    def call(program, *arguments):
+    def call(*arguments):
         return subprocess.run(
-            [sys.executable, "-S", "-c", program, *arguments],
-            cwd=installed.parent,
-            env=environment,
+            [python, *arguments],
+            cwd=folder,
+            env=environment | {"XDG_CONFIG_HOME": str(folder)},
             capture_output=True,
             text=True,
             check=False,
@@ -95,18 +91,18 @@ def test_it_holds_nothing_else(wheel):
             assert "/." not in name
 
 
-def test_it_analyses_a_file_without_the_checkout(call, tmp_path):
-    answer = call("import streamer, damer; print(streamer.__file__, damer.__file__)")
-    assert str(ROOT) not in answer.stdout
-    demo = call("from streamer.demo import PIECE; print(PIECE)").stdout.strip()
-    assert not demo.startswith(str(ROOT))
-    main = "from streamer.cli import main; main()"
-    answer = call(main, "analyze", demo, "--output", str(tmp_path / "out.csv"), "--rate", "1")
+def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
+    answer = call("-c", "import streamer, damer; print(streamer.__file__, damer.__file__)")
     assert answer.returncode == 0, answer.stderr
-    with (tmp_path / "out.csv").open() as table:
-        assert len(list(csv.DictReader(table))) >= 80
+    assert str(ROOT) not in answer.stdout
+    demo = call("-c", "from streamer.demo import PIECE; print(PIECE)").stdout.strip()
+    table = tmp_path / "out.csv"
+    answer = call("-m", "streamer", "analyze", demo, "--output", str(table), "--rate", "1")
+    assert answer.returncode == 0, answer.stderr
+    with table.open() as rows:
+        assert len(list(csv.DictReader(rows))) >= 80
 
 
 def test_it_brings_the_default_configuration(call):
-    answer = call("from streamer.config.files import default_text; print(default_text(), end='')")
-    assert answer.stdout == (ROOT / "config.toml").read_text()
+    program = "from streamer.config.files import default_text; print(default_text(), end='')"
+    assert call("-c", program).stdout == (ROOT / "config.toml").read_text()
