@@ -1,5 +1,6 @@
 """`python -m deploy`: from a checkout to a show."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -23,21 +24,35 @@ def _root() -> None:
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="What `python -m training fit` wrote.")],
+    evaluation: Annotated[
+        Path,
+        typer.Argument(help="What `python -m training evaluate` wrote of the same recipe."),
+    ],
     output: Annotated[Path, typer.Option(help="ONNX file to write.")] = SHIPPED_MODEL,
 ) -> None:
-    """Write fitted weights as the ONNX file that `streamer` opens."""
+    """Write fitted weights as the ONNX file that `streamer` opens.
+
+    The scale of the deviations and the smoother are the medians of the evaluation's folds.
+    """
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    judged = json.loads(evaluation.read_text(encoding="utf-8"))
     recipe = content["recipe"]
+    if judged["recipe"] != json.loads(json.dumps(recipe)):
+        raise typer.BadParameter(
+            f"{evaluation} is not of the recipe that {checkpoint} was fitted by"
+        )
     network = DAMER(NetworkSize(**recipe["network"]))
     network.load_state_dict(content["weights"])
+    scales = [fit["deviation_scale"] for fit in judged["fits"]]
+    network.fused_head.std_scale.copy_(torch.tensor(scales).median(dim=0).values)
     export_onnx(
         network,
         FrontEndSpec(window_frames=recipe["window_frames"]),
         output,
         name=f"damer {recipe['name']}",
-        smoothing=KalmanSettings(**content["smoothing"]),
+        smoothing=KalmanSettings(**judged["smoothing"]),
         training={"recipe": recipe, "seed": content["seed"]},
-        metrics=content["scores"],
+        metrics={name: table["mean_over_seeds"] for name, table in judged["scores"].items()},
     )
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 

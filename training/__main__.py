@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
+from rich.progress import Progress
 
+from training.baselines import score_baselines
 from training.datasets import READERS, Piece
-from training.evaluate import baselines, evaluate, write_json
+from training.evaluate import evaluate, write_json
 from training.features import auxiliary_renditions, renditions
 from training.fit import fit as fit_network
 from training.recipe import Recipe, load_recipe
@@ -32,9 +33,6 @@ DEFAULT_DATA, DEFAULT_CACHE = Path("../shared/data"), Path(".cache/frames")
 @app.command()
 def fit(
     recipe: RecipeName,
-    evaluation: Annotated[
-        Path, typer.Option(help="What `evaluate` wrote: deviations, smoother and metrics.")
-    ],
     output: Annotated[Path, typer.Option(help="Checkpoint to write.")] = Path("runs/model.pt"),
     data: Data = DEFAULT_DATA,
     cache: Cache = DEFAULT_CACHE,
@@ -42,28 +40,18 @@ def fit(
 ) -> None:
     """Fit to all pieces, as many steps as the recipe says; the judging is `evaluate`'s.
 
-    The scale of the deviations is the median of the evaluation's validation splits. Export the
-    checkpoint with `python -m deploy export`.
+    Export the checkpoint, together with the evaluation, with `python -m deploy export`.
     """
     chosen = _recipe(recipe)
-    judged = json.loads(evaluation.read_text(encoding="utf-8"))
-    if judged["recipe"]["name"] != chosen.name:
-        raise typer.BadParameter(f"{evaluation} is of recipe {judged['recipe']['name']}")
     torch.set_num_threads(1)
     sounds = renditions(_read(chosen.datasets, data), chosen.sound_fonts, chosen.front_end, cache)
     sounds += auxiliary_renditions(chosen, _read(chosen.auxiliary, data), cache)
-    fitted = fit_network(sounds, [], chosen, seed)
-    scale = np.median([one["deviation_scale"] for one in judged["fits"]], axis=0)
-    fitted.network.fused_head.std_scale.copy_(torch.from_numpy(scale))
+    with Progress() as progress:
+        task = progress.add_task("Fitting", total=chosen.steps)
+        fitted = fit_network(sounds, [], chosen, seed, lambda: progress.advance(task))
     output.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "weights": fitted.network.state_dict(),
-        "recipe": asdict(chosen),
-        "seed": seed,
-        "smoothing": judged["smoothing"],
-        "scores": {name: table["mean_over_seeds"] for name, table in judged["scores"].items()},
-    }
-    torch.save(content, output)
+    weights = fitted.network.state_dict()
+    torch.save({"weights": weights, "recipe": asdict(chosen), "seed": seed}, output)
     typer.echo(f"wrote {output}")
 
 
@@ -76,9 +64,13 @@ def evaluate_command(
     folds: int = 5,
     seeds: int = 3,
     jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+    steps: Annotated[
+        int | None, typer.Option(help="In place of the recipe's, for quick comparisons.")
+    ] = None,
 ) -> None:
     """Cross-validate a recipe by group, everything chosen on validation groups."""
     chosen = _recipe(recipe)
+    chosen = replace(chosen, steps=steps or chosen.steps)
     pieces, auxiliary = _read(chosen.datasets, data), _read(chosen.auxiliary, data)
     write_json(evaluate(chosen, pieces, auxiliary, cache, folds, list(range(seeds)), jobs), output)
     typer.echo(f"wrote {output}")
@@ -94,7 +86,7 @@ def baselines_command(
 ) -> None:
     """Score the mean and Mel statistics + SVR on the same folds as `evaluate`."""
     chosen = _recipe(recipe)
-    write_json(baselines(chosen, _read(chosen.datasets, data), cache, folds), output)
+    write_json(score_baselines(chosen, _read(chosen.datasets, data), cache, folds), output)
     typer.echo(f"wrote {output}")
 
 

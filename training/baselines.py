@@ -1,5 +1,8 @@
 """What the network has to beat: the mean, and Mel statistics with a support vector regressor."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -8,7 +11,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from damer.views import FrontEndSpec
-from training.features import Rendition
+from training.datasets import Piece
+from training.features import Rendition, renditions
+from training.folds import assign_folds
+from training.metrics import agreement
+from training.predict import AXES
+from training.recipe import Recipe
 
 _GRID = {"svr__C": [0.03, 0.1, 0.3, 1.0, 3.0], "svr__gamma": ["scale", 0.001]}
 
@@ -44,3 +52,38 @@ def mel_statistics(rendition: Rendition, spec: FrontEndSpec) -> NDArray[np.float
     """Mean and standard deviation over time of each Mel band, (2 * mel_bands,)."""
     mel = rendition.frames[:, : spec.mel_bands].astype(np.float64)
     return np.concatenate([mel.mean(axis=0), mel.std(axis=0)])
+
+
+def score_baselines(recipe: Recipe, pieces: list[Piece], cache: Path, folds: int) -> dict[str, Any]:
+    """Score "mean" and "Mel statistics + SVR" on the same folds."""
+    answer: dict[str, Any] = {}
+    for dataset in recipe.datasets:
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        fold_of = assign_folds(own, folds)
+        estimates: dict[str, dict[str, list[Any]]] = {"mean": {}, "mel statistics + SVR": {}}
+        for fold in range(folds):
+            train, test = (
+                renditions(
+                    [piece for piece in own if (fold_of[piece.group] == fold) == tested],
+                    recipe.sound_fonts,
+                    recipe.front_end,
+                    cache,
+                )
+                for tested in (False, True)
+            )
+            for name, values in (
+                ("mean", predict_mean(train, test)),
+                ("mel statistics + SVR", predict_svr(train, test, recipe.front_end)),
+            ):
+                for one, value in zip(test, values, strict=True):
+                    estimates[name].setdefault(one.piece.name, []).append(value)
+        labels = np.array([piece.mean_label for piece in own])
+        answer[dataset] = {
+            name: _table(np.array([np.mean(by_piece[piece.name], axis=0) for piece in own]), labels)
+            for name, by_piece in estimates.items()
+        }
+    return answer
+
+
+def _table(estimates: Any, labels: Any) -> dict[str, dict[str, float]]:
+    return {axis: agreement(estimates[:, k], labels[:, k]).as_dict() for k, axis in enumerate(AXES)}

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -47,8 +47,11 @@ def fit(
     validation: list[Rendition],
     recipe: Recipe,
     seed: int,
+    on_step: Callable[[], object] = lambda: None,
 ) -> Fit:
     """Fit once. Without a validation split the last step is chosen and deviations stay unscaled.
+
+    `on_step` is called after each step, to show progress.
 
     The same arguments give the same weights on the same machine with one thread.
     """
@@ -78,6 +81,7 @@ def fit(
         fabric.clip_gradients(model, optimizer, max_norm=1.0)
         optimizer.step()
         averaged.update_parameters(network)
+        on_step()
         last = step == recipe.steps
         if last or (validation and step % recipe.check_every == 0):
             candidate = cast("DAMER", copy.deepcopy(averaged.module).eval())

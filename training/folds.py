@@ -1,10 +1,13 @@
 """Splits by group: whatever belongs to one song or series stays on one side."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
 from training.datasets import Piece
+
+_VALIDATION_SHARE = 0.15
 
 
 def assign_folds(pieces: list[Piece], count: int) -> dict[str, int]:
@@ -31,3 +34,26 @@ def hold_out(pieces: list[Piece], share: float, seed: int) -> set[str]:
             chosen.add(group)
             filled += sizes[group]
     return chosen or {min(groups, key=lambda group: (sizes[group], group))}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Pieces of one fold: to fit on, to choose by, to judge by."""
+
+    train: list[Piece]
+    validation: list[Piece]
+    test: list[Piece]
+
+
+def split(pieces: list[Piece], fold: int, folds: int, seed: int) -> Split:
+    """Split each data set by group; the validation groups depend on fold and seed."""
+    parts = Split([], [], [])
+    for dataset in sorted({piece.dataset for piece in pieces}):
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        fold_of = assign_folds(own, folds)
+        rest = [piece for piece in own if fold_of[piece.group] != fold]
+        held = hold_out(rest, _VALIDATION_SHARE, seed=folds * seed + fold)
+        parts.test.extend(piece for piece in own if fold_of[piece.group] == fold)
+        parts.validation.extend(piece for piece in rest if piece.group in held)
+        parts.train.extend(piece for piece in rest if piece.group not in held)
+    return parts

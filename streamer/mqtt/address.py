@@ -38,7 +38,8 @@ def parse_address(url: str) -> Address:
     ConfigError
         It is something else; the message says what to write.
     """
-    what = f"the broker {re.sub('//[^/]*@', '//', url)!r}"  # a password is never shown
+    shown = re.sub("(^|//)[^/]*@", r"\1", url)  # a password is never shown
+    what = f"the broker {shown!r}"
     write = "write mqtt://HOST[:PORT], auto or embedded"
     try:
         parts = urlsplit(url)
@@ -52,8 +53,7 @@ def parse_address(url: str) -> Address:
             f"{what} has the scheme {parts.scheme}://, which is not supported: {write}"
         )
     if "@" in parts.netloc:
-        shown = f"the broker at {parts.hostname}"
-        raise ConfigError(f"{shown}: a user and password are not supported yet: {write}")
+        raise ConfigError(f"{what}: a user and password are not supported yet: {write}")
     if (
         not parts.hostname
         or port == 0

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.datasets import Piece
-from training.evaluate import split
-from training.folds import assign_folds, hold_out
+from training.folds import assign_folds, hold_out, split
 
 
 def collection(sizes, dataset="vgmidi"):
