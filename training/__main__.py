@@ -16,7 +16,7 @@ from training.evaluate import evaluate, write_json
 from training.features import auxiliary_renditions, renditions
 from training.fit import fit as fit_network
 from training.recipe import Recipe, load_recipe
-from training.report import coverage_table, fits_table, scores_table
+from training.report import coverage_table, differences_table, fits_table, scores_table
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
@@ -97,8 +97,13 @@ def report(
 ) -> None:
     """Print the tables of an evaluation as Markdown."""
     ours, theirs = (json.loads(one.read_text(encoding="utf-8")) for one in (evaluation, compared))
-    for table in (scores_table(ours, theirs), fits_table(ours), coverage_table(ours)):
-        typer.echo(table + "\n")
+    tables = (
+        scores_table(ours, theirs),
+        differences_table(ours, theirs),
+        fits_table(ours),
+        coverage_table(ours),
+    )
+    typer.echo("\n\n".join(tables))
 
 
 def _recipe(name: str) -> Recipe:

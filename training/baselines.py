@@ -78,10 +78,13 @@ def score_baselines(recipe: Recipe, pieces: list[Piece], cache: Path, folds: int
                 for one, value in zip(test, values, strict=True):
                     estimates[name].setdefault(one.piece.name, []).append(value)
         labels = np.array([piece.mean_label for piece in own])
-        answer[dataset] = {
-            name: _table(np.array([np.mean(by_piece[piece.name], axis=0) for piece in own]), labels)
-            for name, by_piece in estimates.items()
-        }
+        answer[dataset] = {}
+        for name, by_piece in estimates.items():
+            means = np.array([np.mean(by_piece[piece.name], axis=0) for piece in own])
+            answer[dataset][name] = {
+                **_table(means, labels),
+                "pieces": {one.name: row.tolist() for one, row in zip(own, means, strict=True)},
+            }
     return answer
 
 

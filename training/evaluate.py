@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from streamer.engines import KalmanSettings
 from training.crossval import FoldResult, cross_validate
 from training.datasets import Piece
 from training.folds import assign_folds
-from training.metrics import bootstrap_interval
+from training.metrics import bootstrap_interval, mean_ccc
 from training.predict import AXES, piece_means, scores
 from training.recipe import Recipe
 from training.response import response_time
@@ -67,38 +68,45 @@ def _fitted(results: list[FoldResult]) -> KalmanSettings:
 
 
 def _summary(dataset: str, done: list[FoldResult], seeds: list[int]) -> dict[str, Any]:
-    by_seed = []
-    estimates: list[NDArray[np.float64]] = []
+    by_seed, estimates = [], []
+    pieces: list[Piece] = []
     labels = np.empty((0, 2))
     for seed in seeds:
-        paths = [
-            path
-            for one in done
-            if one.seed == seed
-            for path in one.test
-            if path.piece.dataset == dataset
-        ]
+        results = (one for one in done if one.seed == seed)
+        paths = [path for one in results for path in one.test if path.piece.dataset == dataset]
         by_seed.append(scores(paths))
+        pieces = list({path.piece.name: path.piece for path in paths}.values())
         of_seed, labels = piece_means(paths)
         estimates.append(of_seed)
-    mean = {
-        axis: {
-            name: float(np.mean([one[axis][name] for one in by_seed])) for name in by_seed[0][axis]
-        }
-        for axis in AXES
-    }
-    intervals = {
-        axis: np.mean([bootstrap_interval(one[:, k], labels[:, k]) for one in estimates], axis=0)
-        for k, axis in enumerate(AXES)
-    }
+    names, groups = [one.name for one in pieces], [one.group for one in pieces]
     dense = [one for one in done if one.dense]
     return {
-        "pieces": len(labels),
-        "mean_over_seeds": mean,
+        "pieces": {
+            name: {"label": label.tolist(), "by_seed": [one[k].tolist() for one in estimates]}
+            for k, (name, label) in enumerate(zip(names, labels, strict=True))
+        },
+        "mean_over_seeds": {
+            axis: {
+                name: float(np.mean([one[axis][name] for one in by_seed]))
+                for name in by_seed[0][axis]
+            }
+            for axis in AXES
+        },
         "by_seed": by_seed,
-        "ccc_interval_over_pieces": {axis: ends.tolist() for axis, ends in intervals.items()},
+        "ccc_interval_over_pieces": _ccc_intervals(estimates, labels, names),
+        "ccc_interval_over_groups": _ccc_intervals(estimates, labels, groups),
         "coverage_raw": _mean_coverage(dataset, dense, smooth=False),
         "coverage_smoothed": _mean_coverage(dataset, dense, smooth=True),
+    }
+
+
+def _ccc_intervals(
+    estimates: list[NDArray[np.float64]], labels: NDArray[np.float64], groups: list[str]
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the CCC's mean over seeds."""
+    return {
+        axis: bootstrap_interval(partial(mean_ccc, estimates, labels, k), groups)
+        for k, axis in enumerate(AXES)
     }
 
 

@@ -1,5 +1,6 @@
 """How well estimates follow labels."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -61,13 +62,37 @@ def within_piece_r(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]])
     return float(np.mean(values)) if values else float("nan")
 
 
+def mean_ccc(
+    estimates: Sequence[NDArray[np.float64]],
+    labels: NDArray[np.float64],
+    axis: int,
+    rows: NDArray[np.int64],
+) -> float:
+    """Mean over several sets of estimates, each (n, 2), of the CCC of some rows on one axis."""
+    return float(np.mean([agreement(one[rows, axis], labels[rows, axis]).ccc for one in estimates]))
+
+
 def bootstrap_interval(
-    estimates: ArrayLike, labels: ArrayLike, *, rounds: int = 2000, seed: int = 0
+    statistic: Callable[[NDArray[np.int64]], float],
+    groups: Sequence[str],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """95 % percentile interval of the CCC over resampled pieces."""
-    x, y = np.asarray(estimates), np.asarray(labels)
+    """95 % percentile interval of a statistic of rows over resampled groups.
+
+    Parameters
+    ----------
+    statistic
+        Of the rows with these numbers; rows come more than once.
+    groups
+        Group of each row. Pieces are their own groups where the question is about other pieces.
+    rounds, seed
+        How many resamples, and their seed.
+    """
+    members = [np.flatnonzero(np.asarray(groups) == name) for name in sorted(set(groups))]
     random = np.random.default_rng(seed)
-    draws = random.integers(len(x), size=(rounds, len(x)))
-    values = [agreement(x[draw], y[draw]).ccc for draw in draws]
+    draws = random.integers(len(members), size=(rounds, len(members)))
+    values = [statistic(np.concatenate([members[k] for k in draw])) for draw in draws]
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

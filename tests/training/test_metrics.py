@@ -114,12 +114,31 @@ def test_pieces_with_constant_labels_say_nothing_of_when():
     assert np.isnan(within_piece_r([constant]))
 
 
+def interval(count, **options):
+    estimates, labels = some(count=count)
+    names = [str(number) for number in range(count)]
+    return bootstrap_interval(
+        lambda rows: agreement(estimates[rows], labels[rows]).ccc, names, rounds=300, **options
+    )
+
+
 def test_the_interval_holds_the_estimate_and_narrows_with_more_pieces():
-    low, high = bootstrap_interval(*some(count=60), rounds=300)
+    low, high = interval(60)
     assert low < agreement(*some(count=60)).ccc < high
-    narrow_low, narrow_high = bootstrap_interval(*some(count=2000), rounds=300)
+    narrow_low, narrow_high = interval(2000)
     assert narrow_high - narrow_low < high - low
 
 
 def test_the_interval_is_the_same_every_time():
-    assert bootstrap_interval(*some(), rounds=100) == bootstrap_interval(*some(), rounds=100)
+    assert interval(50) == interval(50)
+    assert interval(50) != interval(50, seed=1)
+
+
+def test_a_group_is_drawn_whole():
+    groups = ["a", "b", "b", "c", "c", "c"]
+
+    def whole(rows):
+        counts = np.bincount(rows, minlength=6)
+        return float(counts[1] == counts[2] and counts[3] == counts[4] == counts[5])
+
+    assert bootstrap_interval(whole, groups, rounds=50) == (1.0, 1.0)
