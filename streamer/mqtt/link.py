@@ -104,7 +104,7 @@ class Dialler:
         timeout: float = 3.0,
     ) -> None:
         self.address = address
-        self._versions: list[Version] = ["5", "3.1.1"] if protocol == "auto" else [protocol]
+        self._versions = _versions(address, protocol)
         self._settled = False
         self._keepalive = keepalive
         self._timeout = timeout
@@ -153,6 +153,13 @@ class Dialler:
     def _may_be_the_version(self, error: aiomqtt.MqttError) -> bool:
         hung_up = str(error) == HUNG_UP and not self._settled
         return hung_up or code_of(error) in _UNSUPPORTED_VERSION
+
+
+def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list[Version]:
+    if protocol != "auto":
+        return [protocol]
+    # amqtt knows 3.1.1 only, and to a client of 5 that brings a will it says nothing at all.
+    return ["3.1.1"] if address.embedded == "amqtt" else ["5", "3.1.1"]
 
 
 _PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}

@@ -11,7 +11,15 @@ import pytest
 
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
-from streamer.mqtt import Address, check, embedded, embedded_broker, mosquitto, open_broker
+from streamer.mqtt import (
+    Address,
+    Publisher,
+    check,
+    embedded,
+    embedded_broker,
+    mosquitto,
+    open_broker,
+)
 
 pytestmark = pytest.mark.peer
 
@@ -179,6 +187,14 @@ class TestAmqtt:
                     await seen.until(lambda: len(seen.on(VA)) >= 3 and seen.on(STATE))
                     assert time.monotonic() - begun < 5
                 await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
+
+    async def test_nobody_waits_for_a_version_that_it_does_not_know(self, free_port):
+        async with embedded_broker(free_port) as address:
+            publisher = Publisher(Mqtt(), address, zones=["main"])
+            running = asyncio.create_task(publisher.run())
+            await asyncio.wait_for(publisher.wait_connected(), 2.5)
+            await publisher.close()
+            await running
 
     async def test_a_fixed_version_that_it_refuses_is_one_clear_line(self, free_port):
         async with embedded_broker(free_port) as address:
