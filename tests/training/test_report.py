@@ -1,9 +1,14 @@
 """Tables of an evaluation."""
 
+import numpy as np
 import pytest
 
-from training.report import coverage_table, fits_table, scores_table
+from training.report import coverage_table, differences_table, fits_table, scores_table
 
+RANDOM = np.random.default_rng(0)
+LABELS = RANDOM.uniform(-1.0, 1.0, (20, 2)).tolist()
+OURS = (np.array(LABELS) + 0.1 * RANDOM.standard_normal((20, 2))).tolist()
+THEIRS = RANDOM.uniform(-1.0, 1.0, (20, 2)).tolist()
 NUMBERS = {"ccc": 0.76, "r2": 0.5, "rmse": 0.2, "r": 0.8}
 
 
@@ -17,6 +22,10 @@ def evaluation():
             "mean_over_seeds": {name: axis(inside) for name in ("valence", "arousal")},
             "by_seed": [{name: axis(inside) for name in ("valence", "arousal")}] * 3,
             "ccc_interval_over_pieces": {"valence": [0.7, 0.8], "arousal": [0.7, 0.8]},
+            "ccc_interval_over_groups": {"valence": [0.6, 0.8], "arousal": [0.6, 0.8]},
+            "pieces": {
+                f"song{k}": {"label": LABELS[k], "by_seed": [OURS[k]] * 3} for k in range(20)
+            },
             "coverage_raw": {"80": [0.81, 0.79], "95": [0.95, 0.94]},
             "coverage_smoothed": {"80": [0.82, 0.8], "95": [0.96, 0.95]},
         }
@@ -27,7 +36,8 @@ def evaluation():
 @pytest.fixture
 def compared():
     both = {"valence": NUMBERS, "arousal": NUMBERS}
-    models = {"mean": both, "mel statistics + SVR": both}
+    pieces = {f"song{k}": THEIRS[k] for k in range(20)}
+    models = {"mean": both, "mel statistics + SVR": {**both, "pieces": pieces}}
     return {"vgmidi": models, "musemodataset": models}
 
 
@@ -47,6 +57,14 @@ def test_what_has_no_value_is_a_dash(evaluation, compared):
     within = {(row[0], row[2].strip("*")): row[-1] for row in body}
     assert within["vgmidi", "DAMER"] == "0.30"
     assert within["musemodataset", "DAMER"] == within["vgmidi", "mean"] == "-"
+
+
+def test_a_better_model_is_above_the_svr_by_more_than_the_interval(evaluation, compared):
+    _, _, *body = rows(differences_table(evaluation, compared))
+    assert len(body) == 4
+    for _, _, gain, interval in body:
+        low, high = (float(end) for end in interval.split(" to "))
+        assert 0.0 < low < float(gain) < high
 
 
 def test_every_seed_is_shown(evaluation):
