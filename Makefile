@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2
 SOUND_FONTS := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small
 
 .PHONY: run install test check lint types layers install-training bench clean
@@ -33,7 +34,7 @@ install-training: .venv/training-installed
 
 .venv/run-installed: pyproject.toml constraints.txt
 	scripts/virtual-environment $(PYTHON)
-	scripts/system-packages mosquitto
+	scripts/system-packages mosquitto libportaudio2
 	$(PIP) --editable ".[broker]"
 	touch $@
 
@@ -45,7 +46,7 @@ install-training: .venv/training-installed
 	touch $@
 
 .venv/test-installed: .venv/training-installed
-	scripts/system-packages mosquitto mosquitto-clients
+	scripts/system-packages $(PEERS)
 	$(PIP) --editable ".[broker,train,dev]"
 	touch $@
 
