@@ -62,7 +62,8 @@ class HealthReporter:
                 inference=tracker.dropped,
                 publish=publisher.counters(tracker.id).dropped,
             ),
-            gaps=listener.gaps if listener else 0,
+            gaps=tracker.gaps,
+            restarts=tracker.restarts,
             cleaned=Cleaned(
                 nan=source.non_finite if source else 0, clipped=source.clipped if source else 0
             ),
@@ -71,7 +72,7 @@ class HealthReporter:
             latency_ms=publisher.latency(tracker.id),
             delays=Delays(
                 resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
-                smoother_ms=tracker.trajectory.delay * 1e3 if tracker.trajectory else 0.0,
+                smoother_ms=tracker.trajectory.delay * 1e3,
             ),
             versions=self._versions,
             cpu_percent=cpu,

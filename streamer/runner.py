@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
-from streamer.audio import open_source
 from streamer.config import Config
 from streamer.engines import Engine
-from streamer.errors import StreamerError
+from streamer.errors import AudioError, StreamerError
 from streamer.health import HealthReporter
 from streamer.mqtt import Publisher, open_broker
 from streamer.outputs.terminal import LiveView, summary_line
@@ -40,6 +39,7 @@ class Runner:
         self._engine = engine
         self._console = console
         self._view: LiveView | None = None
+        self._publisher: Publisher | None = None
 
     async def run(self) -> None:
         """Run until every zone's sound has ended, or until SIGINT or SIGTERM.
@@ -47,18 +47,26 @@ class Runner:
         Raises
         ------
         StreamerError
-            The broker cannot be had, or a zone's source cannot be opened.
+            The broker cannot be had, or no zone's source can be opened.
         """
         config = self._config
-        for zone in config.zones:  # what cannot be heard is told before a broker is troubled
-            async with open_source(zone):
-                pass
-        async with open_broker(config.mqtt, port=config.mqtt.port) as address:
+        async with contextlib.AsyncExitStack() as stack:
+            workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="engine"))
+            trackers = [
+                ZoneTracker(zone, config.tracking, self._engine, workers, self._on_update)
+                for zone in config.zones
+            ]
+            for tracker in trackers:
+                stack.push_async_callback(tracker.close)
+            await _open(trackers)  # what cannot be heard is told before a broker is troubled
+            address = await stack.enter_async_context(
+                open_broker(config.mqtt, port=config.mqtt.port)
+            )
             publisher = Publisher(config.mqtt, address, zones=[zone.id for zone in config.zones])
+            self._publisher = publisher
             if self._console is not None:
-                inputs = {zone.id: zone.input for zone in config.zones}
                 self._view = LiveView(
-                    inputs,
+                    {zone.id: zone.input for zone in config.zones},
                     topic=publisher.topics.base,
                     broker=str(address),
                     console=self._console,
@@ -67,38 +75,32 @@ class Runner:
                 async with asyncio.TaskGroup() as group:
                     publishing = group.create_task(publisher.run())
                     try:
-                        await self._track(publisher)
+                        await self._track(publisher, trackers)
                     finally:
                         await publisher.close()
                         publishing.cancel()
             except* StreamerError as failures:
                 raise _first(failures) from None
 
-    async def _track(self, publisher: Publisher) -> None:
-        config = self._config
+    def _on_update(self, zone: str, update: Update) -> None:
+        if self._publisher is not None:
+            self._publisher.offer_update(zone, update)
+        if self._view is not None:
+            self._view.update(zone, update, (time.monotonic() - update.captured) * 1e3)
 
-        def on_update(zone: str, update: Update) -> None:
-            publisher.offer_update(zone, update)
+    async def _track(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(self._report(publisher, trackers))]
             if self._view is not None:
-                self._view.update(zone, update, (time.monotonic() - update.captured) * 1e3)
-
-        with ThreadPoolExecutor(1, thread_name_prefix="engine") as workers:
-            trackers = [
-                ZoneTracker(zone, config.tracking, self._engine, workers, on_update)
-                for zone in config.zones
-            ]
-            async with asyncio.TaskGroup() as group:
-                background = [group.create_task(self._report(publisher, trackers))]
-                if self._view is not None:
-                    background.append(group.create_task(self._view.run()))
-                    informing = self._inform_view(self._view, publisher, trackers)
-                    background.append(group.create_task(informing))
-                zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
-                stop = _stop_event()
-                background.append(group.create_task(_cancel_when(stop, zones)))
-                await asyncio.wait(zones)
-                for task in background:
-                    task.cancel()
+                background.append(group.create_task(self._view.run()))
+                informing = self._inform_view(self._view, publisher, trackers)
+                background.append(group.create_task(informing))
+            zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
+            stop = _stop_event()
+            background.append(group.create_task(_cancel_when(stop, zones)))
+            await asyncio.wait(zones)
+            for task in background:
+                task.cancel()
 
     async def _follow(self, tracker: ZoneTracker) -> None:
         """Run one zone; what breaks it later on does not end the others."""
@@ -134,6 +136,23 @@ class Runner:
                 if tracker.source is not None:
                     view.set_source(tracker.id, tracker.source.name)
             await asyncio.sleep(0.5)
+
+
+async def _open(trackers: list[ZoneTracker]) -> None:
+    """Open every zone's source.
+
+    What is not there now may come later: its zone tries again while another one is heard.
+    """
+    results = await asyncio.gather(*(each.open() for each in trackers), return_exceptions=True)
+    failed = [
+        (tracker, error)
+        for tracker, error in zip(trackers, results, strict=True)
+        if error is not None
+    ]
+    for tracker, error in failed:
+        may_return = tracker.returns and isinstance(error, AudioError)
+        if not may_return or len(failed) == len(trackers):
+            raise error
 
 
 def _stop_event() -> asyncio.Event:

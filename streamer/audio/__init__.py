@@ -10,7 +10,7 @@ from streamer.audio.clock import CaptureClock, Clock, PacedClock
 from streamer.audio.decode import SoundFile, open_sound_file
 from streamer.audio.resample import ZONE_RATE, Resampler, zone_sample
 from streamer.audio.ring import RingBuffer
-from streamer.audio.source import Source, open_source
+from streamer.audio.source import Source, open_source, returns
 
 __all__ = [
     "ZONE_RATE",
@@ -26,5 +26,6 @@ __all__ = [
     "Source",
     "open_sound_file",
     "open_source",
+    "returns",
     "zone_sample",
 ]

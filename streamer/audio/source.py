@@ -98,6 +98,11 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
         await source.aclose()
 
 
+def returns(zone: Zone) -> bool:
+    """Tell whether a zone's sound may come back once it is lost: a microphone, a URL."""
+    return zone.input == "mic" or is_url(zone.input)
+
+
 def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
     if zone.input == "-":
         return RawFeed(zone.raw, zone.channels, descriptor=descriptor)

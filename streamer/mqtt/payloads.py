@@ -176,6 +176,9 @@ class Health(Message):
     gaps: NonNegativeInt = Field(
         default=0, description="Interruptions of the sound since the start."
     )
+    restarts: NonNegativeInt = Field(
+        default=0, description="Times the source was lost and came back."
+    )
     cleaned: Cleaned = Cleaned()
     reconnects: NonNegativeInt = Field(
         default=0, description="Times the broker was lost and found again."

@@ -98,10 +98,15 @@ class Listener:
         What the network wants.
     rate
         Ticks a second.
+    origin
+        Zone sample at which the source's sample 0 lies.
     """
 
-    def __init__(self, source_rate: int, spec: FrontEndSpec, rate: float) -> None:
+    def __init__(
+        self, source_rate: int, spec: FrontEndSpec, rate: float, *, origin: int = 0
+    ) -> None:
         self.spec = spec
+        self.origin = origin
         self.gaps = 0
         self._source_rate = source_rate
         self._rate = rate
@@ -136,10 +141,10 @@ class Listener:
         self._front_end.reset()
         self._history.restart()
         self._gate.reset()
-        self._origin = source_sample * spec.sample_rate // self._source_rate
-        self._heard = 0  # zone samples since the origin
-        self._frames = 0  # frames since the origin
-        first = self._origin + FIRST_ESTIMATE_SECONDS * spec.sample_rate
+        self._start = self.origin + source_sample * spec.sample_rate // self._source_rate
+        self._heard = 0  # zone samples since the start
+        self._frames = 0  # frames since the start
+        first = self._start + FIRST_ESTIMATE_SECONDS * spec.sample_rate
         self._tick = math.ceil(first * self._rate / spec.sample_rate)
 
     def _tick_sample(self) -> int:
@@ -148,7 +153,7 @@ class Listener:
     def _hear(self, samples: NDArray[np.float32]) -> list[Window]:
         windows = []
         while len(samples):
-            until_tick = self._tick_sample() - self._origin - self._heard
+            until_tick = self._tick_sample() - self._start - self._heard
             part, samples = samples[:until_tick], samples[until_tick:]
             self._take(part)
             if len(part) == until_tick:
@@ -167,8 +172,9 @@ class Listener:
 
     def _window(self) -> Window:
         spec = self.spec
-        end = self._origin + self._frames * spec.hop
-        source_time = end / spec.sample_rate - self._block.start_sample / self._source_rate
+        end = self._start + self._frames * spec.hop
+        source_end = (end - self.origin) / spec.sample_rate
+        source_time = source_end - self._block.start_sample / self._source_rate
         mel, cochleagram = self._history.window()
         return Window(
             tick=self._tick,

@@ -1,20 +1,27 @@
 """One zone: listens, estimates, and says what it hears."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from streamer.audio import Source, open_source
+from streamer.audio import ZONE_RATE, Block, Source, open_source, returns, zone_sample
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import StreamerError
-from streamer.retry import Backoff, Sparing
+from streamer.retry import Backoff
 from streamer.tracking.latest import Latest
 from streamer.tracking.listener import Listener, Window
 from streamer.tracking.trajectory import Trajectory, infer
 from streamer.tracking.update import Update
+
+DEVICE_PAUSE = 2.0
+"""Longest pause in seconds before a lost microphone is tried again."""
+
+REMOTE_PAUSE = 10.0
+"""Longest pause in seconds before a lost network stream is tried again."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +31,9 @@ class ZoneTracker:
 
     Sound is heard in the event loop, a fifth of a millisecond a block; the engine runs in a worker
     thread. Between them is one slot: while the engine is busy, an older window gives way.
+
+    A microphone or a network stream that is lost is opened anew until it is back; the zone's time
+    and its trajectory go on over the gap.
 
     Parameters
     ----------
@@ -38,10 +48,14 @@ class ZoneTracker:
 
     Attributes
     ----------
-    source, listener, trajectory
-        Those of the present attempt; None before the first.
+    source, listener
+        Those of the present attempt; None while there is none.
+    trajectory
+        The zone's, over all attempts.
     estimates, dropped
         Updates given, and windows the engine did not come to.
+    restarts
+        How often the sound was lost and came back.
     trouble
         Why the zone is not tracking; empty while it is.
     ended
@@ -60,11 +74,18 @@ class ZoneTracker:
     ) -> None:
         self.id = zone.id
         self.input = zone.input
+        self.returns = returns(zone)
         self.source: Source | None = None
         self.listener: Listener | None = None
-        self.trajectory: Trajectory | None = None
+        self.trajectory = Trajectory(
+            engine.front_end.sample_rate,
+            tracking.smoother,
+            engine.smoothing,
+            tracking.on_silence,
+        )
         self.estimates = 0
         self.dropped = 0
+        self.restarts = 0
         self.trouble = ""
         self.ended = False
         self.last: Update | None = None
@@ -73,6 +94,34 @@ class ZoneTracker:
         self._engine = engine
         self._workers = workers
         self._on_update = on_update
+        self._opened = contextlib.AsyncExitStack()
+        self._heard: tuple[int, float] | None = None  # zone time's end so far, when captured
+        self._gaps = 0  # of earlier attempts
+        self._lost_at: float | None = None
+
+    @property
+    def gaps(self) -> int:
+        """Interruptions of the sound since the start."""
+        return self._gaps + (self.listener.gaps if self.listener else 0)
+
+    async def open(self) -> None:
+        """Open what the zone listens to; `run` begins with it.
+
+        Raises
+        ------
+        StreamerError
+            It cannot be opened.
+        """
+        try:
+            self.source = await self._opened.enter_async_context(open_source(self._zone))
+        except StreamerError as error:
+            self.trouble = str(error)
+            raise
+
+    async def close(self) -> None:
+        """Close what is open; more than once is fine."""
+        self.source = None
+        await self._opened.aclose()
 
     async def run(self) -> None:
         """Track until the sound ends. A failure restarts this zone alone, after a pause.
@@ -80,56 +129,84 @@ class ZoneTracker:
         Raises
         ------
         StreamerError
-            The source could not be opened at all, or broke off where it cannot begin again.
+            The sound cannot be had, and is none that may return.
         """
-        backoff, sparing = Backoff(), Sparing()
+        backoff = Backoff(cap=DEVICE_PAUSE if self._zone.input == "mic" else REMOTE_PAUSE)
         while True:
             begun = time.monotonic()
             try:
+                if self.source is None:
+                    await self.open()
                 await self._track()
             except* StreamerError as failures:
-                self.ended, self.trouble = True, str(failures.exceptions[0])
-                raise failures.exceptions[0] from None
+                error = failures.exceptions[0]
+                self.trouble = str(error)
+                if not self.returns:
+                    self.ended = True
+                    raise error from None
+                logger.warning(
+                    "zone %s: %s; trying again", self.id, error, extra={"cause": str(error)}
+                )
             except* Exception as failures:
                 self.trouble = str(failures.exceptions[0])
-                if sparing.may_say(self.trouble):
-                    logger.exception("zone %s failed and starts again", self.id)
+                logger.exception("zone %s failed and starts again", self.id)
             else:
                 self.ended = True
                 return
-            await asyncio.sleep(backoff.delay(time.monotonic() - begun))
+            finally:
+                await self.close()
+            if self._lost_at is None:
+                self._lost_at = time.monotonic()
+            await asyncio.sleep(backoff.delay(self._healthy_seconds(begun)))
 
     async def _track(self) -> None:
-        engine, tracking = self._engine, self._tracking
-        async with open_source(self._zone) as source:
-            self.source = source
-            self.listener = Listener(source.rate, engine.front_end, tracking.rate)
-            self.trajectory = Trajectory(
-                engine.front_end.sample_rate,
-                tracking.smoother,
-                engine.smoothing,
-                tracking.on_silence,
-            )
-            windows: Latest[Window] = Latest()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(source, self.listener, windows))
-                tasks.create_task(self._estimate(windows, self.trajectory))
+        windows: Latest[Window] = Latest()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(windows))
+            tasks.create_task(self._estimate(windows))
 
-    async def _listen(self, source: Source, listener: Listener, windows: Latest[Window]) -> None:
-        async for block in source.blocks():
-            self.trouble = ""
+    async def _listen(self, windows: Latest[Window]) -> None:
+        assert self.source is not None  # noqa: S101 - opened by `run`
+        listener: Listener | None = None
+        async for block in self.source.blocks():
+            if listener is None:
+                listener = self.listener = self._begin(self.source.rate, block)
             for window in listener.push(block):
                 windows.put(window)
-        for window in listener.finish():
+            self._heard = (
+                listener.origin + zone_sample(block.end_sample, self.source.rate),
+                block.captured + len(block.samples) / self.source.rate,
+            )
+        for window in listener.finish() if listener else ():
             windows.put(window)
         windows.close()
 
-    async def _estimate(self, windows: Latest[Window], trajectory: Trajectory) -> None:
+    def _begin(self, rate: int, block: Block) -> Listener:
+        """Let zone time go on where this source's sound was captured."""
+        origin = 0
+        if self._heard is not None:
+            end, captured = self._heard
+            origin = end + max(0, round((block.captured - captured) * ZONE_RATE))
+            self._gaps = self.gaps + 1
+            self.restarts += 1
+        if self._lost_at is not None:
+            lasted = time.monotonic() - self._lost_at
+            logger.info("zone %s: the sound is back after %.1f s", self.id, lasted)
+            self._lost_at = None
+        self.trouble = ""
+        spec = self._engine.front_end
+        return Listener(rate, spec, self._tracking.rate, origin=origin)
+
+    def _healthy_seconds(self, begun: float) -> float:
+        heard = self._heard[1] if self._heard else begun
+        return max(heard - begun, 0.0)
+
+    async def _estimate(self, windows: Latest[Window]) -> None:
         loop = asyncio.get_running_loop()
         dropped_before = self.dropped
         async for window in windows:
             [raw] = await loop.run_in_executor(self._workers, infer, self._engine, [window])
             self.dropped = dropped_before + windows.dropped
             self.estimates += 1
-            self.last = trajectory.step(window, raw)
+            self.last = self.trajectory.step(window, raw)
             self._on_update(self.id, self.last)
