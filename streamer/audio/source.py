@@ -7,6 +7,7 @@ from typing import Protocol
 
 from streamer.audio.block import Block
 from streamer.audio.capture import CapturedSource, Feed
+from streamer.audio.microphone import MicrophoneFeed
 from streamer.audio.paths import is_url
 from streamer.audio.pipe import RawFeed
 from streamer.audio.playback import FileFeed
@@ -22,7 +23,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: "demo", a file's name, "stdin"."""
+        """For people: "demo", a file's name, "stdin", a device."""
 
     @property
     def rate(self) -> int:
@@ -75,7 +76,7 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
     Parameters
     ----------
     zone
-        Its `input`, `channels`, `loop` and `raw` are used.
+        Its `input`, `device`, `channels`, `loop` and `raw` are used.
     descriptor
         Read for the input "-" in place of standard input. It stays open.
 
@@ -87,9 +88,9 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
     Raises
     ------
     UsageError
-        An input of a later version, a channel that does not exist, a terminal as standard input.
+        A channel that does not exist, several devices of that name, a terminal as standard input.
     AudioError
-        The file cannot be opened or decoded.
+        The device or the file cannot be opened.
     """
     source = CapturedSource(await asyncio.to_thread(_open_feed, zone, descriptor))
     try:
@@ -111,10 +112,7 @@ def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
 
         return FileFeed(PIECE, zone.channels, loop=True, name="demo")
     if zone.input == "mic":
-        raise UsageError(
-            "the microphone comes in a later version; pipe it in instead: "
-            "arecord -f S16_LE -r 44100 -c 2 -t raw | streamer run --input -"
-        )
+        return MicrophoneFeed(zone.device, zone.channels)
     if is_url(zone.input):
         raise UsageError(
             f"{zone.input} is a URL: network streams come in a later version; pipe it in instead: "

@@ -7,6 +7,7 @@ import typer
 
 from streamer import __version__
 from streamer.cli.analyze import analyze
+from streamer.cli.devices import devices
 from streamer.cli.run import run
 from streamer.errors import StreamerError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(analyze)
+app.command()(devices)
 
 
 def _print_version(wanted: bool) -> None:

@@ -33,9 +33,19 @@ def run(
         typer.Option(
             "--input",
             "-i",
-            metavar="demo|PATH|-",
-            help="The bundled piece, a sound file, or raw samples on standard input.  "
-            "[default: demo]",
+            metavar="mic|demo|PATH|-",
+            help="A microphone, the bundled piece, a sound file, or raw samples on standard input."
+            "  [default: demo]",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            "-d",
+            metavar="NAME|INDEX",
+            help="Which microphone: words of its name, or its index; `streamer devices` lists "
+            "them.  [default: the system's]",
         ),
     ] = None,
     channels: Channels = None,
@@ -82,6 +92,7 @@ def run(
     """
     options = {
         "input": input,
+        "device": device,
         "channels": channels,
         "loop": loop,
         "raw-format": raw_format,

@@ -24,6 +24,7 @@ from streamer.errors import UsageError
 
 OPTIONS: Mapping[str, schema.Path] = {
     "input": ("zones", 0, "input"),
+    "device": ("zones", 0, "device"),
     "channels": ("zones", 0, "channels"),
     "zone": ("zones", 0, "id"),
     "loop": ("zones", 0, "loop"),

@@ -30,10 +30,16 @@ class Zone(Table):
     input: str = Field(
         default="demo",
         min_length=1,
-        description='"demo", the path of a sound file, or "-" for raw samples.',
+        description='"demo", "mic", the path of a sound file, or "-" for raw samples.',
+    )
+    device: str = Field(
+        default="",
+        description='Microphone for the input "mic": words of its name, or its index; '
+        "empty for the default one.",
     )
     channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
-        default=(), description="Channels to mix to mono, counted from 1. Empty: all."
+        default=(),
+        description="Channels to mix to mono, counted from 1. Empty: all; of a microphone the first two.",
     )
     loop: bool = Field(
         default=False, description="Start a file again at its end. The demo always loops."

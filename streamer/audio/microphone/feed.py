@@ -1,0 +1,130 @@
+"""A microphone as a feed."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from streamer.audio.cleaning import Cleaner
+from streamer.audio.microphone.clock import MicrophoneClock
+from streamer.audio.microphone.continuity import Continuity
+from streamer.audio.microphone.devices import choose
+from streamer.audio.microphone.process import PortAudioFailure, Recorded, RecorderProcess
+from streamer.audio.mixing import Mixer, check_channels
+from streamer.audio.ring import RingBuffer
+from streamer.errors import AudioError
+
+FIRST_PATIENCE = 5.0
+"""Seconds a device has for its first block; a sound server may wake it first."""
+
+PATIENCE = 1.0
+"""Seconds without a block after which a device counts as dead."""
+
+_STEREO = 2
+_TICK = 0.1
+_PROMPT = 0.05  # seconds; a block that is later says nothing about when it was captured
+
+_log = logging.getLogger(__name__)
+
+
+class MicrophoneFeed:
+    """Records a PortAudio device by a process of its own.
+
+    Parameters
+    ----------
+    device
+        Which one: its index, or words of its name; empty for the default one. See `choose`.
+    channels
+        To mix to mono, counted from 1; empty means the first two.
+
+    Raises
+    ------
+    UsageError
+        Several devices are meant, or a channel that it does not have.
+    AudioError
+        No PortAudio, no such device, or it cannot be opened.
+    """
+
+    def __init__(self, device: str, channels: tuple[int, ...]) -> None:
+        self.cleaner = Cleaner()
+        self.live = True
+        self._recorder = RecorderProcess()
+        try:
+            self.device = choose(self._recorder.devices.devices, device)
+            check_channels(channels, self.device.channels, f'"{self.device}"')
+            count = max(channels) if channels else min(self.device.channels, _STEREO)
+            self.rate = round(self._recorder.open(self.device, count)["rate"])
+        except BaseException:
+            self._recorder.close()
+            raise
+        if device.isdecimal():
+            name = self.device.identity[0]
+            _log.info('device %s is "%s"; by that name it is found after a reboot', device, name)
+        self.name = str(self.device)
+        self._mixer = Mixer(channels, self.cleaner)
+        self._clock = MicrophoneClock(self.rate)
+        self._blocks = 0
+        self._silent = False
+
+    @property
+    def clock(self) -> MicrophoneClock:
+        """Capture time of every sample."""
+        return self._clock
+
+    def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
+        """Record into the ring until `stop`, or until the device is lost.
+
+        Raises
+        ------
+        AudioError
+            The device is lost.
+        """
+        over = threading.Event()
+        guard = threading.Thread(target=self._guard, args=(stop, over), daemon=True)
+        guard.start()
+        continuity: Continuity[Recorded] = Continuity(self.rate)
+        words = "its recorder ended"
+        try:
+            for block in self._recorder.record():
+                self._blocks += 1
+                frames = block.sound.shape[1]
+                for heard in continuity.push(
+                    block, block.first, frames, block.arrived, overflow=block.overflow
+                ):
+                    ring.skip(heard.lost)
+                    self._write(ring, heard.content, heard.late)
+                    wake()
+        except PortAudioFailure as failure:
+            words = str(failure)
+        finally:
+            over.set()
+            guard.join()
+        if not stop.is_set():
+            reason = "it sends nothing any more" if self._silent else words
+            raise AudioError(f'"{self.name}" is lost ({reason}); plug it in again')
+
+    def close(self) -> None:
+        """End the recorder."""
+        self._recorder.close()
+
+    def _write(self, ring: RingBuffer, block: Recorded, late: float) -> None:
+        samples = self._mixer.mix(np.asarray(block.sound))
+        ring.write(samples)
+        if late < _PROMPT:
+            self._clock.observe(ring.head, len(samples), block.arrived, block.age)
+
+    def _guard(self, stop: threading.Event, over: threading.Event) -> None:
+        """End the recorder when it is told to stop, or is dead.
+
+        Counts its own ticks: while the machine sleeps, nobody's patience wears out.
+        """
+        seen, waited = 0, 0.0
+        while not over.wait(_TICK):
+            if self._blocks > seen:
+                seen, waited = self._blocks, 0.0
+            waited += _TICK
+            if stop.is_set() or waited > (PATIENCE if seen else FIRST_PATIENCE):
+                self._silent = not stop.is_set()
+                self._recorder.kill()
+                return

@@ -1,0 +1,216 @@
+"""The recorder's process, from our side."""
+
+import contextlib
+import json
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.audio.microphone.devices import Device, DeviceList
+from streamer.errors import AudioError
+
+_RECORDER = Path(__file__).with_name("recorder.py")
+_HEADER = struct.Struct("=cI")
+_SOUND = struct.Struct("=qddB")
+_OPEN_SECONDS = 10.0  # a driver that takes longer hangs
+_LEAVE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A block as the recorder had it.
+
+    Attributes
+    ----------
+    first
+        Number of its first frame, counted by callbacks.
+    arrived
+        `time.monotonic()` when it came.
+    age
+        Seconds between the capture of its first frame and `arrived` by PortAudio's clock; NaN where
+        that cannot be believed.
+    overflow
+        Whether PortAudio says that sound was lost before it.
+    sound
+        float32, shape (channels, n).
+    """
+
+    first: int
+    arrived: float
+    age: float
+    overflow: bool
+    sound: NDArray[np.float32]
+
+
+class RecorderProcess:
+    """A recorder that runs; use it as a context manager, or `close` it.
+
+    Raises
+    ------
+    AudioError
+        PortAudio is missing, or does not answer.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-P", str(_RECORDER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # drivers chatter
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._channels = 1
+        try:
+            content = json.loads(self._answer(b"D"))
+        except BaseException:
+            self.close()
+            raise
+        self.devices = DeviceList(
+            content["portaudio"], tuple(Device(**each) for each in content["devices"])
+        )
+
+    def __enter__(self) -> "RecorderProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def open(self, device: Device, channels: int) -> dict[str, Any]:
+        """Open a device at its usual rate; give the stream's `rate` and `latency`.
+
+        Raises
+        ------
+        AudioError
+            It cannot be opened.
+        """
+        self._channels = channels
+        self._tell({"device": device.index, "channels": channels, "rate": device.rate})
+        try:
+            opened: dict[str, Any] = json.loads(self._answer(b"O"))
+        except PortAudioFailure as failure:
+            raise AudioError(explain(str(failure), device)) from None
+        return opened
+
+    def record(self) -> Iterator[Recorded]:
+        """Start, and yield blocks until the stream or the process ends.
+
+        Raises
+        ------
+        PortAudioFailure
+            The stream ended by itself.
+        """
+        self._tell({})
+        while (record := self._read()) is not None:
+            kind, content = record
+            if kind == b"E":
+                raise PortAudioFailure(json.loads(content)["text"])
+            first, arrived, age, overflow = _SOUND.unpack_from(content)
+            samples = np.frombuffer(content, np.float32, offset=_SOUND.size)
+            sound = samples.reshape(-1, self._channels).T
+            yield Recorded(first, arrived, age, bool(overflow), sound)
+
+    def kill(self) -> None:
+        """End the process at once; whoever reads from it finds the end."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the process and free what belongs to it; more than once is fine."""
+        process = self._process
+        with contextlib.suppress(OSError):
+            if process.stdin is not None:
+                process.stdin.close()
+        try:
+            process.wait(_LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def _tell(self, content: dict[str, Any]) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        with contextlib.suppress(OSError):  # it is gone: told where it is read from
+            self._process.stdin.write(json.dumps(content).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _answer(self, wanted: bytes) -> bytes:
+        timer = threading.Timer(_OPEN_SECONDS, self.kill)
+        timer.start()
+        try:
+            record = self._read()
+        finally:
+            timer.cancel()
+        if record is None:
+            raise AudioError(
+                "PortAudio does not answer: its driver hangs or crashed; "
+                "unplug the device and plug it in again, or restart the sound server"
+            )
+        kind, content = record
+        if kind == wanted:
+            return content
+        error = json.loads(content)
+        if error["what"] == "missing":
+            raise AudioError(
+                f"PortAudio is not installed ({error['text']}); install it: "
+                "apt install libportaudio2 on Debian, and pip install sounddevice"
+            )
+        raise PortAudioFailure(error["text"])
+
+    def _read(self) -> tuple[bytes, bytes] | None:
+        output = self._process.stdout
+        assert output is not None  # noqa: S101 - a pipe
+        header = output.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            return None
+        kind, length = _HEADER.unpack(header)
+        content = output.read(length)
+        return (kind, content) if len(content) == length else None
+
+
+class PortAudioFailure(AudioError):  # noqa: N818 - what PortAudio says, before it is put into words
+    """PortAudio's own words."""
+
+
+def explain(text: str, device: Device) -> str:
+    """Put into words why a device cannot be opened, and what to do.
+
+    Parameters
+    ----------
+    text
+        PortAudio's.
+    device
+        Which one.
+    """
+    lower = text.lower()
+    if "permission" in lower or "access" in lower:
+        do = "allow this user to record, on Linux by the group audio"
+        return f'"{device}" is forbidden to us; {do}'
+    if "unavailable" in lower or "busy" in lower:
+        return f'"{device}" is busy or was unplugged; close the program that uses it'
+    if "sample rate" in lower:
+        return f'"{device}" does not record at {device.rate} Hz; set another rate in its driver'
+    if "number of channels" in lower:
+        return f'"{device}" does not record that many channels; choose others with --channels'
+    return f'"{device}" cannot be opened ({text}); see `streamer doctor`'
+
+
+def list_devices() -> DeviceList:
+    """Return every device that records, as it is now.
+
+    Raises
+    ------
+    AudioError
+        PortAudio is missing, or does not answer.
+    """
+    with RecorderProcess() as recorder:
+        return recorder.devices

@@ -1,0 +1,57 @@
+"""`streamer devices`."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streamer.audio.microphone import DeviceList, list_devices
+
+
+def devices(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List the microphones and other inputs that PortAudio sees now.
+
+    Use one with `streamer run --input mic --device "words of its name"`.
+    """
+    found = list_devices()
+    if as_json:
+        content = {
+            "portaudio": found.portaudio,
+            "devices": [device.as_dict() for device in found.devices],
+        }
+        typer.echo(json.dumps(content, indent=2))
+        return
+    console = Console()
+    if found.devices:
+        console.print(_table(found))
+    else:
+        console.print(
+            "No microphone. Plug one in; on Linux the user must be in the group audio, "
+            "or a sound server must run."
+        )
+
+
+def _table(found: DeviceList) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, justify in (
+        ("", "left"), ("index", "right"), ("name", "left"), ("host API", "left"),
+        ("channels", "right"), ("Hz", "right"), ("latency", "right"),
+    ):  # fmt: skip
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for device in found.devices:
+        table.add_row(
+            "*" if device.default else "",
+            str(device.index),
+            device.name,
+            device.host_api,
+            str(device.channels),
+            str(device.rate),
+            f"{device.latency * 1e3:.0f} ms",
+        )
+    table.caption = "* the default one"
+    table.caption_justify = "left"
+    return table
