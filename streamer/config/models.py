@@ -39,7 +39,8 @@ class Zone(Table):
     )
     channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
         default=(),
-        description="Channels to mix to mono, counted from 1. Empty: all; of a microphone the first two.",
+        description="Channels to mix to mono, counted from 1. Empty: all; of a microphone, "
+        "the first two.",
     )
     loop: bool = Field(
         default=False, description="Start a file again at its end. The demo always loops."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.microphone.clock import MicrophoneClock
 from streamer.audio.microphone.continuity import Continuity
@@ -20,6 +21,12 @@ FIRST_PATIENCE = 5.0
 
 PATIENCE = 1.0
 """Seconds without a block after which a device counts as dead."""
+
+ZEROS_AFTER_SOUND, ZEROS_ALONE = 5.0, 60.0
+"""Seconds of nothing but zeros after which a device is opened anew: after sound, and without any.
+
+No room is that silent; a sound server hands zeros to whoever listens to what was unplugged.
+"""
 
 _STEREO = 2
 _TICK = 0.1
@@ -65,7 +72,9 @@ class MicrophoneFeed:
         self._mixer = Mixer(channels, self.cleaner)
         self._clock = MicrophoneClock(self.rate)
         self._blocks = 0
-        self._silent = False
+        self._dead = False
+        self._zeros = 0  # samples since the last that was not zero
+        self._sounded = False
 
     @property
     def clock(self) -> MicrophoneClock:
@@ -101,7 +110,7 @@ class MicrophoneFeed:
             over.set()
             guard.join()
         if not stop.is_set():
-            reason = "it sends nothing any more" if self._silent else words
+            reason = "it sends nothing any more" if self._dead else words
             raise AudioError(f'"{self.name}" is lost ({reason}); plug it in again')
 
     def close(self) -> None:
@@ -111,8 +120,20 @@ class MicrophoneFeed:
     def _write(self, ring: RingBuffer, block: Recorded, late: float) -> None:
         samples = self._mixer.mix(np.asarray(block.sound))
         ring.write(samples)
+        self._expect_sound(samples)
         if late < _PROMPT:
             self._clock.observe(ring.head, len(samples), block.arrived, block.age)
+
+    def _expect_sound(self, samples: Samples) -> None:
+        if samples.any():
+            self._sounded, self._zeros = True, 0
+            return
+        self._zeros += len(samples)
+        patience = ZEROS_AFTER_SOUND if self._sounded else ZEROS_ALONE
+        if self._zeros > patience * self.rate:
+            raise AudioError(
+                f'"{self.name}" sends nothing but zeros: unmute it, or plug it in again'
+            )
 
     def _guard(self, stop: threading.Event, over: threading.Event) -> None:
         """End the recorder when it is told to stop, or is dead.
@@ -125,6 +146,6 @@ class MicrophoneFeed:
                 seen, waited = self._blocks, 0.0
             waited += _TICK
             if stop.is_set() or waited > (PATIENCE if seen else FIRST_PATIENCE):
-                self._silent = not stop.is_set()
+                self._dead = not stop.is_set()
                 self._recorder.kill()
                 return
