@@ -1,0 +1,113 @@
+"""How true a microphone's times are, and how fast it comes back: through real PulseAudio.
+
+`python -m benchmarks.microphone [--clock SECONDS] [--ppm N] [--faults]`
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from benchmarks.pulse import RATE, Performer, Pulse, clicks, noise
+from streamer.audio import open_source
+from streamer.config import Tracking, Zone
+from streamer.engines import open_engine
+from streamer.tracking.zone import ZoneTracker
+
+MICROPHONE = Zone(input="mic", device="alpha")
+
+
+async def clock(pulse: Pulse, seconds: float, ppm: float) -> None:
+    """Clicks at known times: the error of the time they are told to have sounded at."""
+    pulse.plug_in("alpha")
+    performer = Performer(pulse, "alpha", clicks(every=RATE // 2), drift_ppm=ppm)
+    period = performer.time_of(RATE // 2) - performer.begun
+    errors: list[float] = []
+    async with open_source(MICROPHONE) as source:
+        begun, told = time.monotonic(), time.monotonic()
+        async for block in source.blocks():
+            for n in np.flatnonzero(block.samples > 0.4):
+                at = block.captured + n / source.rate - performer.begun
+                errors.append((at + period / 2) % period - period / 2)
+            now = time.monotonic()
+            if now - told >= 60 or now - begun >= seconds:
+                told = now
+                late = np.percentile(errors[10:], [1, 50, 99]) * 1e3
+                away = np.percentile(np.abs(errors[10:]), [50, 99]) * 1e3
+                print(
+                    f"{now - begun:4.0f} s: {len(errors)} clicks, error ms p1 {late[0]:+.2f} "
+                    f"p50 {late[1]:+.2f} p99 {late[2]:+.2f}, |error| p50 {away[0]:.2f} "
+                    f"p99 {away[1]:.2f}; drift {source.drift_ppm:+.1f} ppm (truth {ppm:+.1f}), "
+                    f"gaps {source.gaps}",
+                    flush=True,
+                )
+            if now - begun >= seconds:
+                break
+    performer.end()
+
+
+async def until(true: object, seconds: float = 20.0) -> float:
+    begun = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not true():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+    return time.monotonic() - begun
+
+
+async def faults(pulse: Pulse) -> None:
+    """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
+    module = pulse.plug_in("alpha")
+    performer = Performer(pulse, "alpha", noise)
+    with ThreadPoolExecutor(1) as workers:
+        tracker = ZoneTracker(
+            MICROPHONE, Tracking(), open_engine(), workers, lambda zone, update: None
+        )
+        await tracker.open()
+        task = asyncio.create_task(tracker.run())
+        await until(lambda: tracker.estimates > 10)
+        for name in ("unplugged", "sound server stopped"):
+            for _ in range(3):
+                if name == "unplugged":
+                    pulse.unplug(module)
+                else:
+                    pulse.stop()
+                noticed = await until(lambda: tracker.trouble)
+                reason = tracker.trouble
+                await asyncio.sleep(3)
+                if name != "unplugged":
+                    pulse.start()
+                module = pulse.plug_in("alpha")
+                sound = await until(lambda: not tracker.trouble)
+                before = tracker.estimates
+                estimate = sound + await until(lambda before=before: tracker.estimates > before)
+                print(
+                    f"{name}: noticed after {noticed:.2f} s ({reason}); sound again after "
+                    f"{sound:.2f} s, estimates after {estimate:.2f} s",
+                    flush=True,
+                )
+                await asyncio.sleep(2)
+        task.cancel()
+        await asyncio.wait([task])
+    performer.end()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clock", type=float, default=60, help="seconds of clicks")
+    parser.add_argument("--ppm", type=float, default=50, help="drift of the microphone's clock")
+    parser.add_argument("--faults", action="store_true", help="unplug it instead")
+    options = parser.parse_args()
+    pulse = Pulse(("alpha",))
+    os.environ.update(pulse.environment)
+    pulse.start()
+    try:
+        asyncio.run(faults(pulse) if options.faults else clock(pulse, options.clock, options.ppm))
+    finally:
+        pulse.close()
+
+
+if __name__ == "__main__":
+    main()

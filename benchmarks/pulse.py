@@ -1,0 +1,188 @@
+"""Real microphones without hardware: a PulseAudio of our own, heard through ALSA by PortAudio.
+
+Two kinds of device: `virtual_sink`, whose monitor records what is played to it, and microphones
+whose sound a thread of ours writes at times that are known (`Performer`).
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 48000
+_STEP = 480  # samples of 10 ms
+
+Compose = Callable[[int, int], NDArray[np.int16]]
+"""Gives the samples from a number to another."""
+
+
+class Pulse:
+    """A PulseAudio daemon with a folder of its own; `environment` leads PortAudio to it."""
+
+    def __init__(self, microphones: tuple[str, ...] = ("alpha", "beta")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pulse-"))
+        self.microphones = microphones
+        self.environment = {
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "HOME": str(self.folder),
+            "PULSE_SERVER": f"unix:{self.folder}/native",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        devices = [*microphones, "virtual_sink"]
+        sources = [*microphones, "virtual_sink.monitor"]
+        (self.folder / ".asoundrc").write_text(
+            "".join(
+                f'pcm.{device} {{ type pulse device "{source}" hint {{ show on description '
+                f'"{device}" }} }}\n'
+                for device, source in zip(devices, sources, strict=True)
+            )
+        )
+
+    def start(self) -> None:
+        """Start the daemon."""
+        self._process = subprocess.Popen(
+            [
+                "pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1",
+                "--disallow-exit=0", "--realtime=no", "--high-priority=no", "-L",
+                f"module-native-protocol-unix auth-anonymous=1 socket={self.folder}/native",
+            ],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self.control("info")
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError("PulseAudio does not start")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the daemon."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def close(self) -> None:
+        """End the daemon and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def control(self, *arguments: str) -> str:
+        """Run pactl."""
+        done = subprocess.run(
+            ["pactl", *arguments],
+            env={**os.environ, **self.environment},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+        return done.stdout.strip()
+
+    def plug_in(self, microphone: str) -> str:
+        """Create a microphone's source and make it the default; return the module's number."""
+        module = self.control(
+            "load-module", "module-pipe-source", f"source_name={microphone}",
+            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={RATE}", "channels=1",
+        )  # fmt: skip
+        self.control("set-default-source", self.microphones[0])
+        return module
+
+    def add_sink(self) -> str:
+        """Create the sink whose monitor is a device; return the module's number."""
+        return self.control(
+            "load-module", "module-null-sink", "sink_name=virtual_sink", "rate=44100",
+            "channels=2", "format=s16le",
+        )  # fmt: skip
+
+    def unplug(self, module: str) -> None:
+        """Remove a device by its module's number."""
+        self.control("unload-module", module)
+
+    def play(self, path: Path) -> "subprocess.Popen[bytes]":
+        """Play a file to the sink."""
+        return subprocess.Popen(
+            ["paplay", "--device=virtual_sink", str(path)], env={**os.environ, **self.environment}
+        )
+
+
+class Performer:
+    """Makes the sound before a microphone, in real time; what nobody records is lost.
+
+    Parameters
+    ----------
+    pulse, microphone
+        Whose.
+    compose
+        The sound.
+    drift_ppm
+        How much faster than nominal the microphone's clock runs.
+    """
+
+    def __init__(
+        self, pulse: Pulse, microphone: str, compose: Compose, *, drift_ppm: float = 0.0
+    ) -> None:
+        self._path = pulse.folder / f"{microphone}.fifo"
+        self._compose = compose
+        self._rate = RATE * (1 + drift_ppm * 1e-6)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._perform, daemon=True)
+        self.begun = time.monotonic()
+        self._thread.start()
+
+    def time_of(self, sample: int) -> float:
+        """Return the `time.monotonic()` at which a sample sounds."""
+        return self.begun + sample / self._rate
+
+    def end(self) -> None:
+        """Stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def _perform(self) -> None:
+        sample, pipe = 0, -1
+        while not self._stop.is_set():
+            samples = self._compose(sample, sample + _STEP)
+            sample += _STEP
+            time.sleep(max(self.time_of(sample) - time.monotonic(), 0))
+            try:
+                if pipe < 0:
+                    pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+                os.write(pipe, samples.astype("<i2").tobytes())
+            except BlockingIOError:  # nobody records
+                continue
+            except OSError:  # unplugged
+                if pipe >= 0:
+                    os.close(pipe)
+                pipe = -1
+        if pipe >= 0:
+            os.close(pipe)
+
+
+def noise(first: int, last: int) -> NDArray[np.int16]:
+    """Quiet noise, the same at each call."""
+    random = np.random.default_rng(first)
+    return random.normal(0, 300, last - first).astype(np.int16)
+
+
+def clicks(every: int) -> Compose:
+    """Return noise with a click at each multiple of so many samples."""
+
+    def compose(first: int, last: int) -> NDArray[np.int16]:
+        sound = noise(first, last) // 10
+        sound[[n - first for n in range(-(-first // every) * every, last, every)]] = 30000
+        return sound
+
+    return compose

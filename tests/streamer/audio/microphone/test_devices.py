@@ -1,0 +1,73 @@
+"""Which device a name means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.audio.microphone import Device, choose
+from streamer.errors import AudioError, UsageError
+
+
+def device(index, name, host_api="ALSA", *, default=False):
+    return Device(index, name, host_api, 2, 48000, 0.01, default)
+
+
+DEVICES = (
+    device(0, "HDA Intel PCH: ALC257 Analog (hw:0,0)"),
+    device(3, "Scarlett 2i2 USB: Audio (hw:1,0)"),
+    device(4, "Scarlett 18i20 USB: Audio (hw:2,0)"),
+    device(7, "pulse"),
+    device(8, "default", default=True),
+    device(9, "default", "OSS"),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ("", 8),
+        ("3", 3),
+        ("18i20", 4),
+        ("scarlett 2i2", 3),
+        ("usb 2I2", 3),
+        ("default, ALSA", 8),
+        ("OSS", 9),
+        ("Scarlett 2i2 USB: Audio (hw:1,0)", 3),
+        ("Scarlett 2i2 USB: Audio", 3),
+    ],
+)
+def test_an_index_or_words_of_a_name_find_it(wanted, index):
+    assert choose(DEVICES, wanted).index == index
+
+
+def test_a_whole_name_wins_over_words_of_it():
+    devices = (device(0, "Mic"), device(1, "Mic 2"))
+    assert choose(devices, "mic").index == 0
+
+
+def test_an_ambiguous_name_lists_what_it_may_be():
+    with pytest.raises(UsageError, match=r'may be any of 3 "Scarlett 2i2.*, 4 "Scarlett 18i20'):
+        choose(DEVICES, "scarlett")
+
+
+@pytest.mark.parametrize("wanted", ["Steinberg", "5"])
+def test_a_wrong_name_lists_what_there_is(wanted):
+    with pytest.raises(AudioError, match=r'there is 0 "HDA Intel.*7 "pulse'):
+        choose(DEVICES, wanted)
+
+
+def test_without_any_device_it_says_what_to_do():
+    with pytest.raises(AudioError, match="plug one in"):
+        choose((), "")
+
+
+@given(st.permutations(range(len(DEVICES))), st.lists(st.integers(0, 9), min_size=2, max_size=2))
+def test_its_name_finds_it_again_after_a_reboot(order, cards):
+    """Indices and card numbers change; the name and the host API do not."""
+    before = DEVICES[1]
+    after = [
+        device(index, DEVICES[old].name.replace("hw:1", f"hw:{cards[0]}"), DEVICES[old].host_api)
+        for index, old in enumerate(order)
+    ]
+    found = choose(tuple(after), str(before))
+    assert found.identity == before.identity
