@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -49,10 +50,10 @@ async def clock(pulse: Pulse, seconds: float, ppm: float) -> None:
     performer.end()
 
 
-async def until(true: object, seconds: float = 20.0) -> float:
+async def until(true: Callable[[], object], seconds: float = 20.0) -> float:
     begun = time.monotonic()
     async with asyncio.timeout(seconds):
-        while not true():  # type: ignore[operator]
+        while not true():  # noqa: ASYNC110 - the tracker has no event for it
             await asyncio.sleep(0.01)
     return time.monotonic() - begun
 
@@ -62,9 +63,7 @@ async def faults(pulse: Pulse) -> None:
     module = pulse.plug_in("alpha")
     performer = Performer(pulse, "alpha", noise)
     with ThreadPoolExecutor(1) as workers:
-        tracker = ZoneTracker(
-            MICROPHONE, Tracking(), open_engine(), workers, lambda zone, update: None
-        )
+        tracker = ZoneTracker(MICROPHONE, Tracking(), open_engine(), workers, lambda *_: None)
         await tracker.open()
         task = asyncio.create_task(tracker.run())
         await until(lambda: tracker.estimates > 10)

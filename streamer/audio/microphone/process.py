@@ -201,6 +201,8 @@ def explain(text: str, device: Device) -> str:
         return f'"{device}" does not record at {device.rate} Hz; set another rate in its driver'
     if "number of channels" in lower:
         return f'"{device}" does not record that many channels; choose others with --channels'
+    if "input/output" in lower or "no such" in lower:
+        return f'"{device}" does not answer; plug it in, and see that the sound server has it'
     return f'"{device}" cannot be opened ({text}); see `streamer doctor`'
 
 

@@ -93,7 +93,6 @@ class TestSoundFiles:
         assert_one_line(answer, 1 if command == "analyze" else 2, "9", "song.wav")
 
     @pytest.mark.parametrize(("name", "word"), [
-        ("mic", "arecord"),
         ("https://radio.example/stream", "ffmpeg -i https://radio.example/stream"),
     ])  # fmt: skip
     def test_what_a_later_version_brings_is_told_with_a_way_for_now(self, streamer, name, word):

@@ -1,0 +1,69 @@
+"""What PortAudio says of a device, put into words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sounddevice
+
+from streamer.audio.microphone import Device, list_devices
+from streamer.audio.microphone import process as process_module
+from streamer.audio.microphone.process import explain
+from streamer.errors import AudioError
+
+DEVICE = Device(3, "Scarlett", "ALSA", 2, 48000, 0.01, default=False)
+
+
+def portaudio(code):
+    return sounddevice._ffi.string(sounddevice._lib.Pa_GetErrorText(code)).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (portaudio(-9985), "is busy or was unplugged; close the program"),
+        (portaudio(-9997), "does not record at 48000 Hz"),
+        (portaudio(-9998), "does not record that many channels"),
+        ("Unanticipated host error: 'Permission denied' [ALSA error -13]", "is forbidden to us"),
+        ("Unanticipated host error: 'Input/output error' [ALSA error -5]", "plug it in"),
+        ("something else", "(something else); see `streamer doctor`"),
+    ],
+)
+def test_each_refusal_says_what_to_do(text, words):
+    line = explain(text, DEVICE)
+    assert line.startswith('"Scarlett, ALSA" ')
+    assert words in line
+
+
+def test_a_missing_portaudio_says_how_to_install_it(tmp_path, monkeypatch):
+    """An interpreter whose sounddevice finds no library, as on a bare machine."""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(AudioError, match=r"PortAudio library not found.*apt install libportaudio2"):
+        list_devices()
+
+
+def test_a_driver_that_hangs_is_told(tmp_path, monkeypatch):
+    (tmp_path / "sounddevice.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(process_module, "_OPEN_SECONDS", 0.5)
+    with pytest.raises(AudioError, match="PortAudio does not answer"):
+        list_devices()
+
+
+def test_the_recorder_imports_nothing_of_ours():
+    script = Path(process_module.__file__).with_name("recorder.py")
+    code = (
+        f"import runpy, sys; runpy.run_path({str(script)!r}); "
+        "print([name for name in sys.modules if name.partition('.')[0] in ('streamer', 'numpy')])"
+    )
+    ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert ended.stdout.strip() == "[]"
+
+
+def test_the_recorder_ends_when_nobody_reads_it_any_more():
+    recorder = process_module.RecorderProcess()
+    process = recorder._process
+    recorder.close()
+    assert process.returncode is not None
