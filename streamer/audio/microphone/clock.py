@@ -7,6 +7,9 @@ from statistics import median
 from streamer.audio.clock import CaptureClock
 
 _AGES = 256  # blocks: 5 s
+_WINDOW = 10.0  # seconds
+_WINDOWS = 61  # ten minutes
+_LAG = 3  # windows from which to which the clocks are compared
 
 
 class MicrophoneClock:
@@ -26,13 +29,14 @@ class MicrophoneClock:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._arrivals = CaptureClock(rate)
+        self._drift = DriftMeter(rate)
         self._waits: deque[float] = deque(maxlen=_AGES)
         self._wait = 0.0
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the device runs, in parts per million; 0 for 10 s."""
-        return self._arrivals.drift_ppm
+        """How much faster than nominal the device runs, in parts per million; 0 for 20 s."""
+        return self._drift.ppm
 
     def observe(self, end: int, frames: int, arrived: float, age: float) -> None:
         """Take in that the block of `frames` up to sample `end` arrived.
@@ -49,6 +53,7 @@ class MicrophoneClock:
             Seconds since its first sample was captured, as PortAudio says; NaN where not known.
         """
         self._arrivals.observe(end, arrived)
+        self._drift.observe(end, arrived)
         if not math.isnan(age):
             self._waits.append(age - frames / self._rate)
             self._wait = max(median(self._waits), 0.0)
@@ -56,3 +61,44 @@ class MicrophoneClock:
     def time_of(self, sample: float) -> float:
         """Return when a sample was captured, in seconds of `time.monotonic()`."""
         return self._arrivals.time_of(sample) - self._wait
+
+
+class DriftMeter:
+    """How fast a device's clock runs, over the last ten minutes.
+
+    The promptest arrival of each 10 s tells by how much the device is ahead; the median of its
+    changes over 30 s is the drift. A few milliseconds lost or held back here and there, which would
+    turn the slope of a line for minutes, change a few of them only.
+
+    Parameters
+    ----------
+    rate
+        Nominal, in Hz.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._prompt: deque[tuple[float, float]] = deque(maxlen=_WINDOWS)  # sound time, lateness
+        self._end = -math.inf
+        self._best = (0.0, math.inf)
+
+    @property
+    def ppm(self) -> float:
+        """How much faster than nominal it runs; 0 until two windows are full."""
+        marks = list(self._prompt)
+        lag = min(_LAG, len(marks) - 1)
+        if lag < 1:
+            return 0.0
+        pairs = zip(marks[:-lag], marks[lag:], strict=True)
+        return -1e6 * median((late - early) / (b - a) for (a, early), (b, late) in pairs)
+
+    def observe(self, sample: int, arrived: float) -> None:
+        """Take in that all up to `sample` had arrived at that `time.monotonic()`."""
+        sound = sample / self._rate
+        if sound >= self._end:
+            if self._best[1] < math.inf:
+                self._prompt.append(self._best)
+            self._end = sound + _WINDOW
+            self._best = (sound, math.inf)
+        if arrived - sound < self._best[1]:
+            self._best = (sound, arrived - sound)
