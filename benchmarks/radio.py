@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -87,10 +88,13 @@ class Icecast:
         file = self._folder / "icecast.xml"
         file.write_text(
             _CONFIGURATION.format(
-                password=PASSWORD, port=self.port, folder="/tmp", owner=_OWNER if root else ""
+                password=PASSWORD,
+                port=self.port,
+                folder=tempfile.gettempdir(),
+                owner=_OWNER if root else "",
             )
         )
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [program, "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 10
@@ -118,7 +122,7 @@ class Icecast:
         query = urllib.parse.urlencode(
             {"mount": f"/{mount}", "mode": "updinfo", "song": title, "charset": "UTF-8"}
         )
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/admin/metadata?{query}",
             headers={"Authorization": _basic("admin")},
         )
@@ -223,7 +227,7 @@ class WebServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - named by http.server
+            def do_GET(self) -> None:
                 server.requests.append((self.path, dict(self.headers)))
                 answer = answers.get(self.path.partition("?")[0])
                 with contextlib.suppress(OSError):

@@ -40,6 +40,7 @@ class Runner:
         self._console = console
         self._view: LiveView | None = None
         self._publisher: Publisher | None = None
+        self._trackers: dict[str, ZoneTracker] = {}
 
     async def run(self) -> None:
         """Run until every zone's sound has ended, or until SIGINT or SIGTERM.
@@ -56,6 +57,7 @@ class Runner:
                 ZoneTracker(zone, config.tracking, self._engine, workers, self._on_update)
                 for zone in config.zones
             ]
+            self._trackers = {tracker.id: tracker for tracker in trackers}
             for tracker in trackers:
                 stack.push_async_callback(tracker.close)
             await _open(trackers)  # what cannot be heard is told before a broker is troubled
@@ -84,7 +86,9 @@ class Runner:
 
     def _on_update(self, zone: str, update: Update) -> None:
         if self._publisher is not None:
-            self._publisher.offer_update(zone, update)
+            source = self._trackers[zone].source
+            title = source.title if source is not None else ""
+            self._publisher.offer_update(zone, update, title=title or None)
         if self._view is not None:
             self._view.update(zone, update, (time.monotonic() - update.captured) * 1e3)
 

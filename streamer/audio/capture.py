@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
@@ -54,6 +54,15 @@ class Feed(Protocol):
         """Free what the feed holds, once `run` is over or was never begun."""
 
 
+@runtime_checkable
+class Titled(Protocol):
+    """A feed that may tell what plays."""
+
+    @property
+    def title(self) -> str:
+        """Of what plays now; empty where it is not told."""
+
+
 class CapturedSource:
     """A feed as a source of blocks; see `streamer.audio.source.Source`.
 
@@ -87,6 +96,11 @@ class CapturedSource:
     def live(self) -> bool:
         """Whether the sound arises while it is heard."""
         return self._feed.live
+
+    @property
+    def title(self) -> str:
+        """Of what plays now; empty where it is not told."""
+        return self._feed.title if isinstance(self._feed, Titled) else ""
 
     @property
     def drift_ppm(self) -> float:

@@ -1,30 +1,27 @@
 """Sound files: whatever FFmpeg decodes, as mono blocks."""
 
-import contextlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import av
 import numpy as np
-from av.error import FFmpegError
 
-from streamer.audio.block import Block, Samples
+from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.frames import channel_count, to_float
-from streamer.audio.mixing import Mixer, check_channels
+from streamer.audio.frames import channel_count
+from streamer.audio.mixing import check_channels
+from streamer.audio.network import public
+from streamer.audio.packets import PacketDecoder
 from streamer.audio.paths import is_url, local_path, open_container
-from streamer.audio.resample import Resampler
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02
 """Length of a block where nothing else is asked for."""
 
-_READ_FAILURES = 32  # in a row, until a file is given up
-_MOST_DAMAGED = 10  # packets; with more of them than whole ones it is no sound
-_LONGEST_LOSS = 60.0  # seconds; a corrupt packet that claims more is not believed
+_READ_FAILURES = 31  # in a row, until a file is given up
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +52,8 @@ def open_sound_file(
     name = str(path)
     if is_url(name):
         raise UsageError(
-            f"{name} is a URL: network streams come in a later version; give the path of a file"
+            f"{public(name)} is a URL; give the path of a file, or hear it: "
+            "streamer run --input URL"
         )
     return SoundFile(local_path(name), channels, cleaner or Cleaner())
 
@@ -77,27 +75,21 @@ class SoundFile:
         For people: codec, rate, channels, duration.
     cleaner
         Counts what was cleaned.
-    corrupt_packets
-        Packets that could not be decoded and were left out.
     """
 
     def __init__(self, path: Path, channels: tuple[int, ...], cleaner: Cleaner) -> None:
         self.path = path
         self.cleaner = cleaner
-        self.corrupt_packets = 0
-        self._decoded_packets = 0
-        self._mixer = Mixer(channels, cleaner)
-        self._converter: Resampler | None = None
         self._container, self._stream = open_container(path)
-        self._pieces = self._decode()
+        self._decoder = PacketDecoder(
+            self._container, self._stream, channels, cleaner, read_failures=_READ_FAILURES
+        )
         try:
             first = self._first_frame(channels)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
-        self._first: av.AudioFrame | None = first
         self.rate = first.sample_rate
-        self._rate_now = self.rate
         self.duration = self._declared_duration()
         length = "" if self.duration is None else f", {self.duration:.1f} s"
         codec, count = self._stream.codec_context.name, channel_count(first)
@@ -116,9 +108,13 @@ class SoundFile:
 
     def close(self) -> None:
         """Close the file; more than once is fine."""
-        self._first = None
-        self._pieces.close()
+        self._decoder.close()
         self._container.close()
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Packets that could not be decoded and were left out."""
+        return self._decoder.corrupt_packets
 
     def blocks(self, frames: int | None = None) -> Iterator[Block]:
         """Decode to the end, as fast as it is asked.
@@ -140,7 +136,7 @@ class SoundFile:
         """
         size = frames or max(round(self.rate * BLOCK_SECONDS), 1)
         start, filled, held = 0, 0, np.empty(size, np.float32)
-        for piece in self._sound():
+        for piece in self._decoder.sound():
             if isinstance(piece, int):
                 if filled:
                     yield Block(held[:filled], start, start / self.rate)
@@ -157,72 +153,23 @@ class SoundFile:
                     start, filled, held = start + size, 0, np.empty(size, np.float32)
         if filled:
             yield Block(held[:filled], start, start / self.rate)
-        if self.corrupt_packets > max(self._decoded_packets, _MOST_DAMAGED):
+        if self._decoder.mostly_damaged:
             raise AudioError(
                 f"{self.path} is damaged or no sound: {self.corrupt_packets} of its packets cannot "
-                f"be decoded, {self._decoded_packets} can; give a whole sound file"
+                f"be decoded, {self._decoder.decoded_packets} can; give a whole sound file"
             )
         if self.corrupt_packets:
             _log.warning("%s: %d damaged packets left out", self.path, self.corrupt_packets)
 
     def _first_frame(self, channels: tuple[int, ...]) -> av.AudioFrame:
-        first = next((piece for piece in self._pieces if isinstance(piece, av.AudioFrame)), None)
-        if first is None or first.sample_rate <= 0:
+        first = self._decoder.begin()
+        if first is None:
             raise AudioError(
                 f"{self.path} holds no sound that can be decoded: it is cut off, damaged or empty; "
                 "give a whole sound file"
             )
         check_channels(channels, channel_count(first), str(self.path))
         return first
-
-    def _sound(self) -> Iterator[Samples | int]:
-        """Yield mono samples at one rate, or how many of them are lost."""
-        first, self._first = self._first, None
-        if first is not None:
-            yield self._mixer.mix(to_float(first))
-        for piece in self._pieces:
-            if isinstance(piece, av.AudioFrame):
-                yield self._at_one_rate(self._mixer.mix(to_float(piece)), piece.sample_rate)
-            else:
-                yield max(round(piece * self.rate), 1)
-        if self._converter is not None:
-            yield self._converter.flush()
-
-    def _at_one_rate(self, samples: Samples, rate: int) -> Samples:
-        """Convert what a chained file brings at another rate than it began with."""
-        rest = np.empty(0, np.float32)
-        if rate != self._rate_now:
-            if self._converter is not None:
-                rest = self._converter.flush()
-            self._converter = None if rate == self.rate else Resampler(rate, self.rate)
-            self._rate_now = rate
-        if self._converter is not None:
-            samples = self._converter.push(samples)
-        return np.concatenate((rest, samples)) if len(rest) else samples
-
-    def _decode(self) -> Generator[av.AudioFrame | float]:
-        """Yield frames, or for a packet that cannot be decoded its seconds."""
-        failures = 0
-        while failures < _READ_FAILURES:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    try:
-                        frames = packet.decode()
-                    except FFmpegError:
-                        self.corrupt_packets += 1
-                        lost = float((packet.duration or 0) * (packet.time_base or 0))
-                        yield lost if 0 <= lost <= _LONGEST_LOSS else 0.0
-                    else:
-                        self._decoded_packets += bool(frames)
-                        yield from frames
-            except FFmpegError:
-                failures += 1
-                self.corrupt_packets += 1
-            else:
-                return
-        with contextlib.suppress(FFmpegError):
-            yield from self._stream.decode(None)
 
     def _declared_duration(self) -> float | None:
         stream = self._stream

@@ -11,8 +11,8 @@ from streamer.audio.microphone import MicrophoneFeed
 from streamer.audio.paths import is_url
 from streamer.audio.pipe import RawFeed
 from streamer.audio.playback import FileFeed
+from streamer.audio.stream import StreamFeed
 from streamer.config.models import Zone
-from streamer.errors import UsageError
 
 
 class Source(Protocol):
@@ -23,7 +23,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: "demo", a file's name, "stdin", a device."""
+        """For people: "demo", a file's name, "stdin", a device, a station or its URL."""
+
+    @property
+    def title(self) -> str:
+        """Of what plays now, as a network stream tells it; else empty."""
 
     @property
     def rate(self) -> int:
@@ -88,9 +92,10 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
     Raises
     ------
     UsageError
-        A channel that does not exist, several devices of that name, a terminal as standard input.
+        A channel that does not exist, several devices of that name, a terminal as standard input,
+        a URL that cannot be meant.
     AudioError
-        The device or the file cannot be opened.
+        The device, the file or the stream cannot be opened.
     """
     source = CapturedSource(await asyncio.to_thread(_open_feed, zone, descriptor))
     try:
@@ -114,8 +119,5 @@ def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
     if zone.input == "mic":
         return MicrophoneFeed(zone.device, zone.channels)
     if is_url(zone.input):
-        raise UsageError(
-            f"{zone.input} is a URL: network streams come in a later version; pipe it in instead: "
-            f"ffmpeg -i {zone.input} -f s16le -ar 44100 -ac 2 - | streamer run --input -"
-        )
+        return StreamFeed(zone.input, zone.channels)
     return FileFeed(zone.input, zone.channels, loop=zone.loop)

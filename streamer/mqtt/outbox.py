@@ -61,7 +61,7 @@ class ZoneBox:
     health: Health | None = None
     _seq: int = 0
     _va: tuple[int, Update] | None = None
-    _state: Update | None = None
+    _state: tuple[Update, str | None] | None = None
     _state_waits: bool = False
     _state_sent: float = float("-inf")
 
@@ -70,7 +70,7 @@ class ZoneBox:
         """What became of the estimates so far."""
         return Counters(offered=self._seq, sent=self.sent, dropped=self.dropped)
 
-    def put(self, update: Update, *, keep: bool) -> None:
+    def put(self, update: Update, *, keep: bool, title: str | None = None) -> None:
         """Let an update wait under the next number, in place of an older one that waits.
 
         Without `keep` it is dropped for the fast stream and waits as state only.
@@ -78,7 +78,7 @@ class ZoneBox:
         self.drop_va()
         self._va = (self._seq, update)
         self._seq += 1
-        self._state = update
+        self._state = (update, title)
         self._state_waits = True
         if not keep:
             self.drop_va()
@@ -113,8 +113,8 @@ class ZoneBox:
             return None
         return max(0.0, self._state_sent + STATE_INTERVAL - time.monotonic())
 
-    def take_state(self) -> Update | None:
-        """Take the update that waits as state; it is kept for `repeat_state`."""
+    def take_state(self) -> tuple[Update, str | None] | None:
+        """Take the update that waits as state and its title; they are kept for `repeat_state`."""
         self._state_waits = False
         self._state_sent = time.monotonic()
         return self._state

@@ -105,10 +105,19 @@ class State(Message):
     mood: Mood = Field(description="Word for the place in the plane.")
     silence: bool = Field(description="Whether the zone is held to be silent.")
     level: Decibels = Field(description="Level of the sound in dBFS.")
+    title: str | None = Field(
+        default=None, max_length=200, description="What plays, where a network stream tells it."
+    )
 
     @classmethod
-    def of(cls, update: Update, *, epoch: float) -> Self:
-        """Build the message of one update; parameters and errors as for `VA.of`."""
+    def of(cls, update: Update, *, epoch: float, title: str | None = None) -> Self:
+        """Build the message of one update; other parameters and errors as for `VA.of`.
+
+        Parameters
+        ----------
+        title
+            Of what plays, at most 200 characters; None where it is not told.
+        """
         valence, arousal = _clip(update.smooth.valence), _clip(update.smooth.arousal)
         return cls(
             ts=_epoch_ms(update.captured + epoch),
@@ -120,6 +129,7 @@ class State(Message):
             mood=mood(valence, arousal),
             silence=update.silence,
             level=update.level,
+            title=title,
         )
 
 

@@ -99,10 +99,11 @@ class Publisher:
         """Wait until the broker was told that we are `online`."""
         await self._connected.wait()
 
-    def offer_update(self, zone: str, update: Update) -> None:
-        """Let an update be published on `va` and, at most once a second, as `state`."""
+    def offer_update(self, zone: str, update: Update, *, title: str | None = None) -> None:
+        """Let an update be published on `va`, and at most once a second as `state` with a title."""
         sender = self._sender
-        self._boxes[zone].put(update, keep=sender is not None and not sender.stalled)
+        keep = sender is not None and not sender.stalled
+        self._boxes[zone].put(update, keep=keep, title=title)
         if sender is not None:
             sender.wake()
 

@@ -156,14 +156,14 @@ class Sender:
                         self._topics.health(zone), health.wire(), properties=self._properties
                     )
                 wait = box.state_due()
-                if wait == 0 and (update := box.take_state()) is not None:
-                    await self._send_state(zone, update)
+                if wait == 0 and (state := box.take_state()) is not None:
+                    await self._send_state(zone, *state)
                 elif wait is not None:
                     due = wait if due is None else min(due, wait)
 
-    async def _send_state(self, zone: str, update: Update) -> None:
+    async def _send_state(self, zone: str, update: Update, title: str | None) -> None:
         try:
-            payload = State.of(update, epoch=time.time() - time.monotonic())
+            payload = State.of(update, epoch=time.time() - time.monotonic(), title=title)
         except ValidationError as error:
             self._complain(zone, error)
             return

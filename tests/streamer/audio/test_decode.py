@@ -119,8 +119,8 @@ def test_a_channel_beyond_the_file_is_named_with_how_many_there_are(make_file: M
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.mp3", "rtsp://x/y", "file:///tmp/a.wav"])
-def test_a_url_is_for_a_later_version(url: str) -> None:
-    with pytest.raises(UsageError, match="later version"):
+def test_a_url_is_no_file(url: str) -> None:
+    with pytest.raises(UsageError, match="is a URL; give the path of a file"):
         open_sound_file(url)
 
 

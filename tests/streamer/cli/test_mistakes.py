@@ -92,12 +92,12 @@ class TestSoundFiles:
         answer = streamer(command, "--channels", "1,9", *rest)
         assert_one_line(answer, 1 if command == "analyze" else 2, "9", "song.wav")
 
-    @pytest.mark.parametrize(("name", "word"), [
-        ("https://radio.example/stream", "ffmpeg -i https://radio.example/stream"),
-    ])  # fmt: skip
-    def test_what_a_later_version_brings_is_told_with_a_way_for_now(self, streamer, name, word):
-        answer = streamer("run", "--input", name, "--broker", NOWHERE)
-        assert_one_line(answer, 2, "later version", word)
+    def test_a_url_that_cannot_be_meant_or_heard_is_told_without_its_password(self, streamer):
+        answer = streamer("run", "--input", "gopher://me:secret@host/x", "--broker", NOWHERE)
+        assert_one_line(answer, 2, "gopher://host/x", "http, https, rtsp")
+        answer = streamer("run", "--input", "http://me:secret@127.0.0.1:9/x", "--broker", NOWHERE)
+        assert_one_line(answer, 1, "http://127.0.0.1:9/x cannot be heard: nothing listens there")
+        assert "secret" not in answer.err
 
 
 class TestStandardInput:

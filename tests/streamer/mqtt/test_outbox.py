@@ -21,7 +21,7 @@ def test_without_a_broker_estimates_are_dropped_and_the_state_is_kept(update):
     box.put(update(2), keep=False)
     assert box.take_va() is None
     assert box.counters.dropped == 2
-    assert box.take_state().tick == 2
+    assert box.take_state()[0].tick == 2
 
 
 def test_a_state_waits_for_its_second_and_is_repeated_at_once(update, monkeypatch):
@@ -32,17 +32,17 @@ def test_a_state_waits_for_its_second_and_is_repeated_at_once(update, monkeypatc
     first, second = update(1, captured=0.0), update(2, captured=0.0)
     box.put(first, keep=True)
     assert box.state_due() == 0
-    assert box.take_state() is first
+    assert box.take_state() == (first, None)
     assert box.state_due() is None
     now = 100.25
-    box.put(second, keep=True)
+    box.put(second, keep=True, title="So What")
     assert box.state_due() == pytest.approx(0.75)
     now = 101.0
     assert box.state_due() == 0
     box.take_state()
     box.repeat_state()
     assert box.state_due() == 0
-    assert box.take_state() is second
+    assert box.take_state() == (second, "So What")
 
 
 def test_nothing_is_repeated_where_nothing_was_said():

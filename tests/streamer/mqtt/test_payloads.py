@@ -50,7 +50,9 @@ def test_a_state_names_the_mood(update):
         "mood": "excited",
         "silence": True,
         "level": -23.5,
+        "title": None,
     }
+    assert json.loads(State.of(tick, epoch=1.0, title="So What").wire())["title"] == "So What"
 
 
 @given(smooth=affects, raw=affects, warm=st.floats(0, 1), latency=st.floats(0, 1e3))

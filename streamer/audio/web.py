@@ -1,0 +1,290 @@
+"""Sound over http and https: a server's answer as bytes, with the titles woven into it.
+
+A live stream over HTTP is an answer without end. Shoutcast and icecast weave titles into it: after
+every `icy-metaint` bytes of sound comes one byte n and 16 * n bytes such as
+``StreamTitle='Artist - Title';``.
+"""
+
+import base64
+import html
+import http.client
+import re
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from email.message import Message
+from typing import IO, Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from streamer.audio.network import CONNECT_TIMEOUT, MAX_REDIRECTS, SCHEMES, public
+from streamer.errors import AudioError
+
+LONGEST_TITLE = 200
+"""Characters of a title that are kept."""
+
+CHECK = "check the server and the network"
+"""What to do where a stream breaks off."""
+
+_HEAD = 1024  # bytes looked at to tell sound from a page or a playlist
+
+
+class WebStream:
+    """An answer that is read like a file; nothing of it can be read twice.
+
+    Parameters
+    ----------
+    url
+        http or https; user and password in it are sent to its host alone.
+
+    Attributes
+    ----------
+    url
+        Where the redirects led.
+    content_type
+        As the server says, lower-case, without parameters.
+    name
+        The station's name, empty where it tells none.
+    title
+        Of what plays now, empty where it tells none.
+    head
+        The first bytes of the answer.
+
+    Raises
+    ------
+    AudioError
+        The server cannot be reached, refuses, or answers nothing in time.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._shown = public(url)
+        try:
+            self._answer = _opener().open(_request(url), timeout=CONNECT_TIMEOUT)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise AudioError(f"{self._shown} cannot be heard: {_explain(error)}") from None
+        headers = self._answer.headers
+        self.url = self._answer.url
+        self.content_type = headers.get_content_type() if "Content-Type" in headers else ""
+        self.name = tidy(_text(headers.get("icy-name", "")))
+        self.title = ""
+        interval = headers.get("icy-metaint", "")
+        self._interval = int(interval) if interval.isdecimal() else 0
+        self._until_title = self._interval
+        self.head = b""
+        self._unread = b""
+        try:
+            while len(self.head) < _HEAD and (data := self.read(_HEAD)):
+                self.head += data
+        except AudioError:
+            if not self.head:
+                self.close()
+                raise
+        self._unread = self.head
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def read(self, size: int) -> bytes:
+        """Return what has arrived, at most `size` bytes; wait for the first of them.
+
+        Returns
+        -------
+        bytes
+            Empty at the answer's end.
+
+        Raises
+        ------
+        AudioError
+            Nothing came for too long, or the connection was lost.
+        """
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
+            return data
+        if self._interval and not self._until_title:
+            self._read_title()
+        data = self._receive(min(size, self._until_title) if self._interval else size)
+        self._until_title -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Hang up; more than once is fine."""
+        self._answer.close()
+
+    def _receive(self, size: int) -> bytes:
+        try:
+            data: bytes = self._answer.read1(size)
+        except TimeoutError:
+            silence = f"no sound for {SCHEMES['http'].read_timeout:g} s"
+            raise AudioError(f"{self._shown} is lost: {silence}; {CHECK}") from None
+        except (OSError, http.client.HTTPException, ValueError):
+            raise AudioError(f"{self._shown} is lost: the connection broke off; {CHECK}") from None
+        return data
+
+    def _read_title(self) -> None:
+        missing = 16 * (self._receive(1) or b"\0")[0]
+        text = b""
+        while missing and (data := self._receive(missing)):
+            text += data
+            missing -= len(data)
+        self._until_title = self._interval
+        if found := re.search(rb"StreamTitle='(.*?)';", text, re.DOTALL):
+            self.title = tidy(_text(found[1]))
+
+
+def tidy(text: str) -> str:
+    """Return what a server says as one printable line of at most `LONGEST_TITLE` characters."""
+    # icecast writes what its mount's character set lacks as &#8211;
+    printable = "".join(c if c.isprintable() else " " for c in html.unescape(text))
+    return " ".join(printable.split())[:LONGEST_TITLE]
+
+
+def _text(raw: bytes | str) -> str:
+    """Decode UTF-8, or Latin-1 where it is none; headers come as Latin-1 whatever they were."""
+    data = raw.encode("latin-1", "replace") if isinstance(raw, str) else raw
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _request(url: str) -> urllib.request.Request:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(  # noqa: S310 - the opener knows no other schemes
+        urlunsplit(parts._replace(netloc=host, fragment="")),
+        headers={"User-Agent": "streamer", "Accept": "*/*", "Icy-MetaData": "1"},
+    )
+    if user:
+        token = base64.b64encode(unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return one that knows http, https, a proxy of the environment, and nothing else."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        _HttpHandler(),
+        _HttpsHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _RedirectHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that may begin with shoutcast's "ICY 200 OK", and whose sound must not stall."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
+
+    def begin(self) -> None:
+        super().begin()
+        self._sock.settimeout(SCHEMES["http"].read_timeout)
+
+    def _read_status(self) -> tuple[str, int, str]:
+        if self.fp.peek(4)[:4] == b"ICY ":
+            words = self.fp.readline(1024).decode("latin-1").split(None, 2)
+            return "HTTP/1.0", int(words[1]), " ".join(words[2:])
+        status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        return status
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, request)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        context = ssl.create_default_context()
+        return self.do_open(_SecureConnection, request, context=context)
+
+
+class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    max_repeats = MAX_REDIRECTS
+    max_redirections = MAX_REDIRECTS
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Message,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            raise urllib.error.HTTPError(newurl, code, msg, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+_STATUS = {
+    401: "it wants a user and password (401); write http://USER:PASSWORD@HOST/...",
+    403: "it forbids us to listen (403); ask its operator, or give another address",
+    404: "there is no such stream (404); correct the path",
+    410: "there is no such stream any more (410); give another address",
+    429: "it is asked too often (429); it is tried again later",
+}
+
+
+def _explain(error: Exception) -> str:
+    """Return in a few words why a stream is not to be had, and what to do."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return _explain_status(error)
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, socket.gaierror):
+        return "unknown host; correct the address, or check the name server"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        why = reason.verify_message or "it cannot be verified"
+        return (
+            f"its certificate is not trusted ({why}); correct the host name, or set SSL_CERT_FILE "
+            "to the certificate of its authority"
+        )
+    if isinstance(reason, ssl.SSLError):
+        return "it speaks no TLS that we do; use http:// if that is what it offers"
+    if isinstance(reason, TimeoutError):
+        return "it does not answer; check that the server runs and that sound is sent to it"
+    if isinstance(reason, ConnectionRefusedError):
+        return "nothing listens there; start the server, or correct host and port"
+    if isinstance(reason, ConnectionError | http.client.IncompleteRead):
+        return "it closed the connection; check the server"
+    if isinstance(reason, http.client.HTTPException | ValueError):
+        return "its answer is no HTTP; correct host and port"
+    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return f"{str(words).splitlines()[0].lower()}; check the network and the address"
+
+
+def _explain_status(error: urllib.error.HTTPError) -> str:
+    if error.code in _STATUS:
+        return _STATUS[error.code]
+    if 300 <= error.code < 400:
+        place = error.headers.get("Location", "")
+        if urlsplit(place).scheme not in ("", "http", "https"):
+            return (
+                f"it redirects to {public(place)}, which is no web address; "
+                "give the stream's own address"
+            )
+        return (
+            f"it redirects more than {MAX_REDIRECTS} times, or in a circle; "
+            "give the address where the stream is"
+        )
+    if error.code >= 500:
+        return f"the server has a trouble of its own ({error.code}); look there, or try later"
+    return f"it refuses with HTTP status {error.code}; check the address"

@@ -1,0 +1,305 @@
+import io
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+
+import av
+import numpy as np
+import pytest
+import trustme
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.radio import Answer, WebServer, encode, free_port, send
+from streamer.audio.network import FORMATS, HLS, SCHEMES, check_url, public
+from streamer.audio.remote import open_remote
+from streamer.audio.web import LONGEST_TITLE, WebStream, tidy
+from streamer.errors import AudioError, UsageError
+
+Tone = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def mp3() -> bytes:
+    time = np.arange(2 * 44100) / 44100
+    return encode((0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32), 44100)
+
+
+@pytest.fixture(scope="module")
+def server(mp3: bytes) -> Iterator[WebServer]:
+    def status(code: int) -> Answer:
+        return lambda handler: handler.send_error(code)
+
+    def to(place: str) -> Answer:
+        def redirect(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(302)
+            handler.send_header("Location", place)
+            handler.end_headers()
+
+        return redirect
+
+    def say(kind: str, *data: bytes, **headers: str) -> Answer:
+        return lambda handler: send(handler, kind, *data, **headers)
+
+    def stall(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, "audio/mpeg")
+        handler.wfile.flush()
+        handler.connection.settimeout(4)
+        handler.rfile.read(1)  # until the listener hangs up
+
+    def old(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"ICY 200 OK\r\nicy-name: Old Radio\r\n\r\n" + mp3)
+
+    page = b"<!DOCTYPE html><html><body>" + 2000 * b"listen now " + b"</body></html>"
+    words = bytes(range(32, 127)) * 200
+    answers = {
+        "/sound": say("audio/mpeg", mp3),
+        "/untold": say("application/octet-stream", mp3),
+        "/old": old,
+        "/circle": to("/circle"),
+        **{f"/hop{n}": to(f"/hop{n - 1}") for n in range(1, 8)},
+        "/hop0": to("/sound"),
+        "/to-file": to("file:///etc/hostname"),
+        "/to-page": to("/page"),
+        "/page": say("text/html", page),
+        "/hidden-page": say("audio/mpeg", page),
+        "/garbage": say("audio/mpeg", words),
+        "/noise": say("audio/mpeg", np.random.default_rng(0).bytes(60_000)),
+        "/picture": say("image/gif", b"GIF89a" + bytes(5000)),
+        "/nothing": say("audio/mpeg"),
+        "/stall": stall,
+        "/list.m3u": say("audio/x-mpegurl", b"#EXTM3U\nhttp://me:secret@radio.example/live\n"),
+        "/list.pls": say("audio/x-scpls", b"[playlist]\nFile1=http://radio.example/live\n"),
+        **{f"/{code}": status(code) for code in (401, 403, 404, 418, 503)},
+    }
+    with WebServer(answers) as server:
+        yield server
+
+
+# What may be opened
+
+
+def test_no_scheme_and_no_format_reaches_local_files() -> None:
+    names = {p for s in (*SCHEMES.values(), HLS) for p in s.protocols.split(",")}
+    assert not names & {"file", "concat", "subfile", "pipe", "fd", "data", "cache", "unix", "async"}
+    assert not set(FORMATS.split(",")) & {"concat", "lavfi", "image2", "dash", "tee"}
+    assert set(FORMATS.split(",")) <= av.formats_available | {"matroska", "mov"}
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("gopher://host/x", "gopher streams cannot be heard; give a URL that begins with http, "),
+        ("file:///etc/hostname", "a file is given by its path, without file://"),
+        ("concat://a|b", "concat streams cannot be heard"),
+        ("http:///live", "names no host; give http://host/..."),
+        ("http://host:port/live", "is no URL: its host or port is not one"),
+        ("http://[::1/live", "is no URL"),
+        ("rtp://127.0.0.1", "names no port; give rtp://127.0.0.1:PORT"),
+        ("udp://239.0.0.1/", "names no port"),
+        ("http://host/a b", "holds a space or a control character"),
+        ("http://host/a\r\nX: y", "holds a space or a control character"),
+    ],
+)
+def test_a_url_that_cannot_be_meant_is_refused_before_anything_is_opened(
+    url: str, message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_remote(url)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "\r" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["HTTP://host/live", "https://[::1]:8443/x?y=1", "rtsp://me:word@cam/1", "udp://@239.1.1.1:99"],
+)
+def test_a_url_that_can_be_meant_passes(url: str) -> None:
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://host:8000/live", "http://host:8000/live"),
+        ("http://me:secret@host/live", "http://host/live"),
+        ("http://secret@host/live?token=secret#secret", "http://host/live"),
+        ("http://me:se@cret@host/live", "http://host/live"),
+        ("http://me:secret/secret@host/live", "http://host/live"),
+        ("http://host/@artist/live", "http://host/@artist/live"),
+        ("http://host:80/@artist", "http://host:80/@artist"),
+        ("http://[::1]:80/live", "http://[::1]:80/live"),
+        ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
+    ],
+)
+def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
+    assert public(url) == shown
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="/?#@")), st.text())
+def test_a_password_is_never_shown(password: str, path: str) -> None:
+    assert public(f"http://me:{password}XYZZY@host/{path.replace('@', '')}").count("XYZZY") == 0
+
+
+# How it is told
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/401", "it wants a user and password (401); write http://USER:PASSWORD@HOST/"),
+        ("/403", "it forbids us to listen (403); ask its operator"),
+        ("/404", "there is no such stream (404); correct the path"),
+        ("/418", "it refuses with HTTP status 418; check the address"),
+        ("/503", "the server has a trouble of its own (503); look there, or try later"),
+        ("/circle", "it redirects more than 5 times, or in a circle; give the address where"),
+        ("/hop6", "it redirects more than 5 times, or in a circle"),
+        ("/to-file", "it redirects to file:///etc/hostname, which is no web address"),
+        ("/page", "it sends text/html, no sound; give the address of the stream itself, not of it"),
+        ("/to-page", "it sends text/html, no sound"),
+        ("/hidden-page", "no sound; give the address of the stream itself, not of its web page"),
+        ("/garbage", "no sound that can be decoded; give the address of a sound stream"),
+        ("/picture", "no sound that can be decoded; give the address of a sound stream"),
+        ("/nothing", "it sends nothing; check that sound is sent to it"),
+        ("/stall", "no sound for 2 s; check the server and the network"),
+        ("/list.m3u", "a playlist, no sound; give the address that it names: http://radio.example"),
+        ("/list.pls", "a playlist, no sound; give the address that it names: http://radio.example"),
+    ],
+)
+def test_what_a_server_does_wrong_is_one_line(server: WebServer, path: str, message: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(AudioError) as caught:
+        open_remote(server.url.replace("//", "//me:secret@") + path + "?key=secret").close()
+    assert time.monotonic() - begun < 5.5
+    assert str(caught.value).startswith(f"{server.url}{path} ")
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "rtsp"])
+def test_nothing_listens_and_nobody_knows_the_host(scheme: str) -> None:
+    with pytest.raises(AudioError, match="nothing listens there; start the server, or correct"):
+        open_remote(f"{scheme}://127.0.0.1:{free_port()}/live")
+    with pytest.raises(AudioError, match="unknown host; correct the address"):
+        open_remote(f"{scheme}://no-such-host.invalid/live")
+
+
+def test_no_datagram_and_no_free_port_are_told() -> None:
+    with pytest.raises(AudioError, match="cannot be heard: nothing arrives; check that sound is"):
+        open_remote(f"udp://127.0.0.1:{free_port()}")
+
+
+def test_a_certificate_nobody_trusts_is_told_and_a_trusted_one_heard(
+    mp3: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server = WebServer({"/sound": lambda handler: send(handler, "audio/mpeg", mp3)})
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    with server:
+        url = f"https://localhost:{server.http.server_port}/sound"
+        with pytest.raises(AudioError, match=r"certificate is not trusted .*set SSL_CERT_FILE"):
+            open_remote(url)
+        with authority.cert_pem.tempfile() as file:
+            monkeypatch.setenv("SSL_CERT_FILE", file)
+            open_remote(url).close()
+            with pytest.raises(AudioError, match="IP address mismatch"):
+                open_remote(url.replace("localhost", "127.0.0.1"))
+
+
+def test_plain_http_in_place_of_tls_is_told(server: WebServer) -> None:
+    with pytest.raises(AudioError, match="speaks no TLS that we do; use http://"):
+        open_remote(server.url.replace("http:", "https:") + "/sound")
+
+
+def test_what_speaks_no_http_is_told(server: WebServer) -> None:
+    server.answers["/smtp"] = lambda handler: handler.wfile.write(b"220 mail.example ESMTP\r\n")
+    with pytest.raises(AudioError, match="its answer is no HTTP; correct host and port"):
+        open_remote(server.url + "/smtp")
+
+
+# What is opened
+
+
+@pytest.mark.parametrize("path", ["/sound", "/untold", "/old", "/hop4"])
+def test_sound_is_found_whatever_the_server_calls_it(server: WebServer, path: str) -> None:
+    remote = open_remote(server.url + path)
+    try:
+        frame = next(remote.container.decode(remote.stream))
+        assert (remote.container.format.name, frame.sample_rate) == ("mp3", 44100)
+        assert remote.name == ("Old Radio" if path == "/old" else "")
+    finally:
+        remote.close()
+
+
+def test_user_and_password_are_sent_to_their_host_alone(server: WebServer, mp3: bytes) -> None:
+    with WebServer({"/x": lambda handler: send(handler, "audio/mpeg", mp3)}) as other:
+
+        def redirect(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(302)
+            handler.send_header("Location", other.url + "/x")
+            handler.end_headers()
+
+        server.answers["/away"] = redirect
+        WebStream(server.url.replace("//", "//m%40e:a%3Ab@") + "/away").close()
+        assert server.requests[-1][1]["Authorization"] == "Basic bUBlOmE6Yg=="
+        assert "Authorization" not in other.requests[-1][1]
+
+
+class TestTitles:
+    @staticmethod
+    def woven(sound: bytes, interval: int, *titles: bytes) -> bytes:
+        out = io.BytesIO()
+        for number, at in enumerate(range(0, len(sound), interval)):
+            out.write(sound[at : at + interval])
+            if at + interval > len(sound):
+                break
+            title = titles[number] if number < len(titles) else b""
+            text = b"StreamTitle='" + title + b"';StreamUrl='';" if title else b""
+            blocks = -(-len(text) // 16)
+            out.write(bytes([blocks]) + text.ljust(16 * blocks, b"\0"))
+        return out.getvalue()
+
+    @pytest.mark.parametrize("interval", [1, 100, 1000, 8000])
+    def test_sound_is_whole_once_the_titles_are_taken_out(
+        self, server: WebServer, mp3: bytes, interval: int
+    ) -> None:
+        data = self.woven(mp3, interval, b"One", b"", b"It's Two; really")
+        server.answers["/icy"] = lambda handler: send(
+            handler, "audio/mpeg", data, icy_metaint=str(interval), icy_name="Radio"
+        )
+        with WebStream(server.url + "/icy") as web:
+            received = b"".join(iter(lambda: web.read(4096), b""))
+            assert received == mp3
+            assert (web.title, web.name) == ("It's Two; really", "Radio")
+        assert server.requests[-1][1]["Icy-Metadata"] == "1"
+
+    @pytest.mark.parametrize(
+        ("raw", "title"),
+        [
+            ("Caf\u00e9".encode(), "Caf\u00e9"),
+            ("Caf\u00e9".encode("latin-1"), "Caf\u00e9"),
+            (b"A &#8211; B &amp; C", "A \u2013 B & C"),
+            (b"a\x1b[31mred\x07\n\tb", "a [31mred b"),
+            (b"x" * 1000, "x" * LONGEST_TITLE),
+        ],
+    )
+    def test_a_title_is_printable_and_short(
+        self, server: WebServer, mp3: bytes, raw: bytes, title: str
+    ) -> None:
+        data = self.woven(mp3, 2000, raw)
+        server.answers["/icy"] = lambda h: send(h, "audio/mpeg", data, icy_metaint="2000")
+        with WebStream(server.url + "/icy") as web:
+            while web.read(4096):
+                pass
+            assert web.title == title
+
+    @given(st.text())
+    def test_whatever_a_server_says_becomes_one_printable_line(self, text: str) -> None:
+        assert tidy(text).isprintable()
+        assert len(tidy(text)) <= LONGEST_TITLE
