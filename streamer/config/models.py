@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """A name as it stands in an MQTT topic: lower-case letters, digits, single hyphens."""
@@ -78,7 +78,29 @@ class Mqtt(Table):
         default="auto",
         min_length=1,
         description='"auto" (the one on this machine, embedded if nothing listens there), '
-        '"embedded", or mqtt://HOST[:PORT].',
+        '"embedded", or mqtt://HOST[:PORT], or with TLS mqtts://HOST[:PORT].',
+    )
+    user: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="User known to the broker."
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="The user's password; better in STREAMER_MQTT__PASSWORD or password_file.",
+    )
+    password_file: Path | None = Field(
+        default=None, description="File that holds the user's password and nothing else."
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="Certificates of the authorities that may have signed the broker's, in PEM; "
+        "those that this machine trusts.",
+    )
+    cert_file: Path | None = Field(
+        default=None, description="Our own certificate for brokers that want one, in PEM."
+    )
+    key_file: Path | None = Field(
+        default=None, description="Its key, in PEM without passphrase; in cert_file."
     )
     port: int = Field(
         default=1883, ge=1, le=65535, description='Port on this machine for "auto" and "embedded".'

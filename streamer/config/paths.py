@@ -8,14 +8,22 @@ from typing import Any
 from streamer.errors import ConfigError
 
 _WORDS = {"demo", "mic", "-"}
+_PATHS = (
+    ("engine", "model"),
+    ("mqtt", "password_file"),
+    ("mqtt", "ca_file"),
+    ("mqtt", "cert_file"),
+    ("mqtt", "key_file"),
+)
 
 
 def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a validated file's content with its paths made relative to the working directory."""
     result: dict[str, Any] = deepcopy(dict(content))
-    engine = result.get("engine", {})
-    if engine.get("model") is not None:
-        engine["model"] = _path(engine["model"], folder)
+    for table, key in _PATHS:
+        node = result.get(table, {})
+        if node.get(key) is not None:
+            node[key] = _path(node[key], folder)
     for zone in result.get("zones", []):
         entry = zone.get("input", "demo")
         if entry not in _WORDS and "://" not in entry:

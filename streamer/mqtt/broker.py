@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
 from streamer.mqtt.address import DEFAULT_PORT, Address, parse_address
+from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.embedded import embedded_broker, listens
 from streamer.mqtt.link import check
 
@@ -19,7 +20,7 @@ def resolve_broker(config: Mqtt) -> Address | None:
     Raises
     ------
     ConfigError
-        It is none of `auto`, `embedded`, `mqtt://HOST[:PORT]`.
+        It is none of `auto`, `embedded`, `mqtt://HOST[:PORT]`, `mqtts://HOST[:PORT]`.
     """
     return None if config.broker in ("auto", "embedded") else parse_address(config.broker)
 
@@ -42,25 +43,35 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
     Raises
     ------
     ConfigError
-        The broker is not named in a form that is supported.
+        The broker is not named in a form that is supported, or its credentials cannot be read.
     BrokerError
         It cannot be reached, refuses, or cannot be started; the message says what to do.
     """
     address = resolve_broker(config)
     if address is not None:
-        await check(address, protocol=config.protocol)
+        credentials = read_credentials(config, address)
+        if credentials.password is not None and not address.tls and not _is_here(address):
+            logger.warning(
+                "the password goes to %s unencrypted; use mqtts:// where the broker offers it",
+                address,
+            )
+        await check(address, credentials, protocol=config.protocol)
         yield address
         return
-    if config.broker == "auto":
-        local = Address("localhost", port)
-        if await listens(local):
-            try:
-                await check(local, protocol=config.protocol)
-            except BrokerError as error:
-                raise BrokerError(f"{error}; or name one: --broker mqtt://HOST[:PORT]") from None
-            yield local
-            return
+    local = Address("localhost", port)
+    credentials = read_credentials(config, local)
+    if config.broker == "auto" and await listens(local):
+        try:
+            await check(local, credentials, protocol=config.protocol)
+        except BrokerError as error:
+            raise BrokerError(f"{error}; or name one: --broker mqtt://HOST[:PORT]") from None
+        yield local
+        return
     async with embedded_broker(port) as address:
         if address.embedded is not None:
             logger.info("embedded broker: %s at %s", address.embedded, address)
         yield address
+
+
+def _is_here(address: Address) -> bool:
+    return address.host in ("localhost", "::1") or address.host.startswith("127.")

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 
 from streamer.errors import BrokerError
 from streamer.mqtt.address import DEFAULT_PORT, Address
-from streamer.mqtt.link import cause_of, check
+from streamer.mqtt.causes import cause_of
+from streamer.mqtt.link import check
 from streamer.mqtt.mosquitto import PortTakenError, find_mosquitto, run_mosquitto
 
 HOST = "127.0.0.1"

@@ -4,25 +4,22 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import socket
 import threading
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Self
 
 import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from streamer.errors import BrokerError
 from streamer.mqtt.address import Address
+from streamer.mqtt.causes import HUNG_UP, UNSUPPORTED_VERSION, code_of, explain
+from streamer.mqtt.credentials import Credentials
 
 Version = Literal["5", "3.1.1"]
 
-HUNG_UP = "it closed the connection"
-_UNSUPPORTED_VERSION = (1, 132)
-_BAD_CREDENTIALS = (4, 5, 134, 135)
+ANONYMOUS = Credentials()
 _WIRE = logging.getLogger("streamer.mqtt.wire")
 _WIRE.setLevel(logging.CRITICAL)  # what it would warn of reaches us as exceptions
 
@@ -87,6 +84,8 @@ class Dialler:
     ----------
     address
         Where the broker is.
+    credentials
+        What it wants to see; for `mqtts://` they hold the trust in it too.
     protocol
         `5`, `3.1.1`, or `auto` for the first of them that it accepts.
     keepalive
@@ -98,12 +97,14 @@ class Dialler:
     def __init__(
         self,
         address: Address,
+        credentials: Credentials = ANONYMOUS,
         *,
         protocol: Literal["auto", "5", "3.1.1"] = "auto",
         keepalive: int = 5,
         timeout: float = 3.0,
     ) -> None:
         self.address = address
+        self.credentials = credentials
         self._versions = _versions(address, protocol)
         self._settled = False
         self._keepalive = keepalive
@@ -134,6 +135,9 @@ class Dialler:
                     self.address.port,
                     identifier=f"{name}-{secrets.token_hex(4)}",
                     protocol=_PROTOCOLS[version],
+                    username=self.credentials.user,
+                    password=self.credentials.password,
+                    tls_context=self.credentials.tls,
                     will=will,
                     keepalive=self._keepalive,
                     timeout=self._timeout,
@@ -152,7 +156,7 @@ class Dialler:
 
     def _may_be_the_version(self, error: aiomqtt.MqttError) -> bool:
         hung_up = str(error) == HUNG_UP and not self._settled
-        return hung_up or code_of(error) in _UNSUPPORTED_VERSION
+        return hung_up or code_of(error) in UNSUPPORTED_VERSION
 
 
 def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list[Version]:
@@ -165,7 +169,12 @@ def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list
 _PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
 
 
-async def check(address: Address, *, protocol: Literal["auto", "5", "3.1.1"] = "auto") -> Version:
+async def check(
+    address: Address,
+    credentials: Credentials = ANONYMOUS,
+    *,
+    protocol: Literal["auto", "5", "3.1.1"] = "auto",
+) -> Version:
     """Return the MQTT version a broker accepts.
 
     Raises
@@ -173,56 +182,12 @@ async def check(address: Address, *, protocol: Literal["auto", "5", "3.1.1"] = "
     BrokerError
         It cannot be reached or refuses; the message says what to do.
     """
-    dialler = Dialler(address, protocol=protocol)
+    dialler = Dialler(address, credentials, protocol=protocol)
     try:
         async with dialler.dial("streamer-check") as (_, version):
             return version
     except aiomqtt.MqttError as error:
-        raise BrokerError(explain(error, address)) from error
-
-
-def code_of(error: aiomqtt.MqttError) -> int | None:
-    """Return the reason code of a refusal, None where there is none."""
-    code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
-    return code.value if isinstance(code, ReasonCode) else code
-
-
-def cause_of(error: BaseException) -> str:
-    """Return in a few words why a connection failed or was lost."""
-    code = code_of(error) if isinstance(error, aiomqtt.MqttError) else None
-    source = error.__context__
-    if isinstance(error, MqttConnectError):
-        if code in _UNSUPPORTED_VERSION:
-            return "it refuses this MQTT version"
-        if code in _BAD_CREDENTIALS:
-            return "it wants a user and password, or does not authorise us"
-        return f"it refuses us: {error}"
-    if isinstance(source, socket.gaierror):
-        return "unknown host"
-    if isinstance(source, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(source, TimeoutError | asyncio.TimeoutError):
-        return "no answer"
-    if isinstance(source, OSError):
-        return source.strerror or str(source)
-    if isinstance(error, aiomqtt.MqttCodeError):
-        return "the connection was lost"
-    return str(error) or type(error).__name__
-
-
-def explain(error: aiomqtt.MqttError, address: Address) -> str:
-    """Return one line on why `address` cannot be used, and what to do about it."""
-    cause = cause_of(error)
-    code = code_of(error)
-    if code in _UNSUPPORTED_VERSION:
-        do = 'set protocol = "auto" in [mqtt]'
-    elif code in _BAD_CREDENTIALS:
-        do = "allow anonymous clients there, or use another broker (--broker embedded)"
-    elif cause == HUNG_UP:
-        do = "check that an MQTT broker listens on that port"
-    else:
-        do = "start the broker, correct the address, or use --broker embedded"
-    return f"cannot use the MQTT broker at {address}: {cause}; {do}"
+        raise BrokerError(explain(error, address, user=credentials.user)) from error
 
 
 def json_properties(*, seconds: int | None = None) -> Properties:

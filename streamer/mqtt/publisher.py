@@ -12,7 +12,9 @@ import aiomqtt
 
 from streamer.config.models import Mqtt
 from streamer.mqtt.address import Address
-from streamer.mqtt.link import Dialler, Version, cause_of
+from streamer.mqtt.causes import cause_of
+from streamer.mqtt.credentials import read_credentials
+from streamer.mqtt.link import Dialler, Version
 from streamer.mqtt.outbox import Counters, ZoneBox
 from streamer.mqtt.payloads import Health, Latency
 from streamer.mqtt.sender import OFFLINE, Sender
@@ -57,11 +59,15 @@ class Publisher:
     """
 
     def __init__(self, config: Mqtt, address: Address, *, zones: Iterable[str]) -> None:
-        node = config.node or default_node()
-        self.topics = Topics(config.base_topic or f"streamer/{node}")
-        self._name = f"streamer-{node}"
+        self.topics = Topics.of(config)
+        self._name = f"streamer-{config.node or default_node()}"
         self._address = address
-        self._dialler = Dialler(address, protocol=config.protocol, keepalive=config.keepalive)
+        self._dialler = Dialler(
+            address,
+            read_credentials(config, address),
+            protocol=config.protocol,
+            keepalive=config.keepalive,
+        )
         self._boxes = {zone: ZoneBox() for zone in zones}
         self._connected = asyncio.Event()
         self._sender: Sender | None = None

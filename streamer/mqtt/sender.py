@@ -19,6 +19,8 @@ from streamer.tracking import Update
 ONLINE, OFFLINE = b"online", b"offline"
 VA_EXPIRY = 3
 """Seconds a broker that speaks MQTT 5 may hold an estimate back."""
+CONFIRMED_WITHIN = 3.0
+"""Seconds within which our own status has to come back; a broker forbids in silence."""
 STALLED = 1.0
 """Seconds without the broker's acknowledgement after which the fast stream is held."""
 
@@ -26,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Three lanes over one connection: the status, the fast stream, and states with health.
+    """Lanes over one connection: the status, the fast stream, and states with health.
 
     States ask the broker for an acknowledgement, which the fast stream never waits for; but when it
     stays out, the broker or the way to it hangs, and what were sent now would arrive stale.
@@ -62,6 +64,7 @@ class Sender:
         self._fast = asyncio.Event()
         self._slow = asyncio.Event()
         self._asked: float | None = None
+        self._confirmed = asyncio.Event()
         # asyncio.wait_for may swallow a cancellation before Python 3.12, inside aiomqtt too.
         self._over = False
 
@@ -97,6 +100,7 @@ class Sender:
         """
         lanes = [
             asyncio.create_task(self._stay_online(), name="mqtt-status"),
+            asyncio.create_task(self._confirm(), name="mqtt-confirm"),
             asyncio.create_task(self._send_estimates(), name="mqtt-va"),
             asyncio.create_task(self._send_states(), name="mqtt-state"),
         ]
@@ -115,10 +119,34 @@ class Sender:
     async def _stay_online(self) -> None:
         """Say `online` again where the will of an old session of ours overwrote it."""
         async for message in self._link.messages:
-            if str(message.topic) == self._topics.status and message.payload == OFFLINE:
-                await self.say(ONLINE)
+            if str(message.topic) == self._topics.status:
+                if message.payload == ONLINE:
+                    self._confirmed.set()
+                elif message.payload == OFFLINE:
+                    await self.say(ONLINE)
             if self._over:
                 return
+
+    async def _confirm(self) -> None:
+        """Say that the broker forbids us to publish or to read, and when it does no longer."""
+        forbidden = False
+        while not self._over:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRMED_WITHIN):
+                    await self._confirmed.wait()
+            if not self._confirmed.is_set():
+                forbidden = True
+                logger.error(
+                    "nothing that we publish comes back from the broker: its access control list "
+                    "(ACL) seems to forbid it; allow this user to write and read %s/#",
+                    self._topics.base,
+                    extra={"cause": "acl"},
+                )
+                await self.say(ONLINE)
+                continue
+            if forbidden:
+                logger.info("the broker lets us publish now")
+            await asyncio.Event().wait()
 
     async def _send_estimates(self) -> None:
         while not self._over:

@@ -3,6 +3,9 @@
 import re
 import socket
 from dataclasses import dataclass
+from typing import Self
+
+from streamer.config.models import Mqtt
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Topics:
     """
 
     base: str
+
+    @classmethod
+    def of(cls, config: Mqtt) -> Self:
+        """Return the topics that a configuration asks for."""
+        return cls(config.base_topic or f"streamer/{config.node or default_node()}")
 
     @property
     def status(self) -> str:

@@ -59,7 +59,9 @@ class Mosquitto:
         self.port = find_port()
         self.address = Address("127.0.0.1", self.port)
         self._config = folder / f"mosquitto-{self.port}.conf"
-        lines = [f"listener {self.port} 127.0.0.1", *(options or ["allow_anonymous true"])]
+        # "user root": started by root it would else become a user who may not read our files.
+        lines = ["user root", f"listener {self.port} 127.0.0.1"]
+        lines += options or ["allow_anonymous true"]
         self._config.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,6 +94,11 @@ class Mosquitto:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def reload(self) -> None:
+        """Let it read its passwords and access control list again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
 
 class Subscriber:

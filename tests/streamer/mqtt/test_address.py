@@ -14,6 +14,8 @@ from streamer.mqtt.address import parse_address
         ("mqtt://broker.lan", Address("broker.lan", 1883)),
         ("mqtt://10.0.0.7:1884/", Address("10.0.0.7", 1884)),
         ("mqtt://[::1]:1885", Address("::1", 1885)),
+        ("mqtts://broker.lan", Address("broker.lan", 8883, tls=True)),
+        ("mqtts://broker.lan:1883", Address("broker.lan", 1883, tls=True)),
     ],
 )
 def test_addresses_are_read(url, address):
@@ -23,9 +25,10 @@ def test_addresses_are_read(url, address):
 
 @pytest.mark.parametrize(
     "url",
-    ["broker.lan", "localhost:1883", "mqtts://broker.lan", "http://broker.lan", "mqtt://",
+    ["broker.lan", "localhost:1883", "ws://broker.lan", "http://broker.lan", "mqtt://",
      "mqtt://host:99999", "mqtt://host:port", "mqtt://host:0", "mqtt://host/topic",
-     "mqtt://user:secret@host", "mqtt://[::1", ""],
+     "mqtt://user:secret@host", "mqtt://user:sec/secret@host", "user:secret@host",
+     "mqtts://user:secret@host:99999", "mqtt://[::1", ""],
 )  # fmt: skip
 def test_other_forms_are_one_line_that_says_what_to_write(url):
     with pytest.raises(ConfigError, match=r"write mqtt://HOST\[:PORT\]") as caught:
@@ -73,7 +76,7 @@ async def test_a_program_that_hangs_up_is_no_broker():
 async def test_a_broker_that_wants_a_password_is_one_clear_line(launch):
     broker = launch("allow_anonymous false")
     for protocol in ("5", "3.1.1"):
-        with pytest.raises(BrokerError, match="wants a user and password"):
+        with pytest.raises(BrokerError, match=r"wants a user and password .*; set user in"):
             await check(broker.address, protocol=protocol)
 
 

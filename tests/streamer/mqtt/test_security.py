@@ -1,0 +1,275 @@
+"""TLS, passwords and access control, against a real mosquitto."""
+
+import asyncio
+import json
+import logging
+import subprocess
+from contextlib import asynccontextmanager
+
+import pytest
+import trustme
+
+from streamer.config import load
+from streamer.config.models import Mqtt
+from streamer.errors import BrokerError, ConfigError
+from streamer.mqtt import Address, open_broker
+from streamer.mqtt.credentials import read_credentials
+from streamer.mqtt.probe import probe
+
+SECRET = "XYZZY-canary"  # noqa: S105
+PLAIN = Address("broker.lan")
+SECURE = Address("broker.lan", 8883, tls=True)
+
+
+class Files:
+    """An authority, a broker's and a client's certificate, and a stranger's, as files."""
+
+    def __init__(self, folder):
+        authority, stranger = trustme.CA(), trustme.CA()
+        self.ca, self.strange_ca = folder / "ca.pem", folder / "strange-ca.pem"
+        authority.cert_pem.write_to_path(str(self.ca))
+        stranger.cert_pem.write_to_path(str(self.strange_ca))
+        for name, issuer, host in (
+            ("server", authority, "localhost"),
+            ("client", authority, "stage"),
+            ("strange", stranger, "stage"),
+        ):
+            made = issuer.issue_cert(host)
+            key, chain = folder / f"{name}.key", folder / f"{name}.pem"
+            made.private_key_pem.write_to_path(str(key))
+            chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+            setattr(self, f"{name}_key", key)
+            setattr(self, name, chain)
+        self.tls = (
+            "allow_anonymous true",
+            f"cafile {self.ca}",
+            f"certfile {self.server}",
+            f"keyfile {self.server_key}",
+        )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return Files(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def guarded(launch, tmp_path):
+    """Launch a broker with the user `stage`, and an access control list if one is given."""
+
+    def launch_guarded(*rules):
+        passwords, acl = tmp_path / "passwords", tmp_path / "acl"
+        subprocess.run(
+            ["mosquitto_passwd", "-b", "-c", str(passwords), "stage", SECRET], check=True
+        )
+        acl.write_text("".join(f"{rule}\n" for rule in rules))
+        for file in (passwords, acl):
+            file.chmod(0o600)
+        options = ["allow_anonymous false", f"password_file {passwords}"]
+        return launch(*options, *([f"acl_file {acl}"] if rules else []))
+
+    return launch_guarded
+
+
+def at(broker, **settings):
+    scheme = "mqtts" if "ca_file" in settings else "mqtt"
+    return Mqtt(broker=f"{scheme}://localhost:{broker.port}", node="test", **settings)
+
+
+@asynccontextmanager
+async def refused(config):
+    with pytest.raises(BrokerError) as caught:
+        async with open_broker(config):
+            pass
+    yield (message := str(caught.value))
+    assert "\n" not in message
+    assert SECRET not in message
+
+
+@pytest.mark.peer
+class TestTls:
+    async def test_a_broker_of_a_known_authority_is_used(self, launch, files):
+        config = at(launch(*files.tls), ca_file=files.ca)
+        async with open_broker(config) as address:
+            assert address.tls
+        assert [step.name for step in [s async for s in probe(config)]] == [
+            "name", "TCP", "TLS", "login", "publish",
+        ]  # fmt: skip
+
+    async def test_estimates_come_through(self, launch, files, publish):
+        broker = launch(*files.tls)
+        config = at(broker, ca_file=files.ca)
+        async with open_broker(config) as address, publish(address, ca_file=files.ca) as publisher:
+            await publisher.wait_connected()
+
+    async def test_an_unknown_authority_is_not_trusted(self, launch, files):
+        async with refused(at(launch(*files.tls), ca_file=files.strange_ca)) as message:
+            assert "its certificate is not trusted (" in message
+            assert "set ca_file in [mqtt] to the certificate of the authority" in message
+
+    async def test_a_certificate_for_another_name_is_not_trusted(self, launch, files):
+        config = Mqtt(broker=f"mqtts://127.0.0.1:{launch(*files.tls).port}", ca_file=files.ca)
+        async with refused(config) as message:
+            assert "write the address with the name that stands in its certificate" in message
+
+    async def test_a_broker_without_tls_is_told(self, launch, files):
+        async with refused(at(launch(), ca_file=files.ca)) as message:
+            assert "write mqtt:// if it has none" in message or "listens on that port" in message
+
+    async def test_a_broker_with_tls_reached_without_is_told(self, launch, files):
+        async with refused(at(launch(*files.tls))) as message:
+            assert "if it speaks TLS, write mqtts://" in message
+
+    async def test_a_client_certificate_is_shown_where_it_is_wanted(self, launch, files):
+        broker = launch(*files.tls, "require_certificate true")
+        async with refused(at(broker, ca_file=files.ca)) as message:
+            assert "cert_file and key_file in [mqtt]" in message
+        strange = {"cert_file": files.strange, "key_file": files.strange_key}
+        async with refused(at(broker, ca_file=files.ca, **strange)) as message:
+            assert "cert_file and key_file in [mqtt]" in message
+        known = {"cert_file": files.client, "key_file": files.client_key}
+        async with open_broker(at(broker, ca_file=files.ca, **known)):
+            pass
+
+
+@pytest.mark.peer
+class TestPassword:
+    async def test_the_right_one_opens(self, guarded, tmp_path):
+        broker = guarded()
+        file = tmp_path / "secret"
+        file.write_text(SECRET + "\n")
+        for secret in ({"password": SECRET}, {"password_file": file}):
+            async with open_broker(at(broker, user="stage", **secret)):
+                pass
+
+    async def test_a_wrong_one_and_none_are_told(self, guarded):
+        broker = guarded()
+        async with refused(at(broker, user="stage", password=SECRET[:-1])) as message:
+            assert 'correct user ("stage") and password' in message
+            assert SECRET[:-1] not in message
+        async with refused(at(broker)) as message:
+            assert "set user in [mqtt]" in message
+
+    async def test_over_an_open_network_without_tls_is_a_warning(self, caplog):
+        config = Mqtt(broker="mqtt://no-such-host.invalid", user="stage", password=SECRET)
+        with caplog.at_level(logging.WARNING):
+            async with refused(config):
+                pass
+        assert "the password goes to mqtt://no-such-host.invalid:1883 unencrypted" in caplog.text
+        assert SECRET not in caplog.text
+
+
+@pytest.mark.peer
+class TestAccessControl:
+    """A broker forbids in silence."""
+
+    RULES = ("user stage", "topic readwrite streamer/test/#")
+
+    async def test_where_it_allows_nothing_is_said(self, guarded, publish, caplog):
+        broker = guarded(*self.RULES)
+        async with publish(broker.address, user="stage", password=SECRET) as publisher:
+            await publisher.wait_connected()
+        assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+    @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+    @pytest.mark.parametrize("rule", ["topic read streamer/#", "topic write streamer/test/#"])
+    async def test_a_denial_is_seen_by_the_doctor(self, guarded, protocol, rule):
+        broker = guarded("user stage", rule)
+        config = at(broker, user="stage", password=SECRET, protocol=protocol)
+        steps = [step async for step in probe(config)]
+        assert [step.ok for step in steps] == [True, True, True, False]
+        assert steps[-1].seen == ("what is published on streamer/test/status does not come back")
+        assert "write and read streamer/test/#" in steps[-1].advice
+
+    async def test_a_denial_is_told_while_it_runs_and_so_is_its_end(
+        self, guarded, publish, caplog, monkeypatch, tmp_path
+    ):
+        monkeypatch.setattr("streamer.mqtt.sender.CONFIRMED_WITHIN", 0.3)
+        broker = guarded("user stage", "topic read #")
+        caplog.set_level(logging.INFO, "streamer")
+        async with publish(broker.address, user="stage", password=SECRET) as publisher:
+            await publisher.wait_connected()
+            await _until(lambda: "access control list (ACL) seems to forbid it" in caplog.text)
+            (tmp_path / "acl").write_text("user stage\ntopic readwrite streamer/#\n")
+            broker.reload()
+            await _until(lambda: "the broker lets us publish now" in caplog.text)
+
+
+async def _until(done, seconds=8.0):
+    async with asyncio.timeout(seconds):
+        while not done():  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.05)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("settings", "address", "message"),
+        [
+            ({"user": "a", "password": SECRET, "password_file": "f"}, PLAIN, "give one of them"),
+            ({"password": SECRET}, PLAIN, "has a password but no user; give user too"),
+            ({"user": "a", "password_file": "gone"}, PLAIN, "password_file gone cannot be read"),
+            ({"user": "a", "password_file": "."}, PLAIN, "password_file . cannot be read"),
+            ({"user": "a", "password_file": "empty"}, PLAIN, "empty holds no password"),
+            ({"user": "a", "password_file": "binary"}, PLAIN, "binary is no text in UTF-8"),
+            ({"ca_file": "ca"}, PLAIN, "ca_file is for TLS, but the broker is mqtt://broker.lan:"),
+            ({"ca_file": "gone"}, SECURE, "ca_file gone cannot be read (no such file"),
+            ({"ca_file": "empty"}, SECURE, "ca_file empty holds no certificate"),
+            ({"ca_file": "words"}, SECURE, "ca_file words holds no certificate"),
+            ({"key_file": "words"}, SECURE, "a key_file but no cert_file; give cert_file too"),
+            ({"cert_file": "gone"}, SECURE, "cert_file gone cannot be read"),
+            ({"cert_file": "words"}, SECURE, "cert_file words and its key cannot be used"),
+        ],
+    )
+    def test_what_does_not_go_together_is_one_line(self, away, settings, address, message):
+        (away / "empty").touch()
+        (away / "words").write_text("no certificate")
+        (away / "binary").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigError) as caught:
+            read_credentials(Mqtt(**settings), address)
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert SECRET not in str(caught.value)
+
+    def test_a_key_of_another_certificate_is_told(self, files):
+        mixed = Mqtt(cert_file=files.client, key_file=files.strange_key)
+        with pytest.raises(ConfigError, match="does not belong to cert_file"):
+            read_credentials(mixed, SECURE)
+
+    def test_paths_start_at_the_folder_of_their_file(self, tmp_path):
+        file = tmp_path / "config.toml"
+        file.write_text('[mqtt]\nca_file = "ca.pem"\npassword_file = "secret"\n')
+        config = load({}, config_path=file, environ={}).mqtt
+        assert (config.ca_file, config.password_file) == (tmp_path / "ca.pem", tmp_path / "secret")
+
+    def test_a_password_comes_from_the_environment_and_is_never_shown(self):
+        config = load({}, config_path=None, environ={"STREAMER_MQTT__PASSWORD": SECRET})
+        assert config.mqtt.password.get_secret_value() == SECRET
+        shown = f"{config} {config!r} {config.model_dump(mode='json')} {config.model_dump_json()}"
+        assert SECRET not in shown
+        credentials = read_credentials(config.mqtt.model_copy(update={"user": "a"}), PLAIN)
+        assert SECRET not in f"{credentials!r}"
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_whole_run_never_shows_the_password(program, guarded, tmp_path, form, monkeypatch):
+    broker = guarded("user stage", "topic readwrite streamer/test/#")
+    monkeypatch.setenv("STREAMER_MQTT__USER", "stage")
+    monkeypatch.setenv("STREAMER_MQTT__PASSWORD", SECRET)
+    monkeypatch.setenv("STREAMER_LOG__LEVEL", "debug")
+    options = ("--broker", str(broker.address), "--node", "test", "--log", form)
+    answer = program("run", "--input", "-", *options, stdin=_raw(tmp_path, 2))
+    assert answer.code == 0, answer.err
+    doctor = program("doctor", "--broker", str(broker.address), "--json")
+    assert (
+        next(s for s in json.loads(doctor.out) if s["subject"] == "broker: login")["level"] == "ok"
+    )
+    shown = program("config", "--json")
+    for said in (answer, doctor, shown):
+        assert SECRET not in said.out + said.err
+
+
+def _raw(folder, seconds):
+    file = folder / "sound.raw"
+    file.write_bytes(bytes(44100 * 4 * seconds))
+    return file
