@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from streamer import logs
+from streamer.cli.loops import new_loop
 from streamer.config import load
 
 Config = Annotated[
@@ -119,10 +119,5 @@ def run(
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
     runner = Runner(settings, engine, console if shown else None)
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop) as loops:
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
         loops.run(runner.run())
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    # paho-mqtt needs add_reader, which Windows' default loop does not have.
-    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()

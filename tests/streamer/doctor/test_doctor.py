@@ -1,0 +1,83 @@
+"""`streamer doctor`, well and ill."""
+
+import json
+
+import pytest
+
+from damer.weights import SHIPPED_MODEL
+from streamer.doctor.storage import cache_folders
+
+pytestmark = pytest.mark.peer
+
+
+def findings(answer):
+    return {each["subject"]: each for each in json.loads(answer.out)}
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory, music, write_wav):
+    return write_wav(tmp_path_factory.mktemp("song") / "song.wav", music(3, 44100), 44100)
+
+
+class TestHealth:
+    def test_where_all_is_well_it_ends_with_0(self, streamer, broker, song):
+        answer = streamer("doctor", "--input", song, "--broker", broker.address, "--json")
+        found = findings(answer)
+        assert answer.code == 0, answer.out
+        assert not [each for each in found.values() if each["level"] == "fail"]
+        assert "dBFS" in found["zone main"]["seen"]
+        assert found["engine"]["seen"].startswith("ONNX Runtime")
+        assert "CC BY-NC-SA 4.0" in found["licence"]["seen"]
+        assert "% of a core" in found["speed"]["seen"]
+
+    def test_for_people_each_finding_is_a_line(self, streamer, broker, song):
+        answer = streamer("doctor", "-i", song, "--broker", broker.address)
+        assert "ok   engine           ONNX Runtime" in answer.out
+        assert "\x1b" not in answer.out
+
+
+class TestSound:
+    def test_a_silent_file_is_a_warning(self, streamer, broker, music, write_wav, away):
+        song = write_wav(away / "silence.wav", 0 * music(2, 44100), 44100)
+        answer = streamer("doctor", "--input", song, "--broker", broker.address, "--json")
+        assert answer.code == 0
+        found = findings(answer)["zone main"]
+        assert found["level"] == "warn"
+        assert "zeros" in found["seen"]
+
+    def test_a_missing_file_fails_with_advice(self, streamer, broker):
+        answer = streamer("doctor", "--input", "gone.wav", "--broker", broker.address, "--json")
+        assert answer.code == 1
+        found = findings(answer)["zone main"]
+        assert (found["level"], found["seen"]) == ("fail", "gone.wav does not exist")
+        assert found["advice"].startswith("give")
+
+
+class TestConfiguration:
+    def test_a_file_that_is_wrong_is_all_that_is_said(self, streamer, away):
+        (away / "config.toml").write_text("[mqtt]\nbrokr = 'x'\n")
+        answer = streamer("doctor")
+        assert answer.code == 1
+        assert answer.out.startswith("fail configuration")
+        assert 'did you mean "broker"?' in answer.out
+
+
+class TestWeights:
+    def test_missing_ones_fail(self, streamer, broker, away):
+        answer = streamer(
+            "doctor", "--model", "gone.onnx", "--broker", broker.address, "--input", "demo"
+        )
+        assert answer.code == 1
+        assert "fail engine" in answer.out
+        assert "no weights at gone.onnx" in answer.out
+
+    def test_broken_ones_fail(self, streamer, broker, away):
+        (away / "cut.onnx").write_bytes(SHIPPED_MODEL.read_bytes()[:1000])
+        answer = streamer("doctor", "--model", "cut.onnx", "--broker", broker.address)
+        assert answer.code == 1
+        assert "not an ONNX model" in answer.out
+
+
+def test_compiled_code_is_kept_where_the_environment_says(tmp_path):
+    assert cache_folders({"NUMBA_CACHE_DIR": str(tmp_path)}) == [tmp_path]
+    assert cache_folders({"HOME": "/home/x"})[-1].parts[-2:] == (".cache", "numba")
