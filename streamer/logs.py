@@ -1,26 +1,95 @@
 """Messages about the program itself, on standard error: for people, or one JSON object a line.
 
-A module says `logger = logging.getLogger(__name__)` and gives what belongs to a message as extra
-fields: `logger.info("publishing", extra={"zone": "main"})`.
+A module says `logger = logging.getLogger(__name__)`. What belongs to a message comes as extra
+fields, `logger.info("publishing", extra={"rate": 10})`, or is bound to all that is said within a
+context, its tasks and threads: `with bound(zone="main"):`.
+
+A warning that was given within the last minute is counted, not repeated. The field `cause` tells
+one from another where their texts differ by a number; with it, lesser messages are limited too.
 """
 
 import json
 import logging
 import math
 import os
+import re
 import sys
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 OURS = ("streamer", "damer")
 """The loggers whose level is set; other libraries are heard from warnings upwards."""
 
+SAID_AGAIN_AFTER = 60.0
+"""Seconds for which a message that was said stays unsaid."""
+
 _KEPT = 500
+_MOST_CAUSES = 1000
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+_USER_IN_URL = re.compile(r"(\w://)[^\s/@\"]*@")
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Add fields to every message of this context, and of the tasks that begin in it."""
+    token = _bound.set({**_bound.get({}), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class Sparing(logging.Filter):
+    """Lets the same thing be said once a minute only, and counts how often it was not.
+
+    When it is said again, the field `repeated` tells how often it came in between.
+
+    Parameters
+    ----------
+    interval
+        Seconds for which a thing that was said stays unsaid.
+    clock
+        Monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        interval: float = SAID_AGAIN_AFTER,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._interval = interval
+        self._clock = clock
+        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is to be written."""
+        fields = extras(record)
+        cause = fields.get("cause")
+        if cause is None and record.levelno < logging.WARNING:
+            return True
+        told = record.getMessage() if cause is None else (record.msg, cause)
+        key = (record.name, told, fields.get("zone"))
+        now = self._clock()
+        said, unsaid = self._said.get(key, (-math.inf, 0))
+        if now - said < self._interval:
+            self._said[key] = said, unsaid + 1
+            return False
+        self._said.pop(key, None)
+        self._said[key] = now, 0
+        if len(self._said) > _MOST_CAUSES:
+            del self._said[next(iter(self._said))]
+        if unsaid:
+            record.repeated = unsaid
+        return True
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -45,7 +114,7 @@ class ConsoleFormatter(logging.Formatter):
         line = f"{clock} {level} {described(record)}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return _without_users(line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -62,7 +131,8 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
         content |= {name: value for name, value in extras(record).items() if name not in content}
-        return json.dumps({name: _plain(value) for name, value in content.items()}, default=str)
+        plain = {name: _plain(value) for name, value in content.items()}
+        return _without_users(json.dumps(plain, default=str))
 
 
 def configure(
@@ -86,6 +156,8 @@ def configure(
     """
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_add_bound)
+    handler.addFilter(Sparing())
     if format == "json":
         handler.setFormatter(JsonFormatter())
     else:
@@ -113,6 +185,8 @@ def held() -> Iterator[deque[logging.LogRecord]]:
     before = list(root.handlers)
     waiting = [handler for handler in before if _on_terminal(handler)]
     kept = _Kept()
+    for rule in waiting[0].filters if waiting else ():
+        kept.addFilter(rule)
     root.handlers[:] = [*(handler for handler in before if handler not in waiting), kept]
     try:
         yield kept.records
@@ -120,7 +194,7 @@ def held() -> Iterator[deque[logging.LogRecord]]:
         root.handlers[:] = before
         for record in kept.records:
             for handler in waiting:
-                handler.handle(record)
+                handler.emit(record)
 
 
 def described(record: logging.LogRecord) -> str:
@@ -128,12 +202,25 @@ def described(record: logging.LogRecord) -> str:
     text = record.getMessage()
     if record.name.partition(".")[0] not in OURS:
         text = f"{record.name}: {text}"
-    return "  ".join([text, *(f"{name}={value}" for name, value in extras(record).items())])
+    fields = {name: value for name, value in extras(record).items() if name != "cause"}
+    return "  ".join([text, *(f"{name}={value}" for name, value in fields.items())])
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:
     """Return the fields that a message was given as `extra`."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _add_bound(record: logging.LogRecord) -> bool:
+    for name, value in _bound.get({}).items():
+        if not hasattr(record, name):
+            setattr(record, name, value)
+    return True
+
+
+def _without_users(text: str) -> str:
+    """Return a text with no user or password in its URLs."""
+    return _USER_IN_URL.sub(r"\1", text)
 
 
 class _Kept(logging.Handler):

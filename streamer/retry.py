@@ -1,8 +1,6 @@
-"""Trying again without haste and without chatter."""
+"""Trying again without haste."""
 
 import random
-import time
-from collections.abc import Callable
 
 
 class Backoff:
@@ -29,31 +27,3 @@ class Backoff:
         now = self._next
         self._next = min(self._cap, 2 * now)
         return now * random.uniform(0.5, 1.0)
-
-
-class Sparing:
-    """Lets the same thing be said once in a while only.
-
-    Parameters
-    ----------
-    interval
-        Seconds for which a thing that was said stays unsaid.
-    clock
-        Monotonic time in seconds.
-    """
-
-    def __init__(
-        self, interval: float = 60.0, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._interval = interval
-        self._clock = clock
-        self._said: dict[str, float] = {}
-
-    def may_say(self, what: str) -> bool:
-        """Return whether `what` was not said lately, and take it as said now."""
-        now = self._clock()
-        said = self._said.get(what)
-        if said is not None and now - said < self._interval:
-            return False
-        self._said[what] = now
-        return True

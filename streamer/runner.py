@@ -113,9 +113,9 @@ class Runner:
         except StreamerError as error:
             if tracker.estimates == 0 or len(self._config.zones) == 1:
                 raise
-            logger.error("zone %s stopped: %s", tracker.id, error)  # noqa: TRY400
+            logger.error("stopped: %s", error, extra={"zone": tracker.id})  # noqa: TRY400
         else:
-            logger.info("zone %s: the sound has ended", tracker.id)
+            logger.info("the sound has ended", extra={"zone": tracker.id})
 
     async def _report(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
         reporter = HealthReporter(self._engine, publisher)

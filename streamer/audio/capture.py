@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -126,7 +127,10 @@ class CapturedSource:
         """Yield what is captured, at most 20 ms each, until the sound ends. To be called once."""
         loop = asyncio.get_running_loop()
         self._thread = threading.Thread(
-            target=self._capture, args=(loop,), name=f"capture {self.name}", daemon=True
+            target=contextvars.copy_context().run,
+            args=(self._capture, loop),
+            name=f"capture {self.name}",
+            daemon=True,
         )
         self._thread.start()
         longest = max(round(self.rate * BLOCK_SECONDS), 1)

@@ -1,5 +1,6 @@
 """A live stream of the network, in real time."""
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -82,7 +83,10 @@ class StreamFeed:
             The stream has ended, stalls or is damaged; what had arrived has been played.
         """
         self._receiver = threading.Thread(
-            target=self._receive, name=f"receive {self.name}", daemon=True
+            target=contextvars.copy_context().run,
+            args=(self._receive,),
+            name=f"receive {self.name}",
+            daemon=True,
         )
         self._receiver.start()
         try:

@@ -1,13 +1,14 @@
 """`streamer devices`."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from streamer.audio.microphone import DeviceList, list_devices
+if TYPE_CHECKING:
+    from streamer.audio.microphone import DeviceList
 
 
 def devices(
@@ -17,6 +18,8 @@ def devices(
 
     Use one with `streamer run --input mic --device "words of its name"`.
     """
+    from streamer.audio.microphone import list_devices
+
     found = list_devices()
     if as_json:
         content = {
@@ -35,7 +38,7 @@ def devices(
         )
 
 
-def _table(found: DeviceList) -> Table:
+def _table(found: "DeviceList") -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, justify in (
         ("", "left"), ("index", "right"), ("name", "left"), ("host API", "left"),

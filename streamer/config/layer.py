@@ -4,6 +4,7 @@ Nothing here changes what it is given: each step answers with a copy.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -107,16 +108,17 @@ def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | No
     else:
         reason = f"it must be {schema.allowed(node or {})}"
     blamed = [item for item in given if item.path[: len(path)] == path]
+    secret = _may_hold_secret(path)
     if len(blamed) == 1:
-        value = shown(blamed[0].value)
+        value = "the value" if secret else shown(blamed[0].value)
         raise ConfigError(f"{blamed[0].source}: {value} is not possible: {reason}")
     if blamed:
         raise ConfigError(f"{', '.join(item.source for item in blamed)}: {reason}")
     table = heading(path[:-1], content)
     if isinstance(path[-1], int):
         raise ConfigError(f"{file}: {heading(path, content).strip()}: {reason}")
-    value = shown(_value(content, path))
-    raise ConfigError(f"{file}: {table}{path[-1]} = {value} is not possible: {reason}")
+    value = "" if secret else f" = {shown(_value(content, path))}"
+    raise ConfigError(f"{file}: {table}{path[-1]}{value} is not possible: {reason}")
 
 
 def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
@@ -132,10 +134,18 @@ def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value on one line, no longer than a line has room for."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    """Return a value on one line, no longer than a line has room for; of a URL only its scheme.
+
+    The rest of a URL may hold a password.
+    """
+    text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", json.dumps(value, default=str, ensure_ascii=False))
+    text = printable(text)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with an escape for what a terminal would not print."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:
@@ -151,6 +161,13 @@ def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:
         home = heading(elsewhere[near][:-1], {"zones": [{}]}).strip()
         return f'{said}; did you mean "{near}" in {home}?'
     return f"{said}; it has {', '.join(known)}"
+
+
+def _may_hold_secret(path: schema.Path) -> bool:
+    """Whether the value at `path` is a password, or a table with a key for one."""
+    start = tuple(0 if isinstance(step, int) else step for step in path)
+    below = (schema.find(key) or {} for key in schema.every_key() if key[: len(start)] == start)
+    return any(node.get("writeOnly") or node.get("format") == "password" for node in below)
 
 
 def _value(content: Any, path: schema.Path) -> object:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from streamer.errors import BrokerError
-from streamer.retry import Backoff, Sparing
+from streamer.retry import Backoff
 
 START_TIMEOUT = 5.0
 """Seconds it may take to start."""
@@ -119,12 +119,11 @@ class _Child:
 
     async def keep(self) -> None:
         """Start it again whenever it ends."""
-        backoff, sparing = Backoff(), Sparing()
+        backoff = Backoff()
         while True:
             await asyncio.sleep(0.25)
             if self._process is None or self._process.poll() is not None:
-                if sparing.may_say("ended"):
-                    logger.warning("the embedded mosquitto ended; starting it again")
+                logger.warning("the embedded mosquitto ended; starting it again")
                 await asyncio.sleep(backoff.delay())
                 with contextlib.suppress(BrokerError, PortTakenError):
                     await self.start()

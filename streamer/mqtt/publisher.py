@@ -19,7 +19,7 @@ from streamer.mqtt.outbox import Counters, ZoneBox
 from streamer.mqtt.payloads import Health, Latency
 from streamer.mqtt.sender import OFFLINE, Sender
 from streamer.mqtt.topics import Topics, default_node
-from streamer.retry import Backoff, Sparing
+from streamer.retry import Backoff
 from streamer.tracking import Update
 
 logger = logging.getLogger(__name__)
@@ -72,9 +72,8 @@ class Publisher:
         self._connected = asyncio.Event()
         self._sender: Sender | None = None
         self._connections = 0
+        self._trouble = ""
         self._connected_at = math.inf
-        self._sparing = Sparing()
-        self._told_lost = False
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
@@ -149,7 +148,10 @@ class Publisher:
                 try:
                     await self._session_or_stop(stop)
                 except (aiomqtt.MqttError, OSError) as error:
-                    self._tell_lost(cause_of(error))
+                    self._trouble = cause_of(error)
+                    logger.warning(
+                        "MQTT broker at %s: %s; trying again", self._address, self._trouble
+                    )
                 lasted = time.monotonic() - self._connected_at
                 await asyncio.wait({stop}, timeout=backoff.delay(lasted))
         finally:
@@ -172,9 +174,7 @@ class Publisher:
         """Connect, and publish until the connection is lost or `stop` is done."""
         will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
         async with self._dialler.dial(self._name, will) as (link, version):
-            sender = Sender(
-                link, version, topics=self.topics, boxes=self._boxes, sparing=self._sparing
-            )
+            sender = Sender(link, version, topics=self.topics, boxes=self._boxes)
             try:
                 await sender.begin()
                 self._begin(sender, version)
@@ -192,18 +192,12 @@ class Publisher:
         self._connections += 1
         self._connected_at = time.monotonic()
         self._connected.set()
-        if self._connections == 1 or self._told_lost:
-            where = (self.topics.base, self._address, version)
-            logger.info("publishing %s/# at %s (MQTT %s)", *where)
-        self._told_lost = False
+        where = (self.topics.base, self._address, version)
+        cause = f"connected after: {self._trouble}"
+        logger.info("publishing %s/# at %s (MQTT %s)", *where, extra={"cause": cause})
 
     def _end(self) -> None:
         self._sender = None
         self._connected.clear()
         for box in self._boxes.values():
             box.drop_va()
-
-    def _tell_lost(self, cause: str) -> None:
-        if self._sparing.may_say(cause):
-            self._told_lost = True
-            logger.warning("MQTT broker at %s: %s; trying again", self._address, cause)

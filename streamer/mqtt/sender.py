@@ -13,7 +13,6 @@ from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
 from streamer.mqtt.topics import Topics
-from streamer.retry import Sparing
 from streamer.tracking import Update
 
 ONLINE, OFFLINE = b"online", b"offline"
@@ -41,8 +40,6 @@ class Sender:
         Where to.
     boxes
         What waits, by zone. Emptied from here.
-    sparing
-        Keeps complaints about invalid updates few.
     """
 
     def __init__(
@@ -52,12 +49,10 @@ class Sender:
         *,
         topics: Topics,
         boxes: Mapping[str, ZoneBox],
-        sparing: Sparing,
     ) -> None:
         self._link = link
         self._topics = topics
         self._boxes = boxes
-        self._sparing = sparing
         modern = version == "5"
         self._va_properties = json_properties(seconds=VA_EXPIRY) if modern else None
         self._properties = json_properties() if modern else None
@@ -202,6 +197,5 @@ class Sender:
         self._asked = None
 
     def _complain(self, zone: str, error: ValidationError) -> None:
-        if self._sparing.may_say(f"invalid {zone}"):
-            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
-            logger.error("zone %s: an update is not published, out of range: %s", zone, fields)
+        fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+        logger.error("an update is not published, out of range: %s", fields, extra={"zone": zone})

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from streamer import logs
 from streamer.audio import ZONE_RATE, Block, Source, open_source, returns, zone_sample
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
@@ -131,6 +132,10 @@ class ZoneTracker:
         StreamerError
             The sound cannot be had, and is none that may return.
         """
+        with logs.bound(zone=self.id):
+            await self._run()
+
+    async def _run(self) -> None:
         backoff = Backoff(cap=DEVICE_PAUSE if self._zone.input == "mic" else REMOTE_PAUSE)
         while True:
             begun = time.monotonic()
@@ -144,12 +149,10 @@ class ZoneTracker:
                 if not self.returns:
                     self.ended = True
                     raise error from None
-                logger.warning(
-                    "zone %s: %s; trying again", self.id, error, extra={"cause": str(error)}
-                )
+                logger.warning("%s; trying again", error)
             except* Exception as failures:
                 self.trouble = str(failures.exceptions[0])
-                logger.exception("zone %s failed and starts again", self.id)
+                logger.exception("the zone failed and starts again")
             else:
                 self.ended = True
                 return
@@ -160,22 +163,23 @@ class ZoneTracker:
             await asyncio.sleep(backoff.delay(self._healthy_seconds(begun)))
 
     async def _track(self) -> None:
-        windows: Latest[Window] = Latest()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(windows))
-            tasks.create_task(self._estimate(windows))
-
-    async def _listen(self, windows: Latest[Window]) -> None:
         assert self.source is not None  # noqa: S101 - opened by `run`
+        windows: Latest[Window] = Latest()
+        with logs.bound(source=self.source.name):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(self.source, windows))
+                tasks.create_task(self._estimate(windows))
+
+    async def _listen(self, source: Source, windows: Latest[Window]) -> None:
         listener: Listener | None = None
-        async for block in self.source.blocks():
+        async for block in source.blocks():
             if listener is None:
-                listener = self.listener = self._begin(self.source.rate, block)
+                listener = self.listener = self._begin(source.rate, block)
             for window in listener.push(block):
                 windows.put(window)
             self._heard = (
-                listener.origin + zone_sample(block.end_sample, self.source.rate),
-                block.captured + len(block.samples) / self.source.rate,
+                listener.origin + zone_sample(block.end_sample, source.rate),
+                block.captured + len(block.samples) / source.rate,
             )
         for window in listener.finish() if listener else ():
             windows.put(window)
@@ -191,7 +195,8 @@ class ZoneTracker:
             self.restarts += 1
         if self._lost_at is not None:
             lasted = time.monotonic() - self._lost_at
-            logger.info("zone %s: the sound is back after %.1f s", self.id, lasted)
+            cause = f"back after: {self.trouble}"
+            logger.info("the sound is back after %.1f s", lasted, extra={"cause": cause})
             self._lost_at = None
         self.trouble = ""
         spec = self._engine.front_end

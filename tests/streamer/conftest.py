@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from streamer.cli import main
 from streamer.config.models import Mqtt
 from streamer.engines import Engine, open_engine
+from streamer.logs import Sparing
 from streamer.mqtt import Address, Publisher, find_mosquitto
 from streamer.tracking import Affect, Update
 
@@ -190,6 +191,15 @@ def update() -> Callable[..., Update]:
 @pytest.fixture(scope="session")
 def subscribe() -> Any:
     return subscribed
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged, as sparing as what is written."""
+    sparing = Sparing()
+    caplog.handler.addFilter(sparing)
+    yield caplog
+    caplog.handler.removeFilter(sparing)
 
 
 @pytest.fixture

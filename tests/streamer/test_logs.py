@@ -1,8 +1,11 @@
 """Log messages go to one stream, in one of two forms."""
 
+import asyncio
+import contextvars
 import io
 import json
 import logging
+import threading
 
 import pytest
 
@@ -156,3 +159,107 @@ class TestHeld:
             assert len(file.getvalue().splitlines()) == 1
             assert len(records) == 1
         assert len(file.getvalue().splitlines()) == 1
+
+
+class TestBound:
+    """Zone and source stand at what is said in their tasks and threads, and nowhere else."""
+
+    def test_fields_of_a_context_stand_at_its_messages(self):
+        stream = written("json")
+        with logs.bound(zone="main"), logs.bound(source="mic"):
+            logger.info("in")
+            logger.info("other", extra={"zone": "hall"})
+        logger.info("out")
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        assert [(line.get("zone"), line.get("source")) for line in lines] == [
+            ("main", "mic"), ("hall", "mic"), (None, None),
+        ]  # fmt: skip
+
+    async def test_tasks_and_threads_take_them_along(self):
+        stream = written()
+
+        async def say():
+            logger.info("task")
+            await asyncio.to_thread(logger.info, "worker")
+            thread = threading.Thread(
+                target=contextvars.copy_context().run, args=(logger.info, "thread")
+            )
+            thread.start()
+            thread.join()
+
+        with logs.bound(zone="a"):
+            task = asyncio.create_task(say())
+        with logs.bound(zone="b"):
+            await asyncio.gather(task, asyncio.create_task(say()))
+        said = sorted(line.split("info    ")[1] for line in stream.getvalue().splitlines())
+        words = ("task", "thread", "worker")
+        assert said == [f"{word}  zone={zone}" for word in words for zone in "ab"]
+
+
+class TestSparing:
+    @pytest.fixture
+    def spare(self):
+        self.now = 0.0
+        sparing = logs.Sparing(60.0, clock=lambda: self.now)
+
+        def spare(level, message, *values, **fields):
+            record = logger.makeRecord(
+                logger.name, level, "", 0, message, values, None, None, fields
+            )
+            return sparing.filter(record) and getattr(record, "repeated", 0)
+
+        return spare
+
+    def test_a_cause_is_told_once_a_minute_with_how_often_it_came(self, spare):
+        assert spare(logging.WARNING, "no answer") == 0
+        assert [spare(logging.WARNING, "no answer") for _ in range(3)] == [False] * 3
+        assert spare(logging.WARNING, "nothing listens there") == 0
+        self.now = 61.0
+        assert spare(logging.WARNING, "no answer") == 3
+        self.now = 130.0
+        assert spare(logging.WARNING, "no answer") == 0
+
+    def test_zones_and_causes_do_not_hush_each_other(self, spare):
+        assert spare(logging.WARNING, "lost", zone="a") == 0
+        assert spare(logging.WARNING, "lost", zone="b") == 0
+        assert spare(logging.WARNING, "lost after %d s", 1, cause="x") == 0
+        assert spare(logging.WARNING, "lost after %d s", 2, cause="x") is False
+        assert spare(logging.WARNING, "lost after %d s", 2, cause="y") == 0
+
+    def test_news_is_limited_only_where_it_names_its_cause(self, spare):
+        assert [spare(logging.INFO, "tick") for _ in range(3)] == [0, 0, 0]
+        assert spare(logging.INFO, "back after %d s", 1, cause="back") == 0
+        assert spare(logging.INFO, "back after %d s", 2, cause="back") is False
+
+    def test_it_forgets_the_oldest_of_very_many_causes(self, spare):
+        for number in range(1500):
+            spare(logging.WARNING, f"cause {number}")
+        assert spare(logging.WARNING, "cause 0") == 0
+        assert spare(logging.WARNING, "cause 1499") is False
+
+    def test_what_is_written_is_spared_and_shows_no_cause(self):
+        stream = written()
+        for _ in range(3):
+            logger.warning("lost", extra={"cause": "x"})
+        (line,) = stream.getvalue().splitlines()
+        assert line.endswith("warning lost")
+
+    def test_a_picture_on_the_terminal_keeps_it_so(self):
+        terminal = written(stream=Terminal())
+        with logs.held() as records:
+            for _ in range(3):
+                logger.warning("lost")
+            assert len(records) == 1
+        assert len(terminal.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_no_user_and_password_of_a_url_is_written(form):
+    stream = written(form)
+    logger.info("at %s", "http://me:secret@radio.example/live", extra={"x": "rtsp://u:secret@h"})
+    try:
+        int("mqtt://u:secret@broker")
+    except ValueError:
+        logger.exception("no")
+    assert "secret" not in stream.getvalue()
+    assert "radio.example/live" in stream.getvalue()

@@ -1,7 +1,7 @@
 import pytest
 
 from streamer.mqtt.outbox import LatencyWindow, ZoneBox
-from streamer.retry import Backoff, Sparing
+from streamer.retry import Backoff
 
 
 def test_only_the_newest_estimate_waits_and_the_others_count_as_dropped(update):
@@ -66,13 +66,3 @@ def test_waiting_times_double_up_to_the_cap_and_begin_anew_after_healthy_time():
         assert 0.5 * expected <= backoff.delay() <= expected
     assert backoff.delay(lasted=4.9) >= 1.0
     assert backoff.delay(lasted=5.1) <= 0.1
-
-
-def test_the_same_cause_is_told_once_in_a_while():
-    now = 0.0
-    sparing = Sparing(60.0, clock=lambda: now)
-    assert sparing.may_say("no answer")
-    assert not sparing.may_say("no answer")
-    assert sparing.may_say("nothing listens there")
-    now = 61.0
-    assert sparing.may_say("no answer")

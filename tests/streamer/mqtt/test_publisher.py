@@ -115,9 +115,9 @@ async def test_an_old_session_that_says_offline_is_contradicted(mosquitto, subsc
 
 
 async def test_a_killed_broker_is_found_again_and_nothing_stale_is_published(
-    mosquitto, subscribe, publish, caplog
+    mosquitto, subscribe, publish, log
 ):
-    caplog.set_level(logging.INFO)
+    log.set_level(logging.INFO)
     async with publish(mosquitto.address) as publisher:
         await publisher.wait_connected()
         mosquitto.kill()
@@ -137,7 +137,7 @@ async def test_a_killed_broker_is_found_again_and_nothing_stale_is_published(
             assert set(seen.texts(STATUS)) == {"online"}
         assert publisher.reconnects == 1
         assert before.dropped >= 10
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    told = [record.getMessage() for record in log.records if record.levelname == "WARNING"]
     assert len(told) == len(set(told)) <= 3
     assert any("nothing listens there; trying again" in line for line in told)
 
@@ -174,7 +174,7 @@ async def test_the_last_state_comes_back_with_a_new_broker(mosquitto, subscribe,
 
 
 async def test_an_update_without_numbers_is_left_out_and_told_once(
-    mosquitto, subscribe, publish, update, caplog
+    mosquitto, subscribe, publish, update, log
 ):
     nothing = Affect(float("nan"), 0.0, 0.1, 0.1)
     async with (
@@ -188,9 +188,9 @@ async def test_an_update_without_numbers_is_left_out_and_told_once(
         publisher.offer_update("main", update(3))
         await seen.until(lambda: seen.on(VA) and seen.on(STATE))
         assert [message["seq"] for message in seen.payloads(VA)] == [3]
-    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    told = [record for record in log.records if record.levelname == "ERROR"]
     assert [record.getMessage() for record in told] == [
-        "zone main: an update is not published, out of range: valence"
+        "an update is not published, out of range: valence"
     ]
 
 
