@@ -163,9 +163,13 @@ def configure(
     else:
         colours = stream.isatty() and not os.environ.get("NO_COLOR")
         handler.setFormatter(ConsoleFormatter(colours=colours))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
+    logging.getLogger().handlers[:] = [handler]
+    set_level(level)
+
+
+def set_level(level: Literal["debug", "info", "warning", "error"]) -> None:
+    """Set the least severe message of our own that is written."""
+    logging.getLogger().setLevel(logging.ERROR if level == "error" else logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
 

@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
+from streamer import logs
 from streamer.config import Config
 from streamer.engines import Engine
 from streamer.errors import AudioError, StreamerError
 from streamer.health import HealthReporter
 from streamer.mqtt import Publisher, open_broker
 from streamer.outputs.terminal import LiveView, summary_line
+from streamer.reload import merge
 from streamer.tracking import Update
 from streamer.tracking.zone import ZoneTracker
 
@@ -32,15 +36,21 @@ class Runner:
         Shared by all zones.
     console
         The terminal for the live view; None for none.
+    load
+        Reads the configuration again; SIGHUP calls for it.
     """
 
-    def __init__(self, config: Config, engine: Engine, console: Console | None) -> None:
+    def __init__(
+        self, config: Config, engine: Engine, console: Console | None, load: Callable[[], Config]
+    ) -> None:
+        self._load = load
         self._config = config
         self._engine = engine
         self._console = console
         self._view: LiveView | None = None
         self._publisher: Publisher | None = None
         self._trackers: dict[str, ZoneTracker] = {}
+        self._reloads = 0
 
     async def run(self) -> None:
         """Run until every zone's sound has ended, or until SIGINT or SIGTERM.
@@ -84,6 +94,29 @@ class Runner:
             except* StreamerError as failures:
                 raise _first(failures) from None
 
+    def reload(self) -> None:
+        """Take over the safe settings of the configuration as it is now; a bad one changes nothing.
+
+        See `streamer.reload.SAFE`.
+        """
+        self._reloads += 1
+        cause = {"cause": f"reload {self._reloads}"}  # each is answered, however soon it comes
+        try:
+            change = merge(self._config, self._load())
+        except StreamerError as error:
+            said = "the configuration stays as it was: %s"
+            logger.error(said, error, extra=cause)  # noqa: TRY400
+            return
+        self._config = change.config
+        logs.set_level(change.config.log.level)
+        for tracker in self._trackers.values():
+            tracker.retune(change.config.tracking)
+        taken = ", ".join(change.taken) or "nothing"
+        logger.info("configuration read again; changed: %s", taken, extra=cause)
+        if change.waiting:
+            waiting = ", ".join(change.waiting)
+            logger.warning("these keys wait for the next start: %s", waiting, extra=cause)
+
     def _on_update(self, zone: str, update: Update) -> None:
         if self._publisher is not None:
             source = self._trackers[zone].source
@@ -100,11 +133,29 @@ class Runner:
                 informing = self._inform_view(self._view, publisher, trackers)
                 background.append(group.create_task(informing))
             zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
-            stop = _stop_event()
+            stop = self._heed_signals()
             background.append(group.create_task(_cancel_when(stop, zones)))
             await asyncio.wait(zones)
             for task in background:
                 task.cancel()
+
+    def _heed_signals(self) -> asyncio.Event:
+        """Return what SIGINT, SIGTERM and the end of the terminal set; SIGHUP else reloads."""
+        stop = asyncio.Event()
+        on_terminal = sys.stderr.isatty()
+
+        def hang_up() -> None:
+            if on_terminal and not sys.stderr.isatty():  # its window was closed
+                stop.set()
+            else:
+                self.reload()
+
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels `run`
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
+        return stop
 
     async def _follow(self, tracker: ZoneTracker) -> None:
         """Run one zone; what breaks it later on does not end the others."""
@@ -157,15 +208,6 @@ async def _open(trackers: list[ZoneTracker]) -> None:
         may_return = tracker.returns and isinstance(error, AudioError)
         if not may_return or len(failed) == len(trackers):
             raise error
-
-
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels `run`
-            loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _cancel_when(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from streamer import __version__
 from streamer.cli.analyze import analyze
+from streamer.cli.config import config
 from streamer.cli.devices import devices
 from streamer.cli.doctor import doctor
 from streamer.cli.run import run
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(analyze)
+app.command()(config)
 app.command()(devices)
 app.command()(doctor)
 

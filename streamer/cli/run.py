@@ -10,6 +10,7 @@ import typer
 
 from streamer import logs
 from streamer.cli.loops import new_loop
+from streamer.config import Config as Settings
 from streamer.config import load
 
 Config = Annotated[
@@ -88,7 +89,8 @@ def run(
     """Track live sound and publish valence and arousal over MQTT.
 
     Messages go to `streamer/<node>/<zone>/va` ten times a second, and to `state` and `health`
-    beside it. Watch them: `mosquitto_sub -v -t 'streamer/#'`. Ctrl-C stops.
+    beside it. Watch them: `mosquitto_sub -v -t 'streamer/#'`. Ctrl-C stops. SIGHUP reads the
+    configuration again.
     """
     options = {
         "input": input,
@@ -105,7 +107,11 @@ def run(
         "model": model,
         "log": log,
     }
-    settings = load(options, config_path=config, environ=os.environ)
+
+    def read() -> Settings:
+        return load(options, config_path=config, environ=os.environ)
+
+    settings = read()
     logs.configure(settings.log.format, settings.log.level)
 
     # Seconds to import, so not before help and mistakes are answered.
@@ -118,6 +124,6 @@ def run(
     engine = open_engine(settings.engine.model)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
-    runner = Runner(settings, engine, console if shown else None)
+    runner = Runner(settings, engine, console if shown else None, read)
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
         loops.run(runner.run())

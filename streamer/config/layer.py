@@ -42,11 +42,16 @@ def flatten(content: Any, path: schema.Path = ()) -> Iterator[tuple[schema.Path,
     if isinstance(content, dict):
         for name, value in content.items():
             yield from flatten(value, (*path, name))
-    elif isinstance(content, list) and content and all(isinstance(item, dict) for item in content):
+    elif _is_list_of_tables(content):
         for index, value in enumerate(content):
             yield from flatten(value, (*path, index))
     else:
         yield path, content
+
+
+def _is_list_of_tables(content: Any) -> bool:
+    items = content if isinstance(content, list | tuple) else ()
+    return bool(items) and all(isinstance(item, dict) for item in items)
 
 
 def overlay(content: Mapping[str, Any], given: Sequence[Given]) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class Listener:
         self._block = block
         return self._hear(self._resampler.push(block.samples))
 
+    def retune(self, rate: float) -> None:
+        """Give so many windows a second from here on."""
+        self._rate = rate
+        self._tick = max(self._first_tick(), self._tick_after(self._start + self._heard))
+
     def finish(self) -> list[Window]:
         """Give the windows still held back when the stream has ended."""
         return self._hear(self._resampler.flush())
@@ -144,8 +149,14 @@ class Listener:
         self._start = self.origin + source_sample * spec.sample_rate // self._source_rate
         self._heard = 0  # zone samples since the start
         self._frames = 0  # frames since the start
-        first = self._start + FIRST_ESTIMATE_SECONDS * spec.sample_rate
-        self._tick = math.ceil(first * self._rate / spec.sample_rate)
+        self._tick = self._first_tick()
+
+    def _first_tick(self) -> int:
+        first = self._start + FIRST_ESTIMATE_SECONDS * self.spec.sample_rate
+        return math.ceil(first * self._rate / self.spec.sample_rate)
+
+    def _tick_after(self, sample: int) -> int:
+        return math.ceil((sample + 1) * self._rate / self.spec.sample_rate)
 
     def _tick_sample(self) -> int:
         return math.floor(self._tick * self.spec.sample_rate / self._rate)

@@ -52,10 +52,21 @@ class Trajectory:
         on_silence: Literal["decay", "hold"],
     ) -> None:
         self._sample_rate = sample_rate
+        self._settings = settings
+        self._smoother_name = smoother
         self._smoother = make_smoother(smoother, settings)
         self._decays = on_silence == "decay"
         self._last: Affect | None = None
         self._end_sample = 0
+
+    def retune(self, smoother: str, on_silence: Literal["decay", "hold"]) -> None:
+        """Go on from here with another smoother or another way to rest."""
+        self._decays = on_silence == "decay"
+        if smoother != self._smoother_name:
+            self._smoother_name = smoother
+            self._smoother = make_smoother(smoother, self._settings)
+            if self._last is not None:
+                self._smoother.settle(self._last)
 
     @property
     def delay(self) -> float:

@@ -119,6 +119,13 @@ class ZoneTracker:
             self.trouble = str(error)
             raise
 
+    def retune(self, tracking: Tracking) -> None:
+        """Track in another way from here on; the trajectory goes on where it is."""
+        self._tracking = tracking
+        self.trajectory.retune(tracking.smoother, tracking.on_silence)
+        if self.listener is not None:
+            self.listener.retune(tracking.rate)
+
     async def close(self) -> None:
         """Close what is open; more than once is fine."""
         self.source = None

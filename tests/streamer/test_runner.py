@@ -35,7 +35,7 @@ def run(broker, engine, monkeypatch):
         )
         try:
             async with asyncio.timeout(10):
-                await Runner(config, engine, None).run()
+                await Runner(config, engine, None, lambda: config).run()
         finally:
             ended.append("all")
         return ended
