@@ -49,7 +49,7 @@ def _root(
 def main() -> None:
     """Run a command; an error of ours becomes one line on standard error and its exit code."""
     try:
-        app()
+        app(prog_name="streamer")
     except StreamerError as error:
         sys.stderr.write(f"streamer: {error}\n")
         sys.exit(error.exit_code)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from streamer.cli import main
 from streamer.config.models import Mqtt
 from streamer.engines import Engine, open_engine
-from streamer.logs import Sparing
+from streamer.logs import OURS, Sparing
 from streamer.mqtt import Address, Publisher, find_mosquitto
 from streamer.tracking import Affect, Update
 
@@ -193,6 +193,16 @@ def subscribe() -> Any:
     return subscribed
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    handlers = list(logging.getLogger().handlers)
+    levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
+    yield
+    logging.getLogger().handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What is logged, as sparing as what is written."""
@@ -299,10 +309,8 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def streamer(
     away: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Answer]]:
+) -> Callable[..., Answer]:
     """Call the command line in this process, with a file in place of standard input."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
 
     def call(*arguments: object, stdin: Path | None = None) -> Answer:
         monkeypatch.setattr(sys, "argv", ["streamer", *map(str, arguments)])
@@ -317,8 +325,7 @@ def streamer(
         out, err = capfd.readouterr()
         return Answer(int(code or 0), out, err)
 
-    yield call
-    root.handlers[:], root.level = handlers, level
+    return call
 
 
 @pytest.fixture

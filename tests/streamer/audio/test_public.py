@@ -16,6 +16,7 @@ def test_the_public_face() -> None:
         "ZONE_RATE",
         "open_sound_file",
         "open_source",
+        "returns",
         "zone_sample",
     ]
     assert all(hasattr(streamer.audio, name) for name in streamer.audio.__all__)

@@ -103,20 +103,15 @@ async def test_a_terminal_that_stalls_does_not_stall_the_loop():
 
 async def test_log_messages_are_in_the_picture_and_follow_it():
     terminal = Terminal()
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
     logs.configure(stream=terminal)
-    try:
-        shown = view(terminal)
-        task = asyncio.create_task(shown.run())
-        await asyncio.sleep(0.2)
-        logging.getLogger("streamer.mqtt").warning("the broker is gone")
-        await asyncio.sleep(0.3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    finally:
-        root.handlers[:], root.level = before
+    shown = view(terminal)
+    task = asyncio.create_task(shown.run())
+    await asyncio.sleep(0.2)
+    logging.getLogger("streamer.mqtt").warning("the broker is gone")
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     inside, after = terminal.getvalue().split("\x1b[?1049l")
     assert inside.count("the broker is gone") == 1
     assert after.count("the broker is gone") == 1
