@@ -265,6 +265,7 @@ def test_a_whole_run_never_shows_the_password(program, guarded, tmp_path, form, 
         next(s for s in json.loads(doctor.out) if s["subject"] == "broker: login")["level"] == "ok"
     )
     shown = program("config", "--json")
+    assert json.loads(shown.out)["settings"]["mqtt.password"]["value"] == "**********"
     for said in (answer, doctor, shown):
         assert SECRET not in said.out + said.err
 
