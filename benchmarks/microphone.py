@@ -58,6 +58,11 @@ async def until(true: Callable[[], object], seconds: float = 20.0) -> float:
     return time.monotonic() - begun
 
 
+def _grows(tracker: ZoneTracker) -> Callable[[], bool]:
+    before = tracker.estimates
+    return lambda: tracker.estimates > before
+
+
 async def faults(pulse: Pulse) -> None:
     """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
     module = pulse.plug_in("alpha")
@@ -80,8 +85,7 @@ async def faults(pulse: Pulse) -> None:
                     pulse.start()
                 module = pulse.plug_in("alpha")
                 sound = await until(lambda: not tracker.trouble)
-                before = tracker.estimates
-                estimate = sound + await until(lambda before=before: tracker.estimates > before)
+                estimate = sound + await until(_grows(tracker))
                 print(
                     f"{name}: noticed after {noticed:.2f} s ({reason}); sound again after "
                     f"{sound:.2f} s, estimates after {estimate:.2f} s",

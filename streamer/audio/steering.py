@@ -16,7 +16,7 @@ BANDWIDTH = 2.5e-4
 """
 
 _FIRST = 0.35  # of the periods' rate: what the loop may follow at first, narrowing as 1 / time
-_TOLD_AFTER = 10  # periods
+_TOLD_AFTER = 40  # periods; before, it says more of the network than of the clock
 
 
 class Steering:
@@ -47,7 +47,7 @@ class Steering:
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the server runs, in ppm; 0 for its first six minutes."""
+        """How much faster than nominal the server runs, in ppm; 0 for its first twenty minutes."""
         return self._drift * 1e6 if self._followed >= _TOLD_AFTER else 0.0
 
     def settle(self) -> None:
