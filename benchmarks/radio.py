@@ -26,6 +26,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.ports import free_port, wait_until_it_listens
+
 PASSWORD = "only-on-loopback"  # noqa: S105
 
 _CONFIGURATION = """<icecast>
@@ -41,13 +43,6 @@ _CONFIGURATION = """<icecast>
 """
 # As root icecast refuses to run; it hands itself over to another user.
 _OWNER = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port of 127.0.0.1 on which nothing listens."""
-    with socket.socket(type=kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def encode(
@@ -99,14 +94,7 @@ class Icecast:
         self._process = subprocess.Popen(
             [program, "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RuntimeError("icecast did not start")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            time.sleep(0.02)
-        raise RuntimeError("icecast does not listen")
+        wait_until_it_listens(self._process, self.port)
 
     def hang(self) -> None:
         self._signal(signal.SIGSTOP)

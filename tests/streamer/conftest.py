@@ -6,8 +6,7 @@ import json
 import logging
 import math
 import os
-import signal
-import socket
+import shutil
 import subprocess
 import sys
 import time
@@ -22,20 +21,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.mosquitto import Certificates, Mosquitto
+from benchmarks.ports import free_port as port_that_is_free
+from benchmarks.pulse import Performer, Pulse, noise
 from streamer.cli import main
 from streamer.config.models import Mqtt
 from streamer.engines import Engine, open_engine
 from streamer.logs import OURS, Sparing
-from streamer.mqtt import Address, Publisher, find_mosquitto
+from streamer.mqtt import Address, Publisher
 from streamer.tracking import Affect, Update
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
-
-
-def find_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def make_update(tick: int = 0, **changes: Any) -> Update:
@@ -51,55 +47,6 @@ def make_update(tick: int = 0, **changes: Any) -> Update:
         "level": -20.0,
     }
     return Update(**{**values, **changes})
-
-
-class Mosquitto:
-    """A broker on a free loopback port, to be killed, hung and started again."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = find_port()
-        self.address = Address("127.0.0.1", self.port)
-        self._config = folder / f"mosquitto-{self.port}.conf"
-        # "user root": started by root it would else become a user who may not read our files.
-        lines = ["user root", f"listener {self.port} 127.0.0.1"]
-        lines += options or ["allow_anonymous true"]
-        self._config.write_text("\n".join(lines) + "\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        program = find_mosquitto()
-        assert program, "this test needs mosquitto: apt install mosquitto"
-        self._process = subprocess.Popen(
-            [program, "-c", str(self._config)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, "mosquitto did not start"
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            time.sleep(0.02)
-        raise AssertionError("mosquitto does not listen")
-
-    def hang(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def reload(self) -> None:
-        """Let it read its passwords and access control list again."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGHUP)
 
 
 class Subscriber:
@@ -175,12 +122,7 @@ async def publishing(
 
 @pytest.fixture
 def free_port() -> int:
-    return find_port()
-
-
-@pytest.fixture(scope="session", name="find_port")
-def _find_port() -> Callable[[], int]:
-    return find_port
+    return port_that_is_free()
 
 
 @pytest.fixture(scope="session")
@@ -230,6 +172,11 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     yield launch
     for broker in brokers:
         broker.kill()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
@@ -345,3 +292,25 @@ def program(away: Path) -> Callable[..., Answer]:
         return Answer(ended.returncode, ended.stdout, ended.stderr)
 
     return call
+
+
+@pytest.fixture
+def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
+    """A daemon that runs, without devices; PortAudio finds it."""
+    assert shutil.which("pulseaudio"), "this test needs PulseAudio: apt install pulseaudio"
+    pulse = Pulse()
+    for name, value in pulse.environment.items():
+        monkeypatch.setenv(name, value)
+    pulse.start()
+    yield pulse
+    pulse.close()
+
+
+@pytest.fixture
+def stage(pulse: Pulse) -> Iterator[dict[str, str]]:
+    """Noise before both microphones, which are plugged in: their modules by their names."""
+    modules = {name: pulse.plug_in(name) for name in pulse.microphones}
+    performers = [Performer(pulse, name, noise) for name in pulse.microphones]
+    yield modules
+    for performer in performers:
+        performer.end()

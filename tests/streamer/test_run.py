@@ -19,6 +19,7 @@ import aiomqtt
 import jsonschema
 import pytest
 
+from benchmarks.ports import free_port
 from streamer.analyze import analyze
 from streamer.config import Tracking, Zone
 from streamer.mqtt import Address, json_schemas
@@ -181,7 +182,7 @@ def song(tmp_path_factory, music, write_wav):
 
 
 @pytest.fixture(scope="module")
-def performances(tmp_path_factory, song, broker, engine, subscribe, find_port):
+def performances(tmp_path_factory, song, broker, engine, subscribe):
     """All at once: each takes as long as the sound."""
     folder = tmp_path_factory.mktemp("run")
 
@@ -189,7 +190,7 @@ def performances(tmp_path_factory, song, broker, engine, subscribe, find_port):
         return await asyncio.gather(
             play_a_file(folder, song, broker.address, subscribe),
             play_two_zones(folder, song, broker.address, subscribe),
-            play_with_a_broker_of_its_own(folder, find_port(), subscribe),
+            play_with_a_broker_of_its_own(folder, free_port(), subscribe),
             track_in_this_process(song, engine),
         )
 

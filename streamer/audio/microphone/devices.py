@@ -113,7 +113,7 @@ def _named(devices: tuple[Device, ...], wanted: str) -> tuple[Device, ...]:
 
 
 def _offer(devices: tuple[Device, ...]) -> str:
-    return f"there is {_listed(devices)}"
+    return f"choose one of {_listed(devices)}"
 
 
 def _listed(devices: tuple[Device, ...]) -> str:

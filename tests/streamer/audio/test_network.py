@@ -11,7 +11,8 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.radio import Answer, WebServer, encode, free_port, send
+from benchmarks.ports import free_port
+from benchmarks.radio import Answer, WebServer, encode, send
 from streamer.audio.network import FORMATS, HLS, SCHEMES, check_url, public
 from streamer.audio.remote import open_remote
 from streamer.audio.web import LONGEST_TITLE, WebStream, tidy

@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.radio import Answer, Broadcast, Icecast, WebServer, encode, free_port, paced, send
+from benchmarks.ports import free_port
+from benchmarks.radio import Answer, Broadcast, Icecast, WebServer, encode, paced, send
 from streamer.audio import Block, Source, open_source
 from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError
 from streamer.tracking import Update
 from streamer.tracking.zone import ZoneTracker
+
+pytestmark = pytest.mark.peer
 
 RATE = 44100
 SECONDS = 4

@@ -37,6 +37,19 @@ class TestHealth:
 
 
 class TestSound:
+    def test_each_device_is_shown_with_its_level(self, streamer, stage, broker):
+        answer = streamer(
+            "doctor", "--input", "mic", "--device", "alpha", "--broker", broker.address, "--json"
+        )
+        found = findings(answer)
+        assert answer.code == 0, answer.out
+        [alpha] = [each for each in found.values() if each["seen"].startswith("alpha, ALSA, chan")]
+        assert (alpha["level"], alpha["subject"][:7]) == ("ok", "device ")
+        assert "dBFS" in alpha["seen"]
+        unheard = [each for each in found.values() if "virtual_sink" in each["seen"]]
+        assert [each["level"] for each in unheard] == ["warn"]
+        assert unheard[0]["advice"]
+
     def test_a_silent_file_is_a_warning(self, streamer, broker, music, write_wav, away):
         song = write_wav(away / "silence.wav", 0 * music(2, 44100), 44100)
         answer = streamer("doctor", "--input", song, "--broker", broker.address, "--json")

@@ -3,12 +3,11 @@
 import asyncio
 import json
 import logging
-import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
-import trustme
 
+from benchmarks.mosquitto import guarded
 from streamer.config import load
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError, ConfigError
@@ -21,54 +20,10 @@ PLAIN = Address("broker.lan")
 SECURE = Address("broker.lan", 8883, tls=True)
 
 
-class Files:
-    """An authority, a broker's and a client's certificate, and a stranger's, as files."""
-
-    def __init__(self, folder):
-        authority, stranger = trustme.CA(), trustme.CA()
-        self.ca, self.strange_ca = folder / "ca.pem", folder / "strange-ca.pem"
-        authority.cert_pem.write_to_path(str(self.ca))
-        stranger.cert_pem.write_to_path(str(self.strange_ca))
-        for name, issuer, host in (
-            ("server", authority, "localhost"),
-            ("client", authority, "stage"),
-            ("strange", stranger, "stage"),
-        ):
-            made = issuer.issue_cert(host)
-            key, chain = folder / f"{name}.key", folder / f"{name}.pem"
-            made.private_key_pem.write_to_path(str(key))
-            chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-            setattr(self, f"{name}_key", key)
-            setattr(self, name, chain)
-        self.tls = (
-            "allow_anonymous true",
-            f"cafile {self.ca}",
-            f"certfile {self.server}",
-            f"keyfile {self.server_key}",
-        )
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return Files(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
-def guarded(launch, tmp_path):
+def guard(launch, tmp_path):
     """Launch a broker with the user `stage`, and an access control list if one is given."""
-
-    def launch_guarded(*rules):
-        passwords, acl = tmp_path / "passwords", tmp_path / "acl"
-        subprocess.run(
-            ["mosquitto_passwd", "-b", "-c", str(passwords), "stage", SECRET], check=True
-        )
-        acl.write_text("".join(f"{rule}\n" for rule in rules))
-        for file in (passwords, acl):
-            file.chmod(0o600)
-        options = ["allow_anonymous false", f"password_file {passwords}"]
-        return launch(*options, *([f"acl_file {acl}"] if rules else []))
-
-    return launch_guarded
+    return lambda *rules: launch(*guarded(tmp_path, "stage", SECRET, *rules))
 
 
 def at(broker, **settings):
@@ -88,62 +43,69 @@ async def refused(config):
 
 @pytest.mark.peer
 class TestTls:
-    async def test_a_broker_of_a_known_authority_is_used(self, launch, files):
-        config = at(launch(*files.tls), ca_file=files.ca)
+    async def test_a_broker_of_a_known_authority_is_used(self, launch, certificates):
+        config = at(launch(*certificates.tls), ca_file=certificates.ca)
         async with open_broker(config) as address:
             assert address.tls
         assert [step.name for step in [s async for s in probe(config)]] == [
             "name", "TCP", "TLS", "login", "publish",
         ]  # fmt: skip
 
-    async def test_estimates_come_through(self, launch, files, publish):
-        broker = launch(*files.tls)
-        config = at(broker, ca_file=files.ca)
-        async with open_broker(config) as address, publish(address, ca_file=files.ca) as publisher:
+    async def test_estimates_come_through(self, launch, certificates, publish):
+        broker = launch(*certificates.tls)
+        config = at(broker, ca_file=certificates.ca)
+        async with (
+            open_broker(config) as address,
+            publish(address, ca_file=certificates.ca) as publisher,
+        ):
             await publisher.wait_connected()
 
-    async def test_an_unknown_authority_is_not_trusted(self, launch, files):
-        async with refused(at(launch(*files.tls), ca_file=files.strange_ca)) as message:
+    async def test_an_unknown_authority_is_not_trusted(self, launch, certificates):
+        async with refused(
+            at(launch(*certificates.tls), ca_file=certificates.strange_ca)
+        ) as message:
             assert "its certificate is not trusted (" in message
             assert "set ca_file in [mqtt] to the certificate of the authority" in message
 
-    async def test_a_certificate_for_another_name_is_not_trusted(self, launch, files):
-        config = Mqtt(broker=f"mqtts://127.0.0.1:{launch(*files.tls).port}", ca_file=files.ca)
+    async def test_a_certificate_for_another_name_is_not_trusted(self, launch, certificates):
+        config = Mqtt(
+            broker=f"mqtts://127.0.0.1:{launch(*certificates.tls).port}", ca_file=certificates.ca
+        )
         async with refused(config) as message:
             assert "write the address with the name that stands in its certificate" in message
 
-    async def test_a_broker_without_tls_is_told(self, launch, files):
-        async with refused(at(launch(), ca_file=files.ca)) as message:
+    async def test_a_broker_without_tls_is_told(self, launch, certificates):
+        async with refused(at(launch(), ca_file=certificates.ca)) as message:
             assert "write mqtt:// if it has none" in message or "listens on that port" in message
 
-    async def test_a_broker_with_tls_reached_without_is_told(self, launch, files):
-        async with refused(at(launch(*files.tls))) as message:
+    async def test_a_broker_with_tls_reached_without_is_told(self, launch, certificates):
+        async with refused(at(launch(*certificates.tls))) as message:
             assert "if it speaks TLS, write mqtts://" in message
 
-    async def test_a_client_certificate_is_shown_where_it_is_wanted(self, launch, files):
-        broker = launch(*files.tls, "require_certificate true")
-        async with refused(at(broker, ca_file=files.ca)) as message:
+    async def test_a_client_certificate_is_shown_where_it_is_wanted(self, launch, certificates):
+        broker = launch(*certificates.tls, "require_certificate true")
+        async with refused(at(broker, ca_file=certificates.ca)) as message:
             assert "cert_file and key_file in [mqtt]" in message
-        strange = {"cert_file": files.strange, "key_file": files.strange_key}
-        async with refused(at(broker, ca_file=files.ca, **strange)) as message:
+        strange = {"cert_file": certificates.strange, "key_file": certificates.strange_key}
+        async with refused(at(broker, ca_file=certificates.ca, **strange)) as message:
             assert "cert_file and key_file in [mqtt]" in message
-        known = {"cert_file": files.client, "key_file": files.client_key}
-        async with open_broker(at(broker, ca_file=files.ca, **known)):
+        known = {"cert_file": certificates.client, "key_file": certificates.client_key}
+        async with open_broker(at(broker, ca_file=certificates.ca, **known)):
             pass
 
 
 @pytest.mark.peer
 class TestPassword:
-    async def test_the_right_one_opens(self, guarded, tmp_path):
-        broker = guarded()
+    async def test_the_right_one_opens(self, guard, tmp_path):
+        broker = guard()
         file = tmp_path / "secret"
         file.write_text(SECRET + "\n")
         for secret in ({"password": SECRET}, {"password_file": file}):
             async with open_broker(at(broker, user="stage", **secret)):
                 pass
 
-    async def test_a_wrong_one_and_none_are_told(self, guarded):
-        broker = guarded()
+    async def test_a_wrong_one_and_none_are_told(self, guard):
+        broker = guard()
         async with refused(at(broker, user="stage", password=SECRET[:-1])) as message:
             assert 'correct user ("stage") and password' in message
             assert SECRET[:-1] not in message
@@ -165,16 +127,16 @@ class TestAccessControl:
 
     RULES = ("user stage", "topic readwrite streamer/test/#")
 
-    async def test_where_it_allows_nothing_is_said(self, guarded, publish, caplog):
-        broker = guarded(*self.RULES)
+    async def test_where_it_allows_nothing_is_said(self, guard, publish, caplog):
+        broker = guard(*self.RULES)
         async with publish(broker.address, user="stage", password=SECRET) as publisher:
             await publisher.wait_connected()
         assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
     @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
     @pytest.mark.parametrize("rule", ["topic read streamer/#", "topic write streamer/test/#"])
-    async def test_a_denial_is_seen_by_the_doctor(self, guarded, protocol, rule):
-        broker = guarded("user stage", rule)
+    async def test_a_denial_is_seen_by_the_doctor(self, guard, protocol, rule):
+        broker = guard("user stage", rule)
         config = at(broker, user="stage", password=SECRET, protocol=protocol)
         steps = [step async for step in probe(config)]
         assert [step.ok for step in steps] == [True, True, True, False]
@@ -182,10 +144,10 @@ class TestAccessControl:
         assert "write and read streamer/test/#" in steps[-1].advice
 
     async def test_a_denial_is_told_while_it_runs_and_so_is_its_end(
-        self, guarded, publish, caplog, monkeypatch, tmp_path
+        self, guard, publish, caplog, monkeypatch, tmp_path
     ):
         monkeypatch.setattr("streamer.mqtt.sender.CONFIRMED_WITHIN", 0.3)
-        broker = guarded("user stage", "topic read #")
+        broker = guard("user stage", "topic read #")
         caplog.set_level(logging.INFO, "streamer")
         async with publish(broker.address, user="stage", password=SECRET) as publisher:
             await publisher.wait_connected()
@@ -230,8 +192,8 @@ class TestSettings:
         assert "\n" not in str(caught.value)
         assert SECRET not in str(caught.value)
 
-    def test_a_key_of_another_certificate_is_told(self, files):
-        mixed = Mqtt(cert_file=files.client, key_file=files.strange_key)
+    def test_a_key_of_another_certificate_is_told(self, certificates):
+        mixed = Mqtt(cert_file=certificates.client, key_file=certificates.strange_key)
         with pytest.raises(ConfigError, match="does not belong to cert_file"):
             read_credentials(mixed, SECURE)
 
@@ -252,8 +214,8 @@ class TestSettings:
 
 @pytest.mark.peer
 @pytest.mark.parametrize("form", ["console", "json"])
-def test_a_whole_run_never_shows_the_password(program, guarded, tmp_path, form, monkeypatch):
-    broker = guarded("user stage", "topic readwrite streamer/test/#")
+def test_a_whole_run_never_shows_the_password(program, guard, tmp_path, form, monkeypatch):
+    broker = guard("user stage", "topic readwrite streamer/test/#")
     monkeypatch.setenv("STREAMER_MQTT__USER", "stage")
     monkeypatch.setenv("STREAMER_MQTT__PASSWORD", SECRET)
     monkeypatch.setenv("STREAMER_LOG__LEVEL", "debug")

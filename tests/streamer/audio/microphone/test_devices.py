@@ -52,7 +52,7 @@ def test_an_ambiguous_name_lists_what_it_may_be():
 
 @pytest.mark.parametrize("wanted", ["Steinberg", "5"])
 def test_a_wrong_name_lists_what_there_is(wanted):
-    with pytest.raises(AudioError, match=r'there is 0 "HDA Intel.*7 "pulse'):
+    with pytest.raises(AudioError, match=r'choose one of 0 "HDA Intel.*7 "pulse'):
         choose(DEVICES, wanted)
 
 
