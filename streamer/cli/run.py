@@ -34,9 +34,9 @@ def run(
         typer.Option(
             "--input",
             "-i",
-            metavar="mic|demo|PATH|-",
-            help="A microphone, the bundled piece, a sound file, or raw samples on standard input."
-            "  [default: demo]",
+            metavar="mic|demo|PATH|URL|-",
+            help="A microphone, the bundled piece, a sound file, a live stream (http, https, also "
+            "as HLS, rtsp, rtp, udp), or raw samples on standard input.  [default: demo]",
         ),
     ] = None,
     device: Annotated[
@@ -68,7 +68,7 @@ def run(
         typer.Option(
             metavar="auto|embedded|URL",
             help="MQTT broker: the local one or else an embedded one, an embedded one, "
-            "or mqtt://HOST[:PORT].  [default: auto]",
+            "mqtt://HOST[:PORT], or with TLS mqtts://HOST[:PORT].  [default: auto]",
         ),
     ] = None,
     node: Annotated[

@@ -30,7 +30,8 @@ class Zone(Table):
     input: str = Field(
         default="demo",
         min_length=1,
-        description='"demo", "mic", the path of a sound file, or "-" for raw samples.',
+        description='"demo", "mic", the path of a sound file, the URL of a live stream, '
+        'or "-" for raw samples.',
     )
     device: str = Field(
         default="",

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from streamer.mqtt.epoch import EpochClock
 from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
@@ -56,6 +57,7 @@ class Sender:
         modern = version == "5"
         self._va_properties = json_properties(seconds=VA_EXPIRY) if modern else None
         self._properties = json_properties() if modern else None
+        self._clock = EpochClock()
         self._fast = asyncio.Event()
         self._slow = asyncio.Event()
         self._asked: float | None = None
@@ -156,7 +158,7 @@ class Sender:
         latency = now - update.captured
         sent = False
         try:
-            payload = VA.of(update, seq=seq, epoch=time.time() - now, latency=latency)
+            payload = VA.of(update, seq=seq, epoch=self._clock.offset(), latency=latency)
             await self._link.publish(
                 self._topics.va(zone), payload.wire(), properties=self._va_properties
             )
@@ -186,7 +188,7 @@ class Sender:
 
     async def _send_state(self, zone: str, update: Update, title: str | None) -> None:
         try:
-            payload = State.of(update, epoch=time.time() - time.monotonic(), title=title)
+            payload = State.of(update, epoch=self._clock.offset(), title=title)
         except ValidationError as error:
             self._complain(zone, error)
             return

@@ -25,7 +25,12 @@ def test_the_help_of_run_teaches(streamer):
         "--broker", "--node", "--zone", "--rate", "--model", "--log", "--config",
     ):  # fmt: skip
         assert option in answer.out
-    for word in ("demo|PATH|-", "auto|embedded|URL", "mosquitto_sub -v -t 'streamer/#'", "Ctrl-C"):
+    for word in (
+        "demo|PATH|URL|-",
+        "auto|embedded|URL",
+        "mosquitto_sub -v -t 'streamer/#'",
+        "Ctrl-C",
+    ):
         assert word in answer.out
     for default in ("demo", "s16le", "44100", "auto", "host name", "main", "10"):
         assert f"[default: {default}]" in " ".join(answer.out.replace("│", " ").split())
