@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -84,16 +85,17 @@ async def fault(name: str, make: Callable[[], object], program: Listening) -> No
     begun = time.time()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(make())  # type: ignore[arg-type]
-        noticed = await program.said("is lost", begun)
-        await asyncio.sleep(max(begun + LASTS - time.time(), 0))
-        last = max(at for at, _ in program.estimates) - begun
+        await asyncio.sleep(LASTS)
     gone = time.time()
-    back = await program.said("the sound is back", gone)
-    estimate = await program.estimate(gone)
+    noticed = await program.said("is lost", begun)
+    back = begun + await program.said("the sound is back", begun)
+    await program.estimate(back)
+    times = [at for at, _ in program.estimates if at >= begun]
+    ceased, again = max(pairwise(times), key=lambda pair: pair[1] - pair[0])
     print(
-        f"{name}: noticed after {noticed:.2f} s, the last sound of before estimated until "
-        f"{last:.2f} s; once it is gone, sound after {back:.2f} s, estimates after "
-        f"{estimate:.2f} s",
+        f"{name} for {gone - begun:.1f} s: noticed after {noticed:.2f} s, estimates from what had "
+        f"arrived until {ceased - begun:.2f} s; sound back at {back - begun:.2f} s, estimates at "
+        f"{again - begun:.2f} s",
         flush=True,
     )
     await asyncio.sleep(CALM)

@@ -174,7 +174,7 @@ class Runner:
             await asyncio.sleep(self._config.mqtt.health_interval)
             reporter.offer(trackers)
             for tracker in trackers if self._view is None else ():
-                if tracker.last is not None and not tracker.ended:
+                if tracker.last is not None and not (tracker.trouble or tracker.ended):
                     latency = publisher.latency(tracker.id)
                     logger.info(
                         summary_line(
