@@ -1,6 +1,6 @@
-"""How true a microphone's times are, and how fast it comes back: through real PulseAudio.
+"""How even, how true in time and how soon back a microphone is: through real PulseAudio.
 
-`python -m benchmarks.microphone [--clock SECONDS] [--ppm N] [--faults]`
+`python -m benchmarks.microphone run|clock|faults [--seconds N] [--ppm N]`
 """
 
 import argparse
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from benchmarks.program import listening
 from benchmarks.pulse import RATE, Performer, Pulse, clicks, noise
 from streamer.audio import open_source
 from streamer.config import Tracking, Zone
@@ -97,17 +98,34 @@ async def faults(pulse: Pulse) -> None:
     performer.end()
 
 
+async def run(pulse: Pulse, seconds: float) -> None:
+    """`streamer run --input mic`: how even and how late its estimates are."""
+    pulse.plug_in("alpha")
+    performer = Performer(pulse, "alpha", noise)
+    async with listening("--input", "mic") as program:
+        begun = time.time()
+        await asyncio.sleep(seconds)
+        print(f"playing: {program.figures(begun)}")
+    performer.end()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clock", type=float, default=60, help="seconds of clicks")
+    parser.add_argument("what", choices=("run", "clock", "faults"))
+    parser.add_argument("--seconds", type=float, default=60, help="of run and of clock")
     parser.add_argument("--ppm", type=float, default=50, help="drift of the microphone's clock")
-    parser.add_argument("--faults", action="store_true", help="unplug it instead")
     options = parser.parse_args()
     pulse = Pulse(("alpha",))
     os.environ.update(pulse.environment)
     pulse.start()
     try:
-        asyncio.run(faults(pulse) if options.faults else clock(pulse, options.clock, options.ppm))
+        match options.what:
+            case "run":
+                asyncio.run(run(pulse, options.seconds))
+            case "clock":
+                asyncio.run(clock(pulse, options.seconds, options.ppm))
+            case "faults":
+                asyncio.run(faults(pulse))
     finally:
         pulse.close()
 

@@ -28,7 +28,7 @@ def devices(
         }
         typer.echo(json.dumps(content, indent=2))
         return
-    console = Console()
+    console = Console(markup=False, highlight=False)  # a name may hold brackets
     if found.devices:
         console.print(_table(found))
     else:

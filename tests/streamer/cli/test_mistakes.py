@@ -100,6 +100,28 @@ class TestSoundFiles:
         assert "secret" not in answer.err
 
 
+class TestMicrophone:
+    @pytest.mark.peer
+    def test_none_is_there(self, streamer, pulse):
+        pulse.stop()
+        answer = streamer("run", "--input", "mic", "--broker", NOWHERE)
+        assert_one_line(answer, 1, "there is no microphone: plug one in", "`streamer devices`")
+
+    @pytest.mark.peer
+    def test_none_of_that_name_and_several_of_it(self, streamer, pulse):
+        answer = streamer("run", "--input", "mic", "--device", "gamma", "--broker", NOWHERE)
+        assert_one_line(answer, 1, 'no microphone "gamma"', 'choose one of 0 "')
+        answer = streamer("run", "--input", "mic", "--device", "a", "--broker", NOWHERE)
+        assert_one_line(answer, 2, '"a" may be any of ', '"alpha, ALSA"', "say more of its name")
+
+    def test_portaudio_is_missing(self, streamer, away, monkeypatch):
+        (away / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+        monkeypatch.setenv("PYTHONPATH", str(away))
+        for command in (["run", "--input", "mic", "--broker", NOWHERE], ["devices"]):
+            answer = streamer(*command)
+            assert_one_line(answer, 1, "PortAudio is not installed", "apt install libportaudio2")
+
+
 class TestStandardInput:
     @pytest.fixture(autouse=True)
     def music_file(self, away, music, write_wav):
