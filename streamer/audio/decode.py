@@ -13,9 +13,9 @@ from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.frames import channel_count
 from streamer.audio.mixing import check_channels
-from streamer.audio.network import public
 from streamer.audio.packets import PacketDecoder
 from streamer.audio.paths import is_url, local_path, open_container
+from streamer.audio.stream.urls import public
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02

@@ -115,7 +115,7 @@ def _public(key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if "://" in value:
-        from streamer.audio.network import public  # imports all of the sound
+        from streamer.audio.stream.urls import public  # imports all of the sound
 
         value = public(value)
     return value.rpartition("@")[2] if key == "mqtt.broker" else value

@@ -10,12 +10,12 @@ from av.error import FFmpegError
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.frames import channel_count
 from streamer.audio.mixing import check_channels
-from streamer.audio.network import public
 from streamer.audio.packets import MOST_DAMAGED, PacketDecoder
-from streamer.audio.playout import Player, PlayoutBuffer, PlayoutClock
-from streamer.audio.remote import explain_loss, open_remote
 from streamer.audio.ring import RingBuffer
-from streamer.audio.web import CHECK
+from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
+from streamer.audio.stream.remote import explain_loss, open_remote
+from streamer.audio.stream.urls import public
+from streamer.audio.stream.web import CHECK
 from streamer.errors import AudioError
 
 BUFFER_SECONDS = 10.0
@@ -33,7 +33,7 @@ class StreamFeed:
     Parameters
     ----------
     url
-        Of one of the schemes in `streamer.audio.network`.
+        Of one of the schemes in `streamer.audio.stream.urls`.
     channels
         To mix to mono, counted from 1; empty means all.
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.audio.playout import Player, PlayoutBuffer, PlayoutClock
 from streamer.audio.ring import RingBuffer
-from streamer.audio.steering import LIMIT, PERIOD, Steering
+from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
+from streamer.audio.stream.steering import LIMIT, PERIOD, Steering
 
 RATE = 8000
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import av
 from av.error import ExitError, FFmpegError
 
-from streamer.audio.network import (
+from streamer.audio.stream.urls import (
     CONNECT_TIMEOUT,
     HLS,
     SCHEMES,
@@ -19,7 +19,7 @@ from streamer.audio.network import (
     ffmpeg_options,
     public,
 )
-from streamer.audio.web import WebStream
+from streamer.audio.stream.web import WebStream
 from streamer.errors import AudioError
 
 
@@ -58,7 +58,7 @@ class Remote:
 
 
 def open_remote(url: str) -> Remote:
-    """Open a network stream, within the limits of `streamer.audio.network`.
+    """Open a network stream, within the limits of `streamer.audio.stream.urls`.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from email.message import Message
 from typing import IO, Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from streamer.audio.network import CONNECT_TIMEOUT, MAX_REDIRECTS, SCHEMES, public
+from streamer.audio.stream.urls import CONNECT_TIMEOUT, MAX_REDIRECTS, SCHEMES, public
 from streamer.errors import AudioError
 
 LONGEST_TITLE = 200

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from streamer.audio.block import Samples
 from streamer.audio.ring import RingBuffer
-from streamer.audio.steering import Steering
+from streamer.audio.stream.steering import Steering
 
 STALL = 1.0
 """Seconds behind its time from which sound goes on where it is rather than racing."""

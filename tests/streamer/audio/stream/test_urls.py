@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmarks.ports import free_port
 from benchmarks.radio import Answer, WebServer, encode, send
-from streamer.audio.network import FORMATS, HLS, SCHEMES, check_url, public
-from streamer.audio.remote import open_remote
-from streamer.audio.web import LONGEST_TITLE, WebStream, tidy
+from streamer.audio.stream.remote import open_remote
+from streamer.audio.stream.urls import FORMATS, HLS, SCHEMES, check_url, public
+from streamer.audio.stream.web import LONGEST_TITLE, WebStream, tidy
 from streamer.errors import AudioError, UsageError
 
 Tone = Callable[..., np.ndarray]
