@@ -21,7 +21,7 @@ RATE = 48000
 _STEP = 480  # samples of 10 ms
 
 Compose = Callable[[int, int], NDArray[np.int16]]
-"""Gives the samples from a number to another."""
+"""Gives the samples from a number to another, (n,) or (n, channels)."""
 
 
 class Pulse:
@@ -36,15 +36,9 @@ class Pulse:
             "PULSE_SERVER": f"unix:{self.folder}/native",
         }
         self._process: subprocess.Popen[bytes] | None = None
-        devices = [*microphones, "virtual_sink"]
-        sources = [*microphones, "virtual_sink.monitor"]
-        (self.folder / ".asoundrc").write_text(
-            "".join(
-                f'pcm.{device} {{ type pulse device "{source}" hint {{ show on description '
-                f'"{device}" }} }}\n'
-                for device, source in zip(devices, sources, strict=True)
-            )
-        )
+        for microphone in microphones:
+            self._define(microphone, microphone, self.folder)
+        self._define("virtual_sink", "virtual_sink.monitor", self.folder)
 
     def start(self) -> None:
         """Start the daemon."""
@@ -91,11 +85,25 @@ class Pulse:
         )
         return done.stdout.strip()
 
-    def plug_in(self, microphone: str) -> str:
-        """Create a microphone's source and make it the default; return the module's number."""
+    def plug_in(self, microphone: str, layout: str = "mono") -> str:
+        """Create a microphone's source, and make the first of all the default.
+
+        Parameters
+        ----------
+        microphone
+            One of those that the daemon was made for.
+        layout
+            Its channels, by PulseAudio's names: "front-left,front-right", "aux0,aux1,aux2".
+
+        Returns
+        -------
+        str
+            The number of its module.
+        """
         module = self.control(
             "load-module", "module-pipe-source", f"source_name={microphone}",
-            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={RATE}", "channels=1",
+            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={RATE}",
+            f"channels={layout.count(',') + 1}", f"channel_map={layout}",
         )  # fmt: skip
         self.control("set-default-source", self.microphones[0])
         return module
@@ -111,11 +119,23 @@ class Pulse:
         """Remove a device by its module's number."""
         self.control("unload-module", module)
 
+    def adopt(self, other: "Pulse") -> None:
+        """Let PortAudio find the microphones of another daemon beside ours."""
+        for microphone in other.microphones:
+            self._define(microphone, microphone, other.folder)
+
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
         """Play a file to the sink."""
         return subprocess.Popen(
             ["paplay", "--device=virtual_sink", str(path)], env={**os.environ, **self.environment}
         )
+
+    def _define(self, device: str, source: str, folder: Path) -> None:
+        with (self.folder / ".asoundrc").open("a") as file:
+            file.write(
+                f'pcm.{device} {{ type pulse server "unix:{folder}/native" device "{source}" '
+                f'hint {{ show on description "{device}" }} }}\n'
+            )
 
 
 class Performer:

@@ -40,7 +40,7 @@ class Zone(Table):
     )
     channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
         default=(),
-        description="Channels to mix to mono, counted from 1. Empty: all; of a microphone, "
+        description="Channels to mix to mono, counted from 1. Empty: all; of a sound card, "
         "the first two.",
     )
     loop: bool = Field(

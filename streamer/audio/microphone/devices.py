@@ -7,6 +7,7 @@ from typing import Any
 from streamer.errors import AudioError, UsageError
 
 _ADDRESS = re.compile(r"\s*\((?:plug)?hw:[^)]*\)")
+_STEREO = (1, 2)
 _LISTED = 12
 
 
@@ -42,6 +43,25 @@ class Device:
     def identity(self) -> tuple[str, str]:
         """What stays when it is plugged in again: its name without a card number, and the API."""
         return _ADDRESS.sub("", self.name), self.host_api
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it is an ALSA plugin, such as a sound server, in place of a card.
+
+        Such a one has as many channels as it is asked for. Asked for fewer than there are, it
+        mixes: two channels of a desk's eighteen may be silence, one is the mean of all.
+        """
+        return self.host_api == "ALSA" and _ADDRESS.search(self.name) is None
+
+    @property
+    def usual(self) -> tuple[int, tuple[int, ...]]:
+        """How many channels to open, and which to record, counted from 1, where none is chosen.
+
+        What a sound server mixes to one; the first two of a card.
+        """
+        if self.virtual:
+            return 1, (1,)
+        return self.channels, _STEREO[: self.channels]
 
     def __str__(self) -> str:
         return f"{self.name}, {self.host_api}"

@@ -28,7 +28,6 @@ ZEROS_AFTER_SOUND, ZEROS_ALONE = 5.0, 60.0
 No room is that silent; a sound server hands zeros to whoever listens to what was unplugged.
 """
 
-_STEREO = 2
 _TICK = 0.1
 _PROMPT = 0.05  # seconds; a block that is later says nothing about when it was captured
 
@@ -43,7 +42,7 @@ class MicrophoneFeed:
     device
         Which one: its index, or words of its name; empty for the default one. See `choose`.
     channels
-        To mix to mono, counted from 1; empty means the first two.
+        To mix to mono, counted from 1; empty means those of `Device.usual`.
 
     Raises
     ------
@@ -60,8 +59,7 @@ class MicrophoneFeed:
         try:
             self.device = choose(self._recorder.devices.devices, device)
             check_channels(channels, self.device.channels, f'"{self.device}"')
-            count = max(channels) if channels else min(self.device.channels, _STEREO)
-            self.rate = round(self._recorder.open(self.device, count)["rate"])
+            self.rate = round(self._recorder.open(self.device, dict.fromkeys(channels))["rate"])
         except BaseException:
             self._recorder.close()
             raise
@@ -69,7 +67,7 @@ class MicrophoneFeed:
             name = self.device.identity[0]
             _log.info('device %s is "%s"; by that name it is found after a reboot', device, name)
         self.name = str(self.device)
-        self._mixer = Mixer(channels, self.cleaner)
+        self._mixer = Mixer((), self.cleaner)
         self._clock = MicrophoneClock(self.rate)
         self._blocks = 0
         self._dead = False

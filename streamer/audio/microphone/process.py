@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,16 +84,25 @@ class RecorderProcess:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def open(self, device: Device, channels: int) -> dict[str, Any]:
+    def open(self, device: Device, channels: Collection[int] = ()) -> dict[str, Any]:
         """Open a device at its usual rate; give the stream's `rate` and `latency`.
+
+        Parameters
+        ----------
+        device
+            Of `devices`.
+        channels
+            To record, counted from 1; none for those that `Device.usual` tells.
 
         Raises
         ------
         AudioError
             It cannot be opened.
         """
-        self._channels = channels
-        self._tell({"device": device.index, "channels": channels, "rate": device.rate})
+        count, chosen = (device.channels, tuple(channels)) if channels else device.usual
+        self._channels = len(chosen)
+        take = [channel - 1 for channel in chosen]
+        self._tell({"device": device.index, "channels": count, "take": take, "rate": device.rate})
         try:
             opened: dict[str, Any] = json.loads(self._answer(b"O"))
         except PortAudioFailure as failure:
@@ -115,7 +124,7 @@ class RecorderProcess:
                 raise PortAudioFailure(json.loads(content)["text"])
             first, arrived, age, overflow = _SOUND.unpack_from(content)
             samples = np.frombuffer(content, np.float32, offset=_SOUND.size)
-            sound = samples.reshape(-1, self._channels).T
+            sound = samples.reshape(self._channels, -1)
             yield Recorded(first, arrived, age, bool(overflow), sound)
 
     def kill(self) -> None:

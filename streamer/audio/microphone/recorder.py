@@ -10,12 +10,13 @@ It speaks in records on standard output, each a kind (one byte), a length (uint3
 - `D`: the devices, JSON; always the first
 - `O`: the device is open, JSON: `rate`, `latency`
 - `A`: sound: number of its first frame (int64), `time.monotonic()` when it arrived (float64), its
-  age by PortAudio's clock (float64, NaN where that is not known), overflow (uint8), then float32
-  interleaved
+  age by PortAudio's clock (float64, NaN where that is not known), overflow (uint8), then float32,
+  one channel after the other
 - `E`: an error, JSON: `what` (`missing` or `failed`) and PortAudio's `text`
 
-It is told one JSON object a line on standard input: first `{"device", "channels", "rate"}` to open
-a device, then anything to start. It ends when standard input does.
+It is told one JSON object a line on standard input: first `{"device", "channels", "take", "rate"}`
+to open so many channels of a device and take some of them (counted from 0), then anything to start.
+It ends when standard input does.
 """
 
 import json
@@ -74,10 +75,12 @@ class Recorder:
 
     def __init__(self, sounddevice: Any, wish: dict[str, Any]) -> None:
         self.frames = 0
+        self.channels: int = wish["channels"]
+        self.take: list[int] = wish["take"]
         self.blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.stream = sounddevice.RawInputStream(
             device=wish["device"],
-            channels=wish["channels"],
+            channels=self.channels,
             samplerate=wish["rate"],
             dtype="float32",
             blocksize=round(wish["rate"] * BLOCK_SECONDS),
@@ -93,7 +96,9 @@ class Recorder:
         age = age if 0 <= age <= 1 else math.nan
         if self.blocks.qsize() < BACKLOG:
             head = SOUND.pack(self.frames, now, age, bool(status.input_overflow))
-            self.blocks.put(head + bytes(data))
+            sound = memoryview(data).cast("B").cast("f")
+            taken = (sound[channel :: self.channels].tobytes() for channel in self.take)
+            self.blocks.put(head + b"".join(taken))
         self.frames += frames
 
     def record(self) -> None:

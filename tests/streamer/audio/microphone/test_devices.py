@@ -71,3 +71,21 @@ def test_its_name_finds_it_again_after_a_reboot(order, cards):
     ]
     found = choose(tuple(after), str(before))
     assert found.identity == before.identity
+
+
+@pytest.mark.parametrize(
+    ("name", "host_api", "usual"),
+    [
+        ("Scarlett 18i20 USB: Audio (hw:2,0)", "ALSA", (18, (1, 2))),
+        ("pulse", "ALSA", (1, (1,))),
+        ("Built-in Microphone", "Core Audio", (18, (1, 2))),
+    ],
+)
+def test_of_a_card_the_first_two_channels_are_usual_of_a_sound_server_its_mix(
+    name, host_api, usual
+):
+    assert Device(0, name, host_api, 18, 48000, 0.01, default=False).usual == usual
+
+
+def test_a_card_with_one_channel_has_one():
+    assert Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False).usual == (1, (1,))
