@@ -1,7 +1,7 @@
 """A radio on loopback, for tests and benchmarks: icecast with a source, and servers that misbehave.
 
 `Icecast` is the real server; `Broadcast` is a source client that sends encoded sound to it at the
-pace at which it sounds. `WebServer` answers as a function for each path says.
+pace at which it sounds. `RtspServer` is VLC. `WebServer` answers as a function for each path says.
 """
 
 import base64
@@ -198,6 +198,42 @@ class Broadcast:
                 self.error = error
                 return
             sent += len(piece)
+
+
+class RtspServer:
+    """A VLC that sends encoded sound once, at its own pace, to whoever asks for it by RTSP."""
+
+    def __init__(self, sound: Path) -> None:
+        self.port = free_port()
+        self.url = f"rtsp://127.0.0.1:{self.port}/live"
+        self._sound = sound
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "RtspServer":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        command = [
+            "vlc", "--intf=dummy", "--no-plugins-cache", "--play-and-exit",
+            "--rtsp-host=127.0.0.1", "fd://0", f"--sout=#rtp{{sdp={self.url}}}",
+        ]  # fmt: skip
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # as root VLC refuses to run
+            command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
+        with self._sound.open("rb") as sound:
+            self._process = subprocess.Popen(
+                command, stdin=sound, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        wait_until_it_listens(self._process, self.port)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from benchmarks.ports import free_port
-from benchmarks.radio import Answer, Broadcast, Icecast, WebServer, encode, paced, send
+from benchmarks.radio import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, paced, send
 from streamer.audio import Block, Source, open_source
 from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
@@ -117,30 +119,43 @@ async def test_hls_is_heard_and_a_playlist_reaches_no_local_file(
                 await some(source, 1)
 
 
-@pytest.mark.parametrize("scheme", ["udp", "rtp"])
-async def test_datagrams_are_heard(song: np.ndarray, scheme: str) -> None:
-    form = {"udp": "mpegts", "rtp": "rtp_mpegts"}[scheme]
-    port = free_port(socket.SOCK_DGRAM)
-    stop = threading.Event()
-    sender = threading.Thread(target=_send_datagrams, args=(song, scheme, form, port, stop))
-    sender.start()
-    try:
-        async with open_source(Zone(input=f"{scheme}://127.0.0.1:{port}")) as source:
+async def test_rtsp_is_heard_and_its_end_told(music: Music, tmp_path: Path) -> None:
+    file = tmp_path / "song.mp3"
+    file.write_bytes(encode(music(20, RATE), RATE))
+    with RtspServer(file) as server:
+        with pytest.raises(AudioError, match="there is no such stream"):
+            async with open_source(Zone(input=f"{server.url}/other")):
+                pass
+        async with open_source(Zone(input=server.url)) as source:
             blocks = await some(source, 2)
             assert source.gaps == 0
-        assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
+            assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
+        async with open_source(Zone(input=server.url)) as source:
+            server.stop()
+            with pytest.raises(AudioError, match="/live is lost: "):
+                await some(source, 10)
+    with pytest.raises(AudioError, match="nothing listens there; start the server"):
+        async with open_source(Zone(input=server.url)):
+            pass
+
+
+@contextlib.contextmanager
+def sending(song: np.ndarray, address: str, form: str, **options: str) -> Iterator[None]:
+    """Let FFmpeg send sound at its pace, as a server in the field would."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_send, args=(song, address, form, options, stop))
+    thread.start()
+    try:
+        yield
     finally:
         stop.set()
-        sender.join()
+        thread.join()
 
 
-def _send_datagrams(
-    song: np.ndarray, scheme: str, form: str, port: int, stop: threading.Event
+def _send(
+    song: np.ndarray, address: str, form: str, options: dict[str, str], stop: threading.Event
 ) -> None:
-    import av
-
-    address = f"{scheme}://127.0.0.1:{port}?pkt_size=1316"
-    with av.open(address, "w", format=form) as container:
+    with av.open(address, "w", format=form, options=options) as container:
         stream = container.add_stream("mp2", rate=RATE, layout="stereo")
         samples = (np.stack((song, song)) * 32767).astype(np.int16)
         begun, sent = time.monotonic(), 0
@@ -151,6 +166,44 @@ def _send_datagrams(
             frame.sample_rate, frame.pts = RATE, sent
             container.mux(stream.encode(frame))
             sent += 1152
+
+
+@pytest.mark.parametrize(("scheme", "form"), [("udp", "mpegts"), ("rtp", "rtp_mpegts")])
+async def test_datagrams_are_heard(song: np.ndarray, scheme: str, form: str) -> None:
+    url = f"{scheme}://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    with sending(song, f"{url}?pkt_size=1316", form):
+        async with open_source(Zone(input=url)) as source:
+            blocks = await some(source, 2)
+            assert source.gaps == 0
+        assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
+
+
+async def test_live_hls_is_heard_while_its_playlist_moves_on(
+    song: np.ndarray, tmp_path: Path
+) -> None:
+    class Folder(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    playlist = tmp_path / "live.m3u8"
+    form = {"hls_time": "0.5", "hls_list_size": "3", "hls_flags": "delete_segments"}
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Folder, directory=tmp_path)) as server,
+        sending(song, str(playlist), "hls", **form),
+    ):
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            await until(playlist.exists, 5)
+            url = f"http://127.0.0.1:{server.server_port}/live.m3u8"
+            async with open_source(Zone(input=url)) as source:
+                blocks = await some(source, 4)
+                assert source.gaps == 0
+        finally:
+            server.shutdown()
+            thread.join()
+    assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
+    assert not (tmp_path / "live0.ts").exists()
 
 
 async def test_icecast_is_heard_at_the_pace_at_which_it_sounds_though_it_bursts(
