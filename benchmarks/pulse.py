@@ -124,6 +124,12 @@ class Pulse:
         for microphone in other.microphones:
             self._define(microphone, microphone, other.folder)
 
+    def shift_indices(self) -> None:
+        """Put a device that gives silence before ours, so that PortAudio numbers those anew."""
+        file = self.folder / ".asoundrc"
+        silent = 'pcm.silent { type null hint { show on description "silent" } }\n'
+        file.write_text(silent + file.read_text())
+
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
         """Play a file to the sink."""
         return subprocess.Popen(

@@ -10,7 +10,7 @@ from streamer.audio.clock import CaptureClock, Clock, PacedClock
 from streamer.audio.decode import SoundFile, open_sound_file
 from streamer.audio.resample import ZONE_RATE, Resampler, zone_sample
 from streamer.audio.ring import RingBuffer
-from streamer.audio.source import Source, open_source, returns
+from streamer.audio.source import Source, kept, open_source, returns
 
 __all__ = [
     "ZONE_RATE",
@@ -24,6 +24,7 @@ __all__ = [
     "Samples",
     "SoundFile",
     "Source",
+    "kept",
     "open_sound_file",
     "open_source",
     "returns",

@@ -109,6 +109,14 @@ def returns(zone: Zone) -> bool:
     return zone.input == "mic" or is_url(zone.input)
 
 
+def kept(zone: Zone, source: Source) -> Zone:
+    """Return the zone so that it is opened anew with the same device.
+
+    While that is gone, its index may be another one's, and another one the default.
+    """
+    return zone.model_copy(update={"device": source.name}) if zone.input == "mic" else zone
+
+
 def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
     if zone.input == "-":
         return RawFeed(zone.raw, zone.channels, descriptor=descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from streamer import logs
-from streamer.audio import ZONE_RATE, Block, Source, open_source, returns, zone_sample
+from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import StreamerError
@@ -118,6 +118,7 @@ class ZoneTracker:
         except StreamerError as error:
             self.trouble = str(error)
             raise
+        self._zone = kept(self._zone, self.source)
 
     def retune(self, tracking: Tracking) -> None:
         """Track in another way from here on; the trajectory goes on where it is."""

@@ -1,12 +1,15 @@
 """Which microphone is meant."""
 
 import re
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from streamer.errors import AudioError, UsageError
 
 _ADDRESS = re.compile(r"\s*\((?:plug)?hw:[^)]*\)")
+_NUMBER = re.compile(r" #\d+(?=,|$)")
 _STEREO = (1, 2)
 _LISTED = 12
 
@@ -41,8 +44,8 @@ class Device:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What stays when it is plugged in again: its name without a card number, and the API."""
-        return _ADDRESS.sub("", self.name), self.host_api
+        """What stays when it is plugged in again: its name without a number, and the API."""
+        return _plain(self.name), self.host_api
 
     @property
     def virtual(self) -> bool:
@@ -79,6 +82,19 @@ class DeviceList:
     devices: tuple[Device, ...]
 
 
+def distinct(devices: Iterable[Device]) -> tuple[Device, ...]:
+    """Return devices with those of one name and host API numbered: "Mic #1", "Mic #2"."""
+    devices = tuple(devices)
+    twins = Counter(map(str, devices))
+    seen: Counter[str] = Counter()
+    found = []
+    for device in devices:
+        seen[str(device)] += 1
+        number = f" #{seen[str(device)]}" if twins[str(device)] > 1 else ""
+        found.append(replace(device, name=device.name + number))
+    return tuple(found)
+
+
 def choose(devices: tuple[Device, ...], wanted: str) -> Device:
     """Return the device that is meant.
 
@@ -88,7 +104,7 @@ def choose(devices: tuple[Device, ...], wanted: str) -> Device:
         Those there are.
     wanted
         Its index, its whole name, or words of its name and host API; the default one where empty.
-        A card number such as "(hw:2,0)" is not needed, and where it no longer fits not minded.
+        A number such as "(hw:2,0)" or "#2" is not needed, and where it no longer fits not minded.
 
     Raises
     ------
@@ -109,7 +125,7 @@ def choose(devices: tuple[Device, ...], wanted: str) -> Device:
             if device.index == int(wanted):
                 return device
         raise AudioError(f"there is no microphone with the index {wanted}; {_offer(devices)}")
-    found = _named(devices, wanted) or _named(devices, _ADDRESS.sub("", wanted))
+    found = _named(devices, wanted) or _named(devices, _plain(wanted))
     if not found:
         raise AudioError(f'there is no microphone "{wanted}"; {_offer(devices)}')
     if len(found) > 1:
@@ -130,6 +146,11 @@ def _named(devices: tuple[Device, ...], wanted: str) -> tuple[Device, ...]:
         if found := tuple(filter(fits, devices)):
             return found
     return ()
+
+
+def _plain(name: str) -> str:
+    """Return a name without its number, or that of its card."""
+    return _NUMBER.sub("", _ADDRESS.sub("", name))
 
 
 def _offer(devices: tuple[Device, ...]) -> str:

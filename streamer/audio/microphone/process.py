@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.audio.microphone.devices import Device, DeviceList
+from streamer.audio.microphone.devices import Device, DeviceList, distinct
 from streamer.errors import AudioError
 
 _RECORDER = Path(__file__).with_name("recorder.py")
@@ -75,7 +75,7 @@ class RecorderProcess:
             self.close()
             raise
         self.devices = DeviceList(
-            content["portaudio"], tuple(Device(**each) for each in content["devices"])
+            content["portaudio"], distinct(Device(**each) for each in content["devices"])
         )
 
     def __enter__(self) -> "RecorderProcess":

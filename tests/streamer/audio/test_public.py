@@ -14,6 +14,7 @@ def test_the_public_face() -> None:
         "SoundFile",
         "Source",
         "ZONE_RATE",
+        "kept",
         "open_sound_file",
         "open_source",
         "returns",

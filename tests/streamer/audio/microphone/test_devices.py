@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.audio.microphone import Device, choose
+from streamer.audio.microphone.devices import distinct
 from streamer.errors import AudioError, UsageError
 
 
@@ -89,3 +90,12 @@ def test_of_a_card_the_first_two_channels_are_usual_of_a_sound_server_its_mix(
 
 def test_a_card_with_one_channel_has_one():
     assert Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False).usual == (1, (1,))
+
+
+def test_twins_are_numbered_and_then_no_longer_ambiguous():
+    twins = distinct([device(0, "Mic"), device(1, "Codec"), device(2, "Codec"), device(3, "X #1")])
+    assert [each.name for each in twins] == ["Mic", "Codec #1", "Codec #2", "X #1"]
+    with pytest.raises(UsageError, match=r'may be any of 1 "Codec #1, ALSA", 2 "Codec #2, ALSA"'):
+        choose(twins, "codec")
+    assert choose(twins, "Codec #2, ALSA").index == 2
+    assert choose((device(5, "Codec"),), "Codec #2, ALSA").index == 5  # the other one has gone

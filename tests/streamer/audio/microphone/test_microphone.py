@@ -170,6 +170,21 @@ async def test_it_is_back_soon_after_it_was_plugged_in_again(pulse, stage, engin
         assert tracker.last.tick - tick > 15  # zone time went on
 
 
+async def test_one_given_by_its_index_is_kept_though_that_becomes_another_ones(
+    pulse, stage, engine
+):
+    pulse.unplug(stage["beta"])
+    index = {device.name: device.index for device in list_devices().devices}
+    async with tracking(engine, str(index["alpha"])) as [tracker]:
+        pulse.unplug(stage["alpha"])
+        await until(lambda: tracker.trouble, 5)
+        pulse.shift_indices()
+        assert list_devices().devices[index["alpha"]].name == "silent"
+        pulse.plug_in("alpha")
+        await until(lambda: not tracker.trouble, RECOVERY)
+        assert tracker.source.name == "alpha, ALSA"
+
+
 async def test_it_is_back_soon_after_the_sound_server_is(pulse, stage, engine):
     async with tracking(engine, "alpha") as [tracker]:
         pulse.stop()
