@@ -10,6 +10,7 @@ from streamer.cli.analyze import analyze
 from streamer.cli.config import config
 from streamer.cli.devices import devices
 from streamer.cli.doctor import doctor
+from streamer.cli.levels import levels
 from streamer.cli.run import run
 from streamer.errors import StreamerError
 
@@ -28,6 +29,7 @@ app.command()(run)
 app.command()(analyze)
 app.command()(config)
 app.command()(devices)
+app.command()(levels)
 app.command()(doctor)
 
 

@@ -104,7 +104,10 @@ def _judge(subject: str, zone: Zone, source: Source, heard: _Heard) -> Finding:
     if heard.level is None:
         return Finding(subject, "fail", seen, "see that it plays or is on")
     if heard.level == -math.inf:
-        return Finding(subject, "warn", seen, "unmute it, or choose another --device")
+        advice = "unmute it; `streamer levels` shows its channels"
+        return Finding(
+            subject, "warn", seen, advice if zone.input == "mic" else "see that it plays"
+        )
     if heard.level < _QUIET:
         return Finding(subject, "warn", seen, f"below {_QUIET:.0f} dBFS counts as silence; turn up")
     if source.clipped and zone.input == "mic":

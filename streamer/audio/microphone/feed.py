@@ -1,5 +1,6 @@
 """A microphone as a feed."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -16,19 +17,12 @@ from streamer.audio.mixing import Mixer, check_channels
 from streamer.audio.ring import RingBuffer
 from streamer.errors import AudioError
 
-FIRST_PATIENCE = 5.0
-"""Seconds a device has for its first block; a sound server may wake it first."""
-
-PATIENCE = 1.0
-"""Seconds without a block after which a device counts as dead."""
-
 ZEROS_AFTER_SOUND, ZEROS_ALONE = 5.0, 60.0
 """Seconds of nothing but zeros after which a device is opened anew: after sound, and without any.
 
 No room is that silent; a sound server hands zeros to whoever listens to what was unplugged.
 """
 
-_TICK = 0.1
 _PROMPT = 0.05  # seconds; a block that is later says nothing about when it was captured
 
 _log = logging.getLogger(__name__)
@@ -69,8 +63,6 @@ class MicrophoneFeed:
         self.name = str(self.device)
         self._mixer = Mixer((), self.cleaner)
         self._clock = MicrophoneClock(self.rate)
-        self._blocks = 0
-        self._dead = False
         self._zeros = 0  # samples since the last that was not zero
         self._sounded = False
 
@@ -87,29 +79,21 @@ class MicrophoneFeed:
         AudioError
             The device is lost.
         """
-        over = threading.Event()
-        guard = threading.Thread(target=self._guard, args=(stop, over), daemon=True)
-        guard.start()
         continuity: Continuity[Recorded] = Continuity(self.rate)
-        words = "its recorder ended"
         try:
-            for block in self._recorder.record():
-                self._blocks += 1
-                frames = block.sound.shape[1]
-                for heard in continuity.push(
-                    block, block.first, frames, block.arrived, overflow=block.overflow
-                ):
-                    ring.skip(heard.lost)
-                    self._write(ring, heard.content, heard.late)
-                    wake()
+            with contextlib.closing(self._recorder.record(stop)) as blocks:
+                for block in blocks:
+                    frames = block.sound.shape[1]
+                    for heard in continuity.push(
+                        block, block.first, frames, block.arrived, overflow=block.overflow
+                    ):
+                        ring.skip(heard.lost)
+                        self._write(ring, heard.content, heard.late)
+                        wake()
         except PortAudioFailure as failure:
-            words = str(failure)
-        finally:
-            over.set()
-            guard.join()
-        if not stop.is_set():
-            reason = "it sends nothing any more" if self._dead else words
-            raise AudioError(f'"{self.name}" is lost ({reason}); plug it in again')
+            if not stop.is_set():
+                words = f'"{self.name}" is lost ({failure}); plug it in again'
+                raise AudioError(words) from None
 
     def close(self) -> None:
         """End the recorder."""
@@ -130,20 +114,6 @@ class MicrophoneFeed:
         patience = ZEROS_AFTER_SOUND if self._sounded else ZEROS_ALONE
         if self._zeros > patience * self.rate:
             raise AudioError(
-                f'"{self.name}" sends nothing but zeros: unmute it, or plug it in again'
+                f'"{self.name}" sends nothing but zeros: unmute it, plug it in again, or choose '
+                "--channels that have sound (`streamer levels` shows them)"
             )
-
-    def _guard(self, stop: threading.Event, over: threading.Event) -> None:
-        """End the recorder when it is told to stop, or is dead.
-
-        Counts its own ticks: while the machine sleeps, nobody's patience wears out.
-        """
-        seen, waited = 0, 0.0
-        while not over.wait(_TICK):
-            if self._blocks > seen:
-                seen, waited = self._blocks, 0.0
-            waited += _TICK
-            if stop.is_set() or waited > (PATIENCE if seen else FIRST_PATIENCE):
-                self._dead = not stop.is_set()
-                self._recorder.kill()
-                return

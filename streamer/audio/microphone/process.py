@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,18 @@ from numpy.typing import NDArray
 from streamer.audio.microphone.devices import Device, DeviceList, distinct
 from streamer.errors import AudioError
 
+FIRST_PATIENCE = 5.0
+"""Seconds a device has for its first block; a sound server may wake it first."""
+
+PATIENCE = 1.0
+"""Seconds without a block after which a device counts as dead."""
+
 _RECORDER = Path(__file__).with_name("recorder.py")
 _HEADER = struct.Struct("=cI")
 _SOUND = struct.Struct("=qddB")
 _OPEN_SECONDS = 10.0  # a driver that takes longer hangs
 _LEAVE_SECONDS = 0.5
+_TICK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class RecorderProcess:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._channels = 1
+        self._blocks = 0
+        self._dead = False
         try:
             content = json.loads(self._answer(b"D"))
         except BaseException:
@@ -109,28 +118,34 @@ class RecorderProcess:
             raise AudioError(explain(str(failure), device)) from None
         return opened
 
-    def record(self) -> Iterator[Recorded]:
-        """Start, and yield blocks until the stream or the process ends.
+    def record(self, stop: threading.Event) -> Generator[Recorded]:
+        """Start, and yield blocks until `stop` is set, which ends the process.
 
         Raises
         ------
         PortAudioFailure
-            The stream ended by itself.
+            The stream ended by itself, or nothing comes any more.
         """
-        self._tell({})
-        while (record := self._read()) is not None:
-            kind, content = record
-            if kind == b"E":
-                raise PortAudioFailure(json.loads(content)["text"])
-            first, arrived, age, overflow = _SOUND.unpack_from(content)
-            samples = np.frombuffer(content, np.float32, offset=_SOUND.size)
-            sound = samples.reshape(self._channels, -1)
-            yield Recorded(first, arrived, age, bool(overflow), sound)
-
-    def kill(self) -> None:
-        """End the process at once; whoever reads from it finds the end."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
+        over = threading.Event()
+        guard = threading.Thread(target=self._guard, args=(stop, over), daemon=True)
+        guard.start()
+        try:
+            self._tell({})
+            while (record := self._read()) is not None:
+                kind, content = record
+                if kind == b"E":
+                    raise PortAudioFailure(json.loads(content)["text"])
+                first, arrived, age, overflow = _SOUND.unpack_from(content)
+                samples = np.frombuffer(content, np.float32, offset=_SOUND.size)
+                sound = samples.reshape(self._channels, -1)
+                self._blocks += 1
+                yield Recorded(first, arrived, age, bool(overflow), sound)
+        finally:
+            over.set()
+            guard.join()
+        if not stop.is_set():
+            dead = "it sends nothing any more" if self._blocks else "it sends nothing"
+            raise PortAudioFailure(dead if self._dead else "its recorder ended")
 
     def close(self) -> None:
         """End the process and free what belongs to it; more than once is fine."""
@@ -146,6 +161,25 @@ class RecorderProcess:
         if process.stdout is not None:
             process.stdout.close()
 
+    def _guard(self, stop: threading.Event, over: threading.Event) -> None:
+        """End the process when it is told to stop, or is dead; whoever reads from it finds the end.
+
+        Counts its own ticks: while the machine sleeps, nobody's patience wears out.
+        """
+        seen, waited = 0, 0.0
+        while not over.wait(_TICK):
+            if self._blocks > seen:
+                seen, waited = self._blocks, 0.0
+            waited += _TICK
+            if stop.is_set() or waited > (PATIENCE if seen else FIRST_PATIENCE):
+                self._dead = not stop.is_set()
+                self._kill()
+                return
+
+    def _kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
     def _tell(self, content: dict[str, Any]) -> None:
         assert self._process.stdin is not None  # noqa: S101 - a pipe
         with contextlib.suppress(OSError):  # it is gone: told where it is read from
@@ -153,7 +187,7 @@ class RecorderProcess:
             self._process.stdin.flush()
 
     def _answer(self, wanted: bytes) -> bytes:
-        timer = threading.Timer(_OPEN_SECONDS, self.kill)
+        timer = threading.Timer(_OPEN_SECONDS, self._kill)
         timer.start()
         try:
             record = self._read()
