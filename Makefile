@@ -9,7 +9,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 	vlc-bin vlc-plugin-base
 SOUND_FONTS := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small
 
-.PHONY: run install test check lint types layers install-training bench clean
+.PHONY: run install test check lint types layers install-training bench soak clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -53,6 +53,13 @@ install-training: .venv/training-installed
 
 bench: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost
+
+# Forty minutes of real microphones and streams: evenness, capture times, drift, recovery.
+soak: .venv/test-installed
+	$(BIN)/python -m benchmarks.microphone run --seconds 60
+	$(BIN)/python -m benchmarks.microphone faults
+	$(BIN)/python -m benchmarks.microphone clock --seconds 600 --ppm 50
+	$(BIN)/python -m benchmarks.stream --seconds 60 --times 3
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

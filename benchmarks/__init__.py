@@ -1,1 +1,4 @@
-"""What things cost: each module is a command, `python -m benchmarks.NAME`."""
+"""What things cost and how they behave for long; peers that benchmarks and tests share.
+
+`python -m benchmarks.update_cost`, `... .microphone`, `... .stream`.
+"""

@@ -85,7 +85,7 @@ class Pulse:
         )
         return done.stdout.strip()
 
-    def plug_in(self, microphone: str, layout: str = "mono") -> str:
+    def plug_in(self, microphone: str, layout: str = "mono", rate: int = RATE) -> str:
         """Create a microphone's source, and make the first of all the default.
 
         Parameters
@@ -94,6 +94,8 @@ class Pulse:
             One of those that the daemon was made for.
         layout
             Its channels, by PulseAudio's names: "front-left,front-right", "aux0,aux1,aux2".
+        rate
+            In Hz.
 
         Returns
         -------
@@ -102,7 +104,7 @@ class Pulse:
         """
         module = self.control(
             "load-module", "module-pipe-source", f"source_name={microphone}",
-            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={RATE}",
+            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={rate}",
             f"channels={layout.count(',') + 1}", f"channel_map={layout}",
         )  # fmt: skip
         self.control("set-default-source", self.microphones[0])

@@ -154,7 +154,11 @@ async def test_a_click_is_told_when_it_sounded(pulse):
     assert np.percentile(np.abs(errors), 99) < 0.06
 
 
-async def test_it_is_back_soon_after_it_was_plugged_in_again(pulse, stage, engine):
+@pytest.mark.parametrize(
+    "form", [("mono", RATE), ("front-left,front-right", RATE // 2)], ids=["the same", "another"]
+)
+async def test_it_is_back_soon_after_it_was_plugged_in_again(pulse, stage, engine, form):
+    """In another format too."""
     pulse.unplug(stage["beta"])  # else the sound server would hand out that one instead
     async with tracking(engine, "alpha") as [tracker]:
         tick = tracker.last.tick
@@ -162,7 +166,7 @@ async def test_it_is_back_soon_after_it_was_plugged_in_again(pulse, stage, engin
         noticed = await until(lambda: tracker.trouble, 5)
         assert noticed < 2
         await asyncio.sleep(1.5)
-        pulse.plug_in("alpha")
+        pulse.plug_in("alpha", *form)
         before = tracker.estimates
         await until(lambda: not tracker.trouble, RECOVERY)
         await until(lambda: tracker.estimates > before, 2)
