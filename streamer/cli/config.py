@@ -14,7 +14,7 @@ from rich.text import Text
 from streamer.config import Config, Loaded, default_text, explain
 from streamer.config.files import places
 from streamer.config.layer import printable
-from streamer.errors import UsageError
+from streamer.errors import ConfigError, UsageError
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WIDEST = 32  # cells; a longer value moves its origin to the right
@@ -50,7 +50,7 @@ def config(
     asked = {"--json": as_json, "--check": check, "--schema": schema, "--default": default}
     _refuse_two([name for name, value in asked.items() if value], configured=file is not None)
     if check is not None:
-        explain({}, config_path=check, environ={})
+        _check(explain({}, config_path=check, environ={}).config, check)
         typer.echo(f"{printable(str(check))} is valid")
     elif schema:
         typer.echo(json.dumps(_schema(), indent=2))
@@ -69,6 +69,25 @@ def _refuse_two(asked: Sequence[str], *, configured: bool) -> None:
         raise UsageError(f"{asked[0]} and {asked[1]} exclude each other; give one of them")
     if configured and asked and asked[0] != "--json":
         raise UsageError(f"--config has no meaning with {asked[0]}; leave it out")
+
+
+def _check(settings: Config, file: Path) -> None:
+    """Refuse what `run` would refuse before it opens anything."""
+    # Seconds to import, so not before help is answered.
+    from streamer.audio.paths import is_url
+    from streamer.audio.stream.urls import check_url
+    from streamer.mqtt.address import Address
+    from streamer.mqtt.broker import resolve_broker
+    from streamer.mqtt.credentials import refuse_contradictions
+
+    try:
+        mqtt = settings.mqtt
+        refuse_contradictions(mqtt, resolve_broker(mqtt) or Address("localhost", mqtt.port))
+        for zone in settings.zones:
+            if is_url(zone.input):
+                check_url(zone.input)
+    except UsageError as error:
+        raise ConfigError(f"{printable(str(file))}: {error}") from None
 
 
 def _schema() -> dict[str, object]:

@@ -122,9 +122,14 @@ class Mqtt(Table):
     @classmethod
     def _topic_without_wildcards(cls, topic: str | None) -> str | None:
         if topic is not None and (
-            set(topic) & set("+#\0") or topic.strip("/") != topic or not topic
+            set(topic) & set("+#")
+            or topic.strip("/") != topic
+            or not topic.isprintable()
+            or not topic
         ):
-            raise ValueError("a base topic has no '+' or '#', and no '/' at its ends")
+            raise ValueError(
+                "a base topic has no '+' or '#', no control character, and no '/' at its ends"
+            )
         return topic
 
 
