@@ -116,10 +116,12 @@ class StreamFeed:
         return first.sample_rate
 
     def _receive(self) -> None:
+        self._remote.heard()  # its time counts from here, not from when it was opened
         try:
             for piece in self._decoder.sound():
                 if not self._buffer.put(piece):
                     return
+                self._remote.heard()
                 if self._decoder.mostly_damaged:
                     raise self._no_sound()  # noqa: TRY301
             self._lose(AudioError(f"{self._where} is lost: the server ended it; {CHECK}"))

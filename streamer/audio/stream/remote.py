@@ -50,6 +50,11 @@ class Remote:
         """Of what is received now, empty where it is not told."""
         return self.web.title if self.web is not None else ""
 
+    def heard(self) -> None:
+        """Say that what was received has become sound."""
+        if self.web is not None:
+            self.web.heard()
+
     def close(self) -> None:
         """Close what is open."""
         self.container.close()

@@ -14,6 +14,9 @@ from streamer.errors import UsageError
 CONNECT_TIMEOUT = 5.0
 """Seconds until a server has to have answered with its first sound."""
 
+TRICKLE_TIMEOUT = 10.0
+"""Seconds until the next sound has to be whole, however often a few bytes of it arrive."""
+
 MAX_REDIRECTS = 5
 """Redirects that are followed."""
 

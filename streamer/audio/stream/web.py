@@ -6,18 +6,27 @@ every `icy-metaint` bytes of sound comes one byte n and 16 * n bytes such as
 """
 
 import base64
+import contextlib
 import html
 import http.client
 import re
 import socket
 import ssl
+import threading
+import time
 import urllib.error
 import urllib.request
 from email.message import Message
 from typing import IO, Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from streamer.audio.stream.urls import CONNECT_TIMEOUT, MAX_REDIRECTS, SCHEMES, public
+from streamer.audio.stream.urls import (
+    CONNECT_TIMEOUT,
+    MAX_REDIRECTS,
+    SCHEMES,
+    TRICKLE_TIMEOUT,
+    public,
+)
 from streamer.errors import AudioError
 
 LONGEST_TITLE = 200
@@ -72,6 +81,8 @@ class WebStream:
         self._until_title = self._interval
         self.head = b""
         self._unread = b""
+        self._patience = CONNECT_TIMEOUT
+        self._since = time.monotonic()
         try:
             while len(self.head) < _HEAD and (data := self.read(_HEAD)):
                 self.head += data
@@ -98,7 +109,7 @@ class WebStream:
         Raises
         ------
         AudioError
-            Nothing came for too long, or the connection was lost.
+            Nothing, or too little, came for too long, or the connection was lost.
         """
         if self._unread:
             data, self._unread = self._unread[:size], self._unread[size:]
@@ -109,19 +120,28 @@ class WebStream:
         self._until_title -= len(data)
         return data
 
+    def heard(self) -> None:
+        """Say that what was read has become sound; the next has `TRICKLE_TIMEOUT` seconds."""
+        self._patience = TRICKLE_TIMEOUT
+        self._since = time.monotonic()
+
     def close(self) -> None:
         """Hang up; more than once is fine."""
         self._answer.close()
 
     def _receive(self, size: int) -> bytes:
+        if time.monotonic() - self._since > self._patience:
+            raise self._stalled(self._patience)
         try:
             data: bytes = self._answer.read1(size)
         except TimeoutError:
-            silence = f"no sound for {SCHEMES['http'].read_timeout:g} s"
-            raise AudioError(f"{self._shown} is lost: {silence}; {CHECK}") from None
+            raise self._stalled(SCHEMES["http"].read_timeout) from None
         except (OSError, http.client.HTTPException, ValueError):
             raise AudioError(f"{self._shown} is lost: the connection broke off; {CHECK}") from None
         return data
+
+    def _stalled(self, seconds: float) -> AudioError:
+        return AudioError(f"{self._shown} is lost: no sound for {seconds:g} s; {CHECK}")
 
     def _read_title(self) -> None:
         missing = 16 * (self._receive(1) or b"\0")[0]
@@ -186,8 +206,24 @@ class _Response(http.client.HTTPResponse):
         self._sock = sock
 
     def begin(self) -> None:
-        super().begin()
+        over = threading.Event()
+        limit = threading.Timer(CONNECT_TIMEOUT, self._hang_up, (over,))
+        limit.start()
+        try:
+            super().begin()
+        except (http.client.HTTPException, OSError):
+            if not over.is_set():
+                raise
+        finally:
+            limit.cancel()
+        if over.is_set():  # the head only trickled
+            raise TimeoutError
         self._sock.settimeout(SCHEMES["http"].read_timeout)
+
+    def _hang_up(self, over: threading.Event) -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def _read_status(self) -> tuple[str, int, str]:
         if self.fp.peek(4)[:4] == b"ICY ":

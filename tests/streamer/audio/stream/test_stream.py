@@ -345,3 +345,36 @@ async def test_silence_of_a_server_is_told_after_two_seconds(
         with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
             await some(source, 10)
     assert 1.9 < time.monotonic() - begin < 3.5
+
+
+@pytest.mark.parametrize(("begin", "seconds"), [(0, 5), (SECONDS // 4, 10)])
+async def test_a_server_that_only_trickles_is_lost_too(
+    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, begin: int, seconds: int
+) -> None:
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        first = begin * len(mp3) // SECONDS
+        send(handler, "audio/mpeg", mp3[:first])
+        for at in range(first, len(mp3)):
+            handler.wfile.write(mp3[at : at + 1])
+            time.sleep(0.2)
+
+    server = serve({"/trickle": trickle})
+    begun = time.monotonic()
+    with pytest.raises(AudioError, match=f"is lost: no sound for {seconds} s"):
+        async with open_source(Zone(input=f"{server.url}/trickle")) as source:
+            await some(source, 20)
+    assert time.monotonic() - begun < seconds + 2
+
+
+async def test_an_answer_whose_head_trickles_is_none(
+    serve: Callable[[dict[str, Answer]], WebServer],
+) -> None:
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        for letter in b"HTTP/1.0 200 OK\r\nX-Name: " + 100 * b"x":
+            handler.wfile.write(bytes([letter]))
+            time.sleep(0.2)
+
+    server = serve({"/trickle": trickle})
+    with pytest.raises(AudioError, match="it does not answer; check that the server runs"):
+        async with open_source(Zone(input=f"{server.url}/trickle")):
+            pass
