@@ -72,17 +72,14 @@ def _refuse_two(asked: Sequence[str], *, configured: bool) -> None:
 
 
 def _check(settings: Config, file: Path) -> None:
-    """Refuse what `run` would refuse before it opens anything."""
+    """Refuse addresses that `run` would refuse; other keys may be completed by the environment."""
     # Seconds to import, so not before help is answered.
     from streamer.audio.paths import is_url
     from streamer.audio.stream.urls import check_url
-    from streamer.mqtt.address import Address
     from streamer.mqtt.broker import resolve_broker
-    from streamer.mqtt.credentials import refuse_contradictions
 
     try:
-        mqtt = settings.mqtt
-        refuse_contradictions(mqtt, resolve_broker(mqtt) or Address("localhost", mqtt.port))
+        resolve_broker(settings.mqtt)
         for zone in settings.zones:
             if is_url(zone.input):
                 check_url(zone.input)

@@ -15,7 +15,7 @@ from streamer.cli.loops import new_loop
 from streamer.cli.run import Channels, Config, Model
 from streamer.config import Config as Settings
 from streamer.config import load
-from streamer.errors import ConfigError
+from streamer.errors import UsageError
 
 if TYPE_CHECKING:
     from streamer.doctor import Finding, Level
@@ -52,7 +52,7 @@ def doctor(
     console = Console(highlight=False, soft_wrap=True)
     try:
         settings = load(options, config_path=config, environ=os.environ)
-    except ConfigError as error:
+    except UsageError as error:
         findings.append(Finding.of_error("configuration", error))
         if not as_json:
             _print(console, findings[-1])

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +13,7 @@ import typer
 from streamer import logs
 from streamer.cli.loops import new_loop
 from streamer.config import Config as Settings
-from streamer.config import load
+from streamer.config import explain, load
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")
@@ -108,10 +110,14 @@ def run(
         "log": log,
     }
 
-    def read() -> Settings:
-        return load(options, config_path=config, environ=os.environ)
+    loaded = explain(options, config_path=config, environ=os.environ)
 
-    settings = read()
+    def read() -> Settings:  # the same file, even where it is gone and another would be found
+        return load(options, config_path=loaded.file or config, environ=os.environ)
+
+    settings = loaded.config
+    if hasattr(signal, "SIGHUP") and not sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until `Runner` heeds it
     logs.configure(settings.log.format, settings.log.level)
 
     # Seconds to import, so not before help and mistakes are answered.

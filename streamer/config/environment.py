@@ -31,9 +31,15 @@ def given(environ: Mapping[str, str]) -> list[Given]:
         node = schema.find(path)
         if node is not None and schema.is_leaf(node) and isinstance(path[-1], str):
             found.append(Given(path, text, name))
-        elif not _SERVICE_LINK.search(name):
+        elif not _is_service_link(name, text):
             raise ConfigError(f"{name}: {_advice(path, known=node is not None)}")
     return found
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    if name.endswith("_PORT") and not name.endswith("_SERVICE_PORT"):
+        return "://" in text
+    return _SERVICE_LINK.search(name) is not None
 
 
 def variable(path: schema.Path) -> str:

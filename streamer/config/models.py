@@ -3,10 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """A name as it stands in an MQTT topic: lower-case letters, digits, single hyphens."""
+
+
+_LONGEST_TOPIC = 1000
+_LONGEST_PASSWORD = 65535  # bytes, by MQTT
+
+
+def _without_nul(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL character")
+    return path
+
+
+File = Annotated[Path, AfterValidator(_without_nul)]
+"""The path of a file."""
 
 
 class Table(BaseModel):
@@ -67,7 +81,7 @@ class Engine(Table):
     """What runs the network."""
 
     backend: Literal["auto", "onnxruntime"] = Field(default="auto", description="Inference engine.")
-    model: Path | None = Field(
+    model: File | None = Field(
         default=None, description="ONNX file to use in place of the shipped weights."
     )
 
@@ -89,18 +103,18 @@ class Mqtt(Table):
         min_length=1,
         description="The user's password; better in STREAMER_MQTT__PASSWORD or password_file.",
     )
-    password_file: Path | None = Field(
+    password_file: File | None = Field(
         default=None, description="File that holds the user's password and nothing else."
     )
-    ca_file: Path | None = Field(
+    ca_file: File | None = Field(
         default=None,
         description="Certificates of the authorities that may have signed the broker's, in PEM; "
         "those that this machine trusts.",
     )
-    cert_file: Path | None = Field(
+    cert_file: File | None = Field(
         default=None, description="Our own certificate for brokers that want one, in PEM."
     )
-    key_file: Path | None = Field(
+    key_file: File | None = Field(
         default=None, description="Its key, in PEM without passphrase; in cert_file."
     )
     port: int = Field(
@@ -110,13 +124,26 @@ class Mqtt(Table):
         default=None, description="Name of this machine in the topics; its host name."
     )
     base_topic: str | None = Field(
-        default=None, description='Base of all topics; "streamer/<node>".'
+        default=None,
+        max_length=_LONGEST_TOPIC,
+        description='Base of all topics; "streamer/<node>".',
     )
     protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="MQTT version.")
     keepalive: int = Field(default=5, ge=1, le=600, description="Keep-alive in seconds.")
     health_interval: float = Field(
         default=10.0, ge=1, le=3600, description="Seconds between health messages."
     )
+
+    @field_validator("password")
+    @classmethod
+    def _password_of_mqtt(cls, password: SecretStr | None) -> SecretStr | None:
+        try:
+            length = len(password.get_secret_value().encode()) if password is not None else 0
+        except UnicodeEncodeError:
+            raise ValueError("it must be text in UTF-8") from None
+        if length > _LONGEST_PASSWORD:
+            raise ValueError(f"it must have at most {_LONGEST_PASSWORD} bytes")
+        return password
 
     @field_validator("base_topic")
     @classmethod

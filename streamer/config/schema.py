@@ -97,6 +97,8 @@ def allowed(node: dict[str, Any]) -> str:
         return f"{words} from {node['minimum']:g} to {node['maximum']:g}"
     if node.get("minLength"):
         words += " that is not empty"
+    if node.get("maxLength"):
+        words += f", at most {node['maxLength']} characters"
     bounds = [
         f"{word} {node[name]:g}"
         for name, word in (

@@ -12,7 +12,7 @@ from streamer.doctor.finding import Finding
 def examine_storage() -> Iterator[Finding]:
     """Yield where compiled code is kept, which saves a second or two at every start."""
     for folder in cache_folders(os.environ):
-        existing = next(each for each in (folder, *folder.parents) if each.exists())
+        existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
         if os.access(existing, os.W_OK):
             yield Finding("cache", "ok", f"compiled code is kept in {folder}")
             return

@@ -50,32 +50,14 @@ def read_credentials(config: Mqtt, address: Address) -> Credentials:
     ConfigError
         Keys that do not go together, or a file that cannot be read.
     """
-    refuse_contradictions(config, address)
     return Credentials(config.user, _password(config), _tls(config, address))
 
 
-def refuse_contradictions(config: Mqtt, address: Address) -> None:
-    """Refuse keys of the `[mqtt]` table that do not go together; look at no file.
-
-    Raises
-    ------
-    ConfigError
-        One is missing, or one too many.
-    """
+def _password(config: Mqtt) -> str | None:
     if config.password is not None and config.password_file is not None:
         raise ConfigError("[mqtt] has a password and a password_file; give one of them")
     if config.user is None and (config.password is not None or config.password_file is not None):
         raise ConfigError("[mqtt] has a password but no user; give user too")
-    for key in () if address.tls else ("ca_file", "cert_file", "key_file"):
-        if getattr(config, key) is not None:
-            raise ConfigError(
-                f"[mqtt] {key} is for TLS, but the broker is {address}; write mqtts://HOST[:PORT]"
-            )
-    if config.key_file is not None and config.cert_file is None:
-        raise ConfigError("[mqtt] has a key_file but no cert_file; give cert_file too")
-
-
-def _password(config: Mqtt) -> str | None:
     if config.password is not None:
         return config.password.get_secret_value()
     if config.password_file is None:
@@ -85,7 +67,7 @@ def _password(config: Mqtt) -> str | None:
     try:
         with file.open("rb") as opened:
             content = opened.read(_LONGEST_SECRET + 2)
-        password = content.decode().rstrip("\r\n")
+        password = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise ConfigError(f"{what} is no text in UTF-8; write the password alone in it") from None
     except OSError as error:
@@ -97,7 +79,15 @@ def _password(config: Mqtt) -> str | None:
 
 def _tls(config: Mqtt, address: Address) -> ssl.SSLContext | None:
     if not address.tls:
+        for key in ("ca_file", "cert_file", "key_file"):
+            if getattr(config, key) is not None:
+                raise ConfigError(
+                    f"[mqtt] {key} is for TLS, but the broker is {address}; "
+                    "write mqtts://HOST[:PORT]"
+                )
         return None
+    if config.key_file is not None and config.cert_file is None:
+        raise ConfigError("[mqtt] has a key_file but no cert_file; give cert_file too")
     context = _context(config.ca_file)
     context.sslsocket_class = _Socket
     if config.cert_file is not None:

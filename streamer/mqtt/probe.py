@@ -22,6 +22,7 @@ from streamer.mqtt.sender import CONFIRMED_WITHIN, OFFLINE
 from streamer.mqtt.topics import Topics
 
 _TIMEOUT = 5.0  # seconds for a step
+_NEXT_ADDRESS = 0.25  # seconds after which the next address of a name is tried beside the first
 _RETAINED_WITHIN = 0.3  # seconds in which a retained status follows a subscription
 _DAY = 86400.0
 
@@ -59,12 +60,12 @@ async def probe(config: Mqtt) -> AsyncIterator[Step]:
         The broker is not named in a form that is supported, or its credentials cannot be read.
     """
     address = resolve_broker(config)
-    if address is None:
-        address = Address("localhost", config.port)
-        if config.broker == "embedded" or not await listens(address):
-            yield _embedded(address, taken=await listens(address))
-            return
-    credentials = read_credentials(config, address)
+    here = Address("localhost", config.port)
+    credentials = read_credentials(config, address or here)
+    if address is None and not await listens(here):
+        yield _embedded(here)
+        return
+    address = address or here
     for take in (_resolve, _connect, _shake_hands):
         try:
             async with asyncio.timeout(_TIMEOUT):
@@ -76,19 +77,23 @@ async def probe(config: Mqtt) -> AsyncIterator[Step]:
         if step is not None:
             yield step
     dialler = Dialler(address, credentials, protocol=config.protocol, keepalive=config.keepalive)
+    topics = Topics.of(config)
+    logged_in = False
     try:
         async with dialler.dial("streamer-doctor") as (link, version):
+            logged_in = True
             user = f'user "{credentials.user}"' if credentials.user else "no user"
             yield Step("login", True, f"MQTT {version}, {user}")
-            yield await _publish(link, Topics.of(config))
+            yield await _publish(link, topics)
     except aiomqtt.MqttError as error:
-        advice = advise(error, address, user=credentials.user)
-        yield Step("login", False, f"{address}: {cause_of(error)}", advice)
+        if logged_in:  # some brokers hang up on whom they forbid to publish
+            yield Step("publish", False, f"{topics.status}: {cause_of(error)}", _allow(topics))
+        else:
+            advice = advise(error, address, user=credentials.user)
+            yield Step("login", False, f"{address}: {cause_of(error)}", advice)
 
 
-def _embedded(address: Address, *, taken: bool) -> Step:
-    if taken:
-        return Step("TCP", True, f"{address} answers already and would be used")
+def _embedded(address: Address) -> Step:
     program = find_mosquitto()
     if program is not None:
         return Step("embedded", True, f"nothing listens at {address}; {program} would be started")
@@ -116,7 +121,9 @@ async def _resolve(address: Address, _: Credentials) -> Step:
 
 async def _connect(address: Address, _: Credentials) -> Step:
     begun = time.perf_counter()
-    _reader, writer = await asyncio.open_connection(address.host, address.port)
+    _reader, writer = await asyncio.open_connection(
+        address.host, address.port, happy_eyeballs_delay=_NEXT_ADDRESS
+    )
     took = (time.perf_counter() - begun) * 1e3
     await _hang_up(writer)
     return Step("TCP", True, f"port {address.port} answers after {took:.1f} ms")
@@ -126,7 +133,11 @@ async def _shake_hands(address: Address, credentials: Credentials) -> Step | Non
     if credentials.tls is None:
         return None
     _reader, writer = await asyncio.open_connection(
-        address.host, address.port, ssl=credentials.tls, server_hostname=address.host
+        address.host,
+        address.port,
+        ssl=credentials.tls,
+        server_hostname=address.host,
+        happy_eyeballs_delay=_NEXT_ADDRESS,
     )
     secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
     certificate = secured.getpeercert() or {}
@@ -155,8 +166,14 @@ async def _publish(link: Link, topics: Topics) -> Step:
         "publish",
         False,
         f"what is published on {topics.status} does not come back",
-        f"let the broker's access control list (ACL) allow this user to write and read "
-        f"{topics.base}/#",
+        _allow(topics),
+    )
+
+
+def _allow(topics: Topics) -> str:
+    return (
+        "let the broker's access control list (ACL) allow this user to write and read "
+        f"{topics.base}/#"
     )
 
 

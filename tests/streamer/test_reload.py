@@ -94,7 +94,7 @@ class Running:
         self.write()
         with self.log.open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                PROGRAM, "run", "--config", str(self.file), cwd=self._folder, stderr=log
+                PROGRAM, "run", cwd=self._folder, stderr=log
             )
         try:
             await seen.until(lambda: len(seen.on("streamer/reload/main/va")) > 5, 30)
@@ -141,6 +141,10 @@ async def test_sighup_takes_over_what_is_safe(broker, subscribe, tmp_path):
 
         running.write("rate = 20", level="debug", zone='device = "desk"')
         await running.hang_up("changed: log.level, tracking.rate")
+        assert await steps() == pytest.approx([50] * 5, abs=20)
+
+        running.file.unlink()
+        await running.hang_up("there is no such configuration file")
         assert await steps() == pytest.approx([50] * 5, abs=20)
 
         sequence = [payload["seq"] for payload in seen.payloads(va)]

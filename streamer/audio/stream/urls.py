@@ -98,12 +98,14 @@ def check_url(url: str) -> SplitResult:
 def public(url: str) -> str:
     """Return a URL as it may be shown: without user, password and query, which may hold secrets."""
     scheme, _, rest = url.partition("://")
-    rest = re.sub(r"[\x00-\x1f\x7f]", "?", re.split(r"[?#]", rest, maxsplit=1)[0])
-    authority, slash, path = rest.partition("/")
-    host = authority.rpartition("@")[2]
-    if "@" not in authority and "@" in path and not re.fullmatch(r"[^:]*(:\d*)?|\[.*", authority):
-        host, slash, path = path.rpartition("@")[2], "", ""  # a slash within a password
-    return f"{scheme}://{host}{slash}{path}"
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    follows = rest[len(authority) :][:1]
+    if "@" in authority:
+        rest = rest[authority.rindex("@") + 1 :]
+    elif follows in ("?", "#") or not re.fullmatch(r"[^:]*(:\d*)?|\[.*", authority):
+        rest = rest.rpartition("@")[2]  # such a character, or a slash, may stand within a password
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://" + re.sub(r"[\x00-\x1f\x7f]", "?", rest)
 
 
 def ffmpeg_options(scheme: Scheme) -> dict[str, str]:

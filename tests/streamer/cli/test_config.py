@@ -108,8 +108,6 @@ class TestCheck:
             ("[tracking]\nrat = 5\n", 'did you mean "rate"?'),
             ("tracking rate\n", ":1:10: not valid TOML"),
             ('[mqtt]\nbroker = "localhost"\n', "has no scheme: write mqtt://HOST[:PORT]"),
-            ('[mqtt]\npassword_file = "x"\n', "a password but no user; give user too"),
-            ('[mqtt]\nca_file = "ca.pem"\n', "ca_file is for TLS, but the broker is mqtt://local"),
             ('[[zones]]\ninput = "ftp://host/x"\n', "ftp streams cannot be heard"),
         ],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamer.config import OPTIONS, Config, explain, files, load, schema
-from streamer.errors import UsageError
+from streamer.errors import ConfigError, UsageError
 
 TWO_ZONES = '[[zones]]\nid = "hall"\n[[zones]]\nid = "bar"\n'
 
@@ -94,6 +94,18 @@ class TestEnvironment:
             "STREAMER_PORT_1883_TCP_ADDR": "10.0.0.1",
         }
         assert loaded(environ=environ) == Config()
+
+    def test_a_key_that_ends_like_one_of_those_is_not(self):
+        with pytest.raises(
+            ConfigError, match=r"STREAMER_MQTT_PORT: .*did you mean STREAMER_MQTT__"
+        ):
+            loaded(environ={"STREAMER_MQTT_PORT": "1999"})
+
+    def test_a_password_that_is_no_utf8_is_refused_and_not_shown(self):
+        with pytest.raises(ConfigError, match="the value is not possible: it must be text in UTF-"):
+            loaded(
+                environ={"STREAMER_MQTT__PASSWORD": b"p\xe4ss".decode("utf-8", "surrogateescape")}
+            )
 
     def test_every_key_can_be_set(self):
         for path in schema.every_key():

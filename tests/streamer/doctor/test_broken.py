@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.mosquitto import guarded
 from benchmarks.ports import free_port
+from benchmarks.radio import WebServer
 
 pytestmark = pytest.mark.peer
 
@@ -93,6 +94,19 @@ class TestBroker:
         assert "fail broker: publish" in found
         assert "does not come back" in found
         assert "write and read streamer/" in found
+
+    def test_what_it_is_shown_is_incomplete(self, failures, monkeypatch):
+        monkeypatch.setenv("STREAMER_MQTT__PASSWORD", SECRET)
+        monkeypatch.setenv("STREAMER_MQTT__PORT", str(free_port()))
+        [found] = failures(broker="embedded")
+        assert "[mqtt] has a password but no user" in found
+        assert "-> give user too" in found
+
+    def test_its_port_is_taken_by_what_is_no_broker(self, failures, monkeypatch):
+        with WebServer({}) as server:
+            monkeypatch.setenv("STREAMER_MQTT__PORT", str(server.http.server_port))
+            [found] = failures(broker="embedded")
+        assert "fail broker: login" in found
 
 
 def test_the_weights_are_missing(failures):

@@ -129,6 +129,9 @@ def test_a_url_that_can_be_meant_passes(url: str) -> None:
         ("http://secret@host/live?token=secret#secret", "http://host/live"),
         ("http://me:se@cret@host/live", "http://host/live"),
         ("http://me:secret/secret@host/live", "http://host/live"),
+        ("rtsp://cam:se?cret@host/s", "rtsp://host/s"),
+        ("mqtt://me:se#cret@host", "mqtt://host"),
+        ("http://host?mail=a", "http://host"),
         ("http://host/@artist/live", "http://host/@artist/live"),
         ("http://host:80/@artist", "http://host:80/@artist"),
         ("http://[::1]:80/live", "http://[::1]:80/live"),
@@ -139,7 +142,7 @@ def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
     assert public(url) == shown
 
 
-@given(st.text(st.characters(codec="ascii", exclude_characters="/?#@")), st.text())
+@given(st.text(st.characters(codec="ascii", exclude_characters="/@")), st.text())
 def test_a_password_is_never_shown(password: str, path: str) -> None:
     assert public(f"http://me:{password}XYZZY@host/{path.replace('@', '')}").count("XYZZY") == 0
 
