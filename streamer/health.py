@@ -47,7 +47,7 @@ class HealthReporter:
 
     def _of(self, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
         state, reason = self._state(tracker)
-        source, listener = tracker.source, tracker.listener
+        source, listener, losses = tracker.source, tracker.listener, tracker.losses
         publisher = self._publisher
         return Health(
             ts=round(time.time() * 1e3),
@@ -58,15 +58,13 @@ class HealthReporter:
             uptime_s=time.monotonic() - self._begun,
             estimates=tracker.estimates,
             drops=Drops(
-                capture=source.overruns if source else 0,
+                capture=losses.overruns,
                 inference=tracker.dropped,
                 publish=publisher.counters(tracker.id).dropped,
             ),
             gaps=tracker.gaps,
             restarts=tracker.restarts,
-            cleaned=Cleaned(
-                nan=source.non_finite if source else 0, clipped=source.clipped if source else 0
-            ),
+            cleaned=Cleaned(nan=losses.non_finite, clipped=losses.clipped),
             reconnects=publisher.reconnects,
             drift_ppm=source.drift_ppm if source else None,
             latency_ms=publisher.latency(tracker.id),

@@ -51,6 +51,7 @@ class Runner:
         self._publisher: Publisher | None = None
         self._trackers: dict[str, ZoneTracker] = {}
         self._reloads = 0
+        self._reloaded = asyncio.Event()
 
     async def run(self) -> None:
         """Run until every zone's sound has ended, or until SIGINT or SIGTERM.
@@ -78,7 +79,7 @@ class Runner:
             self._publisher = publisher
             if self._console is not None:
                 self._view = LiveView(
-                    {zone.id: zone.input for zone in config.zones},
+                    {tracker.id: tracker.input for tracker in trackers},
                     topic=publisher.topics.base,
                     broker=str(address),
                     console=self._console,
@@ -108,6 +109,7 @@ class Runner:
             logger.error(said, error, extra=cause)  # noqa: TRY400
             return
         self._config = change.config
+        self._reloaded.set()
         logs.set_level(change.config.log.level)
         for tracker in self._trackers.values():
             tracker.retune(change.config.tracking)
@@ -171,7 +173,10 @@ class Runner:
     async def _report(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
         reporter = HealthReporter(self._engine, publisher)
         while True:
-            await asyncio.sleep(self._config.mqtt.health_interval)
+            self._reloaded.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._config.mqtt.health_interval):
+                    await self._reloaded.wait()
             reporter.offer(trackers)
             for tracker in trackers if self._view is None else ():
                 if tracker.last is not None and not (tracker.trouble or tracker.ended):

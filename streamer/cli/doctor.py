@@ -15,6 +15,7 @@ from streamer.cli.loops import new_loop
 from streamer.cli.run import Channels, Config, Model
 from streamer.config import Config as Settings
 from streamer.config import load
+from streamer.config.layer import printable
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def _print(console: Console, finding: "Finding") -> None:
     line = Text.assemble(
         (f"{finding.level:<5}", _STYLES[finding.level]),
         f"{finding.subject:<{_WIDTH}} ",
-        finding.seen,
+        printable(finding.seen),
     )
     console.print(line)
     if finding.advice:
-        console.print(Text(f"{'':5}{'':{_WIDTH}} -> {finding.advice}", style="italic"))
+        console.print(Text(f"{'':5}{'':{_WIDTH}} -> {printable(finding.advice)}", style="italic"))

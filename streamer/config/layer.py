@@ -139,10 +139,14 @@ def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value on one line, no longer than a line has room for; of a URL only its scheme.
+    """Return a value on one line, no longer than a line has room for.
 
-    The rest of a URL may hold a password.
+    Of a URL only its scheme, and of a table nothing: the rest may hold a password.
     """
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
+    ):
+        return "(a table)"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", json.dumps(value, default=str, ensure_ascii=False))
     text = printable(text)
     return text if len(text) <= 60 else text[:59] + "…"

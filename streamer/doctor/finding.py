@@ -30,6 +30,6 @@ class Finding:
 
     @classmethod
     def of_error(cls, subject: str, error: Exception) -> "Finding":
-        """Make a failure of an error of ours, whose message says after `;` or `:` what to do."""
+        """Make a failure of an error of ours, whose message says after `;` what to do."""
         seen, _, advice = str(error).partition("; ")
         return cls(subject, "fail", seen, advice)

@@ -76,5 +76,5 @@ def parse_address(url: str) -> Address:
 
 def _without_user(url: str) -> str:
     """Return a URL without what stands before an "@", which may be a password."""
-    scheme, mark, rest = url.rpartition("://") if "://" in url else ("", "", url)
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     return scheme.rpartition("@")[2] + mark + rest.rpartition("@")[2]

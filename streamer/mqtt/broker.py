@@ -67,7 +67,7 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
             raise BrokerError(f"{error}; or name one: --broker mqtt://HOST[:PORT]") from None
         yield local
         return
-    async with embedded_broker(port) as address:
+    async with embedded_broker(port, credentials=credentials, protocol=config.protocol) as address:
         if address.embedded is not None:
             logger.info("embedded broker: %s at %s", address.embedded, address)
         yield address

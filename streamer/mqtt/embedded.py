@@ -8,11 +8,13 @@ import contextlib
 import importlib.util
 import logging
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from streamer.errors import BrokerError
 from streamer.mqtt.address import DEFAULT_PORT, Address
 from streamer.mqtt.causes import cause_of
-from streamer.mqtt.link import check
+from streamer.mqtt.credentials import Credentials
+from streamer.mqtt.link import ANONYMOUS, check
 from streamer.mqtt.mosquitto import PortTakenError, find_mosquitto, run_mosquitto
 
 HOST = "127.0.0.1"
@@ -21,7 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def embedded_broker(port: int = DEFAULT_PORT) -> AsyncIterator[Address]:
+async def embedded_broker(
+    port: int = DEFAULT_PORT,
+    *,
+    credentials: Credentials = ANONYMOUS,
+    protocol: Literal["auto", "5", "3.1.1"] = "auto",
+) -> AsyncIterator[Address]:
     """Run a broker on loopback for the length of the context.
 
     It is a `mosquitto` child where that program is installed, else amqtt in this process. Where a
@@ -31,6 +38,8 @@ async def embedded_broker(port: int = DEFAULT_PORT) -> AsyncIterator[Address]:
     ----------
     port
         TCP port on 127.0.0.1.
+    credentials, protocol
+        For a broker that listens there already.
 
     Yields
     ------
@@ -58,7 +67,7 @@ async def embedded_broker(port: int = DEFAULT_PORT) -> AsyncIterator[Address]:
                 )
         except PortTakenError:
             address = Address(HOST, port)
-            await _expect_broker(address)
+            await _expect_broker(address, credentials, protocol)
         yield address
 
 
@@ -79,9 +88,11 @@ async def _expect_free(port: int) -> None:
         raise PortTakenError
 
 
-async def _expect_broker(address: Address) -> None:
+async def _expect_broker(
+    address: Address, credentials: Credentials, protocol: Literal["auto", "5", "3.1.1"]
+) -> None:
     try:
-        await check(address)
+        await check(address, credentials, protocol=protocol)
     except BrokerError as error:
         cause = cause_of(error.__cause__ or error)
         raise BrokerError(

@@ -156,12 +156,19 @@ class _Child:
 
 def _spawn(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     # In a group of its own: Ctrl-C must reach us first, so that `offline` is still delivered.
-    return subprocess.Popen(  # noqa: S603 - a program we looked up, with our own configuration
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=log,
-        env={**os.environ, "LC_ALL": "C"},  # its messages are read
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603 - a program we looked up, with our own configuration
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "LC_ALL": "C"},  # its messages are read
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise BrokerError(
+            f"{command[0]} cannot be started ({why}); install mosquitto anew, or name a broker: "
+            "--broker mqtt://HOST[:PORT]"
+        ) from None

@@ -6,9 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 from streamer import logs
 from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
+from streamer.audio.paths import is_url
+from streamer.audio.stream.urls import public
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import StreamerError
@@ -25,6 +28,14 @@ REMOTE_PAUSE = 10.0
 """Longest pause in seconds before a lost network stream is tried again."""
 
 logger = logging.getLogger(__name__)
+
+
+class Losses(NamedTuple):
+    """Counts of a source: see `streamer.audio.Source`."""
+
+    overruns: int = 0
+    non_finite: int = 0
+    clipped: int = 0
 
 
 class ZoneTracker:
@@ -49,6 +60,8 @@ class ZoneTracker:
 
     Attributes
     ----------
+    input
+        What it listens to, for people: a URL without user, password and query.
     source, listener
         Those of the present attempt; None while there is none.
     trajectory
@@ -74,7 +87,7 @@ class ZoneTracker:
         on_update: Callable[[str, Update], None],
     ) -> None:
         self.id = zone.id
-        self.input = zone.input
+        self.input = public(zone.input) if is_url(zone.input) else zone.input
         self.returns = returns(zone)
         self.source: Source | None = None
         self.listener: Listener | None = None
@@ -98,12 +111,25 @@ class ZoneTracker:
         self._opened = contextlib.AsyncExitStack()
         self._heard: tuple[int, float] | None = None  # zone time's end so far, when captured
         self._gaps = 0  # of earlier attempts
+        self._losses = Losses()  # of earlier attempts
         self._lost_at: float | None = None
 
     @property
     def gaps(self) -> int:
         """Interruptions of the sound since the start."""
         return self._gaps + (self.listener.gaps if self.listener else 0)
+
+    @property
+    def losses(self) -> Losses:
+        """What was lost or cleaned on the way in since the start."""
+        if self.source is None:
+            return self._losses
+        past, now = self._losses, self.source
+        return Losses(
+            past.overruns + now.overruns,
+            past.non_finite + now.non_finite,
+            past.clipped + now.clipped,
+        )
 
     async def open(self) -> None:
         """Open what the zone listens to; `run` begins with it.
@@ -129,6 +155,7 @@ class ZoneTracker:
 
     async def close(self) -> None:
         """Close what is open; more than once is fine."""
+        self._losses = self.losses
         self.source = None
         await self._opened.aclose()
 

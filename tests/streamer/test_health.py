@@ -5,6 +5,7 @@ import pytest
 from streamer.health import HealthReporter
 from streamer.mqtt import Counters
 from streamer.tracking import Affect, Update
+from streamer.tracking.zone import Losses
 
 HERE = Affect(0.1, 0.2, 0.3, 0.3)
 
@@ -34,6 +35,7 @@ def tracker(**changes):
         "input": "song.wav",
         "source": None,
         "listener": SimpleNamespace(resampler_delay=0.025),
+        "losses": Losses(4, 5, 6),
         "gaps": 1,
         "restarts": 0,
         "trajectory": SimpleNamespace(delay=1.5),
@@ -91,7 +93,8 @@ def test_drops_of_long_ago_do_not_degrade_it(report):
 def test_the_figures_are_those_of_the_zone(report, engine):
     health = report()
     assert (health.estimates, health.gaps, health.reconnects) == (11, 1, 2)
-    assert health.drops.publish == 2
+    assert (health.drops.capture, health.drops.publish) == (4, 2)
+    assert (health.cleaned.nan, health.cleaned.clipped) == (5, 6)
     assert health.delays.resampler_ms == 25
     assert health.delays.smoother_ms == 1500
     assert (health.source, health.engine) == ("song.wav", engine.name)

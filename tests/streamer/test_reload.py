@@ -124,9 +124,11 @@ async def test_sighup_takes_over_what_is_safe(broker, subscribe, tmp_path):
         return [b - a for a, b in itertools.pairwise(times)]
 
     async with subscribe(broker.address) as seen, running.started(seen):
+        reports = len(seen.on("streamer/reload/main/health"))
         running.write('rate = 4\nsmoother = "none"')
         await running.hang_up("changed: tracking.rate, tracking.smoother")
         assert await steps() == pytest.approx([250] * 5, abs=20)
+        await seen.until(lambda: len(seen.on("streamer/reload/main/health")) > reports, 3)
         newest = seen.payloads(va)[-1]
         assert newest["valence"] == newest["raw"]["valence"]
 

@@ -70,6 +70,8 @@ def test_an_unknown_key_names_the_nearest_known_one_with_file_and_table(text, me
         ('mqtt.base_topic = "a\\nb"', "no control character"),
         ('mqtt.ca_file = "a\\u0000b"', "a path holds no NUL character"),
         ('mqtt.password = "' + 70000 * "x" + '"', "it must have at most 65535 bytes"),
+        ("[mqtt.broker]\npassword = 'canary'", "broker = (a table) is not possible"),
+        ("zones = {url = 'x', password = 'canary'}", "zones = (a table) is not possible"),
         ("engine.model = 3", "[engine] model = 3 is not possible: it must be a path"),
         ("log.level = 2020-01-01", 'it must be one of "debug", "info"'),
     ],

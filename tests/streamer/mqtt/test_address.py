@@ -28,6 +28,7 @@ def test_addresses_are_read(url, address):
     ["broker.lan", "localhost:1883", "ws://broker.lan", "http://broker.lan", "mqtt://",
      "mqtt://host:99999", "mqtt://host:port", "mqtt://host:0", "mqtt://host/topic",
      "mqtt://user:secret@host", "mqtt://user:sec/secret@host", "user:secret@host",
+     "mqtt://user:secret://x@host",
      "mqtts://user:secret@host:99999", "mqtt://[::1", ""],
 )  # fmt: skip
 def test_other_forms_are_one_line_that_says_what_to_write(url):

@@ -31,6 +31,14 @@ def at(broker, **settings):
     return Mqtt(broker=f"{scheme}://localhost:{broker.port}", node="test", **settings)
 
 
+@pytest.mark.peer
+async def test_an_embedded_broker_gives_way_to_one_that_wants_the_password_we_have(guard):
+    port = guard().port
+    config = Mqtt(broker="embedded", port=port, user="stage", password=SECRET)
+    async with open_broker(config, port=port) as address:
+        assert (address.port, address.embedded) == (port, None)
+
+
 @asynccontextmanager
 async def refused(config):
     with pytest.raises(BrokerError) as caught:

@@ -42,6 +42,7 @@ class FakeSource(SimpleNamespace):
     """Two seconds of sound, as fast as it is taken; may break off."""
 
     rate, name = 22050, "fake"
+    overruns, non_finite, clipped = 1, 2, 3
 
     async def blocks(self):
         sound = np.random.default_rng(0).normal(0, 0.1, 2 * 22050).astype(np.float32)
@@ -123,6 +124,7 @@ async def test_a_failure_of_the_engine_restarts_the_zone(track, caplog):
     assert ticks == sorted(set(ticks))
     assert ticks[-1] > 20  # zone time went on over two restarts
     assert tracker.restarts == tracker.gaps == 2
+    assert tracker.losses == (3, 6, 9)  # those of all three sources
     assert (tracker.trouble, tracker.ended) == ("", True)
 
 
@@ -131,3 +133,9 @@ async def test_sound_that_breaks_off_is_told_as_it_is(track):
     assert isinstance(updates[-1], AudioError)
     assert str(updates[-1]) == tracker.trouble == "the file is damaged"
     assert tracker.ended
+
+
+def test_of_a_url_neither_password_nor_query_is_told():
+    url = "http://stage:canary@radio.lan/x?token=canary"
+    tracker = ZoneTracker(Zone(input=url), Tracking(), FakeEngine(), None, lambda *_: None)
+    assert tracker.input == "http://radio.lan/x"
