@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.ports import free_port
 from benchmarks.radio import Answer, WebServer, encode, send
+from benchmarks.stream import song
 from streamer.audio.stream.remote import open_remote
 from streamer.audio.stream.urls import FORMATS, HLS, SCHEMES, check_url, public
 from streamer.audio.stream.web import LONGEST_TITLE, WebStream, tidy
@@ -238,6 +239,16 @@ def test_sound_is_found_whatever_the_server_calls_it(server: WebServer, path: st
         assert (remote.container.format.name, frame.sample_rate) == ("mp3", 44100)
         assert remote.name == ("Old Radio" if path == "/old" else "")
     finally:
+        remote.close()
+
+
+def test_a_stream_is_recognised_wherever_in_it_we_come_in(server: WebServer) -> None:
+    data = song()  # holds places from which 8 KiB do not tell an MP3
+    for begin in range(0, len(data) // 2, 331):
+        entered = data[begin:]
+        server.answers["/live"] = lambda handler, data=entered: send(handler, "audio/mpeg", data)
+        remote = open_remote(server.url + "/live")
+        assert remote.container.format.name == "mp3", begin
         remote.close()
 
 
