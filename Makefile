@@ -54,7 +54,7 @@ install-training: .venv/training-installed
 bench: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost
 
-# Forty minutes of real microphones and streams: evenness, capture times, drift, recovery.
+# Half an hour of real microphones and streams: evenness, capture times, drift, recovery.
 soak: .venv/test-installed
 	$(BIN)/python -m benchmarks.microphone run --seconds 60
 	$(BIN)/python -m benchmarks.microphone faults

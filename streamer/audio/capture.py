@@ -171,6 +171,8 @@ class CapturedSource:
         except BaseException as error:  # noqa: BLE001 - raised again where the blocks are read
             self._error = error
         finally:
-            self._feed.close()
-            self._ended = True
-            wake()
+            try:
+                self._feed.close()
+            finally:
+                self._ended = True
+                wake()

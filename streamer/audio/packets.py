@@ -1,7 +1,10 @@
 """From one stream of a container to mono samples at one rate, whatever is damaged or changes."""
 
 import contextlib
+import math
+import time
 from collections.abc import Generator, Iterator
+from typing import cast
 
 import av
 import numpy as np
@@ -12,9 +15,13 @@ from streamer.audio.cleaning import Cleaner
 from streamer.audio.frames import to_float
 from streamer.audio.mixing import Mixer
 from streamer.audio.resample import Resampler
+from streamer.errors import AudioError
 
 MOST_DAMAGED = 10
 """Packets; with more of them damaged than whole ones it is no sound."""
+
+RATES = range(4000, 768001)
+"""Sample rates in Hz that are believed."""
 
 _LONGEST_LOSS = 60.0  # seconds; a corrupt packet that claims more is not believed
 
@@ -33,6 +40,8 @@ class PacketDecoder:
     read_failures
         How many reads may fail in a row until the rest is given up. With none, the first failure is
         raised.
+    patience
+        Seconds without a packet of this stream, while others come, after which it counts as lost.
 
     Attributes
     ----------
@@ -52,6 +61,7 @@ class PacketDecoder:
         cleaner: Cleaner,
         *,
         read_failures: int = 0,
+        patience: float = math.inf,
     ) -> None:
         self.rate = 0
         self.corrupt_packets = 0
@@ -59,6 +69,7 @@ class PacketDecoder:
         self._container = container
         self._stream = stream
         self._read_failures = read_failures
+        self._patience = patience
         self._mixer = Mixer(channels, cleaner)
         self._converter: Resampler | None = None
         self._rate_now = 0
@@ -87,7 +98,7 @@ class PacketDecoder:
             if isinstance(piece, av.AudioFrame):
                 self._first = piece
                 self.rate = self._rate_now = piece.sample_rate
-                return piece if piece.sample_rate > 0 else None
+                return piece if piece.sample_rate in RATES else None
             if patience is not None and self.corrupt_packets > patience:
                 return None
         return None
@@ -100,7 +111,7 @@ class PacketDecoder:
         AudioError
             The chosen channels are gone.
         FFmpegError, OSError
-            A read failed, and none may.
+            A read failed, and none may; or patience is at its end.
         """
         first, self._first = self._first, None
         if first is not None:
@@ -121,6 +132,10 @@ class PacketDecoder:
     def _at_one_rate(self, samples: Samples, rate: int) -> Samples:
         """Convert what comes at another rate than the first frame."""
         rest = np.empty(0, np.float32)
+        if rate not in RATES:
+            raise AudioError(
+                f"the sound goes on at {rate} Hz, which cannot be; give another source"
+            )
         if rate != self._rate_now:
             if self._converter is not None:
                 rest = self._converter.flush()
@@ -130,12 +145,22 @@ class PacketDecoder:
             samples = self._converter.push(samples)
         return np.concatenate((rest, samples)) if len(rest) else samples
 
+    def _packets(self) -> Iterator["av.Packet[av.AudioStream]"]:
+        """Read all streams, since a read of one does not end while another's packets come."""
+        since = time.monotonic()
+        for packet in self._container.demux():
+            if packet.stream_index == self._stream.index:
+                yield cast("av.Packet[av.AudioStream]", packet)
+                since = time.monotonic()
+            elif time.monotonic() - since > self._patience:
+                raise TimeoutError
+
     def _decode(self) -> Generator[av.AudioFrame | float]:
         """Yield frames, or for a packet that cannot be decoded its seconds."""
         failures = 0
         while failures <= self._read_failures:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._packets():
                     failures = 0
                     try:
                         frames = packet.decode()

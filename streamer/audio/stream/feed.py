@@ -52,7 +52,11 @@ class StreamFeed:
         self._remote = open_remote(url)
         try:
             self._decoder = PacketDecoder(
-                self._remote.container, self._remote.stream, channels, self.cleaner
+                self._remote.container,
+                self._remote.stream,
+                channels,
+                self.cleaner,
+                patience=self._remote.scheme.read_timeout,
             )
             self.rate = self._begin(channels)
         except BaseException:

@@ -122,10 +122,11 @@ def _resolve(host: str, url: str) -> None:
 
 
 def _with_user(url: str, origin: str) -> str:
-    """Give user and password back to a URL on the host that they were meant for."""
+    """Give user and password back to a URL on the host that they were meant for, if as secret."""
     here, there = urlsplit(url), urlsplit(origin)
     user, at, host = there.netloc.rpartition("@")
-    return here._replace(netloc=f"{user}{at}{host}").geturl() if here.netloc == host else url
+    same = here.netloc == host and here.scheme in (there.scheme, "https")
+    return here._replace(netloc=f"{user}{at}{host}").geturl() if same else url
 
 
 def _refuse_pages(web: WebStream, url: str) -> None:

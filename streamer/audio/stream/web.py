@@ -35,6 +35,7 @@ LONGEST_TITLE = 200
 CHECK = "check the server and the network"
 """What to do where a stream breaks off."""
 
+_LONGEST_NAME = 1000  # characters of a header; in it entities are still to be replaced
 _HEAD = 1024  # bytes looked at to tell sound from a page or a playlist
 
 
@@ -74,10 +75,10 @@ class WebStream:
         headers = self._answer.headers
         self.url = self._answer.url
         self.content_type = headers.get_content_type() if "Content-Type" in headers else ""
-        self.name = tidy(_text(headers.get("icy-name", "")))
+        self.name = tidy(_text(headers.get("icy-name", ""))[:_LONGEST_NAME])
         self.title = ""
         interval = headers.get("icy-metaint", "")
-        self._interval = int(interval) if interval.isdecimal() else 0
+        self._interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
         self._until_title = self._interval
         self.head = b""
         self._unread = b""
@@ -225,9 +226,14 @@ class _Response(http.client.HTTPResponse):
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
+    def _read_and_discard_trailer(self) -> None:
+        """Leave unread what follows the last chunk; it may have no end."""
+
     def _read_status(self) -> tuple[str, int, str]:
         if self.fp.peek(4)[:4] == b"ICY ":
             words = self.fp.readline(1024).decode("latin-1").split(None, 2)
+            if len(words) < 2 or not words[1].isdecimal():
+                raise http.client.BadStatusLine("ICY")
             return "HTTP/1.0", int(words[1]), " ".join(words[2:])
         status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
         return status
@@ -267,7 +273,11 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in ("http", "https"):
             raise urllib.error.HTTPError(newurl, code, msg, headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        fp.close()  # urllib would read it to its end, which may never come
+        if request is not None:
+            request.remove_header("Proxy-authorization")  # it is added again where it is wanted
+        return request
 
 
 _STATUS = {

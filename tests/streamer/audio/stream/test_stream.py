@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -364,6 +365,40 @@ async def test_a_server_that_only_trickles_is_lost_too(
         async with open_source(Zone(input=f"{server.url}/trickle")) as source:
             await some(source, 20)
     assert time.monotonic() - begun < seconds + 2
+
+
+def _send_picture(address: str, stop: threading.Event) -> None:
+    """Send a picture for ever, and sound for its first seconds."""
+    with av.open(address, "w", format="mpegts") as container:
+        video = container.add_stream("mpeg2video", rate=25, width=64, height=48)
+        audio = container.add_stream("mp2", rate=RATE, layout="stereo")
+        samples = np.zeros((1, 2 * 1152), np.int16)
+        sent = 0
+        for number in itertools.count():
+            if stop.wait(0.04):
+                return
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            picture.pts = number
+            container.mux(video.encode(picture))
+            while sent < min((number + 1) * 0.04, 2.0) * RATE:
+                frame = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
+                frame.sample_rate, frame.pts = RATE, sent
+                container.mux(audio.encode(frame))
+                sent += 1152
+
+
+async def test_sound_that_ends_while_the_picture_goes_on_is_lost() -> None:
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    stop = threading.Event()
+    thread = threading.Thread(target=_send_picture, args=(f"{url}?pkt_size=1316", stop))
+    thread.start()
+    try:
+        with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
+            async with open_source(Zone(input=url)) as source, asyncio.timeout(12):
+                await some(source, 20)
+    finally:
+        stop.set()
+        thread.join()
 
 
 async def test_an_answer_whose_head_trickles_is_none(

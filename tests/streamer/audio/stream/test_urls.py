@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.ports import free_port
 from benchmarks.radio import Answer, WebServer, encode, send
 from benchmarks.stream import song
+from streamer.audio.stream import StreamFeed
 from streamer.audio.stream.remote import open_remote
 from streamer.audio.stream.urls import FORMATS, HLS, SCHEMES, check_url, public
 from streamer.audio.stream.web import LONGEST_TITLE, WebStream, tidy
@@ -264,6 +265,41 @@ def test_user_and_password_are_sent_to_their_host_alone(server: WebServer, mp3: 
         WebStream(server.url.replace("//", "//m%40e:a%3Ab@") + "/away").close()
         assert server.requests[-1][1]["Authorization"] == "Basic bUBlOmE6Yg=="
         assert "Authorization" not in other.requests[-1][1]
+
+
+@pytest.mark.parametrize("head", [b"ICY \r\n\r\n", b"ICY x y\r\n\r\n"])
+def test_a_broken_shoutcast_head_is_told(server: WebServer, head: bytes) -> None:
+    server.answers["/icy"] = lambda handler: handler.wfile.write(head)
+    with pytest.raises(AudioError, match="its answer is no HTTP"):
+        open_remote(server.url + "/icy")
+
+
+def test_numbers_without_end_in_a_head_are_no_numbers(server: WebServer, mp3: bytes) -> None:
+    digits = "1" * 5000
+    server.answers["/digits"] = lambda handler: send(
+        handler, "audio/mpeg", mp3, icy_metaint=digits, icy_name=f"&#{digits};"
+    )
+    open_remote(server.url + "/digits").close()
+
+
+def test_a_redirect_whose_page_has_no_end_is_followed(server: WebServer, mp3: bytes) -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/sound")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b"x" * 1000)
+
+    server.answers["/endless"] = endless
+    open_remote(server.url + "/endless").close()
+
+
+def test_a_rate_that_cannot_be_is_no_sound(server: WebServer) -> None:
+    wav = bytearray(encode(np.zeros(8000, np.float32), 8000, codec="pcm_s16le", form="wav"))
+    wav[24:28] = (2_000_000_000).to_bytes(4, "little")
+    server.answers["/quick"] = lambda handler: send(handler, "audio/wav", bytes(wav))
+    with pytest.raises(AudioError, match="no sound that can be decoded"):
+        StreamFeed(server.url + "/quick", ())
 
 
 class TestTitles:
