@@ -3,6 +3,7 @@
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from av.error import FFmpegError
@@ -14,7 +15,7 @@ from streamer.audio.packets import MOST_DAMAGED, PacketDecoder
 from streamer.audio.ring import RingBuffer
 from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
 from streamer.audio.stream.remote import explain_loss, open_remote
-from streamer.audio.stream.urls import public
+from streamer.audio.stream.urls import TRICKLE_TIMEOUT, public
 from streamer.audio.stream.web import CHECK
 from streamer.errors import AudioError
 
@@ -121,12 +122,16 @@ class StreamFeed:
 
     def _receive(self) -> None:
         self._remote.heard()  # its time counts from here, not from when it was opened
+        heard = time.monotonic()
         try:
             for piece in self._decoder.sound():
                 if not self._buffer.put(piece):
                     return
-                self._remote.heard()
-                if self._decoder.mostly_damaged:
+                if not isinstance(piece, int):
+                    self._remote.heard()
+                    heard = time.monotonic()
+                starved = time.monotonic() - heard > TRICKLE_TIMEOUT
+                if starved or self._decoder.mostly_damaged:
                     raise self._no_sound()  # noqa: TRY301
             self._lose(AudioError(f"{self._where} is lost: the server ended it; {CHECK}"))
         except (FFmpegError, OSError, ValueError) as error:

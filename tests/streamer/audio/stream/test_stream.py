@@ -367,6 +367,26 @@ async def test_a_server_that_only_trickles_is_lost_too(
     assert time.monotonic() - begun < seconds + 2
 
 
+async def test_what_cannot_be_decoded_any_more_is_lost_however_long_it_was_well(
+    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("feed", "web"):
+        monkeypatch.setattr(f"streamer.audio.stream.{module}.TRICKLE_TIMEOUT", 1.0)
+    monkeypatch.setattr("streamer.audio.packets.MOST_DAMAGED", 100_000)  # as after an hour
+    headers_alone = b"".join(mp3[at : at + 4] + b"\xaa" * 413 for at in [0] * 400)
+
+    def spoil(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, "audio/mpeg", mp3[: len(mp3) // 4])
+        for piece in paced(headers_alone, 16000):
+            handler.wfile.write(piece)
+
+    server = serve({"/spoilt": spoil})
+    async with open_source(Zone(input=f"{server.url}/spoilt")) as source:
+        with pytest.raises(AudioError, match="no sound"):
+            async with asyncio.timeout(8):
+                await some(source, 20)
+
+
 def _send_picture(address: str, stop: threading.Event) -> None:
     """Send a picture for ever, and sound for its first seconds."""
     with av.open(address, "w", format="mpegts") as container:
