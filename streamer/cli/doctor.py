@@ -12,7 +12,7 @@ from rich.text import Text
 
 from streamer import logs
 from streamer.cli.loops import new_loop
-from streamer.cli.run import Channels, Config, Model
+from streamer.cli.run import Channels, Config, Device, Model
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.config.layer import printable
@@ -29,9 +29,7 @@ def doctor(
     input: Annotated[  # noqa: A002  (the option's name)
         str | None, typer.Option("--input", "-i", help="What to listen to, as for `run`.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", "-d", help="Which microphone, as for `run`.")
-    ] = None,
+    device: Device = None,
     channels: Channels = None,
     broker: Annotated[str | None, typer.Option(help="MQTT broker, as for `run`.")] = None,
     model: Model = None,

@@ -2,19 +2,19 @@
 
 import contextlib
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from streamer.cli.run import Device
 from streamer.outputs.palette import BAD, GOOD, GREY, TEXT, WARN
 
 if TYPE_CHECKING:
-    from streamer.audio.microphone import Device
+    from streamer.audio.microphone import Device as Microphone
 
 _LIVE, _ONCE = 0.1, 0.5  # seconds of sound in a level
 _WIDTH = 40  # cells of a bar
@@ -22,17 +22,7 @@ _QUIETEST = -60.0  # dBFS at which a bar begins; below is silence to `run`
 _LOUD, _TOO_LOUD = -12.0, -3.0
 
 
-def levels(
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            "-d",
-            metavar="NAME|INDEX",
-            help="Which microphone, as for `run`.  [default: the system's]",
-        ),
-    ] = None,
-) -> None:
+def levels(device: Device = None) -> None:
     """Show how loud each channel of a microphone is, until Ctrl-C.
 
     Tells on which channels of a desk the music comes, for `streamer run --channels`, and whether
@@ -55,7 +45,7 @@ def levels(
 
 
 def _picture(
-    device: "Device", now: NDArray[np.float64], highest: NDArray[np.float64] | None = None
+    device: "Microphone", now: NDArray[np.float64], highest: NDArray[np.float64] | None = None
 ) -> Group:
     from streamer.audio.microphone import LOWEST
 

@@ -18,6 +18,16 @@ from streamer.config import explain, load
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        "-d",
+        metavar="NAME|INDEX",
+        help="Which microphone: words of its name, or its index; `streamer devices` lists "
+        "them.  [default: the system's]",
+    ),
+]
 Channels = Annotated[
     str | None,
     typer.Option(metavar="3,4", help="Channels to mix to mono, counted from 1.  [default: all]"),
@@ -41,16 +51,7 @@ def run(
             "as HLS, rtsp, rtp, udp), or raw samples on standard input.  [default: demo]",
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            "-d",
-            metavar="NAME|INDEX",
-            help="Which microphone: words of its name, or its index; `streamer devices` lists "
-            "them.  [default: the system's]",
-        ),
-    ] = None,
+    device: Device = None,
     channels: Channels = None,
     loop: Annotated[
         bool | None, typer.Option("--loop/--once", help="Start a file again at its end.")
