@@ -10,13 +10,13 @@ import torch
 import typer
 from rich.progress import Progress
 
-from training.baselines import score_baselines
+from training.judging.baselines import score_baselines
 from training.datasets import READERS, Piece
-from training.evaluate import evaluate, write_json
-from training.features import auxiliary_renditions, renditions
-from training.fit import fit as fit_network
-from training.recipe import Recipe, load_recipe
-from training.report import coverage_table, differences_table, fits_table, scores_table
+from training.judging.evaluate import evaluate, write_json
+from training.sound.features import auxiliary_renditions, renditions
+from training.fitting.fit import fit as fit_network
+from training.fitting.recipe import Recipe, load_recipe
+from training.judging.report import coverage_table, differences_table, fits_table, scores_table
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False

@@ -16,8 +16,8 @@ from rich.progress import track
 
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
-from training.recipe import Recipe
-from training.render import decode, find_sound_font, render_midi
+from training.fitting.recipe import Recipe
+from training.sound.render import decode, find_sound_font, render_midi
 
 MIDI_SUFFIXES = {".mid", ".midi"}
 

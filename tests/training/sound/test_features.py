@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from damer.views import FrontEnd, FrontEndSpec
-from training import features
-from training.features import renditions
-from training.render import decode
+from training.sound import features
+from training.sound.features import renditions
+from training.sound.render import decode
 
 SPEC = FrontEndSpec()
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damer.views import FrontEndSpec
-from training.features import Rendition
-from training.recipe import Recipe
+from training.sound.features import Rendition
+from training.fitting.recipe import Recipe
 
 FIRST_ESTIMATE_SECONDS = 1.0
 

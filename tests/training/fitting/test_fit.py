@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from training.baselines import score_baselines
-from training.evaluate import evaluate, write_json
-from training.fit import fit, scale_deviations, validate
-from training.predict import trajectory
+from training.judging.baselines import score_baselines
+from training.judging.evaluate import evaluate, write_json
+from training.fitting.fit import fit, scale_deviations, validate
+from training.judging.predict import trajectory
 
 pytestmark = [
     pytest.mark.train,

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from damer.nn import DAMER
 from damer.views import FrontEndSpec
 from training.datasets import Piece
-from training.features import Rendition
-from training.metrics import agreement, within_piece_r
-from training.sampling import window_ends, windows
+from training.sound.features import Rendition
+from training.judging.metrics import agreement, within_piece_r
+from training.fitting.sampling import window_ends, windows
 
 AXES = ("valence", "arousal")
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.engines import KalmanSettings
-from training.crossval import FoldResult, cross_validate
+from training.judging.crossval import FoldResult, cross_validate
 from training.datasets import Piece
-from training.folds import assign_folds
-from training.metrics import bootstrap_interval, mean_ccc
-from training.predict import AXES, piece_means, scores
-from training.recipe import Recipe
-from training.response import response_time
-from training.smoothing import coverage, fit_smoother
+from training.judging.folds import assign_folds
+from training.judging.metrics import bootstrap_interval, mean_ccc
+from training.judging.predict import AXES, piece_means, scores
+from training.fitting.recipe import Recipe
+from training.judging.response import response_time
+from training.judging.smoothing import coverage, fit_smoother
 
 LONGEST_RESPONSE = 2.15  # seconds of an idealised window; real ones answer a little later
 

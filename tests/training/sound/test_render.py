@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from training.render import SOUND_FONT_FOLDERS, decode, find_sound_font, render_midi
+from training.sound.render import SOUND_FONT_FOLDERS, decode, find_sound_font, render_midi
 
 RATE = 22050
 

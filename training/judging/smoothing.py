@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.engines import KalmanSettings
-from training.predict import Trajectory
-from training.response import smoothed
+from training.judging.predict import Trajectory
+from training.judging.response import smoothed
 
 _CORRELATION_SHARE = 0.5  # of a window: estimates that far apart share half their frames
 _RESPONSE_SHARE = 0.63

@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import pytest
 
-from training import recipe as module
-from training.recipe import RECIPES, Recipe, load_recipe
+from training.fitting import recipe as module
+from training.fitting.recipe import RECIPES, Recipe, load_recipe
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
 

@@ -6,7 +6,7 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
-from training.response import arousal_steps, response_time
+from training.judging.response import arousal_steps, response_time
 
 SPEC = FrontEndSpec(window_frames=43)
 

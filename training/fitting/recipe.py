@@ -9,7 +9,7 @@ from damer.nn import NetworkSize
 from damer.views import FrontEndSpec
 
 Kind = TypeVar("Kind", NetworkSize, "Recipe")
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from lightning_fabric import Fabric
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from damer.nn import DAMER
-from training.augment import Augment
-from training.features import Rendition
-from training.objective import objective
-from training.predict import Trajectory, scores, trajectory
-from training.recipe import Recipe
-from training.sampling import Batch, Sampler
+from training.fitting.augment import Augment
+from training.sound.features import Rendition
+from training.fitting.objective import objective
+from training.judging.predict import Trajectory, scores, trajectory
+from training.fitting.recipe import Recipe
+from training.fitting.sampling import Batch, Sampler
 
 VALIDATION_SECONDS = 4.0
 _STATISTICS_BATCHES = 8

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
-from training.recipe import Recipe
+from training.fitting.recipe import Recipe
 
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
 _LOG_POWER_OF_DB = np.log(10.0) / 10.0

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import bootstrap_interval, mean_ccc
-from training.predict import AXES
+from training.judging.metrics import bootstrap_interval, mean_ccc
+from training.judging.predict import AXES
 
 Rows = NDArray[np.int64]
 Points = NDArray[np.float64]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from damer.views import FrontEnd, FrontEndSpec
-from training.augment import Augment
+from training.fitting.augment import Augment
 
 SPEC = FrontEndSpec()
 STILL = {"gain_db": 0.0, "equaliser_db": 0.0, "mask_frames": 0, "mask_bands": 0}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from damer.nn import HeadOutput, NetworkOutput
-from training.objective import objective
+from training.fitting.objective import objective
 
 ALL = {"musemodataset": slice(0, 32)}
 

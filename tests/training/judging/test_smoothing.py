@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from streamer.engines import KalmanSettings
-from training.predict import Trajectory
-from training.response import response_time, smoothed
-from training.smoothing import coverage, fit_smoother, time_constant
+from training.judging.predict import Trajectory
+from training.judging.response import response_time, smoothed
+from training.judging.smoothing import coverage, fit_smoother, time_constant
 
 EVERY = 0.1
 

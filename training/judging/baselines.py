@@ -12,11 +12,11 @@ from sklearn.svm import SVR
 
 from damer.views import FrontEndSpec
 from training.datasets import Piece
-from training.features import Rendition, renditions
-from training.folds import assign_folds
-from training.metrics import agreement
-from training.predict import AXES
-from training.recipe import Recipe
+from training.sound.features import Rendition, renditions
+from training.judging.folds import assign_folds
+from training.judging.metrics import agreement
+from training.judging.predict import AXES
+from training.fitting.recipe import Recipe
 
 _GRID = {"svr__C": [0.03, 0.1, 0.3, 1.0, 3.0], "svr__gamma": ["scale", 0.001]}
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from damer.nn import HeadOutput, NetworkOutput
-from training.recipe import Recipe
+from training.fitting.recipe import Recipe
 
 
 def concordance(estimate: Tensor, label: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ import torch
 from rich.progress import track
 
 from training.datasets import Piece
-from training.features import Rendition, auxiliary_renditions, renditions
-from training.fit import fit
-from training.folds import split
-from training.predict import Trajectory, scores, trajectory
-from training.recipe import Recipe
-from training.response import arousal_steps
+from training.sound.features import Rendition, auxiliary_renditions, renditions
+from training.fitting.fit import fit
+from training.judging.folds import split
+from training.judging.predict import Trajectory, scores, trajectory
+from training.fitting.recipe import Recipe
+from training.judging.response import arousal_steps
 
 _LAGS = range(7)
 _CLIP_SECONDS, _PIECE_SECONDS, _DENSE_SECONDS = 0.5, 2.0, 0.25

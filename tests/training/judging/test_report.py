@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.report import coverage_table, differences_table, fits_table, scores_table
+from training.judging.report import coverage_table, differences_table, fits_table, scores_table
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.uniform(-1.0, 1.0, (20, 2)).tolist()

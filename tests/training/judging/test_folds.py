@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.datasets import Piece
-from training.folds import assign_folds, hold_out, split
+from training.judging.folds import assign_folds, hold_out, split
 
 
 def collection(sizes, dataset="vgmidi"):

@@ -1,0 +1,1 @@
+"""Learning: recipes, batches, losses, the loop."""

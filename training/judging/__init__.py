@@ -1,0 +1,1 @@
+"""Judging: folds, metrics, baselines, reports."""

@@ -1,0 +1,1 @@
+"""What the network hears of the music: rendered, decoded, turned into frames, embedded."""
