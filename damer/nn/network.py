@@ -50,21 +50,33 @@ class HeadOutput(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
-    """Answers of the fused head and of the views alone, and the fused embedding (B, width)."""
+    """Answers of the fused head and of the views alone, and what they are drawn from.
+
+    Attributes
+    ----------
+    fused, mel, cochleagram
+        What each head says.
+    embedding, mel_embedding, cochleagram_embedding
+        What it says it from, (B, width).
+    """
 
     fused: HeadOutput
     mel: HeadOutput
     cochleagram: HeadOutput
     embedding: Tensor
+    mel_embedding: Tensor
+    cochleagram_embedding: Tensor
 
 
 class Head(nn.Module):
     """Valence and arousal with standard deviations, from an embedding.
 
-    `std_scale` is set after fitting, so that the deviations are right on validation data.
+    `std_scale` and `std_power` are set after fitting, so that the deviations `scale * raw ** power`
+    are right on validation data: power decides how far sounds of different kinds differ.
     """
 
     std_scale: Tensor
+    std_power: Tensor
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -74,12 +86,14 @@ class Head(nn.Module):
         nn.init.zeros_(self.log_std.weight)
         nn.init.constant_(self.log_std.bias, -1.0)
         self.register_buffer("std_scale", torch.ones(2))
+        self.register_buffer("std_power", torch.ones(2))
 
     def forward(self, embedding: Tensor) -> HeadOutput:
         """Answer for embeddings (B, width). No gradient flows from the deviations further back."""
         embedding = self.dropout(embedding)
         log_std = self.log_std(embedding.detach()).clamp(-3.0, 0.5)
-        return HeadOutput(torch.tanh(self.mean(embedding)), log_std.exp() * self.std_scale)
+        std = (log_std * self.std_power).exp() * self.std_scale
+        return HeadOutput(torch.tanh(self.mean(embedding)), std)
 
 
 class DAMER(nn.Module):
@@ -130,7 +144,16 @@ class DAMER(nn.Module):
             mel=self.mel_head(mel_embedding),
             cochleagram=self.cochleagram_head(cochleagram_embedding),
             embedding=fused,
+            mel_embedding=mel_embedding,
+            cochleagram_embedding=cochleagram_embedding,
         )
+
+    def standardise(self, mel: Tensor, cochleagram: Tensor) -> None:
+        """Take the statistics of windows, (B, bands, T), for the standardisation of both views."""
+        for tokens, view in ((self.mel_tokens, mel), (self.cochleagram_tokens, cochleagram)):
+            frames = view.transpose(0, 1).flatten(1)  # (bands, frames)
+            tokens.band_mean.copy_(frames.mean(dim=1, keepdim=True))
+            tokens.band_std.copy_(frames.std(dim=1, keepdim=True).clamp_min(1e-4))
 
 
 def _deviation(tokens: Tensor) -> Tensor:

@@ -35,4 +35,6 @@ def read_emopia(folder: Path) -> list[Piece]:
                 arousal=np.array([arousal * _APART]),
             )
         )
+    if not pieces:
+        raise ValueError(f"{folder / 'midi'} holds no Q1_... to Q4_....mid")
     return pieces

@@ -5,14 +5,12 @@ Journal of Intelligent Information Systems, 2021. The full set is on GitHub at
 grekowj/musemodataset; this reader takes its `All_annotations.csv` and `audio/`.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from training.datasets.records import Piece
-
-_SCALE = 10.0  # ratings run from -10 to 10
+from training.datasets.tables import TEN_BOTH_WAYS, Table
 
 
 def read_musemodataset(folder: Path) -> list[Piece]:
@@ -20,21 +18,26 @@ def read_musemodataset(folder: Path) -> list[Piece]:
 
     The group is genre and number, so that a clip rated twice ("- Kopia") stays beside its twin.
     """
+    table = Table(folder / "All_annotations.csv")
     pieces = []
-    with (folder / "All_annotations.csv").open(encoding="utf-8-sig", newline="") as table:
-        for row in csv.DictReader(table):
-            source = folder / "audio" / row["Name"]
-            if not source.exists():
-                continue
-            pieces.append(
-                Piece(
-                    dataset="musemodataset",
-                    name=source.stem,
-                    group=source.stem.removeprefix("out_").split(" ", 1)[0],
-                    source=source,
-                    times=np.zeros(1),
-                    valence=np.array([float(row["Valence"]) / _SCALE]),
-                    arousal=np.array([float(row["Arousal"]) / _SCALE]),
-                )
+    for row in range(len(table)):
+        source = folder / "audio" / table.text(row, "Name")
+        if not source.exists():
+            continue
+        valence, arousal = TEN_BOTH_WAYS.convert(
+            [table.number(row, column, TEN_BOTH_WAYS) for column in ("Valence", "Arousal")]
+        )
+        pieces.append(
+            Piece(
+                dataset="musemodataset",
+                name=source.stem,
+                group=source.stem.removeprefix("out_").split(" ", 1)[0],
+                source=source,
+                times=np.zeros(1),
+                valence=np.array([valence]),
+                arousal=np.array([arousal]),
             )
+        )
+    if not pieces:
+        raise ValueError(f"{folder / 'audio'} holds none of the clips of {table.path.name}")
     return pieces

@@ -6,10 +6,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+MIDI_SUFFIXES = {".mid", ".midi"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyViews:
+    """Views that somebody else computed: one row of a data set's arrays.
+
+    Attributes
+    ----------
+    mel
+        File of log-Mel spectrograms, (N, 128, T).
+    cochleagram
+        File of cochleagrams, (N, 84, T).
+    row
+        Which of the N.
+    """
+
+    mel: Path
+    cochleagram: Path
+    row: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A labelled piece of music.
+    """A piece of music, or a segment of one, with or without labels.
 
     Attributes
     ----------
@@ -18,20 +39,40 @@ class Piece:
     group
         What must stay together in one fold: the series, the song.
     source
-        Sound file or MIDI file.
+        Sound file, MIDI file or ready views.
+    start, end
+        The part of the source that is meant, in seconds; to its end where `end` is None.
     times
-        Seconds from the start at which the labels stand, rising, shape (n,).
+        Seconds from `start` at which the labels stand, rising, shape (n,).
     valence, arousal
-        Labels in [-1, 1], shape (n,), the mean over raters.
+        Labels in [-1, 1], shape (n,), the mean over raters; n is 0 where there are none.
+    spread
+        Standard deviation over raters of valence and arousal, shape (n, 2), where it is known.
     """
 
     dataset: str
     name: str
     group: str
-    source: Path
+    source: Path | ReadyViews
+    start: float = 0.0
+    end: float | None = None
     times: NDArray[np.float64]
     valence: NDArray[np.float64]
     arousal: NDArray[np.float64]
+    spread: NDArray[np.float64] | None = None
+
+    @property
+    def is_midi(self) -> bool:
+        """Whether the source is a score that has to be rendered."""
+        return isinstance(self.source, Path) and self.source.suffix.lower() in MIDI_SUFFIXES
+
+    @property
+    def labelled_span(self) -> tuple[float, float]:
+        """Seconds between which labels hold: everywhere for one, else half a step beyond them."""
+        if len(self.times) < 2:
+            return 0.0, float("inf")
+        first, last = self.times[1] - self.times[0], self.times[-1] - self.times[-2]
+        return max(0.0, float(self.times[0] - first / 2)), float(self.times[-1] + last / 2)
 
     def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
         """Valence and arousal at any times in seconds, interpolated, shape (n, 2)."""

@@ -20,34 +20,52 @@ def read_vgmidi(folder: Path) -> list[Piece]:
     Measure k of n stands at (k + 0.5) * duration / n; a rater whose count differs by one is brought
     to the piece's measures by interpolation. The group is the series.
     """
-    pieces = []
-    for table in sorted((folder / "annotations").glob("vgmidi_raw_*.json")):
-        content = json.loads(table.read_text(encoding="utf-8"))
+    tables = sorted((folder / "annotations").glob("vgmidi_raw_*.json"))
+    if not tables:
+        raise ValueError(f"{folder / 'annotations'} holds no vgmidi_raw_*.json")
+    return [piece for table in tables for piece in _read_table(table, folder / "midi")]
+
+
+def _read_table(path: Path, scores: Path) -> list[Piece]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
         raters: dict[str, list[dict[str, Any]]] = {}
         for key, rating in content["annotations"].items():
             raters.setdefault(key.rsplit("_", 1)[0], []).append(rating)
-        for key, piece in content["pieces"].items():
-            count, duration = int(piece["measures"]), float(piece["duration"])
-            pieces.append(
-                Piece(
-                    dataset="vgmidi",
-                    name=Path(piece["midi"]).stem,
-                    group=piece["midi"].split("_", 1)[0],
-                    source=folder / "midi" / piece["midi"],
-                    times=_centres(count) * duration,
-                    valence=_consensus([rating["valence"] for rating in raters[key]], count),
-                    arousal=_consensus([rating["arousal"] for rating in raters[key]], count),
-                )
-            )
-    return pieces
+        return [
+            _piece(piece, raters[key], scores / piece["midi"])
+            for key, piece in content["pieces"].items()
+        ]
+    except (json.JSONDecodeError, KeyError) as error:
+        raise ValueError(f"{path}: {error!r}") from None
+
+
+def _piece(piece: dict[str, Any], raters: list[dict[str, Any]], score: Path) -> Piece:
+    count, duration = int(piece["measures"]), float(piece["duration"])
+    if not score.exists():
+        raise ValueError(f"{score} is missing")
+    valence, arousal = (
+        _on_measures([rating[axis] for rating in raters], count) for axis in ("valence", "arousal")
+    )
+    if not np.abs([valence, arousal]).max() <= 1.0:
+        raise ValueError(f"{score.name} has ratings outside -1 to 1")
+    return Piece(
+        dataset="vgmidi",
+        name=score.stem,
+        group=score.name.split("_", 1)[0],
+        source=score,
+        times=_centres(count) * duration,
+        valence=valence.mean(axis=0),
+        arousal=arousal.mean(axis=0),
+        spread=np.stack([valence.std(axis=0), arousal.std(axis=0)], axis=1),
+    )
 
 
 def _centres(count: int) -> NDArray[np.float64]:
     return (np.arange(count) + 0.5) / count
 
 
-def _consensus(ratings: list[list[float]], count: int) -> NDArray[np.float64]:
+def _on_measures(ratings: list[list[float]], count: int) -> NDArray[np.float64]:
+    """Ratings of each rater at the piece's measures, (raters, count)."""
     grid = _centres(count)
-    on_grid = [np.interp(grid, _centres(len(rating)), rating) for rating in ratings]
-    consensus: NDArray[np.float64] = np.mean(on_grid, axis=0)
-    return consensus
+    return np.array([np.interp(grid, _centres(len(rating)), rating) for rating in ratings])

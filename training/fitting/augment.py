@@ -2,18 +2,25 @@
 
 import sys
 import types
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
+from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.recipe import Recipe
 
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
-_LOG_POWER_OF_DB = np.log(10.0) / 10.0
+_POWER_OF_DB = np.log(10.0) / 10.0
+_NOISE_BELOW_DB = (0.0, 40.0)
+_ROOM_SECONDS, _ROOM_DB = (0.3, 3.0), (-14.0, 0.0)
+_CODEC_HZ, _CODEC_DB_PER_OCTAVE = (5000.0, 10000.0), 60.0
 
 
 def spec_augment_masks() -> Any:
@@ -37,39 +44,91 @@ def spec_augment_masks() -> Any:
 
 
 class Augment:
-    """Random gain and equaliser, the same for both views, then SpecAugment on each alone.
+    """Codec, room, noise, equaliser and gain, the same for both views, then SpecAugment on each.
 
-    Gain and equaliser are exact in the views' own domain but for the Mel floor: decibels add to the
-    logarithm of power and multiply the compressed envelope. SpecAugment: Park et al., 2019.
+    All is done to the power of each band, so that cached frames serve. Gain and equaliser are exact
+    but for the Mel floor; noise adds its expected power; a room smears power by its energy decay; a
+    codec is its low-pass. SpecAugment: Park et al., 2019.
     """
 
-    def __init__(self, recipe: Recipe, seed: int) -> None:
-        self._recipe = recipe
-        self._random = np.random.default_rng(seed)
-        spec = recipe.front_end
-        edges = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
-        mel_centres = mel_to_hz(np.linspace(edges[0], edges[1], spec.mel_bands + 2)[1:-1])
+    def __init__(self, recipe: Recipe) -> None:
+        self._what = recipe.augmentation
+        self._spec = spec = recipe.front_end
+        centres = _band_centres(spec)
         points = np.log(_EQUALISER_POINTS_HZ)
-        self._mel_mix = _interpolation(points, np.log(mel_centres))
-        self._cochleagram_mix = _interpolation(points, np.log(centre_frequencies(spec)))
-        self._spec = spec
+        self._octaves = torch.from_numpy(np.log2(centres)).float()
+        self._equaliser = np.stack(
+            [np.interp(np.log(centres), points, row) for row in np.eye(len(points))], axis=1
+        )
+        self._noise = torch.from_numpy(_white_noise_power(spec)).float()
         transforms = spec_augment_masks()
         self._masks = (
-            transforms.TimeMasking(recipe.mask_frames, iid_masks=True, p=0.4),
-            transforms.FrequencyMasking(recipe.mask_bands, iid_masks=True),
+            transforms.TimeMasking(self._what.mask_frames, iid_masks=True, p=0.4),
+            transforms.FrequencyMasking(self._what.mask_bands, iid_masks=True),
         )
 
-    def __call__(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Change mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), as copies."""
-        recipe, count = self._recipe, len(mel)
-        gain = self._random.uniform(-recipe.gain_db, recipe.gain_db, (count, 1))
-        ripple = self._random.uniform(-1, 1, (count, len(_EQUALISER_POINTS_HZ)))
-        ripple *= recipe.equaliser_db
-        mel_db = torch.from_numpy(gain + ripple @ self._mel_mix.T).float()[:, :, None]
-        tone_db = torch.from_numpy(gain + ripple @ self._cochleagram_mix.T).float()[:, :, None]
-        mel = (mel + mel_db * _LOG_POWER_OF_DB).clamp_min(float(np.log(self._spec.mel_floor)))
-        exponent = tone_db * (_LOG_POWER_OF_DB * self._spec.compression)
-        return self._mask(mel), self._mask(cochleagram * exponent.exp())
+    def __call__(
+        self, mel: Tensor, cochleagram: Tensor, random: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Change mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), as copies.
+
+        Masks are drawn from torch's own generator.
+        """
+        what, count = self._what, len(mel)
+        mel, cochleagram = mel.clone(), cochleagram.clone()
+        lossy = random.random(count) < what.codec
+        mel, cochleagram = self._amplify(mel, cochleagram, self._codec(lossy, random))
+        roomy, noisy = random.random(count) < what.room, random.random(count) < what.noise
+        for chosen, added in ((roomy, self._tail), (noisy, self._hiss)):
+            rows = np.flatnonzero(chosen)
+            if len(rows):
+                power = torch.cat(
+                    [mel[rows].exp(), cochleagram[rows].pow(1 / self._spec.compression)], dim=1
+                )
+                power += added(power, random)
+                mel[rows] = power[:, : self._spec.mel_bands].log()
+                cochleagram[rows] = power[:, self._spec.mel_bands :].pow(self._spec.compression)
+        gain = random.uniform(-what.gain_db, what.gain_db, (count, 1))
+        ripple = random.uniform(-1, 1, (count, len(_EQUALISER_POINTS_HZ))) * what.equaliser_db
+        decibels = torch.from_numpy(gain + ripple @ self._equaliser.T).float()
+        mel, cochleagram = self._amplify(mel, cochleagram, decibels)
+        return self._mask(mel), self._mask(cochleagram)
+
+    def _amplify(
+        self, mel: Tensor, cochleagram: Tensor, decibels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Amplify every band by its own decibels, (B, mel_bands + gammatone_channels)."""
+        exponent = (_POWER_OF_DB * decibels)[:, :, None]
+        bands = self._spec.mel_bands
+        louder = (mel + exponent[:, :bands]).clamp_min(float(np.log(self._spec.mel_floor)))
+        return louder, cochleagram * (exponent[:, bands:] * self._spec.compression).exp()
+
+    def _codec(self, chosen: NDArray[np.bool_], random: np.random.Generator) -> Tensor:
+        """Decibels of a low-pass from a random edge, none where not chosen."""
+        edge = torch.from_numpy(np.log2(random.uniform(*_CODEC_HZ, len(chosen)))).float()
+        above = (self._octaves[None] - edge[:, None]).clamp_min(0.0)
+        return -_CODEC_DB_PER_OCTAVE * above * torch.from_numpy(chosen)[:, None]
+
+    def _tail(self, power: Tensor, random: np.random.Generator) -> Tensor:
+        """Diffuse tail of a room: power convolved with the decay of its reverberation time."""
+        seconds = np.exp(random.uniform(*np.log(_ROOM_SECONDS), (len(power), 1)))
+        frames = np.arange(power.shape[-1]) * self._spec.hop / self._spec.sample_rate
+        decay = np.exp(-6.0 * np.log(10.0) * frames / seconds)
+        wet = 10 ** (random.uniform(*_ROOM_DB, (len(power), 1)) / 10)
+        kernel = torch.from_numpy(wet * decay / decay.sum(axis=1, keepdims=True)).float()
+        size = 2 * power.shape[-1]
+        spectrum = torch.fft.rfft(power, size) * torch.fft.rfft(kernel, size)[:, None]
+        tail: Tensor = torch.fft.irfft(spectrum, size)[..., : power.shape[-1]]
+        return tail.clamp_min_(0.0)
+
+    def _hiss(self, power: Tensor, random: np.random.Generator) -> Tensor:
+        """Noise of a random tilt, -6 to 0 dB an octave, at a random level below the music's."""
+        tilt = torch.from_numpy(random.uniform(-6.0, 0.0, (len(power), 1))).float()
+        coloured = self._noise * (tilt * _POWER_OF_DB * (self._octaves - 10.0)).exp()
+        bands = self._spec.mel_bands
+        level = power[:, :bands].mean(dim=2).sum(dim=1) / coloured[:, :bands].sum(dim=1)
+        below = torch.from_numpy(random.uniform(*_NOISE_BELOW_DB, len(power))).float()
+        return (coloured * (level * (-below * _POWER_OF_DB).exp())[:, None])[:, :, None]
 
     def _mask(self, view: Tensor) -> Tensor:
         fill = view.mean(dim=(1, 2), keepdim=True)
@@ -79,5 +138,19 @@ class Augment:
         return centred[:, 0] + fill
 
 
-def _interpolation(points: Any, at: Any) -> Any:
-    return np.stack([np.interp(at, points, row) for row in np.eye(len(points))], axis=1)
+def _band_centres(spec: FrontEndSpec) -> NDArray[np.float64]:
+    """Centre in Hz of every Mel band and gammatone channel, (mel_bands + gammatone_channels,)."""
+    edges = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
+    mel = mel_to_hz(np.linspace(edges[0], edges[1], spec.mel_bands + 2)[1:-1])
+    return np.concatenate([mel, centre_frequencies(spec)])
+
+
+@lru_cache(maxsize=4)
+def _white_noise_power(spec: FrontEndSpec) -> NDArray[np.float64]:
+    """Mean power of white noise in every band of both views, heard by the front end itself."""
+    sound = np.random.default_rng(0).standard_normal(4 * spec.sample_rate).astype(np.float32)
+    frames = FrontEnd(spec).push(0.1 * sound)
+    settled = slice(spec.sample_rate // spec.hop, None)
+    mel = np.exp(frames.mel[settled].astype(np.float64)).mean(axis=0)
+    tones = frames.cochleagram[settled].astype(np.float64) ** (1 / spec.compression)
+    return np.concatenate([mel, tones.mean(axis=0)])

@@ -1,26 +1,56 @@
-"""Fit the network to a training split, watched on a validation split."""
+"""Fit the network to labels, watched on a validation split."""
 
-import copy
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from damer.nn import DAMER
+from damer.nn import DAMER, NetworkSize
 from training.fitting.augment import Augment
-from training.sound.features import Rendition
+from training.fitting.distill import Student, embedding_errors
+from training.fitting.loop import read_checkpoint, train
 from training.fitting.objective import objective
+from training.fitting.recipe import FitRecipe
+from training.fitting.sampling import (
+    EmbeddedBatch,
+    EmbeddedSampler,
+    LabelledBatch,
+    LabelledSampler,
+    generator,
+)
+from training.judging.calibration import calibrate_deviations
 from training.judging.predict import Trajectory, scores, trajectory
-from training.fitting.recipe import Recipe
-from training.fitting.sampling import Batch, Sampler
+from training.sound.features import Rendition
 
 VALIDATION_SECONDS = 4.0
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 _STATISTICS_BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A student of MusiCNN.
+
+    Attributes
+    ----------
+    weights
+        Of `Student`.
+    network
+        Size of its network.
+    mean, std
+        By which the teacher's embeddings were standardised, (200,).
+    """
+
+    weights: dict[str, Tensor]
+    network: NetworkSize
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +60,7 @@ class Fit:
     Attributes
     ----------
     network
-        The averaged weights of the chosen step, its deviations scaled on validation.
+        The averaged weights of the chosen step, its deviations calibrated on validation.
     step
         The chosen step.
     history
@@ -42,60 +72,132 @@ class Fit:
     history: list[tuple[int, float]]
 
 
+Embeddings = list[tuple[NDArray[np.float64], NDArray[np.float32]]]
+
+
+def load_pretrained(recipe: FitRecipe) -> Pretrained | None:
+    """Load the student that a recipe begins with.
+
+    Raises
+    ------
+    ValueError
+        It is missing or damaged, or its network has another size.
+    """
+    if recipe.pretrained is None:
+        return None
+    path = PRETRAINED / f"{recipe.pretrained}.pt"
+    content = read_checkpoint(path)
+    size = NetworkSize(**content["recipe"]["network"])
+    for key in ("mel_bands", "gammatone_channels", "token_frames", "width", "heads", "layers"):
+        ours, theirs = getattr(recipe.network, key), getattr(size, key)
+        if ours != theirs:
+            raise ValueError(f"{recipe.name}: network.{key} is {ours}, but {theirs} in {path.name}")
+    weights = {name: value.float() for name, value in content["weights"].items()}
+    return Pretrained(weights, size, content["mean"].numpy(), content["std"].numpy())
+
+
 def fit(
-    train: list[Rendition],
+    heard: list[Rendition],
     validation: list[Rendition],
-    recipe: Recipe,
+    recipe: FitRecipe,
     seed: int,
-    on_step: Callable[[], object] = lambda: None,
+    *,
+    pretrained: Pretrained | None = None,
+    embeddings: Embeddings | None = None,
+    run: Path | None = None,
+    on_step: Callable[[int], object] = lambda _: None,
 ) -> Fit:
-    """Fit once. Without a validation split the last step is chosen and deviations stay unscaled.
+    """Fit once. Without a validation split the last step is chosen, deviations stay uncalibrated.
 
-    `on_step` is called after each step, to show progress.
-
-    The same arguments give the same weights on the same machine with one thread.
+    Parameters
+    ----------
+    heard, validation
+        Labelled music to fit to, and to choose the step by.
+    recipe, seed
+        How.
+    pretrained
+        What the network begins with; from scratch without.
+    embeddings
+        MusiCNN's of each rendition in `heard`, for rehearsal where the recipe asks for it.
+    run, on_step
+        As for `train`.
     """
     torch.manual_seed(seed)
-    fabric = Fabric(accelerator="auto", devices=1)
-    network = DAMER(recipe.network)
-    augment = Augment(recipe, seed)
-    batches = iter(Sampler(train, recipe, seed))
-    _standardise(network, batches, augment)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    model, optimizer = fabric.setup(network, optimizer)
-    average = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
-    averaged = AveragedModel(network, multi_avg_fn=average)
-    history: list[tuple[int, float]] = []
-    best = network
-    for step in range(1, recipe.steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, recipe)
-        mel, cochleagram, label, rows = next(batches)
-        mel, cochleagram = augment(mel, cochleagram)
-        output = model(fabric.to_device(mel), fabric.to_device(cochleagram))
-        loss = objective(output, fabric.to_device(label), rows, recipe)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        fabric.clip_gradients(model, optimizer, max_norm=1.0)
-        optimizer.step()
-        averaged.update_parameters(network)
-        on_step()
-        last = step == recipe.steps
-        if last or (validation and step % recipe.check_every == 0):
-            candidate = cast("DAMER", copy.deepcopy(averaged.module).eval())
-            score = validate(candidate, validation, recipe) if validation else math.nan
-            if not validation or score > max((old for _, old in history), default=-math.inf):
-                best = candidate
-            history.append((step, score))
+    student = Student(DAMER(recipe.network))
+    sampler = LabelledSampler(heard, recipe)
+    if pretrained:
+        learnt = {key: value for key, value in pretrained.weights.items() if "_head." not in key}
+        student.load_state_dict(learnt, strict=False)
+    else:
+        student.network.standardise(*_statistics(sampler, recipe, seed))
+    rehearsal = None
+    if pretrained and embeddings and recipe.rehearsal:
+        rehearsal = EmbeddedSampler(
+            heard, embeddings, recipe.front_end, (pretrained.mean, pretrained.std)
+        )
+    task = _Labels(sampler, validation, rehearsal, recipe, seed)
+    trained = train(student, task, recipe, seed, run=run, on_step=on_step)
+    student.load_state_dict(trained.weights)
+    network = student.network.eval()
     if validation:
-        scale_deviations(best, [_look(best, one, recipe) for one in validation])
-    step = max(history, key=lambda entry: entry[1])[0] if validation else recipe.steps
-    return Fit(best, step, history)
+        calibrate_deviations(network, [_look(network, one, recipe) for one in validation])
+    return Fit(network, trained.step, trained.history)
 
 
-def validate(network: DAMER, validation: list[Rendition], recipe: Recipe) -> float:
+class _Labels:
+    """Labels of the training pieces and, as rehearsal, the teacher's embeddings of the same."""
+
+    def __init__(
+        self,
+        sampler: LabelledSampler,
+        validation: list[Rendition],
+        rehearsal: EmbeddedSampler | None,
+        recipe: FitRecipe,
+        seed: int,
+    ) -> None:
+        self._sampler, self._validation, self._rehearsal = sampler, validation, rehearsal
+        self._recipe, self._seed = recipe, seed
+        self._augment = Augment(recipe)
+
+    def batch(
+        self, count: int, step: int, rank: int
+    ) -> tuple[LabelledBatch, EmbeddedBatch | None]:
+        random = generator(self._seed, step, rank)
+        labelled = self._sampler.batch(count, random)
+        if self._rehearsal is None:
+            return labelled, None
+        return labelled, self._rehearsal.batch(self._recipe.rehearsal, random)
+
+    def loss(
+        self,
+        model: nn.Module,
+        batch: tuple[LabelledBatch, EmbeddedBatch | None],
+        fabric: Fabric,
+        step: int,
+    ) -> Tensor:
+        labelled, embedded = batch
+        random = generator(self._seed + 1, step, fabric.global_rank)
+        mel, cochleagram = labelled.mel, labelled.cochleagram
+        if embedded:
+            mel = torch.cat([mel, embedded.mel])
+            cochleagram = torch.cat([cochleagram, embedded.cochleagram])
+        views = fabric.to_device(self._augment(mel, cochleagram, random))
+        output, answers = model(*views)
+        count = len(labelled.label)
+        label = fabric.to_device(labelled.label)
+        loss = objective(output, label, labelled.rows, self._recipe)
+        if embedded:
+            errors = embedding_errors(answers[:, count:], fabric.to_device(embedded.embedding))
+            loss = loss + self._recipe.rehearsal_loss * errors.mean()
+        return loss
+
+    def score(self, network: nn.Module) -> float | None:
+        if not self._validation:
+            return None
+        return validate(cast("Student", network).network, self._validation, self._recipe)
+
+
+def validate(network: DAMER, validation: list[Rendition], recipe: FitRecipe) -> float:
     """Mean piece-level CCC over both axes and all data sets."""
     values = []
     for dataset in recipe.datasets:
@@ -104,42 +206,19 @@ def validate(network: DAMER, validation: list[Rendition], recipe: Recipe) -> flo
     return float(np.mean(values))
 
 
-def scale_deviations(network: DAMER, trajectories: list[Trajectory]) -> None:
-    """Scale the fused head's deviations so that standardised errors have variance one.
-
-    Data sets weigh alike.
-    """
-    by_dataset: dict[str, list[np.ndarray]] = {}
-    for path in trajectories:
-        ratio = ((path.mean - path.labels()) / path.std) ** 2
-        by_dataset.setdefault(path.piece.dataset, []).append(ratio)
-    variances = [np.concatenate(parts).mean(axis=0) for parts in by_dataset.values()]
-    scale = np.sqrt(np.mean(variances, axis=0))
-    network.fused_head.std_scale *= (
-        torch.from_numpy(scale).float().to(network.fused_head.std_scale.device)
-    )
-
-
-def _look(network: DAMER, rendition: Rendition, recipe: Recipe) -> Trajectory:
-    every = VALIDATION_SECONDS if rendition.sound_font else 1.0
+def _look(network: DAMER, rendition: Rendition, recipe: FitRecipe) -> Trajectory:
+    every = VALIDATION_SECONDS if rendition.piece.is_midi else 1.0
     return trajectory(network, rendition, every, recipe.front_end)
 
 
-def _schedule(step: int, recipe: Recipe) -> float:
-    if step < recipe.warmup:
-        return step / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def _standardise(network: DAMER, batches: Iterator[Batch], augment: Augment) -> None:
-    mels, cochleagrams = [], []
-    for _ in range(_STATISTICS_BATCHES):
-        mel, cochleagram, _, _ = next(batches)
-        mel, cochleagram = augment(mel, cochleagram)
-        mels.append(mel)
-        cochleagrams.append(cochleagram)
-    for tokens, views in ((network.mel_tokens, mels), (network.cochleagram_tokens, cochleagrams)):
-        frames = torch.cat(views).transpose(0, 1).flatten(1)  # (bands, frames)
-        tokens.band_mean.copy_(frames.mean(dim=1, keepdim=True))
-        tokens.band_std.copy_(frames.std(dim=1, keepdim=True).clamp_min(1e-4))
+def _statistics(
+    sampler: LabelledSampler, recipe: FitRecipe, seed: int
+) -> tuple[Tensor, Tensor]:
+    augment = Augment(recipe)
+    views = []
+    for k in range(_STATISTICS_BATCHES):
+        random = generator(seed, 0, k)
+        batch = sampler.batch(recipe.batch, random)
+        views.append(augment(batch.mel, batch.cochleagram, random))
+    mels, cochleagrams = zip(*views, strict=True)
+    return torch.cat(mels), torch.cat(cochleagrams)

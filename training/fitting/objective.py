@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from damer.nn import HeadOutput, NetworkOutput
-from training.fitting.recipe import Recipe
+from training.fitting.recipe import FitRecipe
 
 
 def concordance(estimate: Tensor, label: Tensor) -> Tensor:
@@ -16,7 +16,7 @@ def concordance(estimate: Tensor, label: Tensor) -> Tensor:
 
 
 def objective(
-    output: NetworkOutput, label: Tensor, rows: dict[str, slice], recipe: Recipe
+    output: NetworkOutput, label: Tensor, rows: dict[str, slice], recipe: FitRecipe
 ) -> Tensor:
     """Loss of a batch: fused head, view heads, deviations; data sets weigh alike."""
     losses = [
@@ -29,7 +29,7 @@ def objective(
     return torch.stack(losses).mean()
 
 
-def _head_loss(head: HeadOutput, label: Tensor, part: slice, recipe: Recipe) -> Tensor:
+def _head_loss(head: HeadOutput, label: Tensor, part: slice, recipe: FitRecipe) -> Tensor:
     error = (head.mean[part] - label[part]).square().mean(dim=0)
     spread = label[part].var(dim=0, unbiased=False) + 0.01
     discord = 1.0 - concordance(head.mean[part], label[part])

@@ -1,20 +1,55 @@
 """A recipe: every number of a fit in one small file that can be compared line by line."""
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from damer.nn import NetworkSize
 from damer.views import FrontEndSpec
+from training.sound.render import Rendering
 
-Kind = TypeVar("Kind", NetworkSize, "Recipe")
 RECIPES = Path(__file__).parents[1] / "recipes"
+_Strict = ConfigDict(frozen=True, extra="forbid")
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Weight = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """Numbers of a fit.
+class Augmentation(BaseModel):
+    """What may happen to a window in training.
+
+    Attributes
+    ----------
+    gain_db, equaliser_db
+        Greatest random gain and random equaliser ripple.
+    noise
+        Share of windows with steady coloured noise, 0 to 40 dB below the music.
+    room
+        Share of windows in a reverberant room, 0.3 to 3 s.
+    codec
+        Share of windows low-passed as by a lossy codec, from 5 kHz.
+    mask_frames, mask_bands
+        Longest stretch of frames, and widest of bands, that SpecAugment masks.
+    """
+
+    model_config = _Strict
+
+    gain_db: Weight = 3.0
+    equaliser_db: Weight = 3.0
+    noise: Share = 0.0
+    room: Share = 0.0
+    codec: Share = 0.0
+    mask_frames: Annotated[int, Field(ge=0)] = 20
+    mask_bands: Annotated[int, Field(ge=0)] = 12
+
+
+class Recipe(BaseModel):
+    """What every kind of training has.
 
     Attributes
     ----------
@@ -22,12 +57,12 @@ class Recipe:
         The recipe's file name without ".toml".
     window_frames
         Frames of a window.
-    datasets
-        Share in a batch of each data set that is fitted to and judged by.
-    auxiliary
-        Share in a batch of each data set that is only fitted to.
-    sound_fonts
-        Files with which MIDI is rendered.
+    origin
+        "external" for data sets of ready views, which no running front end can produce.
+    renderings
+        How MIDI is rendered.
+    variations
+        More renderings, for training only.
     steps, batch
         Optimiser steps, windows in each.
     learning_rate, weight_decay, warmup
@@ -35,78 +70,130 @@ class Recipe:
     averaging
         Decay of the moving average of the weights, which is what is evaluated.
     check_every
-        Steps between looks at validation.
+        Steps between looks at validation, and between checkpoints.
+    patience
+        Looks without a better score after which training ends early; 0 for never.
+    precision
+        Lightning Fabric's: "bf16-mixed" pays on a GPU, not on a CPU.
+    augmentation
+        What may happen to a window.
+    network
+        Size of the network.
+    """
+
+    model_config = _Strict
+
+    name: str
+    window_frames: Count
+    origin: Literal["internal", "external"] = "internal"
+    renderings: list[Rendering] = []
+    variations: list[Rendering] = []
+    steps: Count = 700
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+    weight_decay: Weight = 0.2
+    warmup: Annotated[int, Field(ge=0)] = 50
+    averaging: Share = 0.98
+    check_every: Count = 100
+    patience: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    augmentation: Augmentation = Augmentation()
+    network: NetworkSize = NetworkSize()
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            unknown = values.keys() - {entry.name for entry in fields(NetworkSize)}
+            if unknown:
+                raise ValueError(f"unknown key {min(unknown)!r}")
+        return values
+
+    @property
+    def front_end(self) -> FrontEndSpec:
+        """What the network hears."""
+        return FrontEndSpec(window_frames=self.window_frames, origin=self.origin)
+
+
+class FitRecipe(Recipe):
+    """Fitting to labels.
+
+    Attributes
+    ----------
+    datasets
+        Share in a batch of each data set that is fitted to and judged by.
+    auxiliary
+        Share in a batch of each data set that is fitted to but not chosen by.
+    pretrained
+        Name of the distillation whose weights the network begins with; none: from scratch.
     error_loss
         Weight of the squared error beside the concordance.
     view_loss
         Weight of the two view heads beside the fused head.
     deviation_loss
         Weight of the likelihood that fits the standard deviations.
-    gain_db, equaliser_db
-        Greatest random gain and random equaliser ripple.
-    mask_frames, mask_bands
-        Longest stretch of frames, and widest of bands, that SpecAugment masks.
+    rehearsal, rehearsal_loss
+        Windows a step of the training pieces from which the teacher's embedding is still asked for,
+        and the weight of that.
     cold_start
         Share of windows that end within their first T frames, as after a start.
-    network
-        Size of the network.
     """
 
-    name: str
-    window_frames: int
-    datasets: dict[str, float]
-    sound_fonts: list[str]
-    auxiliary: dict[str, float] = field(default_factory=dict)
-    steps: int = 700
-    batch: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.2
-    warmup: int = 50
-    averaging: float = 0.98
-    check_every: int = 100
-    error_loss: float = 0.1
-    view_loss: float = 0.3
-    deviation_loss: float = 0.2
-    gain_db: float = 3.0
-    equaliser_db: float = 3.0
-    mask_frames: int = 20
-    mask_bands: int = 12
-    cold_start: float = 0.1
-    network: NetworkSize = field(default_factory=NetworkSize)
+    datasets: dict[str, Share]
+    auxiliary: dict[str, Share] = {}
+    pretrained: str | None = None
+    error_loss: Weight = 0.1
+    view_loss: Weight = 0.3
+    deviation_loss: Weight = 0.2
+    rehearsal: Annotated[int, Field(ge=0)] = 0
+    rehearsal_loss: Weight = 0.5
+    cold_start: Share = 0.1
 
     @property
     def shares(self) -> dict[str, float]:
         """Share in a batch of every data set that is fitted to."""
         return self.datasets | self.auxiliary
 
-    @property
-    def front_end(self) -> FrontEndSpec:
-        """What the network hears."""
-        return FrontEndSpec(window_frames=self.window_frames)
+
+class DistillRecipe(Recipe):
+    """Learning MusiCNN's embedding.
+
+    Attributes
+    ----------
+    pool
+        Data sets whose sound is heard; no label is used.
+    view_loss
+        Weight of the two view heads beside the fused head.
+    validation_share
+        Share of the pieces, by group, that are held out to watch.
+    """
+
+    pool: list[str]
+    view_loss: Weight = 0.3
+    validation_share: Share = 0.05
 
 
-def load_recipe(name: str) -> Recipe:
-    """Read `recipes/<name>.toml`.
+Kind = TypeVar("Kind", bound=Recipe)
+
+
+def load_recipe(kind: type[Kind], name: str) -> Kind:
+    """Read `recipes/<name>.toml`, or the file itself where `name` is a path to one.
 
     Raises
     ------
     ValueError
-        The recipe does not exist, or a key is unknown or missing.
+        The recipe does not exist, or a key is unknown, missing or has a wrong value.
     """
-    path = RECIPES / f"{name}.toml"
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
         raise ValueError(f"no recipe {name!r}; there are {known}")
-    values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    network = _build(NetworkSize, values.pop("network", {}), path.name)
-    return _build(Recipe, values | {"name": name, "network": network}, path.name)
-
-
-def _build(kind: type[Kind], values: dict[str, Any], where: str) -> Kind:
-    unknown = values.keys() - {entry.name for entry in fields(kind)}
-    if unknown:
-        raise ValueError(f"{where}: unknown key {min(unknown)!r}")
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return kind(**{**values, "name": path.stem})
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path.name}: {where}: {first['msg']}") from None

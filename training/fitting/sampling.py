@@ -1,6 +1,6 @@
-"""Windows and labels from renditions."""
+"""Windows and what is known of them, drawn from renditions: a pure function of the step."""
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,13 +8,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damer.views import FrontEndSpec
+from training.fitting.recipe import FitRecipe
 from training.sound.features import Rendition
-from training.fitting.recipe import Recipe
 
 FIRST_ESTIMATE_SECONDS = 1.0
 
-Batch = tuple[Tensor, Tensor, Tensor, dict[str, slice]]
-"""Mel (B, mel_bands, T), cochleagram (B, gammatone_channels, T), labels (B, 2), rows of sets."""
+
+class LabelledBatch(NamedTuple):
+    """Windows with labels.
+
+    Attributes
+    ----------
+    mel, cochleagram
+        (B, mel_bands, T) and (B, gammatone_channels, T).
+    label
+        Valence and arousal, (B, 2).
+    rows
+        Rows of each data set.
+    """
+
+    mel: Tensor
+    cochleagram: Tensor
+    label: Tensor
+    rows: dict[str, slice]
+
+
+class EmbeddedBatch(NamedTuple):
+    """Windows with the teacher's embedding, standardised, (B, 200)."""
+
+    mel: Tensor
+    cochleagram: Tensor
+    embedding: Tensor
+
+
+def generator(seed: int, step: int, rank: int) -> np.random.Generator:
+    """Give the generator of one step in one process, so that a fit can go on from any step."""
+    return np.random.default_rng([seed, step, rank])
 
 
 def windows(
@@ -36,62 +65,118 @@ def windows(
 
 
 def window_ends(rendition: Rendition, every: float, spec: FrontEndSpec) -> NDArray[np.int64]:
-    """Frames at which windows end, one each `every` seconds from the first possible estimate."""
-    times = np.arange(FIRST_ESTIMATE_SECONDS, rendition.seconds(spec) + 1e-9, every)
+    """Frames at which windows end, one each `every` seconds from the first possible estimate.
+
+    A rendition shorter than that has one window, which ends with it.
+    """
+    first = min(FIRST_ESTIMATE_SECONDS, rendition.seconds(spec))
+    times = np.arange(first, rendition.seconds(spec) + 1e-9, every)
     return np.minimum((times * spec.sample_rate / spec.hop).astype(np.int64), len(rendition.frames))
 
 
-class Sampler:
-    """Endless batches: data sets by share, then pieces, renditions and times uniformly."""
+class LabelledSampler:
+    """Batches of labelled windows: sets by share, then pieces, renditions and times uniformly."""
 
-    def __init__(self, renditions: list[Rendition], recipe: Recipe, seed: int) -> None:
+    def __init__(self, renditions: list[Rendition], recipe: FitRecipe) -> None:
         self._recipe = recipe
-        self._random = np.random.default_rng(seed)
         self._pieces: dict[str, list[list[Rendition]]] = {}
         for dataset in recipe.shares:
             by_name: dict[str, list[Rendition]] = {}
             for rendition in renditions:
                 if rendition.piece.dataset == dataset:
                     by_name.setdefault(rendition.piece.name, []).append(rendition)
+            if not by_name:
+                raise ValueError(f"the recipe asks for {dataset}, of which there is no piece")
             self._pieces[dataset] = list(by_name.values())
-        total = sum(recipe.shares.values())
-        self._counts = {
-            dataset: round(recipe.batch * share / total) for dataset, share in recipe.shares.items()
-        }
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches; one data set after the other."""
-        while True:
-            mels, cochleagrams, labels, rows = [], [], [], {}
-            start = 0
-            for dataset, count in self._counts.items():
-                rows[dataset] = slice(start, start + count)
-                start += count
-                for _ in range(count):
-                    rendition, end = self._pick(self._pieces[dataset])
-                    mel, cochleagram = windows(rendition, end, self._recipe.front_end)
-                    mels.append(mel)
-                    cochleagrams.append(cochleagram)
-                    labels.append(rendition.piece.labels_at(self._seconds(end)))
-            yield (
-                torch.cat(mels),
-                torch.cat(cochleagrams),
-                torch.from_numpy(np.concatenate(labels)),
-                rows,
-            )
+    def batch(self, count: int, random: np.random.Generator) -> LabelledBatch:
+        """Draw about `count` windows, one data set after the other."""
+        mels, cochleagrams, labels, rows = [], [], [], {}
+        total = sum(self._recipe.shares.values())
+        start = 0
+        for dataset, share in self._recipe.shares.items():
+            own = round(count * share / total)
+            rows[dataset] = slice(start, start + own)
+            start += own
+            for _ in range(own):
+                rendition, end = self._pick(self._pieces[dataset], random)
+                mel, cochleagram = windows(rendition, end, self._recipe.front_end)
+                mels.append(mel)
+                cochleagrams.append(cochleagram)
+                labels.append(rendition.labels_at(self._seconds(end)))
+        return LabelledBatch(
+            torch.cat(mels), torch.cat(cochleagrams), torch.from_numpy(np.concatenate(labels)), rows
+        )
 
-    def _pick(self, pieces: list[list[Rendition]]) -> tuple[Rendition, NDArray[np.int64]]:
-        random, spec = self._random, self._recipe.front_end
+    def _pick(
+        self, pieces: list[list[Rendition]], random: np.random.Generator
+    ) -> tuple[Rendition, NDArray[np.int64]]:
+        spec = self._recipe.front_end
         versions = pieces[random.integers(len(pieces))]
         rendition = versions[random.integers(len(versions))]
-        last = len(rendition.frames)
-        least = int(FIRST_ESTIMATE_SECONDS * spec.sample_rate / spec.hop)
+        rate = spec.sample_rate / spec.hop
+        labelled_from, labelled_to = rendition.piece.labelled_span
+        last = int(min(len(rendition.frames), labelled_to / rendition.rendering.tempo * rate))
+        least = int(max(FIRST_ESTIMATE_SECONDS, labelled_from / rendition.rendering.tempo) * rate)
         if random.random() < self._recipe.cold_start:
             last = min(last, max(least, spec.window_frames))
         else:
-            least = min(last, max(least, spec.window_frames))
-        return rendition, np.array([random.integers(least, last + 1)])
+            least = max(least, spec.window_frames)
+        return rendition, np.array([random.integers(min(least, last), last + 1)])
 
     def _seconds(self, ends: NDArray[np.int64]) -> NDArray[np.float64]:
         spec = self._recipe.front_end
         return ends * spec.hop / spec.sample_rate
+
+
+class EmbeddedSampler:
+    """Batches of windows with the teacher's embeddings, all windows alike.
+
+    Parameters
+    ----------
+    renditions
+        What is heard.
+    embeddings
+        Of each rendition, the seconds at which windows end (n,) and the embeddings (n, 200).
+    spec
+        The front end.
+    statistics
+        Mean and deviation by which embeddings are standardised, each (200,); where not given, those
+        of these embeddings.
+    """
+
+    def __init__(
+        self,
+        renditions: list[Rendition],
+        embeddings: list[tuple[NDArray[np.float64], NDArray[np.float32]]],
+        spec: FrontEndSpec,
+        statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._renditions, self._spec = renditions, spec
+        counts = [len(ends) for ends, _ in embeddings]
+        self._owner = np.repeat(np.arange(len(renditions)), counts)
+        seconds = np.concatenate([ends for ends, _ in embeddings])
+        self._ends = (seconds * spec.sample_rate / spec.hop + 1e-6).astype(np.int64)
+        raw = np.concatenate([values for _, values in embeddings])
+        mean, std = statistics or (raw.mean(axis=0), raw.std(axis=0).clip(1e-3))
+        self.mean: NDArray[np.float32] = mean
+        self.std: NDArray[np.float32] = std
+        self._embeddings = (raw - self.mean) / self.std
+
+    def __len__(self) -> int:
+        return len(self._owner)
+
+    def batch(self, count: int, random: np.random.Generator) -> EmbeddedBatch:
+        """Draw `count` windows."""
+        return self.at(random.integers(len(self), size=count))
+
+    def at(self, chosen: NDArray[np.int64]) -> EmbeddedBatch:
+        """Give windows by number, 0 up to `len(self)`."""
+        parts = []
+        for k in chosen:
+            rendition = self._renditions[self._owner[k]]
+            end = np.minimum(self._ends[k : k + 1], len(rendition.frames))
+            parts.append(windows(rendition, end, self._spec))
+        mels, cochleagrams = zip(*parts, strict=True)
+        embeddings = torch.from_numpy(self._embeddings[chosen])
+        return EmbeddedBatch(torch.cat(mels), torch.cat(cochleagrams), embeddings)

@@ -5,46 +5,55 @@ import pickle
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from rich.progress import track
+from torch import Tensor
 
+from damer.nn import DAMER
 from training.datasets import Piece
-from training.sound.features import Rendition, auxiliary_renditions, renditions
-from training.fitting.fit import fit
+from training.fitting.fit import PRETRAINED, fit, load_pretrained
+from training.fitting.recipe import FitRecipe
 from training.judging.folds import split
-from training.judging.predict import Trajectory, scores, trajectory
-from training.fitting.recipe import Recipe
-from training.judging.response import arousal_steps
+from training.judging.predict import Trajectory, trajectory
+from training.sound.features import (
+    Rendition,
+    in_every,
+    in_turn,
+    open_embeddings,
+    open_frames,
+    training_work,
+)
 
-_LAGS = range(7)
-_CLIP_SECONDS, _PIECE_SECONDS, _DENSE_SECONDS = 0.5, 2.0, 0.25
+_CLIP_SECONDS, _PIECE_SECONDS, _AUXILIARY_SECONDS = 0.5, 2.0, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One fit: which fold and seed, and whether its trajectories are looked at densely."""
+    """One fit: its recipe, its music, which fold and which seed."""
 
-    recipe: Recipe
+    recipe: FitRecipe
     pieces: list[Piece]
-    auxiliary: list[Piece]
     cache: Path
     folds: int
     fold: int
     seed: int
-    dense: bool
 
     @property
     def kept(self) -> Path:
-        """File in which the result is kept."""
-        names = [f"{piece.dataset}/{piece.name}" for piece in (*self.pieces, *self.auxiliary)]
-        digest = hashlib.sha256(repr((self.recipe, names)).encode()).hexdigest()[:16]
-        dense = "-dense" if self.dense else ""
-        name = f"{digest}-{self.fold}of{self.folds}-{self.seed}{dense}.pickle"
+        """File in which the result is kept: named by recipe, labels, groups and pretraining."""
+        digest = hashlib.sha256(self.recipe.model_dump_json().encode())
+        for piece in self.pieces:
+            digest.update(f"{piece.dataset}/{piece.name}/{piece.group}".encode())
+            for values in (piece.times, piece.valence, piece.arousal):
+                digest.update(values.tobytes())
+        if self.recipe.pretrained:
+            digest.update((PRETRAINED / f"{self.recipe.pretrained}.pt").read_bytes())
+        name = f"{digest.hexdigest()[:16]}-{self.fold}of{self.folds}-{self.seed}.pickle"
         return self.cache / "evaluations" / name
 
 
@@ -58,55 +67,47 @@ class FoldResult:
         Which fit, and the step chosen on validation.
     seconds
         CPU time of the fit.
-    deviation_scale
-        Scale of the deviations found on validation, (valence, arousal).
-    test
-        Trajectories on the test pieces.
-    lag
-        If dense: lag in seconds with the best moment CCC on validation.
-    dense, joins
-        If dense: test trajectories of one rendition a piece, densely; joins of calm and
-        excited test clips with the time of each join.
+    history
+        Validation score at each look.
+    weights
+        Of the network.
+    validation, test
+        Trajectories on the pieces the step was chosen by, and on those that judge.
     """
 
     fold: int
     seed: int
     step: int
     seconds: float
-    deviation_scale: list[float]
+    history: list[tuple[int, float]]
+    weights: dict[str, Tensor]
+    validation: list[Trajectory]
     test: list[Trajectory]
-    lag: int | None = None
-    dense: list[Trajectory] = field(default_factory=list)
-    joins: list[tuple[Trajectory, float]] = field(default_factory=list)
+
+    def network(self, recipe: FitRecipe) -> DAMER:
+        """Build the fitted network."""
+        network = DAMER(recipe.network)
+        network.load_state_dict(self.weights)
+        return network.eval()
 
 
 def cross_validate(
-    recipe: Recipe,
+    recipe: FitRecipe,
     pieces: list[Piece],
-    auxiliary: list[Piece],
     cache: Path,
     folds: int,
     seeds: list[int],
     jobs: int,
 ) -> list[FoldResult]:
-    """Fit every fold with every seed, the last seed's looked at densely.
+    """Fit every fold with every seed.
 
-    Auxiliary pieces are only ever fitted to. Finished fits are kept in the cache, so that a stopped
-    run goes on.
+    Finished fits are kept in the cache, so that a stopped run goes on.
     """
-    renditions(pieces, recipe.sound_fonts, recipe.front_end, cache)
-    auxiliary_renditions(recipe, auxiliary, cache)
+    open_frames(training_work(recipe, pieces), recipe.front_end, cache)
+    if recipe.rehearsal:
+        open_embeddings(training_work(recipe, pieces), cache)
     work = [
-        Job(
-            recipe=recipe,
-            pieces=pieces,
-            auxiliary=auxiliary,
-            cache=cache,
-            folds=folds,
-            fold=fold,
-            seed=seed,
-            dense=seed == seeds[-1],
-        )
+        Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds
         for fold in range(folds)
     ]
@@ -115,59 +116,56 @@ def cross_validate(
 
 
 def _kept(job: Job) -> FoldResult:
-    """Do a job, or take what an earlier run left of the same recipe and pieces."""
+    """Do a job, or take what an earlier run left of it."""
     if not job.kept.exists():
         result = _run(job)
         job.kept.parent.mkdir(parents=True, exist_ok=True)
         partial = job.kept.with_suffix(".partial")
         partial.write_bytes(pickle.dumps(result))
-        partial.rename(job.kept)
-    return cast("FoldResult", pickle.loads(job.kept.read_bytes()))  # noqa: S301 - our own file
+        partial.replace(job.kept)
+    try:
+        return cast("FoldResult", pickle.loads(job.kept.read_bytes()))  # noqa: S301 - our own file
+    except (pickle.UnpicklingError, EOFError, AttributeError) as error:
+        raise ValueError(f"{job.kept} is damaged ({error}); delete it") from None
 
 
 def _run(job: Job) -> FoldResult:
     torch.set_num_threads(1)
     recipe, spec = job.recipe, job.recipe.front_end
-    parts = split(job.pieces, job.fold, job.folds, job.seed)
-    train, validation, test = (
-        renditions(part, recipe.sound_fonts, spec, job.cache)
-        for part in (parts.train, parts.validation, parts.test)
-    )
-    train += auxiliary_renditions(recipe, job.auxiliary, job.cache)
+    parts = split(job.pieces, job.fold, job.folds, job.seed, recipe.datasets)
+    learnt = training_work(recipe, parts.train)
     begun = time.process_time()
-    fitted = fit(train, validation, recipe, job.seed)
+    fitted = fit(
+        open_frames(learnt, spec, job.cache),
+        open_frames(in_every(parts.validation, recipe.renderings), spec, job.cache),
+        recipe,
+        job.seed,
+        pretrained=load_pretrained(recipe),
+        embeddings=open_embeddings(learnt, job.cache) if recipe.rehearsal else None,
+    )
     seconds = time.process_time() - begun
-    network = fitted.network
 
-    def estimate(
-        sounds: Iterable[Rendition], piece_seconds: float, clip_seconds: float
-    ) -> list[Trajectory]:
-        return [
-            trajectory(network, one, piece_seconds if one.sound_font else clip_seconds, spec)
-            for one in sounds
-        ]
+    def estimate(sounds: Iterable[Rendition]) -> list[Trajectory]:
+        return [trajectory(fitted.network, one, _every(one.piece, recipe), spec) for one in sounds]
 
-    def densely(sounds: Iterable[Rendition]) -> list[Trajectory]:
-        one_each = (one for one in sounds if one.sound_font in ("", recipe.sound_fonts[0]))
-        return estimate(one_each, _DENSE_SECONDS, _DENSE_SECONDS) if job.dense else []
-
-    clips = [one for one in test if not one.sound_font]
+    own = [piece for piece in parts.test if piece.dataset in recipe.datasets]
+    auxiliary = [piece for piece in parts.test if piece.dataset in recipe.auxiliary]
+    heard = in_every(own, recipe.renderings) + in_turn(auxiliary, recipe.renderings)
+    chosen_by = in_every(parts.validation, recipe.renderings)
     return FoldResult(
         fold=job.fold,
         seed=job.seed,
         step=fitted.step,
         seconds=seconds,
-        deviation_scale=network.fused_head.std_scale.tolist(),
-        test=estimate(test, _PIECE_SECONDS, _CLIP_SECONDS),
-        lag=_best_lag(densely(validation)) if job.dense else None,
-        dense=densely(test),
-        joins=arousal_steps(network, clips, spec) if job.dense else [],
+        history=fitted.history,
+        weights=fitted.network.state_dict(),
+        validation=estimate(open_frames(chosen_by, spec, job.cache)),
+        test=estimate(open_frames(heard, spec, job.cache)),
     )
 
 
-def _best_lag(paths: list[Trajectory]) -> int:
-    long = [path for path in paths if len(path.piece.times) > 1]
-    if not long:
-        return 0
-    values = [np.mean([axis["moment_ccc"] for axis in scores(long, lag).values()]) for lag in _LAGS]
-    return int(np.argmax(values))
+def _every(piece: Piece, recipe: FitRecipe) -> float:
+    """Seconds between estimates: short clips are looked at more closely."""
+    if piece.dataset in recipe.auxiliary:
+        return _AUXILIARY_SECONDS
+    return _PIECE_SECONDS if piece.is_midi or len(piece.times) > 1 else _CLIP_SECONDS

@@ -1,6 +1,7 @@
 """Splits by group: whatever belongs to one song or series stays on one side."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +46,21 @@ class Split:
     test: list[Piece]
 
 
-def split(pieces: list[Piece], fold: int, folds: int, seed: int) -> Split:
-    """Split each data set by group; the validation groups depend on fold and seed."""
+def split(
+    pieces: list[Piece], fold: int, folds: int, seed: int, choosing: Collection[str]
+) -> Split:
+    """Split each data set by group; the validation groups depend on fold and seed.
+
+    Only the data sets in `choosing` give pieces for validation.
+    """
     parts = Split([], [], [])
     for dataset in sorted({piece.dataset for piece in pieces}):
         own = [piece for piece in pieces if piece.dataset == dataset]
         fold_of = assign_folds(own, folds)
         rest = [piece for piece in own if fold_of[piece.group] != fold]
-        held = hold_out(rest, _VALIDATION_SHARE, seed=folds * seed + fold)
+        held = set()
+        if dataset in choosing:
+            held = hold_out(rest, _VALIDATION_SHARE, seed=folds * seed + fold)
         parts.test.extend(piece for piece in own if fold_of[piece.group] == fold)
         parts.validation.extend(piece for piece in rest if piece.group in held)
         parts.train.extend(piece for piece in rest if piece.group not in held)

@@ -10,6 +10,7 @@ from damer.nn import DAMER
 from damer.views import FrontEndSpec
 from training.datasets import Piece
 from training.sound.features import Rendition
+from training.sound.render import Rendering
 from training.judging.metrics import agreement, within_piece_r
 from training.fitting.sampling import window_ends, windows
 
@@ -22,7 +23,7 @@ class Trajectory:
 
     Attributes
     ----------
-    piece, sound_font
+    piece, rendering
         What was heard.
     times
         Ends of the windows in seconds, (n,).
@@ -33,7 +34,7 @@ class Trajectory:
     """
 
     piece: Piece
-    sound_font: str
+    rendering: Rendering
     times: NDArray[np.float64]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -47,7 +48,8 @@ class Trajectory:
 
     def labels(self, lag: float = 0.0) -> NDArray[np.float64]:
         """Labels (n, 2) of `lag` seconds before each window's end."""
-        return self.piece.labels_at(self.times - lag).astype(np.float64)
+        played = (self.times - lag) * self.rendering.tempo
+        return self.piece.labels_at(played).astype(np.float64)
 
 
 @torch.inference_mode()
@@ -65,7 +67,7 @@ def trajectory(
         stds.append(head.std.cpu().numpy())
     return Trajectory(
         rendition.piece,
-        rendition.sound_font,
+        rendition.rendering,
         ends * spec.hop / spec.sample_rate,
         np.concatenate(means).astype(np.float64),
         np.concatenate(stds).astype(np.float64),

@@ -44,7 +44,7 @@ def arousal_steps(
     joins = []
     for calm, excited in zip(ranked[:count], ranked[::-1][:count], strict=True):
         frames = np.concatenate([calm.frames] * _REPEATS + [excited.frames] * _REPEATS)
-        path = trajectory(network, Rendition(calm.piece, "", frames), _EVERY, spec)
+        path = trajectory(network, Rendition(calm.piece, calm.rendering, frames), _EVERY, spec)
         joins.append((path, len(calm.frames) * _REPEATS * spec.hop / spec.sample_rate))
     return joins
 

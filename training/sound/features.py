@@ -1,25 +1,29 @@
-"""Frames of both views for every piece, computed once and memory-mapped.
+"""What is computed of each piece once: frames of both views, memory-mapped, and embeddings.
 
-A file a render: float16, shape (frames, mel_bands + gammatone_channels), the Mel columns first.
-They lie in a folder named by the digest of the front end's numbers, so that another front end
-never meets old frames.
+Frames: a file a rendering, float16, shape (frames, mel_bands + gammatone_channels), the Mel columns
+first, in a folder named by the digest of the front end's numbers, so that another front end never
+meets old frames. Embeddings of MusiCNN: an .npz a rendering.
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
 from damer.views import FrontEnd, FrontEndSpec
-from training.datasets import Piece
-from training.fitting.recipe import Recipe
-from training.sound.render import decode, find_sound_font, render_midi
+from training.datasets import Piece, ReadyViews
+from training.fitting.recipe import FitRecipe
+from training.sound import teacher
+from training.sound.render import Rendering, sound_of
 
-MIDI_SUFFIXES = {".mid", ".midi"}
+RECORDED = Rendering()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,73 +34,158 @@ class Rendition:
     ----------
     piece
         What is played.
-    sound_font
-        File name of the sound font; empty for recorded sound.
+    rendering
+        How.
     frames
         Memory-mapped float16, shape (frames, mel_bands + gammatone_channels).
     """
 
     piece: Piece
-    sound_font: str
+    rendering: Rendering
     frames: NDArray[np.float16]
 
     def seconds(self, spec: FrontEndSpec) -> float:
         """Length in seconds."""
         return len(self.frames) * spec.hop / spec.sample_rate
 
+    def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Valence and arousal at times in seconds of this rendition, (n, 2)."""
+        return self.piece.labels_at(times * self.rendering.tempo)
 
-def renditions(
-    pieces: list[Piece], sound_fonts: list[str], spec: FrontEndSpec, cache: Path
-) -> list[Rendition]:
-    """Open the frames of all pieces, MIDI with each sound font, computing what is missing."""
-    jobs = [
-        (piece, font)
+
+Work = tuple[Piece, Rendering]
+
+
+def in_every(pieces: list[Piece], renderings: list[Rendering]) -> list[Work]:
+    """Give each piece every rendering; recorded sound has one."""
+    return [
+        (piece, rendering)
         for piece in pieces
-        for font in (sound_fonts if piece.source.suffix.lower() in MIDI_SUFFIXES else [""])
+        for rendering in (renderings if piece.is_midi else [RECORDED])
     ]
-    paths = [_path(piece, font, spec, cache) for piece, font in jobs]
+
+
+def in_turn(pieces: list[Piece], renderings: list[Rendering]) -> list[Work]:
+    """Give each piece one rendering only, in turn within its data set.
+
+    Which one depends on the pieces before it, so it is done before any split.
+    """
+    counts: Counter[str] = Counter()
+    work = []
+    for piece in pieces:
+        place = counts[piece.dataset] % len(renderings) if piece.is_midi else 0
+        counts[piece.dataset] += 1
+        work.append((piece, renderings[place] if piece.is_midi else RECORDED))
+    return work
+
+
+def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
+    """What is fitted to: each piece in every rendering and variation, auxiliary ones in one."""
+    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
+    auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
+    renderings = [*recipe.renderings, *recipe.variations]
+    return in_every(own, renderings) + in_turn(auxiliary, renderings)
+
+
+def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendition]:
+    """Open the frames of pieces in given renderings, computing what is missing.
+
+    Raises
+    ------
+    ValueError
+        A piece cannot be heard, or its frames in the cache are damaged; the message names the file.
+    """
+    folder = cache / "frames" / replace(spec, window_frames=0).digest
+    paths = [_path(folder, *one, ".npy") for one in work]
+    _compute_missing("Hearing", work, paths, _Hear(spec))
+    return [
+        Rendition(piece, rendering, _open(path, spec))
+        for (piece, rendering), path in zip(work, paths, strict=True)
+    ]
+
+
+def open_embeddings(
+    work: list[Work], cache: Path
+) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """Open MusiCNN's embeddings (ends in seconds, (n, 200)), computing what is missing."""
+    paths = [_path(cache / "musicnn", *one, ".npz") for one in work]
+    _compute_missing("Asking MusiCNN", work, paths, _Embed(cache / "musicnn.onnx"))
+    opened = []
+    for path in paths:
+        try:
+            with np.load(path) as content:
+                opened.append((content["ends"], content["embeddings"].astype(np.float32)))
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"{path} is damaged ({error}); delete it") from None
+    return opened
+
+
+@dataclass(frozen=True)
+class _Hear:
+    spec: FrontEndSpec
+
+    def __call__(self, piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
+        if isinstance(piece.source, ReadyViews):
+            views = [np.load(piece.source.mel, mmap_mode="r"), np.load(piece.source.cochleagram)]
+            frames = [view[piece.source.row].T for view in views]
+        else:
+            frames = list(FrontEnd(self.spec).push(sound_of(piece, rendering, self.spec.sample_rate)))
+        np.save(file, np.concatenate(frames, axis=1).astype(np.float16))
+
+
+@dataclass(frozen=True)
+class _Embed:
+    model: Path
+
+    def __call__(self, piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
+        ends, embeddings = teacher.embed(sound_of(piece, rendering, teacher.RATE), self.model)
+        np.savez(file, ends=ends, embeddings=embeddings.astype(np.float16))
+
+
+def _path(folder: Path, piece: Piece, rendering: Rendering, suffix: str) -> Path:
+    segment = f"|{piece.start}|{piece.end}" if piece.start or piece.end else ""
+    varied = rendering.transpose or rendering.tempo != 1.0
+    how = f"|{rendering.transpose}|{rendering.tempo}" if varied else ""
+    identity = f"{piece.name}{segment}|{rendering.sound_font}{how}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:20]
+    return folder / piece.dataset / f"{name}{suffix}"
+
+
+def _open(path: Path, spec: FrontEndSpec) -> NDArray[np.float16]:
+    try:
+        frames: NDArray[np.float16] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it") from None
+    if frames.ndim != 2 or frames.shape[1] != spec.mel_bands + spec.gammatone_channels:
+        raise ValueError(f"{path} has shape {frames.shape}, not that of frames; delete it")
+    return frames
+
+
+Compute = Callable[[Piece, Rendering, BinaryIO], None]
+
+
+def _compute_missing(title: str, work: list[Work], paths: list[Path], compute: Compute) -> None:
+    """Write the files that are not there, with every core; a process opens a sound font once."""
     missing = [
-        (piece, font, spec, path)
-        for (piece, font), path in zip(jobs, paths, strict=True)
-        if not path.exists()
+        (compute, *one, path) for one, path in zip(work, paths, strict=True) if not path.exists()
     ]
-    if missing:
-        missing.sort(key=lambda job: job[1])  # a process opens each sound font once
-        with ProcessPoolExecutor() as pool:
-            work = pool.map(_compute, missing)
-            for _ in track(work, description="Hearing", total=len(missing)):
-                pass
-    return [
-        Rendition(piece, font, np.load(path, mmap_mode="r"))
-        for (piece, font), path in zip(jobs, paths, strict=True)
-    ]
+    if not missing:
+        return
+    missing.sort(key=lambda job: job[2].sound_font)
+    with ProcessPoolExecutor() as pool:
+        for _ in track(pool.map(_write, missing), description=title, total=len(missing)):
+            pass
 
 
-def auxiliary_renditions(recipe: Recipe, pieces: list[Piece], cache: Path) -> list[Rendition]:
-    """Open the frames of auxiliary pieces, each with one sound font only, in turn."""
-    fonts = recipe.sound_fonts
-    return [
-        one
-        for k, font in enumerate(fonts)
-        for one in renditions(pieces[k :: len(fonts)], [font], recipe.front_end, cache)
-    ]
-
-
-def _path(piece: Piece, font: str, spec: FrontEndSpec, cache: Path) -> Path:
-    numbers = replace(spec, window_frames=0).digest
-    name = hashlib.sha256(f"{piece.name}|{font}".encode()).hexdigest()[:20]
-    return cache / numbers / piece.dataset / f"{name}.npy"
-
-
-def _compute(job: tuple[Piece, str, FrontEndSpec, Path]) -> None:
-    piece, font, spec, path = job
-    if font:
-        sound = render_midi(piece.source, find_sound_font(font), spec.sample_rate)
-    else:
-        sound = decode(piece.source, spec.sample_rate)
-    frames = FrontEnd(spec).push(sound)
+def _write(job: tuple[Compute, Piece, Rendering, Path]) -> None:
+    """Compute one file; whole or not at all."""
+    compute, piece, rendering, path = job
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, np.concatenate(frames, axis=1).astype(np.float16))
+    try:
+        with partial.open("wb") as file:
+            compute(piece, rendering, file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     partial.rename(path)

@@ -1,0 +1,174 @@
+"""The commands of `python -m training`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+from rich.table import Table
+
+from training.datasets import CATALOGUE, find_data_set, read_data_sets
+from training.fitting.distill import distill as distill_network
+from training.fitting.fit import PRETRAINED, load_pretrained
+from training.fitting.fit import fit as fit_network
+from training.fitting.loop import write_whole
+from training.fitting.recipe import DistillRecipe, FitRecipe, Kind, load_recipe
+from training.fitting.sampling import EmbeddedSampler
+from training.judging.folds import hold_out
+from training.sound.features import in_turn, open_embeddings, open_frames, training_work
+
+app = typer.Typer(
+    help="The school where the model learns.", no_args_is_help=True, add_completion=False
+)
+
+RecipeName = Annotated[str, typer.Option("--recipe", help="A file in training/recipes, or a path.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder that holds data sets, each in its official layout; may be given again.",
+        show_default="../shared/data and .cache/data",
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Folder for frames and embeddings, computed once.")]
+Threads = Annotated[int, typer.Option(help="Cores; one gives the same weights each time.")]
+DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Path(".cache")
+
+
+@app.command()
+def distill(
+    recipe: RecipeName = "student",
+    run: Annotated[Path, typer.Option(help="Folder for state and logs; goes on there.")] = Path(
+        "runs/student"
+    ),
+    output: Annotated[Path | None, typer.Option(help="Weights to write.")] = None,
+    data: Data = None,
+    cache: Cache = DEFAULT_CACHE,
+    seed: int = 0,
+    threads: Threads = 1,
+) -> None:
+    """Teach a network MusiCNN's embedding of music without labels; `fit` begins with it."""
+    with bad_input():
+        chosen = load_recipe(DistillRecipe, recipe)
+        pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
+        held = {
+            (dataset, group)
+            for dataset in chosen.pool
+            for own in [[piece for piece in pieces if piece.dataset == dataset]]
+            for group in hold_out(own, chosen.validation_share, seed)
+        }
+        sides = [
+            [one for one in pieces if ((one.dataset, one.group) in held) == held_out]
+            for held_out in (False, True)
+        ]
+        work = in_turn(pieces, chosen.renderings)
+        learnt, held_out = (
+            [one for one in work if ((one[0].dataset, one[0].group) in held) == side]
+            for side in (False, True)
+        )
+        heard = EmbeddedSampler(
+            open_frames(learnt, chosen.front_end, cache),
+            open_embeddings(learnt, cache),
+            chosen.front_end,
+        )
+        watched = EmbeddedSampler(
+            open_frames(held_out, chosen.front_end, cache),
+            open_embeddings(held_out, cache),
+            chosen.front_end,
+            (heard.mean, heard.std),
+        )
+        torch.set_num_threads(threads)
+        typer.echo(f"{len(heard)} windows to learn from, {len(watched)} held out")
+        with steps("Distilling", chosen.steps) as progress:
+            student, trained = distill_network(
+                heard, watched, chosen, seed, run=run, on_step=progress
+            )
+        output = output or PRETRAINED / f"{chosen.name}.pt"
+        write_whole(
+            {
+                "weights": {key: value.half() for key, value in student.state_dict().items()},
+                "recipe": chosen.model_dump(mode="json"),
+                "seed": seed,
+                "explained": dict(trained.history)[trained.step],
+                "mean": torch.from_numpy(heard.mean),
+                "std": torch.from_numpy(heard.std),
+            },
+            output,
+        )
+    typer.echo(f"wrote {output}")
+
+
+@app.command()
+def fit(
+    recipe: RecipeName,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder for state and logs; goes on there. [runs/RECIPE]")
+    ] = None,
+    data: Data = None,
+    cache: Cache = DEFAULT_CACHE,
+    seed: int = 0,
+    threads: Threads = 1,
+) -> None:
+    """Fit to all pieces, as many steps as the recipe says; the judging is `evaluate`'s.
+
+    Writes RUN/model.pt; `python -m deploy export` makes of it what `streamer` opens.
+    """
+    with bad_input():
+        chosen = load_recipe(FitRecipe, recipe)
+        run = run or Path("runs") / chosen.name
+        pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
+        work = training_work(chosen, pieces)
+        sounds = open_frames(work, chosen.front_end, cache)
+        embeddings = open_embeddings(work, cache) if chosen.rehearsal else None
+        pretrained = load_pretrained(chosen)
+        torch.set_num_threads(threads)
+        with steps("Fitting", chosen.steps) as progress:
+            fitted = fit_network(
+                sounds,
+                [],
+                chosen,
+                seed,
+                pretrained=pretrained,
+                embeddings=embeddings,
+                run=run,
+                on_step=progress,
+            )
+        weights = fitted.network.state_dict()
+        content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
+        write_whole(content, run / "model.pt")
+    typer.echo(f"wrote {run / 'model.pt'}")
+
+
+@app.command()
+def datasets(data: Data = None) -> None:
+    """List the data sets that can be read: what, where to get it, terms, whether it is here."""
+    roots = data or DEFAULT_DATA
+    table = Table("name", "folder", "content", "where to get it", "terms", "here", show_lines=True)
+    for one in CATALOGUE.values():
+        found = find_data_set(one.name, roots)
+        table.add_row(
+            one.name, one.folder, one.content, one.source, one.terms, str(found) if found else "no"
+        )
+    Console().print(table)
+    typer.echo(f"Looked in {', '.join(map(str, roots))}; --data names other folders.")
+
+
+@contextmanager
+def bad_input() -> Iterator[None]:
+    """Turn what is wrong with files, tables and recipes into one line."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def steps(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress; gives what has to be called with each step."""
+    with Progress(*Progress.get_default_columns(), TextColumn("{task.completed}")) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda step: progress.update(task, completed=step)

@@ -1,0 +1,166 @@
+"""Every data set that can be read: what it is, where to get it, under which terms."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from training.datasets.emopia import read_emopia
+from training.datasets.mediaeval import read_mediaeval
+from training.datasets.memo2496 import read_memo2496
+from training.datasets.musemodataset import read_musemodataset
+from training.datasets.own import read_own
+from training.datasets.pmemo import read_pmemo
+from training.datasets.records import Piece
+from training.datasets.unlabelled import read_unlabelled
+from training.datasets.vgmidi import read_vgmidi
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set that can be read.
+
+    Attributes
+    ----------
+    name
+        As recipes call it.
+    folder
+        Name of its folder.
+    read
+        From that folder to pieces.
+    content
+        What it is and what its labels are.
+    source, terms
+        Where to get it and what may be done with it.
+    """
+
+    name: str
+    folder: str
+    read: Callable[[Path], list[Piece]]
+    content: str
+    source: str
+    terms: str
+
+
+_MEMO2496 = (
+    "github.com/Bearlo-Z/Memo2496 (the authors'; the arrays of the paper)",
+    "as stated there; research",
+)
+_DEAM = ("cvml.unige.ch/databases/DEAM", "CC BY-NC 4.0")
+_EMOMUSIC = ("cvml.unige.ch/databases/emoMusic", "CC BY-NC 4.0")
+_PMEMO = ("github.com/HuiZhangDB/PMEmo, sound on request", "research")
+
+CATALOGUE: dict[str, DataSet] = {
+    one.name: one
+    for one in (
+        DataSet(
+            "vgmidi",
+            "vgmidi",
+            read_vgmidi,
+            "200 piano pieces of game music as MIDI; about 30 raters, each measure",
+            "github.com/lucasnfe/vgmidi",
+            "none stated; research",
+        ),
+        DataSet(
+            "musemodataset",
+            "musemodataset",
+            read_musemodataset,
+            "324 clips of 6 s, ten genres; one label a clip",
+            "github.com/grekowj/musemodataset",
+            "none stated; commercial recordings, research",
+        ),
+        DataSet(
+            "emopia",
+            "emopia",
+            read_emopia,
+            "1,078 clips of pop piano as MIDI; a quadrant a clip",
+            "zenodo.org/records/5090631",
+            "CC BY-NC-SA 4.0",
+        ),
+        *(
+            DataSet(
+                f"{name}{suffix}",
+                name,
+                partial(read_mediaeval, dataset=name, dynamic=bool(suffix)),
+                f"{content}; {'a label each half second' if suffix else 'one label a song'}",
+                *origin,
+            )
+            for name, content, origin in (
+                ("emomusic", "744 excerpts of 45 s (1000songs)", _EMOMUSIC),
+                ("deam", "1,802 songs and excerpts, 1000songs among them", _DEAM),
+            )
+            for suffix in ("", "-dynamic")
+        ),
+        *(
+            DataSet(
+                f"pmemo{suffix}",
+                "pmemo",
+                partial(read_pmemo, dynamic=bool(suffix)),
+                f"767 pop choruses; {'a label each half second' if suffix else 'one label a song'}",
+                *_PMEMO,
+            )
+            for suffix in ("", "-dynamic")
+        ),
+        *(
+            DataSet(
+                name,
+                "memo2496",
+                partial(read_memo2496, dataset=name),
+                content,
+                *_MEMO2496,
+            )
+            for name, content in (
+                ("memo2496", "2,496 instrumental tracks as ready arrays, 87 frames"),
+                ("memo2496-pmemo", "PMEmo as ready arrays, 44 frames"),
+                ("memo2496-1000songs", "1000songs as ready arrays, 44 frames"),
+                ("memo2496-deam", "DEAM as ready arrays"),
+            )
+        ),
+        DataSet(
+            "own",
+            "own",
+            read_own,
+            "your own music; labels.csv with path, start, end, valence, arousal, group",
+            "a folder of your own",
+            "yours",
+        ),
+        DataSet(
+            "unlabelled",
+            "unlabelled",
+            read_unlabelled,
+            "any music without labels, for distillation",
+            "scripts/free-music (19 h of game music from Debian), or a folder of your own",
+            "as each file's; GPL and CC BY-SA in Debian's",
+        ),
+    )
+}
+
+
+def find_data_set(name: str, roots: Iterable[Path]) -> Path | None:
+    """Find a set's folder in the first of several folders that holds it."""
+    return next(
+        (root / CATALOGUE[name].folder for root in roots if (root / CATALOGUE[name].folder).is_dir()),
+        None,
+    )
+
+
+def read_data_sets(names: Iterable[str], roots: list[Path]) -> list[Piece]:
+    """Read several data sets.
+
+    Raises
+    ------
+    ValueError
+        A set is unknown or not found, or its files are not as they should be.
+    """
+    pieces: list[Piece] = []
+    for name in names:
+        if name not in CATALOGUE:
+            raise ValueError(f"no data set {name!r}; there are {', '.join(CATALOGUE)}")
+        folder = find_data_set(name, roots)
+        if folder is None:
+            raise ValueError(
+                f"{CATALOGUE[name].folder} is in none of {', '.join(map(str, roots))}; "
+                "`python -m training datasets` says where to get it"
+            )
+        pieces += CATALOGUE[name].read(folder)
+    return pieces

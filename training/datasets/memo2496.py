@@ -1,0 +1,86 @@
+"""Ready arrays in the official layout of Memo2496, and its sibling folders for other sets.
+
+Li, Chen, Zhang, "Memo2496: Expert-Annotated Dataset and Dual-View Adaptive Framework for Music
+Emotion Recognition", arXiv 2512.13998. The scaling of the arrays is not stated, so they train
+networks of their own (`origin = "external"`), which no running front end can feed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.datasets.records import Piece, ReadyViews
+from training.datasets.tables import UNIT, ZERO_TO_ONE, Scale
+
+_MEL_BANDS, _CHANNELS = 128, 84
+LAYOUTS: dict[str, tuple[str, Scale]] = {
+    "memo2496": ("memo", UNIT),
+    "memo2496-pmemo": ("data_PMEmo", ZERO_TO_ONE),
+    "memo2496-1000songs": ("data_1000songs", UNIT),
+    "memo2496-deam": ("DEAM/processed", UNIT),
+}
+
+
+def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
+    """Read one folder of arrays: `mel_spec.npy` (N, 128, T), `cochlegram.npy` (N, 84, T),
+    `labels/label_v.npy` and `labels/label_a.npy` (N,).
+
+    Rows that follow each other with the same labels are segments of one track and make a group;
+    an optional `labels/group.npy` (N,) says it better. T is 87 (1 s) or 44 (0.5 s).
+    """  # noqa: D205 - the four files belong together
+    subfolder, scale = LAYOUTS[dataset]
+    root = folder / subfolder
+    mel, cochleagram = root / "mel_spec.npy", root / "cochlegram.npy"
+    views = [_load(path, 3) for path in (mel, cochleagram)]
+    for path, view, bands in zip((mel, cochleagram), views, (_MEL_BANDS, _CHANNELS), strict=True):
+        if view.shape[1] != bands or view.shape[::2] != views[0].shape[::2]:
+            raise ValueError(f"{path} has shape {view.shape}, where (N, {bands}, T) is expected")
+    labels = []
+    for letter in "va":
+        path = root / "labels" / f"label_{letter}.npy"
+        values = _load(path, 1).astype(float)
+        if len(values) != len(views[0]):
+            raise ValueError(f"{path} has {len(values)} rows, {mel.name} {len(views[0])}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{path}: row {int(np.argmin(np.isfinite(values)))} is not a number")
+        if values.min() < scale.low or values.max() > scale.high:
+            raise ValueError(f"{path} leaves the range {scale.low:g} to {scale.high:g}")
+        labels.append(scale.convert(values))
+    groups = _groups(root / "labels" / "group.npy", *labels)
+    return [
+        Piece(
+            dataset=dataset,
+            name=str(row),
+            group=f"{dataset} {groups[row]}",
+            source=ReadyViews(mel, cochleagram, row),
+            times=np.zeros(1),
+            valence=labels[0][row : row + 1],
+            arousal=labels[1][row : row + 1],
+        )
+        for row in range(len(views[0]))
+    ]
+
+
+def _groups(
+    path: Path, valence: NDArray[np.float64], arousal: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    if path.exists():
+        stated: NDArray[np.int64] = _load(path, 1)
+        if len(stated) != len(valence):
+            raise ValueError(f"{path} has {len(stated)} rows, the labels {len(valence)}")
+        return stated
+    changes = (np.diff(valence, prepend=np.nan) != 0) | (np.diff(arousal, prepend=np.nan) != 0)
+    return np.cumsum(changes)
+
+
+def _load(path: Path, dimensions: int) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path} is no NumPy array: {error}") from None
+    if array.ndim != dimensions or not len(array):
+        raise ValueError(f"{path} has shape {array.shape}, where {dimensions} axes are expected")
+    return array

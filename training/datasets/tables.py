@@ -1,0 +1,110 @@
+"""Label tables and their scales: every table is read, and every scale converted, here."""
+
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Scale(NamedTuple):
+    """Range in which a data set states valence and arousal."""
+
+    low: float
+    high: float
+
+    def convert(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Bring values to [-1, 1]."""
+        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+        converted: NDArray[np.float64] = (np.asarray(values, dtype=float) - middle) / half
+        return converted
+
+    def convert_spread(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Bring standard deviations to the scale of [-1, 1]."""
+        converted: NDArray[np.float64] = np.asarray(values, dtype=float) * 2 / (self.high - self.low)
+        return converted
+
+
+UNIT = Scale(-1.0, 1.0)  # VGMIDI, dynamic DEAM and emoMusic, Memo2496
+NINE_POINT = Scale(1.0, 9.0)  # static DEAM and emoMusic: self-assessment manikins
+ZERO_TO_ONE = Scale(0.0, 1.0)  # PMEmo
+TEN_BOTH_WAYS = Scale(-10.0, 10.0)  # musemodataset
+
+
+class Table:
+    """A CSV file whose cells are asked for by name; whatever is wrong is told by file and line.
+
+    Blanks and tabs around names and cells are not part of them.
+
+    Raises
+    ------
+    ValueError
+        The file is missing, is not CSV, or has none of the columns asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
+        except FileNotFoundError:
+            raise ValueError(f"{path} is missing") from None
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no CSV table: {error}") from None
+        if not rows:
+            raise ValueError(f"{path} is empty")
+        self.columns, self._rows = rows[0], rows[1:]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+        return column in self.columns
+
+    def text(self, row: int, column: str) -> str:
+        """One cell."""
+        if column not in self.columns:
+            raise ValueError(f"{self.path} has no column {column!r}")
+        cells, place = self._rows[row], self.columns.index(column)
+        if place >= len(cells):
+            raise ValueError(f"{self.path}, line {row + 2}: no cell for {column}")
+        return cells[place]
+
+    def number(self, row: int, column: str, scale: Scale | None = None) -> float:
+        """One cell as a finite number, within the scale where one is given."""
+        text = self.text(row, column)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError(f"{self.path}, line {row + 2}: {column} is {text!r}, not a number")
+        if scale and not scale.low <= value <= scale.high:
+            raise ValueError(
+                f"{self.path}, line {row + 2}: {column} is {text}, outside "
+                f"{scale.low:g} to {scale.high:g}"
+            )
+        return value
+
+    def series(self, row: int, prefix: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Columns named `prefix<milliseconds>ms` of one row: seconds and values, empty cells out."""
+        times, values = [], []
+        for column in self.columns:
+            if column.startswith(prefix) and self.text(row, column):
+                times.append(float(column.removeprefix(prefix).removesuffix("ms")) / 1000)
+                values.append(self.number(row, column))
+        return np.array(times), np.array(values)
+
+
+def find_table(folder: Path, name: str) -> Path | None:
+    """Find a table anywhere below a folder; sets come in several layouts."""
+    return next(iter(sorted(folder.rglob(name))), None)
+
+
+def find_sounds(folder: Path) -> dict[str, Path]:
+    """Find the sound files below a folder, by their name without ending."""
+    endings = {".mp3", ".wav", ".flac", ".ogg", ".m4a"}
+    return {one.stem: one for one in sorted(folder.rglob("*")) if one.suffix.lower() in endings}

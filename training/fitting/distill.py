@@ -1,0 +1,109 @@
+"""Distillation: both encoders and their fusion learn MusiCNN's embedding from unlabelled music."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from damer.nn import DAMER, NetworkOutput
+from training.fitting.augment import Augment
+from training.fitting.loop import Trained, train
+from training.fitting.recipe import DistillRecipe
+from training.fitting.sampling import EmbeddedBatch, EmbeddedSampler, generator
+from training.sound.teacher import EMBEDDING_SIZE
+
+_STATISTICS_BATCHES = 8
+_VALIDATION_WINDOWS = 1024
+_AT_ONCE = 64
+
+
+class Student(nn.Module):
+    """A network with heads that answer with the teacher's standardised embedding."""
+
+    def __init__(self, network: DAMER) -> None:
+        super().__init__()
+        self.network = network
+        width = network.size.width
+        self.heads = nn.ModuleList(nn.Linear(width, EMBEDDING_SIZE) for _ in range(3))
+
+    def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[NetworkOutput, Tensor]:
+        """Give the network's output and the fused, Mel and cochleagram head's answers, (3, B, 200)."""
+        output = self.network(mel, cochleagram)
+        embeddings = (output.embedding, output.mel_embedding, output.cochleagram_embedding)
+        answers = [head(one) for head, one in zip(self.heads, embeddings, strict=True)]
+        return output, torch.stack(answers)
+
+
+class Distillation:
+    """Mean squared error to the teacher's standardised embedding."""
+
+    def __init__(
+        self,
+        heard: EmbeddedSampler,
+        held_out: EmbeddedSampler | None,
+        recipe: DistillRecipe,
+        seed: int,
+    ) -> None:
+        self._heard, self._held_out = heard, held_out
+        self._recipe, self._seed = recipe, seed
+        self._augment = Augment(recipe)
+
+    def batch(self, count: int, step: int, rank: int) -> EmbeddedBatch:
+        """Draw windows of the pool."""
+        return self._heard.batch(count, generator(self._seed, step, rank))
+
+    def loss(self, model: nn.Module, batch: EmbeddedBatch, fabric: Fabric, step: int) -> Tensor:
+        """Error of the fused head and, weighted, of the heads of the views."""
+        random = generator(self._seed + 1, step, fabric.global_rank)
+        views = fabric.to_device(self._augment(batch.mel, batch.cochleagram, random))
+        _, answers = model(*views)
+        errors = embedding_errors(answers, fabric.to_device(batch.embedding))
+        return errors[0] + self._recipe.view_loss * (errors[1] + errors[2])
+
+    def score(self, network: nn.Module) -> float | None:
+        """Give the share of the embedding's variance that is explained on held-out music."""
+        if self._held_out is None or not len(self._held_out):
+            return None
+        count = min(_VALIDATION_WINDOWS, len(self._held_out))
+        chosen = np.linspace(0, len(self._held_out) - 1, count).astype(np.int64)
+        device = next(network.parameters()).device
+        errors = []
+        with torch.inference_mode():
+            for start in range(0, count, _AT_ONCE):
+                batch = self._held_out.at(chosen[start : start + _AT_ONCE])
+                _, answers = network(batch.mel.to(device), batch.cochleagram.to(device))
+                errors.append((answers[0].cpu() - batch.embedding).square().mean(dim=1))
+        return 1.0 - float(torch.cat(errors).mean())
+
+
+def embedding_errors(answers: Tensor, embedding: Tensor) -> Tensor:
+    """Mean squared error of each head, (3,), of answers (3, B, 200)."""
+    return (answers - embedding).square().mean(dim=(1, 2))
+
+
+def distill(
+    heard: EmbeddedSampler,
+    held_out: EmbeddedSampler | None,
+    recipe: DistillRecipe,
+    seed: int,
+    *,
+    run: Path | None = None,
+    on_step: Callable[[int], object] = lambda _: None,
+) -> tuple[Student, Trained]:
+    """Teach a new network; arguments and errors are those of `train`."""
+    torch.manual_seed(seed)
+    student = Student(DAMER(recipe.network))
+    augment = Augment(recipe)
+    first = [
+        augment(batch.mel, batch.cochleagram, generator(seed, 0, k))
+        for k in range(_STATISTICS_BATCHES)
+        for batch in [heard.batch(recipe.batch, generator(seed, 0, k))]
+    ]
+    student.network.standardise(*(torch.cat(views) for views in zip(*first, strict=True)))
+    task = Distillation(heard, held_out, recipe, seed)
+    trained = train(student, task, recipe, seed, run=run, on_step=on_step)
+    student.load_state_dict(trained.weights)
+    return student.eval(), trained

@@ -1,0 +1,69 @@
+"""MusiCNN, the pretrained network that distillation learns from and that baselines stand on.
+
+Pons and Serra, "musicnn: Pre-trained convolutional neural networks for music audio tagging", ISMIR
+2019 (late-breaking); weights of the Million Song Dataset, ISC licence. `make teacher` turns the
+published TensorFlow weights into ONNX in an environment of its own; nothing here needs TensorFlow.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import librosa
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+RATE = 16000
+EMBEDDING_SIZE = 200
+EVERY_SECONDS = 2.0
+_HOP, _FFT, _BANDS, _WINDOW = 256, 512, 96, 187  # MusiCNN's own numbers: 3 s of log-Mel frames
+_EVERY = round(EVERY_SECONDS * RATE / _HOP)  # exactly 125 frames
+_BATCH = 4
+
+
+def embed(sound: NDArray[np.float32], model: Path) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Embed every three seconds of sound at 16 kHz, one window each two seconds.
+
+    Parameters
+    ----------
+    sound
+        Mono, shape (n,); what is shorter than one window is padded with silence at its start.
+    model
+        The ONNX file that `make teacher` wrote.
+
+    Returns
+    -------
+    ends
+        Seconds at which the windows end, (n,).
+    embeddings
+        The penultimate layer (`model/dense/BiasAdd`), (n, 200).
+    """
+    shortest = _WINDOW * _HOP
+    missing = max(0, shortest - len(sound))
+    frames = _log_mel(np.pad(sound, (missing, 0)))
+    starts = np.arange(0, len(frames) - _WINDOW + 1, _EVERY)
+    session = _session(model)
+    parts = []
+    for first in range(0, len(starts), _BATCH):
+        windows = np.stack([frames[s : s + _WINDOW] for s in starts[first : first + _BATCH]])
+        parts.append(session.run(None, {session.get_inputs()[0].name: windows})[0])
+    ends = ((starts + _WINDOW) * _HOP - missing) / RATE
+    return ends, np.concatenate(parts)
+
+
+def _log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    power = librosa.feature.melspectrogram(
+        y=sound, sr=RATE, hop_length=_HOP, n_fft=_FFT, n_mels=_BANDS
+    )
+    halved = power.T.astype(np.float16)  # as MusiCNN was trained and is served
+    log_mel: NDArray[np.float32] = np.log10(10000 * halved.astype(np.float32) + 1)
+    return log_mel
+
+
+@lru_cache(maxsize=1)
+def _session(model: Path) -> onnxruntime.InferenceSession:
+    if not model.is_file():
+        raise FileNotFoundError(f"{model} is missing: run `make teacher`")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
