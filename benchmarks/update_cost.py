@@ -30,7 +30,7 @@ def main() -> None:
     sound = np.random.default_rng(0).standard_normal(_BLOCK).astype(np.float32) * 0.1
     print("recipe        views ms  engine ms  update ms (medians of", _ROUNDS, "updates)")
     for path in sorted(RECIPES.glob("*.toml")):
-        views, network = _cost(load_recipe(path.stem), sound)
+        views, network = _cost(load_recipe(FitRecipe, path.stem), sound)
         print(f"{path.stem:12} {views:9.2f} {network:10.2f} {views + network:10.2f}")
 
 

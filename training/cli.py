@@ -16,10 +16,20 @@ from training.fitting.distill import distill as distill_network
 from training.fitting.fit import PRETRAINED, load_pretrained
 from training.fitting.fit import fit as fit_network
 from training.fitting.loop import write_whole
-from training.fitting.recipe import DistillRecipe, FitRecipe, Kind, load_recipe
+from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
 from training.fitting.sampling import EmbeddedSampler
+from training.judging.evaluate import evaluate as evaluate_recipe
+from training.judging.evaluate import write_json
 from training.judging.folds import hold_out
-from training.sound.features import in_turn, open_embeddings, open_frames, training_work
+from training.judging.report import write_report
+from training.sound.features import (
+    in_turn,
+    open_embeddings,
+    open_frames,
+    open_rehearsal,
+    rehearsal_work,
+    training_work,
+)
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
@@ -122,7 +132,7 @@ def fit(
         pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
         work = training_work(chosen, pieces)
         sounds = open_frames(work, chosen.front_end, cache)
-        embeddings = open_embeddings(work, cache) if chosen.rehearsal else None
+        rehearsal = open_rehearsal(chosen, rehearsal_work(chosen, pieces), cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
         with steps("Fitting", chosen.steps) as progress:
@@ -132,7 +142,7 @@ def fit(
                 chosen,
                 seed,
                 pretrained=pretrained,
-                embeddings=embeddings,
+                rehearsal=rehearsal,
                 run=run,
                 on_step=progress,
             )
@@ -140,6 +150,29 @@ def fit(
         content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
         write_whole(content, run / "model.pt")
     typer.echo(f"wrote {run / 'model.pt'}")
+
+
+@app.command()
+def evaluate(
+    recipe: RecipeName,
+    output: Annotated[
+        Path | None, typer.Option(help="HTML to write; numbers beside it. [runs/RECIPE.html]")
+    ] = None,
+    data: Data = None,
+    cache: Cache = DEFAULT_CACHE,
+    folds: int = 5,
+    seeds: int = 3,
+    jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+) -> None:
+    """Cross-validate a recipe by group beside the baselines; write a report and its numbers."""
+    with bad_input():
+        chosen = load_recipe(FitRecipe, recipe)
+        pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
+        output = output or Path("runs") / f"{chosen.name}.html"
+        found = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
+        write_json(found.summary, output.with_suffix(".json"))
+        write_report(found, chosen, cache, output)
+    typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
 @app.command()

@@ -74,6 +74,12 @@ class CrossAttention(nn.Module):
         answer = functional.scaled_dot_product_attention(query, key, value)  # (B, heads, N, w/h)
         return self.out(answer.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
+    def weights(self, asking: Tensor, asked: Tensor) -> Tensor:
+        """How much each asking token attends to each asked one, (B, heads, N, M)."""
+        query = self._split(self.query(asking))
+        key = self._split(self.key_value(asked).chunk(2, dim=-1)[0])
+        return (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(dim=-1)
+
     def _split(self, tokens: Tensor) -> Tensor:
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
@@ -100,6 +106,10 @@ class StreamUpdate(nn.Module):
         answer = self.attention(self.own_norm(own), self.other_norm(other))
         own = own + self.dropout(answer)
         return own + self.dropout(self.step(own))  # type: ignore[no-any-return]
+
+    def weights(self, own: Tensor, other: Tensor) -> Tensor:
+        """Attention of the own tokens to the other view's, (B, heads, N, N)."""
+        return self.attention.weights(self.own_norm(own), self.other_norm(other))
 
 
 class DSAFLayer(nn.Module):

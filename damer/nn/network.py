@@ -148,6 +148,22 @@ class DAMER(nn.Module):
             cochleagram_embedding=cochleagram_embedding,
         )
 
+    def attention_maps(self, mel: Tensor, cochleagram: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Who attends to whom in every layer, for pictures.
+
+        Gives for each layer the attention of Mel tokens to cochleagram tokens and the reverse, each
+        (B, heads, N, N), for windows as in `forward`.
+        """
+        mel, cochleagram = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
+        maps = []
+        for layer in self.layers:
+            assert isinstance(layer, DSAFLayer)
+            maps.append(
+                (layer.mel.weights(mel, cochleagram), layer.cochleagram.weights(cochleagram, mel))
+            )
+            mel, cochleagram = layer(mel, cochleagram)
+        return maps
+
     def standardise(self, mel: Tensor, cochleagram: Tensor) -> None:
         """Take the statistics of windows, (B, bands, T), for the standardisation of both views."""
         for tokens, view in ((self.mel_tokens, mel), (self.cochleagram_tokens, cochleagram)):

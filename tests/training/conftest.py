@@ -9,8 +9,8 @@ import pytest
 from damer.nn import NetworkSize
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
-from training.sound.features import Rendition
 from training.fitting.recipe import Recipe
+from training.sound.features import Rendition
 
 RATE = FrontEndSpec().sample_rate
 

@@ -139,7 +139,11 @@ CATALOGUE: dict[str, DataSet] = {
 def find_data_set(name: str, roots: Iterable[Path]) -> Path | None:
     """Find a set's folder in the first of several folders that holds it."""
     return next(
-        (root / CATALOGUE[name].folder for root in roots if (root / CATALOGUE[name].folder).is_dir()),
+        (
+            root / CATALOGUE[name].folder
+            for root in roots
+            if (root / CATALOGUE[name].folder).is_dir()
+        ),
         None,
     )
 

@@ -66,7 +66,7 @@ def _groups(
     path: Path, valence: NDArray[np.float64], arousal: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     if path.exists():
-        stated: NDArray[np.int64] = _load(path, 1)
+        stated: NDArray[np.int64] = _load(path, 1).astype(np.int64)
         if len(stated) != len(valence):
             raise ValueError(f"{path} has {len(stated)} rows, the labels {len(valence)}")
         return stated

@@ -44,7 +44,8 @@ def _static(folder: Path, sounds: dict[str, Path]) -> list[Piece]:
         raise ValueError(f"{folder} holds no static_annotations.csv")
     if table.has("song_id"):
         key, scale, columns = "song_id", NINE_POINT, [f"{axis.lower()}_mean" for axis in _AXES]
-        beside, deviations = table, [f"{axis.lower()}_std" for axis in _AXES]
+        deviations = [f"{axis.lower()}_std" for axis in _AXES]
+        beside: Table | None = table
     else:
         key, scale, columns = "musicId", ZERO_TO_ONE, [f"{axis}(mean)" for axis in _AXES]
         beside = _table(folder, "static_annotations_std.csv")

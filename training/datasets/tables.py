@@ -23,7 +23,9 @@ class Scale(NamedTuple):
 
     def convert_spread(self, values: ArrayLike) -> NDArray[np.float64]:
         """Bring standard deviations to the scale of [-1, 1]."""
-        converted: NDArray[np.float64] = np.asarray(values, dtype=float) * 2 / (self.high - self.low)
+        converted: NDArray[np.float64] = (
+            np.asarray(values, dtype=float) * 2 / (self.high - self.low)
+        )
         return converted
 
 

@@ -1,5 +1,6 @@
 """What may happen to a window before the network sees it in training."""
 
+import math
 import sys
 import types
 from functools import lru_cache
@@ -9,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
@@ -94,9 +94,7 @@ class Augment:
         mel, cochleagram = self._amplify(mel, cochleagram, decibels)
         return self._mask(mel), self._mask(cochleagram)
 
-    def _amplify(
-        self, mel: Tensor, cochleagram: Tensor, decibels: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _amplify(self, mel: Tensor, cochleagram: Tensor, decibels: Tensor) -> tuple[Tensor, Tensor]:
         """Amplify every band by its own decibels, (B, mel_bands + gammatone_channels)."""
         exponent = (_POWER_OF_DB * decibels)[:, :, None]
         bands = self._spec.mel_bands
@@ -111,7 +109,7 @@ class Augment:
 
     def _tail(self, power: Tensor, random: np.random.Generator) -> Tensor:
         """Diffuse tail of a room: power convolved with the decay of its reverberation time."""
-        seconds = np.exp(random.uniform(*np.log(_ROOM_SECONDS), (len(power), 1)))
+        seconds = np.exp(random.uniform(*map(math.log, _ROOM_SECONDS), (len(power), 1)))
         frames = np.arange(power.shape[-1]) * self._spec.hop / self._spec.sample_rate
         decay = np.exp(-6.0 * np.log(10.0) * frames / seconds)
         wet = 10 ** (random.uniform(*_ROOM_DB, (len(power), 1)) / 10)
@@ -128,7 +126,8 @@ class Augment:
         bands = self._spec.mel_bands
         level = power[:, :bands].mean(dim=2).sum(dim=1) / coloured[:, :bands].sum(dim=1)
         below = torch.from_numpy(random.uniform(*_NOISE_BELOW_DB, len(power))).float()
-        return (coloured * (level * (-below * _POWER_OF_DB).exp())[:, None])[:, :, None]
+        noise: Tensor = coloured * (level * (-below * _POWER_OF_DB).exp())[:, None]
+        return noise[:, :, None]
 
     def _mask(self, view: Tensor) -> Tensor:
         fill = view.mean(dim=(1, 2), keepdim=True)

@@ -26,7 +26,7 @@ from training.fitting.sampling import (
 )
 from training.judging.calibration import calibrate_deviations
 from training.judging.predict import Trajectory, scores, trajectory
-from training.sound.features import Rendition
+from training.sound.features import Rehearsal, Rendition
 
 VALIDATION_SECONDS = 4.0
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -72,9 +72,6 @@ class Fit:
     history: list[tuple[int, float]]
 
 
-Embeddings = list[tuple[NDArray[np.float64], NDArray[np.float32]]]
-
-
 def load_pretrained(recipe: FitRecipe) -> Pretrained | None:
     """Load the student that a recipe begins with.
 
@@ -103,7 +100,7 @@ def fit(
     seed: int,
     *,
     pretrained: Pretrained | None = None,
-    embeddings: Embeddings | None = None,
+    rehearsal: Rehearsal | None = None,
     run: Path | None = None,
     on_step: Callable[[int], object] = lambda _: None,
 ) -> Fit:
@@ -117,8 +114,8 @@ def fit(
         How.
     pretrained
         What the network begins with; from scratch without.
-    embeddings
-        MusiCNN's of each rendition in `heard`, for rehearsal where the recipe asks for it.
+    rehearsal
+        Training music of which the teacher's embedding is still asked for.
     run, on_step
         As for `train`.
     """
@@ -130,12 +127,15 @@ def fit(
         student.load_state_dict(learnt, strict=False)
     else:
         student.network.standardise(*_statistics(sampler, recipe, seed))
-    rehearsal = None
-    if pretrained and embeddings and recipe.rehearsal:
-        rehearsal = EmbeddedSampler(
-            heard, embeddings, recipe.front_end, (pretrained.mean, pretrained.std)
+    asked = None
+    if pretrained and rehearsal:
+        asked = EmbeddedSampler(
+            rehearsal.heard,
+            rehearsal.embeddings,
+            recipe.front_end,
+            (pretrained.mean, pretrained.std),
         )
-    task = _Labels(sampler, validation, rehearsal, recipe, seed)
+    task = _Labels(sampler, validation, asked, recipe, seed)
     trained = train(student, task, recipe, seed, run=run, on_step=on_step)
     student.load_state_dict(trained.weights)
     network = student.network.eval()
@@ -159,9 +159,7 @@ class _Labels:
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
 
-    def batch(
-        self, count: int, step: int, rank: int
-    ) -> tuple[LabelledBatch, EmbeddedBatch | None]:
+    def batch(self, count: int, step: int, rank: int) -> tuple[LabelledBatch, EmbeddedBatch | None]:
         random = generator(self._seed, step, rank)
         labelled = self._sampler.batch(count, random)
         if self._rehearsal is None:
@@ -211,9 +209,7 @@ def _look(network: DAMER, rendition: Rendition, recipe: FitRecipe) -> Trajectory
     return trajectory(network, rendition, every, recipe.front_end)
 
 
-def _statistics(
-    sampler: LabelledSampler, recipe: FitRecipe, seed: int
-) -> tuple[Tensor, Tensor]:
+def _statistics(sampler: LabelledSampler, recipe: FitRecipe, seed: int) -> tuple[Tensor, Tensor]:
     augment = Augment(recipe)
     views = []
     for k in range(_STATISTICS_BATCHES):

@@ -212,9 +212,7 @@ def _save(
     write_whole(state, path)
 
 
-def _load(
-    path: Path, parts: dict[str, Any], recipe: Recipe, seed: int
-) -> tuple[Trained, int]:
+def _load(path: Path, parts: dict[str, Any], recipe: Recipe, seed: int) -> tuple[Trained, int]:
     state = read_checkpoint(path)
     ours = {**recipe.model_dump(mode="json"), "seed": seed}
     theirs = {**state["recipe"], "seed": state["seed"]}

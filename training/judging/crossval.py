@@ -5,7 +5,7 @@ import pickle
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -19,16 +19,18 @@ from training.datasets import Piece
 from training.fitting.fit import PRETRAINED, fit, load_pretrained
 from training.fitting.recipe import FitRecipe
 from training.judging.folds import split
-from training.judging.predict import Trajectory, trajectory
+from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
     Rendition,
     in_every,
     in_turn,
-    open_embeddings,
     open_frames,
+    open_rehearsal,
+    rehearsal_work,
     training_work,
 )
 
+_LAGS = range(7)
 _CLIP_SECONDS, _PIECE_SECONDS, _AUXILIARY_SECONDS = 0.5, 2.0, 4.0
 
 
@@ -72,7 +74,8 @@ class FoldResult:
     weights
         Of the network.
     validation, test
-        Trajectories on the pieces the step was chosen by, and on those that judge.
+        Trajectories on the pieces the step was chosen by, and on those that judge; with the lag of
+        the labels that was best on validation.
     """
 
     fold: int
@@ -104,8 +107,7 @@ def cross_validate(
     Finished fits are kept in the cache, so that a stopped run goes on.
     """
     open_frames(training_work(recipe, pieces), recipe.front_end, cache)
-    if recipe.rehearsal:
-        open_embeddings(training_work(recipe, pieces), cache)
+    open_rehearsal(recipe, rehearsal_work(recipe, pieces), cache)
     work = [
         Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds
@@ -133,7 +135,11 @@ def _run(job: Job) -> FoldResult:
     torch.set_num_threads(1)
     recipe, spec = job.recipe, job.recipe.front_end
     parts = split(job.pieces, job.fold, job.folds, job.seed, recipe.datasets)
-    learnt = training_work(recipe, parts.train)
+    names = {(piece.dataset, piece.name) for piece in parts.train}
+    learnt, rehearsed = (
+        [one for one in work if (one[0].dataset, one[0].name) in names]
+        for work in (training_work(recipe, job.pieces), rehearsal_work(recipe, job.pieces))
+    )
     begun = time.process_time()
     fitted = fit(
         open_frames(learnt, spec, job.cache),
@@ -141,7 +147,7 @@ def _run(job: Job) -> FoldResult:
         recipe,
         job.seed,
         pretrained=load_pretrained(recipe),
-        embeddings=open_embeddings(learnt, job.cache) if recipe.rehearsal else None,
+        rehearsal=open_rehearsal(recipe, rehearsed, job.cache),
     )
     seconds = time.process_time() - begun
 
@@ -149,9 +155,16 @@ def _run(job: Job) -> FoldResult:
         return [trajectory(fitted.network, one, _every(one.piece, recipe), spec) for one in sounds]
 
     own = [piece for piece in parts.test if piece.dataset in recipe.datasets]
-    auxiliary = [piece for piece in parts.test if piece.dataset in recipe.auxiliary]
-    heard = in_every(own, recipe.renderings) + in_turn(auxiliary, recipe.renderings)
+    tested = {(piece.dataset, piece.name) for piece in parts.test}
+    auxiliary = [piece for piece in job.pieces if piece.dataset in recipe.auxiliary]
+    heard = in_every(own, recipe.renderings) + [
+        one
+        for one in in_turn(auxiliary, recipe.renderings)
+        if (one[0].dataset, one[0].name) in tested
+    ]
     chosen_by = in_every(parts.validation, recipe.renderings)
+    watched = estimate(open_frames(chosen_by, spec, job.cache))
+    lag = best_lag(watched)
     return FoldResult(
         fold=job.fold,
         seed=job.seed,
@@ -159,9 +172,26 @@ def _run(job: Job) -> FoldResult:
         seconds=seconds,
         history=fitted.history,
         weights=fitted.network.state_dict(),
-        validation=estimate(open_frames(chosen_by, spec, job.cache)),
-        test=estimate(open_frames(heard, spec, job.cache)),
+        validation=[replace(path, lag=lag) for path in watched],
+        test=[replace(path, lag=lag) for path in estimate(open_frames(heard, spec, job.cache))],
     )
+
+
+def best_lag(paths: list[Trajectory]) -> float:
+    """Choose the lag of the labels in whole seconds that agrees best with moving labels."""
+    long = [path for path in paths if len(path.piece.times) > 1]
+    if not long:
+        return 0.0
+    values = [
+        np.mean(
+            [
+                axis["moment_ccc"]
+                for axis in scores([replace(one, lag=lag) for one in long]).values()
+            ]
+        )
+        for lag in _LAGS
+    ]
+    return float(_LAGS[int(np.argmax(values))])
 
 
 def _every(piece: Piece, recipe: FitRecipe) -> float:

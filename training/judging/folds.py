@@ -1,4 +1,4 @@
-"""Splits by group: whatever belongs to one song or series stays on one side."""
+"""Splits by group: whatever belongs to one song or series stays on one side, in every data set."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -11,27 +11,39 @@ from training.datasets import Piece
 _VALIDATION_SHARE = 0.15
 
 
-def assign_folds(pieces: list[Piece], count: int) -> dict[str, int]:
-    """Give each group of one data set a fold, largest groups first to the emptiest fold."""
-    sizes = Counter(piece.group for piece in pieces)
-    filled = [0] * count
-    folds = {}
-    for group, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
-        fold = filled.index(min(filled))
-        folds[group] = fold
-        filled[fold] += size
-    return folds
+def fold_of_each(pieces: list[Piece], count: int) -> dict[tuple[str, str], int]:
+    """Give each (data set, group) a fold: largest groups first to the emptiest fold of their set.
+
+    A group that two data sets share has one fold in both.
+    """
+    folds: dict[str, int] = {}
+    answer: dict[tuple[str, str], int] = {}
+    for dataset in sorted({piece.dataset for piece in pieces}):
+        sizes = Counter(piece.group for piece in pieces if piece.dataset == dataset)
+        filled = [0] * count
+        for group, size in sizes.items():
+            if group in folds:
+                filled[folds[group]] += size
+        for group, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+            if group not in folds:
+                folds[group] = filled.index(min(filled))
+                filled[folds[group]] += size
+            answer[dataset, group] = folds[group]
+    return answer
 
 
-def hold_out(pieces: list[Piece], share: float, seed: int) -> set[str]:
-    """Choose groups of one data set for validation, about `share` of its pieces, at least one."""
+def hold_out(pieces: list[Piece], share: float, seed: int, held: Collection[str] = ()) -> set[str]:
+    """Choose groups of one data set to hold out, about `share` of its pieces, at least one.
+
+    Groups in `held` are held out anyway.
+    """
     sizes = Counter(piece.group for piece in pieces)
     groups = sorted(sizes)
     np.random.default_rng(seed).shuffle(groups)
-    chosen: set[str] = set()
-    filled = 0
+    chosen = {group for group in groups if group in held}
+    filled = sum(sizes[group] for group in chosen)
     for group in groups:
-        if filled + sizes[group] <= share * len(pieces) * 1.25:
+        if group not in chosen and filled + sizes[group] <= share * len(pieces) * 1.25:
             chosen.add(group)
             filled += sizes[group]
     return chosen or {min(groups, key=lambda group: (sizes[group], group))}
@@ -49,19 +61,26 @@ class Split:
 def split(
     pieces: list[Piece], fold: int, folds: int, seed: int, choosing: Collection[str]
 ) -> Split:
-    """Split each data set by group; the validation groups depend on fold and seed.
+    """Split by group; the validation groups depend on fold and seed.
 
-    Only the data sets in `choosing` give pieces for validation.
+    Only the data sets in `choosing` give pieces for validation; a group of theirs that another set
+    shares is not fitted to there either.
     """
+    fold_of = fold_of_each(pieces, folds)
+    held: set[str] = set()
+    for dataset in sorted(choosing):
+        rest = [
+            piece
+            for piece in pieces
+            if piece.dataset == dataset and fold_of[dataset, piece.group] != fold
+        ]
+        held |= hold_out(rest, _VALIDATION_SHARE, folds * seed + fold, held)
     parts = Split([], [], [])
-    for dataset in sorted({piece.dataset for piece in pieces}):
-        own = [piece for piece in pieces if piece.dataset == dataset]
-        fold_of = assign_folds(own, folds)
-        rest = [piece for piece in own if fold_of[piece.group] != fold]
-        held = set()
-        if dataset in choosing:
-            held = hold_out(rest, _VALIDATION_SHARE, seed=folds * seed + fold)
-        parts.test.extend(piece for piece in own if fold_of[piece.group] == fold)
-        parts.validation.extend(piece for piece in rest if piece.group in held)
-        parts.train.extend(piece for piece in rest if piece.group not in held)
+    for piece in pieces:
+        if fold_of[piece.dataset, piece.group] == fold:
+            parts.test.append(piece)
+        elif piece.group not in held:
+            parts.train.append(piece)
+        elif piece.dataset in choosing:
+            parts.validation.append(piece)
     return parts

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import f1_score, roc_auc_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,42 @@ def agreement(estimates: ArrayLike, labels: ArrayLike) -> Agreement:
     )
 
 
-def within_piece_r(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> float:
-    """Mean Pearson r of each piece's trajectory with its labels; pieces with constant labels out.
+def classification(estimates: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """Judge the sign: labels and estimates cut at 0, each of shape (n,).
 
-    A pooled coefficient mostly says which piece it is; this one says when.
+    Gives accuracy, F1 averaged over both classes, the area under the ROC curve, and the share of
+    the commoner class, which is what a constant answer gets.
+    """
+    x, y = np.asarray(estimates, dtype=float), np.asarray(labels, dtype=float) > 0
+    share = float(y.mean())
+    return {
+        "accuracy": float(np.mean((x > 0) == y)),
+        "macro_f1": float(f1_score(y, x > 0, average="macro", zero_division=0.0)),
+        "auc": float(roc_auc_score(y, x)) if 0 < share < 1 else float("nan"),
+        "majority": max(share, 1 - share),
+    }
+
+
+def quadrant_accuracy(
+    estimates: NDArray[np.float64], labels: NDArray[np.float64]
+) -> dict[str, float]:
+    """Judge the quadrant of valence and arousal, (n, 2): share right, share of the commonest."""
+    ours, theirs = ((points > 0) @ np.array([2, 1]) for points in (estimates, labels))
+    return {
+        "accuracy": float(np.mean(ours == theirs)),
+        "majority": float(np.bincount(theirs).max() / len(theirs)),
+    }
+
+
+def within_piece(
+    pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], measure: Literal["r", "ccc"]
+) -> float:
+    """Mean agreement of each piece's trajectory with its labels; pieces with constant labels out.
+
+    A pooled coefficient mostly says which piece it is; this one says when. NaN without such pieces.
     """
     values = [
-        agreement(estimates, labels).r
+        agreement(estimates, labels).as_dict()[measure]
         for estimates, labels in pairs
         if len(labels) > 2 and np.std(labels) > 1e-6
     ]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from damer.nn import DAMER
 from damer.views import FrontEndSpec
 from training.datasets import Piece
+from training.fitting.sampling import window_ends, windows
+from training.judging.metrics import agreement, classification, within_piece
 from training.sound.features import Rendition
 from training.sound.render import Rendering
-from training.judging.metrics import agreement, within_piece_r
-from training.fitting.sampling import window_ends, windows
 
 AXES = ("valence", "arousal")
 
@@ -31,6 +31,8 @@ class Trajectory:
         Estimates of the fused head, (n, 2).
     window_seconds
         Length of a window.
+    lag
+        Seconds by which the labels that it is compared with are earlier.
     """
 
     piece: Piece
@@ -39,6 +41,7 @@ class Trajectory:
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     window_seconds: float
+    lag: float = 0.0
 
     def settled_mean(self) -> NDArray[np.float64]:
         """Mean estimate (2,) of the full windows, or of all where none is full."""
@@ -46,9 +49,9 @@ class Trajectory:
         chosen = self.mean[full] if full.any() else self.mean
         return np.asarray(chosen.mean(axis=0))
 
-    def labels(self, lag: float = 0.0) -> NDArray[np.float64]:
-        """Labels (n, 2) of `lag` seconds before each window's end."""
-        played = (self.times - lag) * self.rendering.tempo
+    def labels(self) -> NDArray[np.float64]:
+        """Labels (n, 2) at each window's end, less the lag."""
+        played = (self.times - self.lag) * self.rendering.tempo
         return self.piece.labels_at(played).astype(np.float64)
 
 
@@ -92,17 +95,19 @@ def piece_means(
     return np.array(estimates), np.array(labels)
 
 
-def scores(trajectories: list[Trajectory], lag: float = 0.0) -> dict[str, dict[str, float]]:
+def scores(trajectories: list[Trajectory]) -> dict[str, dict[str, float]]:
     """Score one data set, by axis: piece level, moment level and within pieces."""
     estimates, labels = piece_means(trajectories)
     moments = np.concatenate([path.mean for path in trajectories])
-    moment_labels = np.concatenate([path.labels(lag) for path in trajectories])
+    moment_labels = np.concatenate([path.labels() for path in trajectories])
     table = {}
     for k, axis in enumerate(AXES):
-        inside = [(path.mean[:, k], path.labels(lag)[:, k]) for path in trajectories]
+        inside = [(path.mean[:, k], path.labels()[:, k]) for path in trajectories]
         table[axis] = {
             **agreement(estimates[:, k], labels[:, k]).as_dict(),
+            **classification(estimates[:, k], labels[:, k]),
             "moment_ccc": agreement(moments[:, k], moment_labels[:, k]).ccc,
-            "within_piece_r": within_piece_r(inside),
+            "within_piece_r": within_piece(inside, "r"),
+            "within_piece_ccc": within_piece(inside, "ccc"),
         }
     return table

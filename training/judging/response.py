@@ -8,8 +8,8 @@ from damer.views import FrontEndSpec
 from streamer.engines import KalmanSettings
 from streamer.tracking import Affect
 from streamer.tracking.smoother import Kalman
-from training.sound.features import Rendition
 from training.judging.predict import Trajectory, trajectory
+from training.sound.features import Rendition
 
 _PAIRS = 12
 _REPEATS = 3

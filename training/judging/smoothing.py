@@ -67,21 +67,16 @@ def _deviation_scale(validation: list[Trajectory], settings: KalmanSettings) -> 
     return float(np.sqrt(variance[0])), float(np.sqrt(variance[1]))
 
 
-def coverage(paths: list[Trajectory], settings: KalmanSettings | None) -> dict[str, list[float]]:
-    """Share of labels inside the 80 and 95 % intervals, (valence, arousal).
+def inside_intervals(
+    path: Trajectory, settings: KalmanSettings | None
+) -> dict[str, NDArray[np.bool_]]:
+    """Say of each label whether it lies inside the 80 and 95 % intervals, (n, 2).
 
     Without settings the intervals are those of the raw estimates.
     """
-    errors, deviations = [], []
-    for path in paths:
-        if settings is None:
-            error, deviation = path.mean - path.labels(), path.std
-        else:
-            error, deviation = _errors(path, settings)
-        errors.append(error)
-        deviations.append(deviation)
-    ratio = np.abs(np.concatenate(errors)) / np.concatenate(deviations)
-    return {
-        name: [float(share) for share in (ratio <= width).mean(axis=0)]
-        for name, width in COVERAGE.items()
-    }
+    if settings is None:
+        error, deviation = path.mean - path.labels(), path.std
+    else:
+        error, deviation = _errors(path, settings)
+    ratio = np.abs(error) / deviation
+    return {name: ratio <= width for name, width in COVERAGE.items()}

@@ -6,6 +6,7 @@ meets old frames. Embeddings of MusiCNN: an .npz a rendering.
 """
 
 import hashlib
+import importlib.util
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -87,6 +88,14 @@ def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
     return in_every(own, renderings) + in_turn(auxiliary, renderings)
 
 
+def rehearsal_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
+    """What the teacher is still asked of: the same, without the variations of judged sets."""
+    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
+    auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
+    renderings = [*recipe.renderings, *recipe.variations]
+    return in_every(own, recipe.renderings) + in_turn(auxiliary, renderings)
+
+
 def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendition]:
     """Open the frames of pieces in given renderings, computing what is missing.
 
@@ -120,6 +129,30 @@ def open_embeddings(
     return opened
 
 
+def open_functionals(work: list[Work], cache: Path) -> list[NDArray[np.float64]] | None:
+    """Open openSMILE's eGeMAPS functionals, each (88,); None where openSMILE is not installed."""
+    if importlib.util.find_spec("opensmile") is None:
+        return None
+    paths = [_path(cache / "egemaps", *one, ".npy") for one in work]
+    _compute_missing("eGeMAPS", work, paths, _describe)
+    return [np.load(path) for path in paths]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Music with the teacher's embeddings, (ends in seconds, (n, 200)) of each rendition."""
+
+    heard: list[Rendition]
+    embeddings: list[tuple[NDArray[np.float64], NDArray[np.float32]]]
+
+
+def open_rehearsal(recipe: FitRecipe, work: list[Work], cache: Path) -> Rehearsal | None:
+    """Open what a recipe rehearses, if it does."""
+    if not recipe.rehearsal:
+        return None
+    return Rehearsal(open_frames(work, recipe.front_end, cache), open_embeddings(work, cache))
+
+
 @dataclass(frozen=True)
 class _Hear:
     spec: FrontEndSpec
@@ -129,7 +162,9 @@ class _Hear:
             views = [np.load(piece.source.mel, mmap_mode="r"), np.load(piece.source.cochleagram)]
             frames = [view[piece.source.row].T for view in views]
         else:
-            frames = list(FrontEnd(self.spec).push(sound_of(piece, rendering, self.spec.sample_rate)))
+            frames = list(
+                FrontEnd(self.spec).push(sound_of(piece, rendering, self.spec.sample_rate))
+            )
         np.save(file, np.concatenate(frames, axis=1).astype(np.float16))
 
 
@@ -142,10 +177,21 @@ class _Embed:
         np.savez(file, ends=ends, embeddings=embeddings.astype(np.float16))
 
 
+def _describe(piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
+    import opensmile  # the extra `peers`; its licence is for research only
+
+    features = opensmile.Smile(
+        opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals, num_workers=1
+    )
+    sound = sound_of(piece, rendering, teacher.RATE)
+    np.save(file, features.process_signal(sound, teacher.RATE).to_numpy()[0].astype(np.float64))
+
+
 def _path(folder: Path, piece: Piece, rendering: Rendering, suffix: str) -> Path:
     segment = f"|{piece.start}|{piece.end}" if piece.start or piece.end else ""
     varied = rendering.transpose or rendering.tempo != 1.0
     how = f"|{rendering.transpose}|{rendering.tempo}" if varied else ""
+    how += f"|{rendering.venue}" if rendering.venue else ""
     identity = f"{piece.name}{segment}|{rendering.sound_font}{how}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:20]
     return folder / piece.dataset / f"{name}{suffix}"

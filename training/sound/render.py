@@ -12,6 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from training.datasets import Piece
+from training.sound.venue import treat
 
 SOUND_FONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"))
 _SYNTHESIS_RATE = 44100
@@ -34,11 +35,14 @@ class Rendering:
         Semitones up; drums stay.
     tempo
         Speed; at 2 a piece lasts half as long.
+    venue
+        Name of one of `training.sound.venue.TREATMENTS`; empty for none.
     """
 
     sound_font: str = ""
     transpose: int = 0
     tempo: float = 1.0
+    venue: str = ""
 
 
 def sound_of(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.float32]:
@@ -54,14 +58,14 @@ def sound_of(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.float3
     if not piece.source.is_file():
         raise ValueError(f"{piece.source} is missing")
     if piece.is_midi:
-        sound = render_midi(piece.source, rendering, rate)
+        sound = render_midi(piece.source, rendering, rate, piece.end)
     else:
         sound = decode(piece.source, rate)
     end = None if piece.end is None else round(piece.end / rendering.tempo * rate)
     part = sound[round(piece.start / rendering.tempo * rate) : end]
     if not len(part):
         raise ValueError(f"{piece.source} ends before {piece.start:g} s, where {piece.name} begins")
-    return part
+    return treat(rendering.venue, part, rate, piece.name) if rendering.venue else part
 
 
 def find_sound_font(name: str) -> Path:
@@ -72,8 +76,13 @@ def find_sound_font(name: str) -> Path:
     raise FileNotFoundError(f"sound font {name} is not installed (see `make install-training`)")
 
 
-def render_midi(midi: Path, rendering: Rendering, rate: int) -> NDArray[np.float32]:
-    """Render a MIDI file to mono, shape (n,), dynamics kept, at -20 dBFS RMS, with a short tail."""
+def render_midi(
+    midi: Path, rendering: Rendering, rate: int, end: float | None = None
+) -> NDArray[np.float32]:
+    """Render a MIDI file to mono, shape (n,), dynamics kept, at -20 dBFS RMS, with a short tail.
+
+    With `end` about so many seconds of the score only.
+    """
     import tinysoundfont  # installed by the second step of `make install-training`
 
     synth = _synthesizer(find_sound_font(rendering.sound_font))
@@ -84,7 +93,8 @@ def render_midi(midi: Path, rendering: Rendering, rate: int) -> NDArray[np.float
         sequencer.midi_load(varied.name)
     parts = []
     tail = _TAIL_SECONDS
-    while tail:
+    last = np.inf if end is None else end / rendering.tempo + 1
+    while tail and len(parts) < last:
         stereo = np.frombuffer(synth.generate(_SYNTHESIS_RATE), dtype=np.float32).reshape(-1, 2)
         parts.append(stereo.mean(axis=1))
         tail -= sequencer.is_empty()

@@ -21,7 +21,9 @@ _EVERY = round(EVERY_SECONDS * RATE / _HOP)  # exactly 125 frames
 _BATCH = 4
 
 
-def embed(sound: NDArray[np.float32], model: Path) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def embed(
+    sound: NDArray[np.float32], model: Path
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Embed every three seconds of sound at 16 kHz, one window each two seconds.
 
     Parameters

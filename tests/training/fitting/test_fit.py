@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from training.fitting.fit import fit, scale_deviations, validate
 from training.judging.baselines import score_baselines
 from training.judging.evaluate import evaluate, write_json
-from training.fitting.fit import fit, scale_deviations, validate
 from training.judging.predict import trajectory
 
 pytestmark = [

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from damer.views import FrontEndSpec
-from training.sound.features import Rendition
 from training.fitting.sampling import FIRST_ESTIMATE_SECONDS, Sampler, window_ends, windows
+from training.sound.features import Rendition
 
 SPEC = FrontEndSpec(window_frames=43)
 HOP_SECONDS = SPEC.hop / SPEC.sample_rate

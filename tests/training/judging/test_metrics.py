@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import r2_score, root_mean_squared_error
 
-from training.judging.metrics import agreement, bootstrap_interval, within_piece_r
 from training.fitting.objective import concordance
+from training.judging.metrics import agreement, bootstrap_interval, within_piece_r
 
 series = st.integers(2, 30).flatmap(
     lambda n: st.tuples(*[arrays(float, n, elements=st.floats(-1, 1)) for _ in range(2)])

@@ -6,8 +6,8 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
-from training.sound.features import Rendition
 from training.judging.predict import Trajectory, piece_means, scores, trajectory
+from training.sound.features import Rendition
 
 SPEC = FrontEndSpec(window_frames=43)
 
