@@ -18,7 +18,7 @@ from damer.nn import DAMER
 from damer.views import FrontEnd
 from deploy.export import export_onnx
 from streamer.engines import KalmanSettings, OnnxEngine
-from training.fitting.recipe import RECIPES, Recipe, load_recipe
+from training.fitting.recipe import RECIPES, FitRecipe, Recipe, load_recipe
 
 _BLOCK = 441
 _BLOCKS_PER_UPDATE = 5

@@ -70,10 +70,6 @@ def distill(
             for own in [[piece for piece in pieces if piece.dataset == dataset]]
             for group in hold_out(own, chosen.validation_share, seed)
         }
-        sides = [
-            [one for one in pieces if ((one.dataset, one.group) in held) == held_out]
-            for held_out in (False, True)
-        ]
         work = in_turn(pieces, chosen.renderings)
         learnt, held_out = (
             [one for one in work if ((one[0].dataset, one[0].group) in held) == side]

@@ -157,7 +157,6 @@ class DAMER(nn.Module):
         mel, cochleagram = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
         maps = []
         for layer in self.layers:
-            assert isinstance(layer, DSAFLayer)
             maps.append(
                 (layer.mel.weights(mel, cochleagram), layer.cochleagram.weights(cochleagram, mel))
             )

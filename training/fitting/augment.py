@@ -19,7 +19,7 @@ from training.fitting.recipe import Recipe
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
 _POWER_OF_DB = np.log(10.0) / 10.0
 _NOISE_BELOW_DB = (0.0, 40.0)
-_ROOM_SECONDS, _ROOM_DB = (0.3, 3.0), (-14.0, 0.0)
+_LOG_ROOM_SECONDS, _ROOM_DB = (math.log(0.3), math.log(3.0)), (-14.0, 0.0)
 _CODEC_HZ, _CODEC_DB_PER_OCTAVE = (5000.0, 10000.0), 60.0
 
 
@@ -109,7 +109,7 @@ class Augment:
 
     def _tail(self, power: Tensor, random: np.random.Generator) -> Tensor:
         """Diffuse tail of a room: power convolved with the decay of its reverberation time."""
-        seconds = np.exp(random.uniform(*map(math.log, _ROOM_SECONDS), (len(power), 1)))
+        seconds = np.exp(random.uniform(*_LOG_ROOM_SECONDS, (len(power), 1)))
         frames = np.arange(power.shape[-1]) * self._spec.hop / self._spec.sample_rate
         decay = np.exp(-6.0 * np.log(10.0) * frames / seconds)
         wet = 10 ** (random.uniform(*_ROOM_DB, (len(power), 1)) / 10)

@@ -182,7 +182,7 @@ def _coverage(dataset: str, studies: list[Study]) -> dict[str, Any]:
     """
     answer: dict[str, Any] = {}
     for kind in ("raw", "smoothed"):
-        inside: dict[str, list[Points]] = {}
+        inside: dict[str, list[NDArray[np.bool_]]] = {}
         groups: list[str] = []
         for one in studies:
             settings = None

@@ -57,8 +57,8 @@ def plane(dataset: str, table: dict[str, Any]) -> Figure:
     axes = figure.add_subplot(1, 3, 3)
     for label, estimate in zip(labels, ours, strict=True):
         axes.plot(*np.array([label, estimate]).T, color="#dddddd", linewidth=0.6, zorder=1)
-    axes.scatter(*labels.T, s=8, color=_LABEL, label="label")
-    axes.scatter(*ours.T, s=8, color="#e08214", label="estimate")
+    for points, colour, name in ((labels, _LABEL, "label"), (ours, "#e08214", "estimate")):
+        axes.scatter(points[:, 0], points[:, 1], s=8, color=colour, label=name)
     axes.set(xlabel="valence", ylabel="arousal", xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
     axes.legend(loc="lower right", fontsize=8)
     return figure

@@ -5,6 +5,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from matplotlib.figure import Figure
 
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import windows
@@ -67,9 +68,7 @@ def _error(path: Trajectory) -> float:
     return float(np.mean(np.abs(path.mean - path.labels())))
 
 
-def _attention(
-    path: Trajectory, evaluation: Evaluation, recipe: FitRecipe, cache: Path
-) -> figures.Figure:
+def _attention(path: Trajectory, evaluation: Evaluation, recipe: FitRecipe, cache: Path) -> Figure:
     """Attention over the window in the middle of a piece, by the network that judged it."""
     judge = next(
         one

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ class Rendition:
     rendering
         How.
     frames
-        Memory-mapped float16, shape (frames, mel_bands + gammatone_channels).
+        Shape (frames, mel_bands + gammatone_channels): memory-mapped float16, or float32 if ready.
     """
 
     piece: Piece
     rendering: Rendering
-    frames: NDArray[np.float16]
+    frames: NDArray[np.floating[Any]]
 
     def seconds(self, spec: FrontEndSpec) -> float:
         """Length in seconds."""
@@ -81,7 +81,7 @@ def in_turn(pieces: list[Piece], renderings: list[Rendering]) -> list[Work]:
 
 
 def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
-    """What is fitted to: each piece in every rendering and variation, auxiliary ones in one."""
+    """List what is fitted to: pieces in every rendering and variation, auxiliary ones in one."""
     own = [piece for piece in pieces if piece.dataset in recipe.datasets]
     auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
     renderings = [*recipe.renderings, *recipe.variations]
@@ -89,7 +89,7 @@ def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
 
 
 def rehearsal_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
-    """What the teacher is still asked of: the same, without the variations of judged sets."""
+    """List what the teacher is still asked of: the same without variations of judged sets."""
     own = [piece for piece in pieces if piece.dataset in recipe.datasets]
     auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
     renderings = [*recipe.renderings, *recipe.variations]
@@ -104,6 +104,8 @@ def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendi
     ValueError
         A piece cannot be heard, or its frames in the cache are damaged; the message names the file.
     """
+    if work and isinstance(work[0][0].source, ReadyViews):
+        return _ready(work)
     folder = cache / "frames" / replace(spec, window_frames=0).digest
     paths = [_path(folder, *one, ".npy") for one in work]
     _compute_missing("Hearing", work, paths, _Hear(spec))
@@ -111,6 +113,25 @@ def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendi
         Rendition(piece, rendering, _open(path, spec))
         for (piece, rendering), path in zip(work, paths, strict=True)
     ]
+
+
+def _ready(work: list[Work]) -> list[Rendition]:
+    """Take ready views as they are, in single precision: their scaling is their maker's."""
+    arrays: dict[Path, NDArray[np.float32]] = {}
+
+    def row(path: Path, number: int) -> NDArray[np.float32]:
+        if path not in arrays:
+            arrays[path] = np.load(path, mmap_mode="r")
+        return arrays[path][number].T.astype(np.float32)
+
+    renditions = []
+    for piece, rendering in work:
+        if not isinstance(piece.source, ReadyViews):
+            raise TypeError(f"{piece.name} of {piece.dataset} is sound, among ready views")
+        source = piece.source
+        views = row(source.mel, source.row), row(source.cochleagram, source.row)
+        renditions.append(Rendition(piece, rendering, np.concatenate(views, axis=1)))
+    return renditions
 
 
 def open_embeddings(
@@ -158,13 +179,7 @@ class _Hear:
     spec: FrontEndSpec
 
     def __call__(self, piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
-        if isinstance(piece.source, ReadyViews):
-            views = [np.load(piece.source.mel, mmap_mode="r"), np.load(piece.source.cochleagram)]
-            frames = [view[piece.source.row].T for view in views]
-        else:
-            frames = list(
-                FrontEnd(self.spec).push(sound_of(piece, rendering, self.spec.sample_rate))
-            )
+        frames = FrontEnd(self.spec).push(sound_of(piece, rendering, self.spec.sample_rate))
         np.save(file, np.concatenate(frames, axis=1).astype(np.float16))
 
 

@@ -91,7 +91,7 @@ def render_midi(
     with tempfile.NamedTemporaryFile(suffix=".mid") as varied:
         _vary(midi, rendering).save(varied.name)
         sequencer.midi_load(varied.name)
-    parts = []
+    parts: list[NDArray[np.float32]] = []
     tail = _TAIL_SECONDS
     last = np.inf if end is None else end / rendering.tempo + 1
     while tail and len(parts) < last:

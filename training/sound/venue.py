@@ -94,7 +94,7 @@ def _mp3(bits_per_second: int, sound: Sound, rate: int, _random: np.random.Gener
         for packet in (*stream.encode(frame), *stream.encode(None)):
             container.mux(packet)
     file.seek(0)
-    with av.open(file) as coded:
+    with av.open(file, "r") as coded:
         planes = [one.to_ndarray().mean(axis=0) for one in coded.decode(audio=0)]
     return np.concatenate(planes).astype(np.float32)[: len(sound)]
 
