@@ -7,9 +7,10 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
 	vlc-bin vlc-plugin-base
-SOUND_FONTS := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small
+TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
+	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training bench soak clean
+.PHONY: run install test check lint types layers install-training teacher bench soak clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -41,7 +42,7 @@ install-training: .venv/training-installed
 
 # tinysoundfont asks for PyAudio and torchaudio for CUDA; neither needs it for what they do here.
 .venv/training-installed: .venv/run-installed
-	scripts/system-packages $(SOUND_FONTS)
+	scripts/system-packages $(TRAINING)
 	$(PIP) --editable ".[broker,train]"
 	$(PIP) --no-deps tinysoundfont torchaudio
 	touch $@
@@ -50,6 +51,12 @@ install-training: .venv/training-installed
 	scripts/system-packages $(PEERS)
 	$(PIP) --editable ".[broker,train,dev]"
 	touch $@
+
+# MusiCNN as ONNX, for distillation and the baselines; TensorFlow lives in an environment of its own.
+teacher: .cache/musicnn.onnx
+
+.cache/musicnn.onnx: scripts/teacher scripts/convert_musicnn.py
+	scripts/teacher $(PYTHON) $@
 
 bench: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated
 
 import torch
@@ -26,33 +27,38 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="What `python -m training fit` wrote.")],
     evaluation: Annotated[
         Path,
-        typer.Argument(help="What `python -m training evaluate` wrote of the same recipe."),
+        typer.Argument(help="The JSON that `python -m training evaluate` wrote of the recipe."),
     ],
     output: Annotated[Path, typer.Option(help="ONNX file to write.")] = SHIPPED_MODEL,
 ) -> None:
     """Write fitted weights as the ONNX file that `streamer` opens.
 
-    The scale of the deviations and the smoother are the medians of the evaluation's folds.
+    The calibration of the deviations is the mean of the evaluation's fits, the smoother its own.
     """
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    judged = json.loads(evaluation.read_text(encoding="utf-8"))
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        judged = json.loads(evaluation.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise typer.BadParameter(f"{checkpoint} or {evaluation}: {error}") from None
     recipe = content["recipe"]
-    if judged["recipe"] != json.loads(json.dumps(recipe)):
+    if judged["recipe"] != recipe:
         raise typer.BadParameter(
             f"{evaluation} is not of the recipe that {checkpoint} was fitted by"
         )
     network = DAMER(NetworkSize(**recipe["network"]))
     network.load_state_dict(content["weights"])
-    scales = [fit["deviation_scale"] for fit in judged["fits"]]
-    network.fused_head.std_scale.copy_(torch.tensor(scales).median(dim=0).values)
+    scales = torch.tensor([fit["deviation_scale"] for fit in judged["fits"]])
+    powers = torch.tensor([fit["deviation_power"] for fit in judged["fits"]])
+    network.fused_head.std_scale.copy_(scales.log().mean(dim=0).exp())
+    network.fused_head.std_power.copy_(powers.mean(dim=0))
     export_onnx(
         network,
-        FrontEndSpec(window_frames=recipe["window_frames"]),
+        FrontEndSpec(window_frames=recipe["window_frames"], origin=recipe["origin"]),
         output,
         name=f"damer {recipe['name']}",
         smoothing=KalmanSettings(**judged["smoothing"]),
         training={"recipe": recipe, "seed": content["seed"]},
-        metrics={name: table["mean_over_seeds"] for name, table in judged["scores"].items()},
+        metrics={name: table["damer"] for name, table in judged["scores"].items()},
     )
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 

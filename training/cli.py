@@ -1,5 +1,6 @@
 """The commands of `python -m training`."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,9 +52,9 @@ DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Pat
 @app.command()
 def distill(
     recipe: RecipeName = "student",
-    run: Annotated[Path, typer.Option(help="Folder for state and logs; goes on there.")] = Path(
-        "runs/student"
-    ),
+    run: Annotated[
+        Path, typer.Option("--run-dir", help="Folder for state and logs; goes on there.")
+    ] = Path("runs/student"),
     output: Annotated[Path | None, typer.Option(help="Weights to write.")] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
@@ -93,25 +94,25 @@ def distill(
                 heard, watched, chosen, seed, run=run, on_step=progress
             )
         output = output or PRETRAINED / f"{chosen.name}.pt"
-        write_whole(
-            {
-                "weights": {key: value.half() for key, value in student.state_dict().items()},
-                "recipe": chosen.model_dump(mode="json"),
-                "seed": seed,
-                "explained": dict(trained.history)[trained.step],
-                "mean": torch.from_numpy(heard.mean),
-                "std": torch.from_numpy(heard.std),
-            },
-            output,
-        )
-    typer.echo(f"wrote {output}")
+        content = {
+            "weights": {key: value.half() for key, value in student.state_dict().items()},
+            "recipe": chosen.model_dump(mode="json"),
+            "seed": seed,
+            "explained": dict(trained.history)[trained.step],
+            "mean": torch.from_numpy(heard.mean),
+            "std": torch.from_numpy(heard.std),
+        }
+        if leads():
+            write_whole(content, output)
+            typer.echo(f"wrote {output}")
 
 
 @app.command()
 def fit(
     recipe: RecipeName,
     run: Annotated[
-        Path | None, typer.Option(help="Folder for state and logs; goes on there. [runs/RECIPE]")
+        Path | None,
+        typer.Option("--run-dir", help="Folder for state and logs; goes on there. [runs/RECIPE]"),
     ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
@@ -144,8 +145,9 @@ def fit(
             )
         weights = fitted.network.state_dict()
         content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
-        write_whole(content, run / "model.pt")
-    typer.echo(f"wrote {run / 'model.pt'}")
+        if leads():
+            write_whole(content, run / "model.pt")
+            typer.echo(f"wrote {run / 'model.pt'}")
 
 
 @app.command()
@@ -195,9 +197,15 @@ def bad_input() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def leads() -> bool:
+    """Whether this is the process that writes: the only one, or torchrun's first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def steps(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show progress; gives what has to be called with each step."""
-    with Progress(*Progress.get_default_columns(), TextColumn("{task.completed}")) as progress:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.completed}"))
+    with Progress(*columns, disable=not leads()) as progress:
         task = progress.add_task(title, total=total)
         yield lambda step: progress.update(task, completed=step)

@@ -78,7 +78,8 @@ class CrossAttention(nn.Module):
         """How much each asking token attends to each asked one, (B, heads, N, M)."""
         query = self._split(self.query(asking))
         key = self._split(self.key_value(asked).chunk(2, dim=-1)[0])
-        return (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(dim=-1)
+        weights: Tensor = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(dim=-1)
+        return weights
 
     def _split(self, tokens: Tensor) -> Tensor:
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)

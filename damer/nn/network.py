@@ -1,7 +1,7 @@
 """The network of DAMER: tokens of two views, DSAF layers, a fused head and a head for each view."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +156,7 @@ class DAMER(nn.Module):
         """
         mel, cochleagram = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
         maps = []
-        for layer in self.layers:
+        for layer in cast("list[DSAFLayer]", list(self.layers)):
             maps.append(
                 (layer.mel.weights(mel, cochleagram), layer.cochleagram.weights(cochleagram, mel))
             )

@@ -9,8 +9,8 @@ import pytest
 from damer.nn import NetworkSize
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
-from training.fitting.recipe import Recipe
-from training.sound.features import Rendition
+from training.fitting.recipe import Augmentation, FitRecipe
+from training.sound.features import RECORDED, Rendition
 
 RATE = FrontEndSpec().sample_rate
 
@@ -52,7 +52,7 @@ def make_rendition(make_piece, make_sound):
         piece = make_piece(name, valence=[valence], arousal=[arousal], **values)
         sound = make_sound(valence, arousal, seconds, seed=sum(name.encode()))
         frames = np.concatenate(FrontEnd(FrontEndSpec()).push(sound), axis=1)
-        return Rendition(piece, "", frames.astype(np.float16))
+        return Rendition(piece, RECORDED, frames.astype(np.float16))
 
     return make
 
@@ -76,15 +76,15 @@ def make_recipe():
             "name": "tiny",
             "window_frames": 43,
             "datasets": {"musemodataset": 1.0},
-            "sound_fonts": [],
+            "renderings": [],
             "steps": 3,
             "batch": 8,
             "warmup": 1,
             "check_every": 2,
-            "mask_frames": 4,
+            "augmentation": Augmentation(mask_frames=4),
             "network": NetworkSize(width=8, heads=2, token_frames=8, dropout=0.1),
         }
-        return Recipe(**{**small, **values})
+        return FitRecipe(**{**small, **values})
 
     return make
 

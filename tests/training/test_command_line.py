@@ -3,31 +3,43 @@
 import pytest
 from typer.testing import CliRunner
 
-from training.__main__ import app
+from training.cli import app
 
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["evaluate", "baselines"])
-def test_an_unknown_recipe_is_one_line(tmp_path, command):
-    result = run(command, "--recipe", "nope", "--output", tmp_path / "result.json")
-    assert result.exit_code == 2
-    assert "no recipe 'nope'" in result.output
+def the_error(result):
+    """Give the one line with which a command ends."""
+    assert result.exit_code == 1
+    (line,) = result.output.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
 
 
-@pytest.mark.parametrize("command", ["evaluate", "baselines"])
-def test_missing_data_are_one_line(tmp_path, command):
-    result = run(
-        command,
-        "--recipe",
-        "window-3s",
-        "--output",
-        tmp_path / "result.json",
-        "--data",
-        tmp_path / "no-data",
-    )
-    assert result.exit_code == 2
-    assert "no-data" in result.output
-    assert "Traceback" not in result.output
+@pytest.mark.parametrize("command", ["distill", "fit", "evaluate"])
+def test_an_unknown_recipe_is_one_line(command):
+    assert "no recipe 'nope'" in the_error(run(command, "--recipe", "nope"))
+
+
+@pytest.mark.parametrize(
+    ("command", "recipe"),
+    [("distill", "student"), ("fit", "distilled"), ("evaluate", "distilled")],
+)
+def test_missing_data_are_one_line(tmp_path, command, recipe):
+    result = run(command, "--recipe", recipe, "--data", tmp_path / "no-data")
+    assert "no-data" in the_error(result)
+
+
+def test_a_mistake_in_a_recipe_is_one_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("window_frames = 86\nstepps = 3\n[datasets]\nvgmidi = 1.0\n", encoding="utf-8")
+    assert "mine.toml: stepps" in the_error(run("fit", "--recipe", path))
+
+
+def test_the_data_sets_are_listed_with_where_they_were_looked_for(tmp_path):
+    result = run("datasets", "--data", tmp_path)
+    assert result.exit_code == 0
+    assert "vgmidi" in result.output
+    assert f"Looked in {tmp_path}" in result.output

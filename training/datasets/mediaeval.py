@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets.records import Piece
-from training.datasets.tables import NINE_POINT, UNIT, Table, find_sounds, find_table
+from training.datasets.tables import NINE_POINT, UNIT, Scale, Table, find_sounds, find_table
 
 
 def read_mediaeval(folder: Path, *, dataset: str, dynamic: bool) -> list[Piece]:
@@ -20,9 +20,10 @@ def read_mediaeval(folder: Path, *, dataset: str, dynamic: bool) -> list[Piece]:
     Parameters
     ----------
     folder
-        The official layout, or any in which the official names occur: `static_annotations*.csv`
-        with means and deviations on nine points; `arousal*.csv` and `valence*.csv` with a column
-        for each half second in [-1, 1]; mp3 files named by song number.
+        The official layout, or any in which the official names occur: `static_annotations.csv` or
+        `static_annotations_averaged*.csv` with means and deviations on nine points; `arousal*.csv`
+        and `valence*.csv` with a column for each half second in [-1, 1]; mp3 files named by song
+        number.
     dataset
         "emomusic" or "deam".
     dynamic
@@ -32,7 +33,7 @@ def read_mediaeval(folder: Path, *, dataset: str, dynamic: bool) -> list[Piece]:
     if not sounds:
         raise ValueError(f"{folder} holds no sound files")
     labels = _dynamic(folder) if dynamic else _static(folder)
-    return [
+    pieces = [
         Piece(
             dataset=f"{dataset}-dynamic" if dynamic else dataset,
             name=song,
@@ -46,6 +47,9 @@ def read_mediaeval(folder: Path, *, dataset: str, dynamic: bool) -> list[Piece]:
         for song, (times, valence, arousal, spread) in labels.items()
         if song in sounds
     ]
+    if not pieces:
+        raise ValueError(f"{folder} holds the sound of none of the songs in its tables")
+    return pieces
 
 
 Labels = tuple[
@@ -54,20 +58,21 @@ Labels = tuple[
 
 
 def _static(folder: Path) -> dict[str, Labels]:
-    paths = sorted(folder.rglob("static_annotations*.csv"))
+    names = ("static_annotations.csv", "static_annotations_averaged*.csv")  # not each rater's
+    paths = sorted(path for name in names for path in folder.rglob(name))
     if not paths:
-        raise ValueError(f"{folder} holds no static_annotations*.csv")
+        raise ValueError(f"{folder} holds none of {', '.join(names)}")
     labels: dict[str, Labels] = {}
     for path in paths:
         table = Table(path)
-        names = {  # DEAM says valence_mean, emoMusic mean_valence
+        columns = {  # DEAM says valence_mean, emoMusic mean_valence
             (axis, kind): f"{axis}_{kind}" if table.has(f"{axis}_mean") else f"{kind}_{axis}"
             for axis in ("valence", "arousal")
             for kind in ("mean", "std")
         }
         for row in range(len(table)):
-            mean = [table.number(row, names[axis, "mean"], NINE_POINT) for axis in _AXES]
-            spread = [table.number(row, names[axis, "std"]) for axis in _AXES]
+            mean = [table.number(row, columns[axis, "mean"], NINE_POINT) for axis in _AXES]
+            spread = [table.number(row, columns[axis, "std"], _DEVIATION) for axis in _AXES]
             valence, arousal = NINE_POINT.convert(mean)
             labels[table.text(row, "song_id")] = (
                 np.zeros(1),
@@ -79,10 +84,11 @@ def _static(folder: Path) -> dict[str, Labels]:
 
 
 _AXES = ("valence", "arousal")
+_DEVIATION = Scale(0.0, NINE_POINT.high - NINE_POINT.low)
 
 
 def _dynamic(folder: Path) -> dict[str, Labels]:
-    means = [_series(folder, (f"{axis}.csv", f"{axis}_cont_average.csv")) for axis in _AXES]
+    means = [_series(folder, (f"{axis}.csv", f"{axis}_cont_average.csv"), UNIT) for axis in _AXES]
     spreads = [_series(folder, (f"{axis}_std.csv", f"{axis}_cont_std.csv")) for axis in _AXES]
     if not all(means):
         raise ValueError(f"{folder} holds no valence.csv and arousal.csv of each half second")
@@ -91,8 +97,6 @@ def _dynamic(folder: Path) -> dict[str, Labels]:
         if song not in means[1]:
             continue
         arousal = np.interp(times, *means[1][song])
-        if np.abs([valence, arousal]).max() > 1.0:
-            raise ValueError(f"{folder}: song {song} has dynamic labels outside -1 to 1")
         spread = None
         if all(song in one for one in spreads):
             spread = np.stack([np.interp(times, *one[song]) for one in spreads], axis=1)
@@ -101,10 +105,12 @@ def _dynamic(folder: Path) -> dict[str, Labels]:
 
 
 def _series(
-    folder: Path, names: tuple[str, str]
+    folder: Path, names: tuple[str, str], scale: Scale | None = None
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     path = next((found for name in names if (found := find_table(folder, name))), None)
     if path is None:
         return {}
     table = Table(path)
-    return {table.text(row, "song_id"): table.series(row, "sample_") for row in range(len(table))}
+    return {
+        table.text(row, "song_id"): table.series(row, "sample_", scale) for row in range(len(table))
+    }

@@ -34,18 +34,23 @@ def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
     mel, cochleagram = root / "mel_spec.npy", root / "cochlegram.npy"
     views = [_load(path, 3) for path in (mel, cochleagram)]
     for path, view, bands in zip((mel, cochleagram), views, (_MEL_BANDS, _CHANNELS), strict=True):
-        if view.shape[1] != bands or view.shape[::2] != views[0].shape[::2]:
-            raise ValueError(f"{path} has shape {view.shape}, where (N, {bands}, T) is expected")
+        expected = (views[0].shape[0], bands, views[0].shape[2])
+        if view.shape != expected:
+            raise ValueError(f"{path} has shape {view.shape}, where {expected} is expected")
     labels = []
     for letter in "va":
         path = root / "labels" / f"label_{letter}.npy"
-        values = _load(path, 1).astype(float)
+        values = _load(path, 1)
         if len(values) != len(views[0]):
             raise ValueError(f"{path} has {len(values)} rows, {mel.name} {len(views[0])}")
         if not np.isfinite(values).all():
             raise ValueError(f"{path}: row {int(np.argmin(np.isfinite(values)))} is not a number")
-        if values.min() < scale.low or values.max() > scale.high:
-            raise ValueError(f"{path} leaves the range {scale.low:g} to {scale.high:g}")
+        inside = (values >= scale.low) & (values <= scale.high)
+        if not inside.all():
+            row = int(np.argmin(inside))
+            raise ValueError(
+                f"{path}: row {row} is {values[row]}, outside {scale.low:g} to {scale.high:g}"
+            )
         labels.append(scale.convert(values))
     groups = _groups(root / "labels" / "group.npy", *labels)
     return [
@@ -66,21 +71,23 @@ def _groups(
     path: Path, valence: NDArray[np.float64], arousal: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     if path.exists():
-        stated: NDArray[np.int64] = _load(path, 1).astype(np.int64)
+        stated = _load(path, 1)
         if len(stated) != len(valence):
             raise ValueError(f"{path} has {len(stated)} rows, the labels {len(valence)}")
-        return stated
+        return stated.astype(np.int64)
     changes = (np.diff(valence, prepend=np.nan) != 0) | (np.diff(arousal, prepend=np.nan) != 0)
     return np.cumsum(changes)
 
 
-def _load(path: Path, dimensions: int) -> NDArray[np.generic]:
+def _load(path: Path, dimensions: int) -> NDArray[np.float64]:
     try:
-        array: NDArray[np.generic] = np.load(path, mmap_mode="r")
+        array: NDArray[np.float64] = np.load(path, mmap_mode="r")
     except FileNotFoundError:
         raise ValueError(f"{path} is missing") from None
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} is no NumPy array: {error}") from None
     if array.ndim != dimensions or not len(array):
         raise ValueError(f"{path} has shape {array.shape}, where {dimensions} axes are expected")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {array.dtype}, where numbers are expected")
     return array

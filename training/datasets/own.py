@@ -26,13 +26,15 @@ def read_own(folder: Path) -> list[Piece]:
     for row in range(len(table)):
         path = folder / table.text(row, "path")
         if not path.is_file():
-            raise ValueError(f"{table.path}, line {row + 2}: {path} is missing")
+            raise ValueError(f"{table.where(row)}: {path} is missing")
         start, end = (
             table.number(row, column) if table.has(column) and table.text(row, column) else None
             for column in ("start", "end")
         )
-        if (start or 0.0) < 0 or (end is not None and end <= (start or 0.0)):
-            raise ValueError(f"{table.path}, line {row + 2}: end must come after start")
+        if (start or 0.0) < 0:
+            raise ValueError(f"{table.where(row)}: start must not be negative")
+        if end is not None and end <= (start or 0.0):
+            raise ValueError(f"{table.where(row)}: end must come after start")
         group = table.text(row, "group") if table.has("group") else ""
         pieces.append(
             Piece(
@@ -47,6 +49,4 @@ def read_own(folder: Path) -> list[Piece]:
                 arousal=np.array([table.number(row, "arousal", UNIT)]),
             )
         )
-    if not pieces:
-        raise ValueError(f"{table.path} has no rows")
     return pieces

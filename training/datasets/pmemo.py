@@ -21,8 +21,8 @@ def read_pmemo(folder: Path, *, dynamic: bool) -> list[Piece]:
     ----------
     folder
         `annotations/static_annotations.csv` (and `..._std.csv`), `annotations/
-        dynamic_annotations.csv` (and `..._std.csv`), `chorus/<musicId>.mp3`. A static table on
-        nine points with the deviations beside the means is read too; its deviations are in [0, 1].
+        dynamic_annotations.csv`, `chorus/<musicId>.mp3`. A static table on nine points with the
+        deviations beside the means is read too; its deviations are in [0, 1].
     dynamic
         Take the labels of each half second, in place of one a song.
     """
@@ -30,6 +30,8 @@ def read_pmemo(folder: Path, *, dynamic: bool) -> list[Piece]:
     if not sounds:
         raise ValueError(f"{folder} holds no sound files")
     pieces = _dynamic(folder, sounds) if dynamic else _static(folder, sounds)
+    if not pieces:
+        raise ValueError(f"{folder} holds the sound of none of the songs in its tables")
     return sorted(pieces, key=lambda piece: piece.name)
 
 

@@ -43,21 +43,25 @@ class Table:
     Raises
     ------
     ValueError
-        The file is missing, is not CSV, or has none of the columns asked for.
+        The file is missing, is not CSV, has no rows, or lacks a column or number asked for.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
+                reader = csv.reader(file)
+                rows = [([cell.strip() for cell in row], reader.line_num) for row in reader]
         except FileNotFoundError:
             raise ValueError(f"{path} is missing") from None
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no CSV table: {error}") from None
+        rows = [(cells, line) for cells, line in rows if any(cells)]
         if not rows:
             raise ValueError(f"{path} is empty")
-        self.columns, self._rows = rows[0], rows[1:]
+        self.columns, self._rows = rows[0][0], rows[1:]
+        if not self._rows:
+            raise ValueError(f"{path} has no rows")
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -66,13 +70,17 @@ class Table:
         """Whether there is such a column."""
         return column in self.columns
 
+    def where(self, row: int) -> str:
+        """File and line of a row, for messages."""
+        return f"{self.path}, line {self._rows[row][1]}"
+
     def text(self, row: int, column: str) -> str:
         """One cell."""
         if column not in self.columns:
             raise ValueError(f"{self.path} has no column {column!r}")
-        cells, place = self._rows[row], self.columns.index(column)
+        cells, place = self._rows[row][0], self.columns.index(column)
         if place >= len(cells):
-            raise ValueError(f"{self.path}, line {row + 2}: no cell for {column}")
+            raise ValueError(f"{self.where(row)}: no cell for {column}")
         return cells[place]
 
     def number(self, row: int, column: str, scale: Scale | None = None) -> float:
@@ -83,21 +91,27 @@ class Table:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ValueError(f"{self.path}, line {row + 2}: {column} is {text!r}, not a number")
+            raise ValueError(f"{self.where(row)}: {column} is {text!r}, not a number")
         if scale and not scale.low <= value <= scale.high:
             raise ValueError(
-                f"{self.path}, line {row + 2}: {column} is {text}, outside "
-                f"{scale.low:g} to {scale.high:g}"
+                f"{self.where(row)}: {column} is {text}, outside {scale.low:g} to {scale.high:g}"
             )
         return value
 
-    def series(self, row: int, prefix: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Columns named `prefix<milliseconds>ms` of one row: seconds and values, empty cells out."""
+    def series(
+        self, row: int, prefix: str, scale: Scale | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Seconds and values of one row's columns `prefix<milliseconds>ms`, empty cells out."""
         times, values = [], []
         for column in self.columns:
             if column.startswith(prefix) and self.text(row, column):
-                times.append(float(column.removeprefix(prefix).removesuffix("ms")) / 1000)
-                values.append(self.number(row, column))
+                milliseconds = column.removeprefix(prefix).removesuffix("ms")
+                if not milliseconds.isdecimal():
+                    raise ValueError(f"{self.path}: column {column!r} is not {prefix}<number>ms")
+                times.append(int(milliseconds) / 1000)
+                values.append(self.number(row, column, scale))
+        if not values:
+            raise ValueError(f"{self.where(row)}: no value in any column {prefix}<number>ms")
         return np.array(times), np.array(values)
 
 

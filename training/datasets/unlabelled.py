@@ -19,7 +19,7 @@ def read_unlabelled(folder: Path) -> list[Piece]:
     The group is the folder directly below `folder`, since versions of one tune lie together.
     """
     nothing = np.empty(0)
-    return [
+    pieces = [
         Piece(
             dataset="unlabelled",
             name=str(source.relative_to(folder)),
@@ -32,6 +32,9 @@ def read_unlabelled(folder: Path) -> list[Piece]:
         for source in sorted(folder.rglob("*"))
         if source.suffix.lower() in _SUFFIXES and not source.is_symlink() and _lasts(source)
     ]
+    if not pieces:
+        raise ValueError(f"{folder} holds no sound that lasts {_SHORTEST:g} s")
+    return pieces
 
 
 def _lasts(source: Path) -> bool:

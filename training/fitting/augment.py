@@ -74,6 +74,8 @@ class Augment:
 
         Masks are drawn from torch's own generator.
         """
+        if self._spec.origin == "external":  # of unknown scaling
+            return self._mask(mel), self._mask(cochleagram)
         what, count = self._what, len(mel)
         mel, cochleagram = mel.clone(), cochleagram.clone()
         lossy = random.random(count) < what.codec

@@ -30,7 +30,7 @@ class Student(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, EMBEDDING_SIZE) for _ in range(3))
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[NetworkOutput, Tensor]:
-        """Give the network's output and the fused, Mel and cochleagram head's answers, (3, B, 200)."""
+        """Give the network's output and the answers of fused, Mel and other head, (3, B, 200)."""
         output = self.network(mel, cochleagram)
         embeddings = (output.embedding, output.mel_embedding, output.cochleagram_embedding)
         answers = [head(one) for head, one in zip(self.heads, embeddings, strict=True)]

@@ -221,7 +221,7 @@ def _load(path: Path, parts: dict[str, Any], recipe: Recipe, seed: int) -> tuple
         key = different[0]
         raise ValueError(
             f"{path} is of another recipe: {key} is {theirs.get(key)!r} there and {ours[key]!r} "
-            "here; choose another --output, or delete it"
+            "here; choose another --run-dir, or delete it"
         )
     for name, part in parts.items():
         part.load_state_dict(state[name])

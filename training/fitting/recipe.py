@@ -3,9 +3,9 @@
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from damer.nn import NetworkSize
 from damer.views import FrontEndSpec
@@ -108,6 +108,14 @@ class Recipe(BaseModel):
             if unknown:
                 raise ValueError(f"unknown key {min(unknown)!r}")
         return values
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        what = self.augmentation
+        changes = what.gain_db, what.equaliser_db, what.noise, what.room, what.codec
+        if self.origin == "external" and any(changes):
+            raise ValueError("augmentation of ready views, whose scaling is unknown: only masks")
+        return self
 
     @property
     def front_end(self) -> FrontEndSpec:

@@ -63,11 +63,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One baseline: what it hears, how it regresses, and whether one model serves all sets."""
+    """One baseline: what it hears, how it regresses, and whether one model serves all sets.
+
+    Those that hear sound cannot be had for ready views.
+    """
 
     name: str
     hear: Callable[[list[Work], FitRecipe, Path], list[Heard]]
     regress: Callable[..., NDArray[np.float64]]
+    sound: bool = True
     joint: bool = False
 
 
@@ -79,8 +83,11 @@ def climb(
     extra = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
     work = in_every(own, recipe.renderings) + in_turn(extra, recipe.renderings)
     fold_of = fold_of_each(pieces, folds)
+    sounding = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []
     for rung in RUNGS:
+        if rung.sound and not sounding:
+            continue
         heard = rung.hear(work, recipe, cache)
         if not heard:
             continue
@@ -191,8 +198,8 @@ def _egemaps(work: list[Work], _recipe: FitRecipe, cache: Path) -> list[Heard]:
 
 
 RUNGS = (
-    Rung("mean", _mel_statistics, _mean),
-    Rung("Mel statistics + SVR", _mel_statistics, _svr),
+    Rung("mean", _mel_statistics, _mean, sound=False),
+    Rung("Mel statistics + SVR", _mel_statistics, _svr, sound=False),
     Rung("eGeMAPS + SVR", _egemaps, _svr),
     Rung("MusiCNN + ridge", _musicnn_windows, _ridge),
     Rung("MusiCNN + SVR", _musicnn_means, _svr),

@@ -34,7 +34,8 @@ class Study:
     joins
         Joins of calm and excited clips, with the time of each join.
     venues
-        Trajectories of the first half minute of each piece, by what was done to the sound.
+        Trajectories of the first half minute of each piece, by what was done to the sound; none of
+        ready views.
     """
 
     dense: list[Trajectory]
@@ -86,7 +87,9 @@ def _study(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Study:
 
 
 def _by_venue(pieces: list[Piece], recipe: FitRecipe) -> dict[str, list[Work]]:
-    """What is played in each venue; the other sound font matters to MIDI only."""
+    """List what is played in each venue; the other sound font matters to MIDI only."""
+    if not all(isinstance(piece.source, Path) for piece in pieces):
+        return {}
     plain = in_every(pieces, recipe.renderings[:1])
     scores = [piece for piece in pieces if piece.is_midi]
     return {

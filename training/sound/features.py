@@ -7,6 +7,7 @@ meets old frames. Embeddings of MusiCNN: an .npz a rendering.
 
 import hashlib
 import importlib.util
+import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -122,7 +123,8 @@ def _ready(work: list[Work]) -> list[Rendition]:
     def row(path: Path, number: int) -> NDArray[np.float32]:
         if path not in arrays:
             arrays[path] = np.load(path, mmap_mode="r")
-        return arrays[path][number].T.astype(np.float32)
+        frames: NDArray[np.float32] = arrays[path][number].T.astype(np.float32)
+        return frames
 
     renditions = []
     for piece, rendering in work:
@@ -242,7 +244,7 @@ def _write(job: tuple[Compute, Piece, Rendering, Path]) -> None:
     """Compute one file; whole or not at all."""
     compute, piece, rendering, path = job
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             compute(piece, rendering, file)

@@ -5,11 +5,15 @@ import pytest
 import torch
 
 from damer.views import FrontEnd, FrontEndSpec
+from damer.views.gammatone import centre_frequencies
+from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.augment import Augment
+from training.fitting.recipe import Augmentation
 
 SPEC = FrontEndSpec()
 STILL = {"gain_db": 0.0, "equaliser_db": 0.0, "mask_frames": 0, "mask_bands": 0}
 DECIBELS_OF_LOG_POWER = 10.0 / np.log(10.0)
+FLOOR = float(np.log(SPEC.mel_floor))
 
 
 def views(sound):
@@ -18,24 +22,39 @@ def views(sound):
     return tuple(torch.from_numpy(view.T.copy())[None] for view in frames)
 
 
+def powers(mel, cochleagram):
+    """Power of every band and frame of both views."""
+    return mel.exp(), cochleagram.pow(1 / SPEC.compression)
+
+
 @pytest.fixture(scope="module")
 def sound():
     """Noise loud enough that no band comes near the floor."""
     return 0.1 * np.random.default_rng(0).standard_normal(SPEC.sample_rate)
 
 
-def test_without_any_strength_nothing_changes(make_recipe, sound):
+@pytest.fixture
+def augment(make_recipe):
+    """Change views by what is named and by nothing else."""
+
+    def augment(both, seed=0, **what):
+        change = Augment(make_recipe(augmentation=Augmentation(**{**STILL, **what})))
+        return change(*both, np.random.default_rng(seed))
+
+    return augment
+
+
+def test_without_any_strength_nothing_changes(augment, sound):
     mel, cochleagram = views(sound)
-    after = Augment(make_recipe(**STILL), seed=0)(mel, cochleagram)
+    after = augment((mel, cochleagram))
     torch.testing.assert_close(after[0], mel, rtol=0, atol=1e-4)
     torch.testing.assert_close(after[1], cochleagram, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_gain_is_that_of_louder_sound(make_recipe, sound, seed):
-    recipe = make_recipe(**{**STILL, "gain_db": 12.0})
+def test_gain_is_that_of_louder_sound(augment, sound, seed):
     mel, cochleagram = views(sound)
-    louder = Augment(recipe, seed)(mel, cochleagram)
+    louder = augment((mel, cochleagram), seed, gain_db=12.0)
     decibels = float((louder[0] - mel).mean()) * DECIBELS_OF_LOG_POWER
     assert 0.0 < abs(decibels) <= 12.0
     expected = views(sound * 10.0 ** (decibels / 20.0))
@@ -43,17 +62,24 @@ def test_gain_is_that_of_louder_sound(make_recipe, sound, seed):
     torch.testing.assert_close(louder[1], expected[1], rtol=1e-3, atol=1e-5)
 
 
-def test_no_power_falls_below_the_floor(make_recipe):
-    mel, cochleagram = views(np.zeros(8192))
+EVERYTHING = {"gain_db": 12.0, "equaliser_db": 6.0, "noise": 0.5, "room": 0.5, "codec": 0.5}
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6, 0.1])
+@pytest.mark.parametrize("what", [{"gain_db": 12.0}, {"codec": 1.0}, EVERYTHING])
+def test_no_power_falls_below_the_floor(augment, sound, level, what):
+    both = views(level * sound)
     for seed in range(5):
-        quieter, _ = Augment(make_recipe(**{**STILL, "gain_db": 12.0}), seed)(mel, cochleagram)
-        assert quieter.min() >= np.log(SPEC.mel_floor) - 1e-4
+        mel, cochleagram = augment(both, seed, **what)
+        assert mel.min() >= FLOOR - 1e-4
+        assert cochleagram.min() >= 0.0
+        assert mel.isfinite().all()
+        assert cochleagram.isfinite().all()
 
 
-def test_the_equaliser_is_the_same_in_both_views(make_recipe, sound):
-    recipe = make_recipe(**{**STILL, "equaliser_db": 6.0})
+def test_the_equaliser_is_the_same_in_both_views(augment, sound):
     mel, cochleagram = views(sound)
-    after = Augment(recipe, seed=3)(mel, cochleagram)
+    after = augment((mel, cochleagram), seed=3, equaliser_db=6.0)
     in_mel = (after[0] - mel).mean(dim=-1)[0].numpy() * DECIBELS_OF_LOG_POWER
     ratio = (after[1] / cochleagram)[0, :, 10:].log().mean(dim=-1).numpy()
     in_cochleagram = ratio / SPEC.compression * DECIBELS_OF_LOG_POWER
@@ -64,18 +90,83 @@ def test_the_equaliser_is_the_same_in_both_views(make_recipe, sound):
     assert in_mel[-1] == pytest.approx(in_cochleagram[-1], abs=0.1)
 
 
-def test_each_window_has_a_change_of_its_own(make_recipe, sound):
+def test_each_window_has_a_change_of_its_own(augment, sound):
     mel, cochleagram = (view.repeat(4, 1, 1) for view in views(sound))
-    after, _ = Augment(make_recipe(**{**STILL, "gain_db": 6.0}), seed=0)(mel, cochleagram)
+    after, _ = augment((mel, cochleagram), gain_db=6.0)
     assert len((after - mel).mean(dim=(1, 2)).unique()) == 4
 
 
-def test_masks_cover_no_more_than_they_may(make_recipe, sound):
-    recipe = make_recipe(**{**STILL, "mask_frames": 6, "mask_bands": 5})
+@pytest.mark.parametrize("what", ["noise", "room"])
+def test_added_power_makes_no_band_quieter(augment, sound, what):
+    both = views(sound)
+    for seed in range(5):
+        after = augment(both, seed, **{what: 1.0})
+        for before, now in zip(powers(*both), powers(*after), strict=True):
+            assert (now >= before * (1 - 1e-4)).all()
+            assert now.sum() > before.sum()
+
+
+def test_noise_lies_as_far_below_the_music_as_it_says(augment, sound):
+    mel, _ = both = views(sound)
+    levels = []
+    for seed in range(20):
+        noisy, _ = augment(both, seed, noise=1.0)
+        share = (noisy.exp() - mel.exp()).sum() / mel.exp().sum()
+        levels.append(float(share.log()) * DECIBELS_OF_LOG_POWER)
+    assert min(levels) > -41.0
+    assert max(levels) < 0.1
+    assert np.ptp(levels) > 20.0
+
+
+def test_noise_fills_the_gaps(augment, sound):
+    both = views(np.concatenate([sound, np.zeros_like(sound)]))
+    noisy = augment(both, noise=1.0)
+    for before, after in zip(both, noisy, strict=True):
+        assert after[..., -10:].mean() > before[..., -10:].mean()
+
+
+def test_a_room_rings_on_after_the_sound_and_never_before_it(augment, sound):
+    pause = np.zeros_like(sound)
+    both = views(np.concatenate([pause, sound, pause]))
+    roomy = augment(both, room=1.0)
+    start = SPEC.sample_rate // SPEC.hop
+    for before, after in zip(powers(*both), powers(*roomy), strict=True):
+        louder = (after - before).sum(dim=1)[0]
+        assert louder[: start - 5].max() < 1e-4 * louder.max()
+        tail = louder[2 * start + 10 :]
+        assert tail[0] > 0
+        assert tail[0] > 2 * tail[20] > 0
+
+
+def test_a_codec_lowers_only_high_bands(augment, sound):
+    mel, cochleagram = both = views(sound)
+    ends = hz_to_mel(np.array([SPEC.mel_low, SPEC.mel_high]))
+    centres = mel_to_hz(np.linspace(*ends, SPEC.mel_bands + 2)[1:-1]), centre_frequencies(SPEC)
+    for seed in range(5):
+        lossy = augment(both, seed, codec=1.0)
+        for before, after, hertz in zip((mel, cochleagram), lossy, centres, strict=True):
+            low = torch.from_numpy(hertz < 5000.0)
+            torch.testing.assert_close(after[:, low], before[:, low], rtol=1e-4, atol=1e-4)
+            assert (after <= before + 1e-4).all()
+            highest = int(np.argmax(hertz))
+            if hertz[highest] > 10000.0:
+                assert (after[:, highest] < before[:, highest]).all()
+        assert (lossy[0][:, -1] < mel[:, -1]).all()
+
+
+def test_only_the_share_that_is_asked_for_is_changed(augment, sound):
+    mel, cochleagram = (view.repeat(200, 1, 1) for view in views(sound[: SPEC.sample_rate // 8]))
+    after, _ = augment((mel, cochleagram), noise=0.25)
+    changed = ((after - mel).abs().amax(dim=(1, 2)) > 1e-3).float().mean()
+    assert float(changed) == pytest.approx(0.25, abs=0.1)
+
+
+def test_masks_cover_no_more_than_they_may(augment, sound):
     mel, cochleagram = (view.repeat(32, 1, 1) for view in views(sound))
     torch.manual_seed(0)
-    for before, after in zip((mel, cochleagram), Augment(recipe, 0)(mel, cochleagram), strict=True):
-        masked = (after - before).abs() > 1e-3
+    after = augment((mel, cochleagram), mask_frames=6, mask_bands=5)
+    for before, now in zip((mel, cochleagram), after, strict=True):
+        masked = (now - before).abs() > 1e-3
         bands, frames = masked.float().mean(dim=2) > 0.9, masked.float().mean(dim=1) > 0.9
         assert bands.any()
         assert frames.any()
@@ -83,18 +174,18 @@ def test_masks_cover_no_more_than_they_may(make_recipe, sound):
         assert frames.sum(dim=1).max() <= 6
 
 
-def test_the_input_is_left_as_it_was(make_recipe, sound):
+def test_the_input_is_left_as_it_was(augment, sound):
     mel, cochleagram = views(sound)
     before = mel.clone(), cochleagram.clone()
-    Augment(make_recipe(), seed=0)(mel, cochleagram)
+    augment((mel, cochleagram), noise=1.0, room=1.0, codec=1.0, gain_db=6.0, mask_frames=6)
     assert torch.equal(mel, before[0])
     assert torch.equal(cochleagram, before[1])
 
 
-def test_the_seeds_decide_everything(make_recipe, sound):
+def test_the_seeds_decide_everything(augment, sound):
     def augmented(seed):
         torch.manual_seed(seed)
-        return Augment(make_recipe(), seed)(*views(sound))
+        return augment(views(sound), seed, **EVERYTHING, mask_frames=6, mask_bands=5)
 
     for one, same, other in zip(augmented(1), augmented(1), augmented(2), strict=True):
         assert torch.equal(one, same)

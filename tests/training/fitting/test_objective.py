@@ -8,6 +8,7 @@ from damer.nn import HeadOutput, NetworkOutput
 from training.fitting.objective import objective
 
 ALL = {"musemodataset": slice(0, 32)}
+NO_EMBEDDINGS = [torch.zeros(32, 4)] * 3
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def label():
 
 def output(mean, std=0.2):
     head = HeadOutput(mean, torch.full_like(mean, std) if isinstance(std, float) else std)
-    return NetworkOutput(head, head, head, torch.zeros(len(mean), 4))
+    return NetworkOutput(head, head, head, *NO_EMBEDDINGS)
 
 
 def test_right_estimates_cost_less_than_any_other(make_recipe, label):
@@ -68,7 +69,7 @@ def test_data_sets_weigh_alike_whatever_their_share(make_recipe, label):
 
 def test_the_heads_of_the_views_weigh_as_the_recipe_says(make_recipe, label):
     right, wrong = output(label).fused, output(-label).fused
-    answer = NetworkOutput(right, wrong, right, torch.zeros(32, 4))
+    answer = NetworkOutput(right, wrong, right, *NO_EMBEDDINGS)
     costs = [
         float(objective(answer, label, ALL, make_recipe(view_loss=weight, deviation_loss=0.0)))
         for weight in (0.0, 0.3, 0.6)

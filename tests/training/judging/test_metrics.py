@@ -9,7 +9,13 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from training.fitting.objective import concordance
-from training.judging.metrics import agreement, bootstrap_interval, within_piece_r
+from training.judging.metrics import (
+    agreement,
+    bootstrap_interval,
+    classification,
+    quadrant_accuracy,
+    within_piece,
+)
 
 series = st.integers(2, 30).flatmap(
     lambda n: st.tuples(*[arrays(float, n, elements=st.floats(-1, 1)) for _ in range(2)])
@@ -104,14 +110,56 @@ def test_within_pieces_the_level_of_a_piece_does_not_count():
         pairs.append((level - (labels - level), labels))
     pooled = agreement(*(np.concatenate(side) for side in zip(*pairs, strict=True)))
     assert pooled.r > 0.9
-    assert within_piece_r(pairs) == pytest.approx(-1.0)
+    assert within_piece(pairs, "r") == pytest.approx(-1.0)
 
 
 def test_pieces_with_constant_labels_say_nothing_of_when():
     moving = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     constant = (np.array([0.0, 1.0, 2.0]), np.zeros(3))
-    assert within_piece_r([moving, constant]) == pytest.approx(1.0)
-    assert np.isnan(within_piece_r([constant]))
+    assert within_piece([moving, constant], "r") == pytest.approx(1.0)
+    assert np.isnan(within_piece([constant], "r"))
+
+
+def test_a_wrong_level_inside_a_piece_lowers_concordance_but_not_correlation():
+    labels = np.array([0.0, 0.1, 0.2])
+    shifted = [(labels + 0.5, labels)]
+    assert within_piece(shifted, "r") == pytest.approx(1.0)
+    assert within_piece(shifted, "ccc") == pytest.approx(agreement(*shifted[0]).ccc)
+    assert within_piece(shifted, "ccc") < 0.1
+
+
+def test_the_sign_is_judged_whatever_the_size():
+    labels = np.array([-0.9, -0.1, 0.1, 0.9])
+    assert classification(0.01 * labels, labels) == {
+        "accuracy": 1.0,
+        "macro_f1": 1.0,
+        "auc": 1.0,
+        "majority": 0.5,
+    }
+    assert classification(-labels, labels)["accuracy"] == 0.0
+    assert classification(-labels, labels)["auc"] == 0.0
+
+
+def test_a_constant_answer_gets_the_share_of_its_class_and_no_more():
+    labels = np.array([0.5, 0.5, 0.5, -0.5])
+    judged = classification(np.full(4, 0.2), labels)
+    assert judged["accuracy"] == judged["majority"] == 0.75
+    assert judged["auc"] == 0.5
+    assert judged["macro_f1"] == pytest.approx(0.5 * 2 * 0.75 / 1.75)
+
+
+def test_one_class_alone_has_no_curve():
+    judged = classification(np.array([0.1, -0.1]), np.array([0.5, 0.5]))
+    assert np.isnan(judged["auc"])
+    assert judged["majority"] == 1.0
+
+
+def test_a_quadrant_is_right_if_both_signs_are():
+    labels = np.array([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5], [0.9, 0.1]])
+    one_wrong = labels * [[1, 1], [1, -1], [1, 1], [1, 1], [1, 1]]
+    assert quadrant_accuracy(0.1 * labels, labels) == {"accuracy": 1.0, "majority": 0.4}
+    assert quadrant_accuracy(one_wrong, labels)["accuracy"] == pytest.approx(0.8)
+    assert quadrant_accuracy(-labels, labels)["accuracy"] == 0.0
 
 
 def interval(count, **options):

@@ -1,5 +1,7 @@
 """Trajectories of a network, and how they are scored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ import torch
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
 from training.judging.predict import Trajectory, piece_means, scores, trajectory
-from training.sound.features import Rendition
+from training.sound.features import RECORDED, Rendition
+from training.sound.render import Rendering
 
 SPEC = FrontEndSpec(window_frames=43)
 
@@ -22,12 +25,12 @@ def network():
 def make_path(make_piece):
     """Make a trajectory whose estimates are its labels plus an error."""
 
-    def make(name, level, *, error=0.0, slope=0.0, count=20, font=""):
+    def make(name, level, *, error=0.0, slope=0.0, count=20, rendering=RECORDED):
         times = np.arange(1.0, count + 1.0)
         course = level + slope * (times - times.mean())
         piece = make_piece(name, times=times, valence=course, arousal=-course)
         mean = piece.labels_at(times) + error
-        return Trajectory(piece, font, times, mean, np.full((count, 2), 0.2), 3.0)
+        return Trajectory(piece, rendering, times, mean, np.full((count, 2), 0.2), 3.0)
 
     return make
 
@@ -50,7 +53,7 @@ def test_what_follows_changes_no_estimate_before_it(network, clips):
     changed = clips[0].frames.copy()
     changed[120:] = 0.0
     before = trajectory(network, clips[0], 0.1, SPEC)
-    after = trajectory(network, Rendition(clips[0].piece, "", changed), 0.1, SPEC)
+    after = trajectory(network, Rendition(clips[0].piece, RECORDED, changed), 0.1, SPEC)
     earlier = before.times <= 120 * SPEC.hop / SPEC.sample_rate
     assert 0 < earlier.sum() < len(earlier)
     assert np.array_equal(before.mean[earlier], after.mean[earlier])
@@ -69,8 +72,8 @@ def test_a_piece_without_a_full_window_counts_with_what_it_has(make_path):
 
 def test_renditions_of_a_piece_are_one_piece(make_path):
     paths = [
-        make_path("song", 0.2, error=0.1, font="a"),
-        make_path("song", 0.2, error=-0.1, font="b"),
+        make_path("song", 0.2, error=0.1, rendering=Rendering("a.sf2")),
+        make_path("song", 0.2, error=-0.1, rendering=Rendering("b.sf2")),
     ]
     estimates, labels = piece_means([*paths, make_path("other", -0.5)])
     assert estimates == pytest.approx(np.array([[0.2, -0.2], [-0.5, 0.5]]))
@@ -80,13 +83,21 @@ def test_renditions_of_a_piece_are_one_piece(make_path):
 def test_right_estimates_score_one_at_every_level(make_path):
     table = scores([make_path(f"song{k}", 0.2 * k - 0.4, slope=1e-3) for k in range(5)])
     for axis in ("valence", "arousal"):
-        for name in ("ccc", "r2", "r", "moment_ccc", "within_piece_r"):
+        for name in ("ccc", "r2", "r", "moment_ccc", "within_piece_r", "within_piece_ccc"):
             assert table[axis][name] == pytest.approx(1.0, abs=1e-4)
+        assert table[axis]["accuracy"] == table[axis]["auc"] == 1.0
         assert table[axis]["rmse"] == pytest.approx(0.0, abs=2e-3)
 
 
 def test_labels_may_stand_earlier_than_the_estimates(make_path):
     path = make_path("song", 0.0, slope=0.05)
-    late = path.labels(lag=2.0)
+    late = replace(path, lag=2.0).labels()
     assert late[5] == pytest.approx(path.labels()[3])
     assert late[0] == pytest.approx(path.labels()[0])
+
+
+def test_a_faster_rendition_meets_its_labels_sooner(make_path):
+    path = make_path("song", 0.0, slope=0.05)
+    fast = replace(path, rendering=Rendering("a.sf2", tempo=2.0)).labels()
+    assert path.times[7] == 2 * path.times[3]
+    assert fast[3] == pytest.approx(path.labels()[7])

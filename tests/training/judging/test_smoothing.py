@@ -6,7 +6,8 @@ import pytest
 from streamer.engines import KalmanSettings
 from training.judging.predict import Trajectory
 from training.judging.response import response_time, smoothed
-from training.judging.smoothing import coverage, fit_smoother, time_constant
+from training.judging.smoothing import fit_smoother, inside_intervals, time_constant
+from training.sound.features import RECORDED
 
 EVERY = 0.1
 
@@ -17,10 +18,18 @@ def settings_of(constant, std=0.3, correlation=1.5):
     return KalmanSettings((drift, drift), correlation, (1.0, 1.0))
 
 
+def coverage(paths, settings):
+    """Share of labels inside each interval, by axis."""
+    inside = [inside_intervals(path, settings) for path in paths]
+    return {
+        width: np.concatenate([one[width] for one in inside]).mean(axis=0) for width in inside[0]
+    }
+
+
 def path_of(piece, mean, std=0.3, window_seconds=3.0):
     times = 1.0 + EVERY * np.arange(len(mean))
     both = np.stack([mean, mean], axis=1)
-    return Trajectory(piece, "", times, both, np.full_like(both, std), window_seconds)
+    return Trajectory(piece, RECORDED, times, both, np.full_like(both, std), window_seconds)
 
 
 @pytest.fixture
@@ -49,7 +58,7 @@ def wandering(make_piece):
             piece = make_piece(f"song{number}", times=times, valence=label, arousal=label)
             estimate = label[:, None] + std * random.standard_normal((300, 2))
             said = np.full((300, 2), std if claimed is None else claimed)
-            paths.append(Trajectory(piece, "", times, estimate, said, 3.0))
+            paths.append(Trajectory(piece, RECORDED, times, estimate, said, 3.0))
         return paths
 
     return make
@@ -75,7 +84,9 @@ def test_without_a_smoother_the_response_is_that_of_the_estimates(step):
 def test_smoothing_is_causal(step):
     path, _ = step()
     means, deviations = smoothed(path, settings_of(1.0))
-    shorter = Trajectory(path.piece, "", path.times[:250], path.mean[:250], path.std[:250], 3.0)
+    shorter = Trajectory(
+        path.piece, RECORDED, path.times[:250], path.mean[:250], path.std[:250], 3.0
+    )
     first_means, first_deviations = smoothed(shorter, settings_of(1.0))
     assert np.array_equal(means[:250], first_means)
     assert np.array_equal(deviations[:250], first_deviations)
@@ -124,7 +135,7 @@ def test_the_fitted_deviations_are_calibrated(make_piece):
         estimate = bias + 0.1 * random.standard_normal((60, 2))
         times = 1.0 + EVERY * np.arange(60)
         said = np.full((60, 2), np.hypot(0.25, 0.1))
-        paths.append(Trajectory(make_piece(f"song{number}"), "", times, estimate, said, 3.0))
+        paths.append(Trajectory(make_piece(f"song{number}"), RECORDED, times, estimate, said, 3.0))
     settings = fit_smoother(paths[:150], longest_response=2.3)
     shares = coverage(paths[150:], settings)
     assert shares["80"] == pytest.approx([0.80, 0.80], abs=0.06)

@@ -1,14 +1,23 @@
 """Frames are computed once."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from damer.views import FrontEnd, FrontEndSpec
 from training.sound import features
-from training.sound.features import renditions
-from training.sound.render import decode
+from training.datasets import ReadyViews
+from training.sound.features import (
+    RECORDED,
+    in_every,
+    in_turn,
+    open_frames,
+    rehearsal_work,
+    training_work,
+)
+from training.sound.render import Rendering, decode
 
 SPEC = FrontEndSpec()
 
@@ -21,7 +30,7 @@ def piece(tmp_path, make_piece, make_sound, write_wave):
 
 @pytest.fixture
 def cache(tmp_path, piece):
-    renditions([piece], [], SPEC, tmp_path / "cache")
+    open_frames([(piece, RECORDED)], SPEC, tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -34,29 +43,29 @@ def forbid_computing(monkeypatch, cache):
 
 
 def test_frames_are_those_of_the_front_end_in_half_precision(piece, cache):
-    (heard,) = renditions([piece], [], SPEC, cache)
+    (heard,) = open_frames([(piece, RECORDED)], SPEC, cache)
     expected = FrontEnd(SPEC).push(decode(piece.source, SPEC.sample_rate))
     assert heard.frames.dtype == np.float16
     assert np.array_equal(heard.frames, np.concatenate(expected, axis=1).astype(np.float16))
     assert heard.seconds(SPEC) == pytest.approx(2.0, abs=0.02)
-    assert heard.sound_font == ""
+    assert heard.rendering == RECORDED
 
 
 @pytest.mark.usefixtures("forbid_computing")
 def test_a_second_call_computes_nothing(piece, cache):
-    assert len(renditions([piece], [], SPEC, cache)) == 1
+    assert len(open_frames([(piece, RECORDED)], SPEC, cache)) == 1
 
 
 @pytest.mark.usefixtures("forbid_computing")
 @pytest.mark.parametrize("frames", [1, 86, 516])
 def test_another_window_computes_nothing(piece, cache, frames):
-    assert len(renditions([piece], [], replace(SPEC, window_frames=frames), cache)) == 1
+    assert len(open_frames([(piece, RECORDED)], replace(SPEC, window_frames=frames), cache)) == 1
 
 
 @pytest.mark.parametrize("change", [{"mel_floor": 1.0}, {"compression": 0.5}, {"mel_high": 8e3}])
 def test_another_front_end_never_meets_old_frames(piece, cache, change):
-    (old,) = renditions([piece], [], SPEC, cache)
-    (new,) = renditions([piece], [], replace(SPEC, **change), cache)
+    (old,) = open_frames([(piece, RECORDED)], SPEC, cache)
+    (new,) = open_frames([(piece, RECORDED)], replace(SPEC, **change), cache)
     assert not np.array_equal(old.frames, new.frames)
 
 
@@ -66,7 +75,7 @@ def test_only_what_is_missing_is_computed(
     (kept,) = cache.rglob("*.npy")
     written = kept.stat().st_mtime_ns
     other = make_piece("other", source=write_wave(tmp_path / "other.wav", make_sound(0.0, 0.0)))
-    heard = renditions([other, piece], [], SPEC, cache)
+    heard = open_frames(in_every([other, piece], []), SPEC, cache)
     assert [one.piece.name for one in heard] == ["other", "clip"]
     assert kept.stat().st_mtime_ns == written
     assert len(list(cache.rglob("*.npy"))) == 2
@@ -76,10 +85,48 @@ def test_no_half_written_file_is_left(cache):
     assert not list(cache.rglob("*.partial"))
 
 
-def test_recorded_sound_is_heard_once_and_midi_with_each_font(
-    cache, make_piece, piece, monkeypatch
-):
-    monkeypatch.setattr(features, "MIDI_SUFFIXES", {".wav"})
+def test_a_file_that_cannot_be_heard_leaves_nothing_and_is_named(tmp_path, make_piece):
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    broken = make_piece("broken", source=tmp_path / "broken.wav")
+    with pytest.raises(ValueError, match=r"broken\.wav cannot be decoded"):
+        open_frames([(broken, RECORDED)], SPEC, tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_damaged_frames_are_named(piece, cache):
+    (kept,) = cache.rglob("*.npy")
+    kept.write_bytes(kept.read_bytes()[:50])
+    with pytest.raises(ValueError, match=f"{kept.name} is damaged"):
+        open_frames([(piece, RECORDED)], SPEC, cache)
+
+
+def test_a_segment_has_frames_of_its_own(piece, cache):
+    whole, part = open_frames(
+        [(piece, RECORDED), (replace(piece, start=0.5, end=1.0), RECORDED)], SPEC, cache
+    )
+    assert whole.seconds(SPEC) == pytest.approx(2.0, abs=0.02)
+    assert part.seconds(SPEC) == pytest.approx(0.5, abs=0.02)
+
+
+FONTS = [Rendering("b.sf2"), Rendering("a.sf2"), Rendering("a.sf2", transpose=2)]
+
+
+@pytest.fixture
+def make_score(make_piece):
+    def make(name="score", **values):
+        return make_piece(name, source=Path(f"{name}.mid"), **values)
+
+    return make
+
+
+def test_recorded_sound_is_heard_once_and_midi_in_every_rendering(make_piece, make_score):
+    clip, score = make_piece("clip"), make_score()
+    work = in_every([clip, score], FONTS)
+    assert [one for _, one in work] == [RECORDED, *FONTS]
+    assert [one.name for one, _ in work] == ["clip", "score", "score", "score"]
+
+
+def test_a_process_opens_a_sound_font_once(cache, make_score, monkeypatch):
     asked = []
 
     class Pool:
@@ -90,10 +137,59 @@ def test_recorded_sound_is_heard_once_and_midi_with_each_font(
             return None
 
         def map(self, compute, jobs):
-            asked.extend(font for _, font, _, _ in jobs)
+            asked.extend(rendering.sound_font for _, _, rendering, _ in jobs)
             return iter(())
 
     monkeypatch.setattr(features, "ProcessPoolExecutor", Pool)
-    with pytest.raises(FileNotFoundError):
-        renditions([piece], ["b.sf2", "a.sf2"], SPEC, cache)
-    assert asked == ["a.sf2", "b.sf2"]
+    with pytest.raises(ValueError, match="delete it"):
+        open_frames(in_every([make_score("one"), make_score("two")], FONTS), SPEC, cache)
+    assert asked == ["a.sf2"] * 4 + ["b.sf2"] * 2
+
+
+def test_in_turn_renderings_are_used_alike(make_score):
+    work = in_turn([make_score(f"score{number}") for number in range(9)], FONTS)
+    assert [one for _, one in work] == FONTS * 3
+
+
+def test_in_turn_other_sets_and_later_pieces_change_nothing(make_piece, make_score):
+    scores = [make_score(f"score{number}", dataset="emopia") for number in range(7)]
+    others = [make_score(f"other{number}", dataset="vgmidi") for number in range(4)]
+    alone = {piece.name: how for piece, how in in_turn(scores[:5], FONTS)}
+    mixed = {piece.name: how for piece, how in in_turn([*others, *scores, make_piece()], FONTS)}
+    assert alone == {name: mixed[name] for name in alone}
+    assert mixed["song"] == RECORDED
+
+
+def named(work):
+    return [(piece.name, how) for piece, how in work]
+
+
+def test_only_the_training_of_judged_sets_hears_variations(make_recipe, make_score):
+    recipe = make_recipe(
+        datasets={"vgmidi": 1.0},
+        auxiliary={"emopia": 1.0},
+        renderings=FONTS[:1],
+        variations=FONTS[1:],
+    )
+    own = make_score("own", dataset="vgmidi")
+    extra = [make_score(f"extra{number}", dataset="emopia") for number in range(3)]
+    training, rehearsal = (
+        named(work(recipe, [own, *extra])) for work in (training_work, rehearsal_work)
+    )
+    assert training[:3] == [("own", how) for how in FONTS]
+    assert rehearsal[:1] == [("own", FONTS[0])]
+    assert training[3:] == rehearsal[1:] == [(f"extra{k}", how) for k, how in enumerate(FONTS)]
+
+
+def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
+    random = np.random.default_rng(0)
+    mel, cochleagram = random.normal(size=(3, 128, 44)), random.normal(size=(3, 84, 44))
+    np.save(tmp_path / "mel.npy", mel)
+    np.save(tmp_path / "cochleagram.npy", cochleagram)
+    source = ReadyViews(tmp_path / "mel.npy", tmp_path / "cochleagram.npy", row=1)
+    (heard,) = open_frames(
+        [(make_piece("ready", source=source), RECORDED)], SPEC, tmp_path / "cache"
+    )
+    assert heard.frames.dtype == np.float32
+    np.testing.assert_allclose(heard.frames[:, :128], mel[1].T, rtol=1e-6)
+    np.testing.assert_allclose(heard.frames[:, 128:], cochleagram[1].T, rtol=1e-6)

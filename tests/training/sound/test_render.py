@@ -1,22 +1,31 @@
 """Rendering and decoding: the same input gives the same sound."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 
-from training.sound.render import SOUND_FONT_FOLDERS, decode, find_sound_font, render_midi
+from training.sound.render import (
+    SOUND_FONT_FOLDERS,
+    Rendering,
+    decode,
+    find_sound_font,
+    render_midi,
+)
 
 RATE = 22050
 
 
 @pytest.fixture(scope="module")
-def sound_font():
+def font():
     pytest.importorskip("tinysoundfont", reason="tinysoundfont is not installed")
     for name in ("TimGM6mb.sf2", "FluidR3_GM.sf2"):
         try:
-            return find_sound_font(name)
+            find_sound_font(name)
         except FileNotFoundError:
-            pass
+            continue
+        return Rendering(name)
     return pytest.skip(f"no sound font in {SOUND_FONT_FOLDERS[0]}")
 
 
@@ -42,51 +51,77 @@ def wild(tmp_path_factory):
     return write_midi(tmp_path_factory.mktemp("wild") / "wild.mid", changes)
 
 
-def write_midi(path, before):
+def write_midi(path, before, ticks=480):
     mido = pytest.importorskip("mido")
     notes = [
         mido.Message(kind, note=note, velocity=90, time=time)
         for note in (60, 64, 67)
-        for kind, time in (("note_on", 0), ("note_off", 480))
+        for kind, time in (("note_on", 0), ("note_off", ticks))
     ]
     mido.MidiFile(tracks=[mido.MidiTrack([*before, *notes])]).save(path)
     return path
 
 
-def test_a_render_has_the_level_of_mastered_music(plain, sound_font):
-    sound = render_midi(plain, sound_font, RATE)
+def test_a_render_has_the_level_of_mastered_music(plain, font):
+    sound = render_midi(plain, font, RATE)
     assert sound.dtype == np.float32
     assert sound.ndim == 1
     assert 20 * np.log10(np.sqrt(np.mean(sound**2))) == pytest.approx(-20.0, abs=0.1)
     assert np.abs(sound).max() <= 1.0
 
 
-def test_a_render_lasts_as_long_as_the_piece_and_a_short_tail(plain, sound_font):
-    assert 1.5 <= len(render_midi(plain, sound_font, RATE)) / RATE <= 1.5 + 3.0
+def test_a_render_lasts_as_long_as_the_piece_and_a_short_tail(plain, font):
+    assert 1.5 <= len(render_midi(plain, font, RATE)) / RATE <= 1.5 + 3.0
 
 
-def test_the_same_piece_sounds_the_same_twice_in_a_row(plain, sound_font):
-    first = render_midi(plain, sound_font, RATE)
-    assert np.array_equal(render_midi(plain, sound_font, RATE), first)
+def test_the_same_piece_sounds_the_same_twice_in_a_row(plain, font):
+    first = render_midi(plain, font, RATE)
+    assert np.array_equal(render_midi(plain, font, RATE), first)
 
 
-def test_nothing_of_the_piece_before_is_left(plain, wild, sound_font):
-    first = render_midi(plain, sound_font, RATE)
-    render_midi(wild, sound_font, RATE)
-    np.testing.assert_allclose(render_midi(plain, sound_font, RATE), first, atol=1e-6)
+def test_nothing_of_the_piece_before_is_left(plain, wild, font):
+    first = render_midi(plain, font, RATE)
+    render_midi(wild, font, RATE)
+    np.testing.assert_allclose(render_midi(plain, font, RATE), first, atol=1e-6)
 
 
-def test_a_piece_without_notes_is_named(tmp_path, sound_font):
+def test_a_piece_without_notes_is_named(tmp_path, font):
     mido = pytest.importorskip("mido")
     nothing = mido.Message("control_change", control=7, value=100)
     mido.MidiFile(tracks=[mido.MidiTrack([nothing])]).save(tmp_path / "empty.mid")
     with pytest.raises(ValueError, match=r"empty\.mid is silent"):
-        render_midi(tmp_path / "empty.mid", sound_font, RATE)
+        render_midi(tmp_path / "empty.mid", font, RATE)
 
 
 def test_a_missing_sound_font_is_named_with_what_to_do():
     with pytest.raises(FileNotFoundError, match=r"nowhere\.sf2 .*make install-training"):
         find_sound_font("nowhere.sf2")
+
+
+def test_twice_the_tempo_lasts_half_as_long(tmp_path, font):
+    notes = write_midi(tmp_path / "long.mid", [], ticks=1920)
+    normal, fast = (
+        len(render_midi(notes, replace(font, tempo=tempo), RATE)) / RATE for tempo in (1.0, 2.0)
+    )
+    assert normal - fast == pytest.approx(3.0, abs=1.01)  # of 6 s; tails come in whole seconds
+
+
+def pitch(sound):
+    """Frequency in Hz of the strongest partial of the first half second."""
+    spectrum = np.abs(np.fft.rfft(sound[: RATE // 2] * np.hanning(RATE // 2)))
+    return np.argmax(spectrum) * 2.0
+
+
+def test_a_transposed_piece_sounds_higher(plain, font):
+    low, high = (
+        pitch(render_midi(plain, replace(font, transpose=steps), RATE)) for steps in (0, 12)
+    )
+    assert high / low == pytest.approx(2.0, abs=0.05)
+
+
+def test_no_more_is_rendered_than_is_asked_for(tmp_path, font):
+    notes = write_midi(tmp_path / "long.mid", [], ticks=9600)
+    assert 2.0 <= len(render_midi(notes, font, RATE, end=2.0)) / RATE <= 3.0
 
 
 def tone(rate, seconds=1.0):
@@ -117,3 +152,9 @@ def test_channels_are_averaged(tmp_path):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     np.testing.assert_allclose(decode(tmp_path / "stereo.wav", RATE), left / 2, atol=1e-6)
+
+
+def test_what_is_no_sound_is_named(tmp_path):
+    (tmp_path / "text.wav").write_text("no sound")
+    with pytest.raises(ValueError, match=r"text\.wav cannot be decoded"):
+        decode(tmp_path / "text.wav", RATE)

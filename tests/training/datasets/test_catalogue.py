@@ -1,0 +1,90 @@
+"""The catalogue finds every set by name and says what is not there."""
+
+import numpy as np
+import pytest
+
+from training.datasets import CATALOGUE, find_data_set, read_data_sets
+from training.datasets.memo2496 import LAYOUTS
+
+MEDIAEVAL = "song_id,mean_arousal,std_arousal,mean_valence,std_valence\n2,5,1,5,1\n"
+MOMENTS = "song_id,sample_15000ms\n2,0.5\n"
+
+
+@pytest.fixture
+def root(put, tmp_path, write_wave):
+    """A folder in which every data set lies with one piece."""
+    put("vgmidi/midi/Mana_1.mid")
+    put(
+        "vgmidi/annotations/vgmidi_raw_1.json",
+        '{"pieces": {"piece0": {"midi": "Mana_1.mid", "duration": 8, "measures": 2}},'
+        ' "annotations": {"piece0_1": {"valence": [0, 0], "arousal": [0, 0]}}}',
+    )
+    put("musemodataset/audio/out_rock.1.wav")
+    put("musemodataset/All_annotations.csv", "Id,Name,Arousal,Valence\n1,out_rock.1.wav,0,0\n")
+    put("emopia/midi/Q1_abc_0.mid")
+    for name in ("emomusic", "deam"):
+        put(f"{name}/2.mp3")
+        put(f"{name}/static_annotations.csv", MEDIAEVAL)
+        for axis in ("valence", "arousal"):
+            put(f"{name}/{axis}.csv", MOMENTS)
+    put("pmemo/chorus/1.mp3")
+    put("pmemo/static_annotations.csv", "musicId,Arousal(mean),Valence(mean)\n1,0,0\n")
+    put(
+        "pmemo/dynamic_annotations.csv", "musicId,frameTime,Arousal(mean),Valence(mean)\n1,15,0,0\n"
+    )
+    for subfolder, _ in LAYOUTS.values():
+        labels = tmp_path / "memo2496" / subfolder / "labels"
+        labels.mkdir(parents=True)
+        np.save(labels.parent / "mel_spec.npy", np.zeros((1, 128, 44)))
+        np.save(labels.parent / "cochlegram.npy", np.zeros((1, 84, 44)))
+        for letter in "va":
+            np.save(labels / f"label_{letter}.npy", np.zeros(1))
+    put("own/a.mp3")
+    put("own/labels.csv", "path,valence,arousal\na.mp3,0,0\n")
+    write_wave(tmp_path / "unlabelled/a.wav", np.zeros(31 * 1000), 1000)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_pieces_bear_the_name_of_the_set_they_were_asked_from(root, name):
+    assert [piece.dataset for piece in read_data_sets([name], [root])] == [name]
+
+
+def test_sets_come_one_after_the_other(root):
+    names = ["own", "emopia", "memo2496"]
+    assert [piece.dataset for piece in read_data_sets(names, [root])] == names
+
+
+@pytest.mark.parametrize("one", CATALOGUE.values(), ids=lambda one: one.name)
+def test_every_set_says_what_it_is_and_where_it_comes_from(one):
+    assert CATALOGUE[one.name] is one
+    assert all((one.content, one.source, one.terms))
+
+
+def test_the_first_folder_that_holds_a_set_is_taken(tmp_path):
+    first, second, third = (tmp_path / name for name in "abc")
+    for root in (second, third):
+        (root / "pmemo").mkdir(parents=True)
+    assert find_data_set("pmemo-dynamic", [first, second, third]) == second / "pmemo"
+
+
+def test_a_file_is_no_data_set(put, tmp_path):
+    put("own")
+    assert find_data_set("own", [tmp_path]) is None
+
+
+def test_an_unknown_set_is_told_with_those_there_are(tmp_path):
+    with pytest.raises(ValueError, match=r"no data set 'vgmid'; there are vgmidi, musemodataset"):
+        read_data_sets(["vgmid"], [tmp_path])
+
+
+def test_a_set_that_is_not_found_is_told_with_where_to_get_it(tmp_path):
+    says = r"deam is in none of .*a, .*b; `python -m training datasets` says where to get it"
+    with pytest.raises(ValueError, match=says):
+        read_data_sets(["deam-dynamic"], [tmp_path / "a", tmp_path / "b"])
+
+
+def test_what_is_wrong_in_a_set_is_told_as_its_reader_does(tmp_path):
+    (tmp_path / "own").mkdir()
+    with pytest.raises(ValueError, match=r"labels\.csv is missing"):
+        read_data_sets(["own"], [tmp_path])

@@ -1,0 +1,45 @@
+"""EMOPIA's quadrants become points of the plane."""
+
+import numpy as np
+import pytest
+
+from training.datasets.emopia import read_emopia
+
+
+@pytest.fixture
+def folder(put, tmp_path):
+    """Clips of two songs, an id with an underscore among them, and files that are no clips."""
+    for name in ("Q1_abc_0", "Q3_abc_1", "Q2_x_yz-_0", "Q4_x_yz-_12", "Q5_abc_2", "notes"):
+        put(f"midi/{name}.mid")
+    return tmp_path
+
+
+def test_a_quadrant_is_two_signs(folder):
+    signs = {piece.name[:2]: np.sign(piece.mean_label).tolist() for piece in read_emopia(folder)}
+    assert signs == {"Q1": [1, 1], "Q2": [-1, 1], "Q3": [-1, -1], "Q4": [1, -1]}
+
+
+def test_clips_of_one_song_are_one_group(folder):
+    groups = {piece.name: piece.group for piece in read_emopia(folder)}
+    assert groups == {
+        "Q1_abc_0": "abc",
+        "Q3_abc_1": "abc",
+        "Q2_x_yz-_0": "x_yz-",
+        "Q4_x_yz-_12": "x_yz-",
+    }
+
+
+def test_nobody_knows_the_spread_of_a_quadrant(folder):
+    assert all(piece.spread is None and piece.is_midi for piece in read_emopia(folder))
+
+
+def test_a_folder_without_clips_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"midi holds no Q1_\.\.\. to Q4_\.\.\.\.mid"):
+        read_emopia(tmp_path)
+
+
+def test_the_real_set_is_read_whole(real_set, by_name):
+    pieces = by_name(read_emopia(real_set("emopia"))).values()
+    assert len(pieces) == 1078
+    assert len({piece.group for piece in pieces}) == 387
+    assert all(piece.source.is_file() for piece in pieces)

@@ -1,0 +1,82 @@
+"""Your own music is read from one table."""
+
+import pytest
+
+from training.datasets.own import read_own
+
+
+@pytest.fixture
+def folder(put, tmp_path):
+    put("set one/opening.flac")
+    put("b.mp3")
+    return tmp_path
+
+
+@pytest.fixture
+def read(folder, put):
+    """Read a table with these lines."""
+
+    def write(*lines):
+        put("labels.csv", "\n".join(lines))
+        return read_own(folder)
+
+    return write
+
+
+def test_each_row_is_a_part_with_its_label(read, folder):
+    first, second = read(
+        "path,start,end,valence,arousal,group",
+        "set one/opening.flac,0,30,0.2,-0.5,opening",
+        "set one/opening.flac,30,75.5,0.6,0.7,opening",
+    )
+    assert first.source == second.source == folder / "set one/opening.flac"
+    assert (first.start, first.end, second.start, second.end) == (0, 30, 30, 75.5)
+    assert first.mean_label.tolist() == [0.2, -0.5]
+    assert first.group == second.group == "opening"
+    assert first.name != second.name
+
+
+def test_without_times_and_group_a_row_is_a_whole_file_of_its_own(read):
+    (piece,) = read("arousal,valence,path", "1,-1,b.mp3")
+    assert (piece.start, piece.end, piece.group) == (0.0, None, "b.mp3")
+    assert piece.mean_label.tolist() == [-1, 1]
+    assert piece.dataset == "own"
+    assert piece.spread is None
+
+
+def test_empty_cells_mean_the_same(read):
+    (piece,) = read("path,start,end,valence,arousal,group", "b.mp3,,,0,0,")
+    assert (piece.start, piece.end, piece.group) == (0.0, None, "b.mp3")
+
+
+HEADER = "path,start,end,valence,arousal"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([""], " is empty"),
+        ([HEADER], " has no rows"),
+        (["path,valence", "b.mp3,0"], " has no column 'arousal'"),
+        (["valence,arousal", "0,0"], " has no column 'path'"),
+        ([HEADER, "c.mp3,,,0,0"], r", line 2: .*c\.mp3 is missing"),
+        ([HEADER, "", "c.mp3,,,0,0"], r", line 3: .*c\.mp3 is missing"),
+        ([HEADER, "b.mp3,,,0,0", "b.mp3,5,4,0,0"], ", line 3: end must come after start"),
+        ([HEADER, "b.mp3,5,5,0,0"], ", line 2: end must come after start"),
+        ([HEADER, "b.mp3,,0,0,0"], ", line 2: end must come after start"),
+        ([HEADER, "b.mp3,-1,5,0,0"], ", line 2: start must not be negative"),
+        ([HEADER, "b.mp3,0:30,,0,0"], ", line 2: start is '0:30', not a number"),
+        ([HEADER, "b.mp3,,,nan,0"], ", line 2: valence is 'nan', not a number"),
+        ([HEADER, "b.mp3,,,0,"], ", line 2: arousal is '', not a number"),
+        ([HEADER, "b.mp3,,,0,-1.5"], r", line 2: arousal is -1\.5, outside -1 to 1"),
+        ([HEADER, "b.mp3,,,0"], ", line 2: no cell for arousal"),
+    ],
+)
+def test_a_bad_table_is_told(read, lines, says):
+    with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
+        read(*lines)
+
+
+def test_a_missing_table_is_told(folder):
+    with pytest.raises(ValueError, match=r"labels\.csv is missing"):
+        read_own(folder)

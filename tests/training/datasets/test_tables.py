@@ -1,0 +1,122 @@
+"""Tables tell what is wrong by file and line; scales become one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.datasets.tables import (
+    NINE_POINT,
+    TEN_BOTH_WAYS,
+    UNIT,
+    ZERO_TO_ONE,
+    Table,
+    find_sounds,
+    find_table,
+)
+
+SCALES = [UNIT, NINE_POINT, ZERO_TO_ONE, TEN_BOTH_WAYS]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_scales_ends_and_middle_become_those_of_one(scale):
+    middle = (scale.low + scale.high) / 2
+    assert scale.convert([scale.low, middle, scale.high]).tolist() == [-1, 0, 1]
+
+
+@given(st.sampled_from(SCALES), st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2))
+def test_the_spread_is_that_of_the_converted_values(scale, shares):
+    values = scale.low + np.array(shares) * (scale.high - scale.low)
+    assert scale.convert_spread(values.std()) == pytest.approx(
+        scale.convert(values).std(), abs=1e-9
+    )
+
+
+def test_blanks_tabs_and_a_byte_order_mark_are_no_part_of_cells(put):
+    table = Table(put("a.csv", '\ufeffsong_id, valence_mean\r\n2,"\t3.5 "\r\n'))
+    assert table.columns == ["song_id", "valence_mean"]
+    assert table.number(0, "valence_mean") == 3.5
+
+
+def test_a_quoted_cell_may_hold_a_comma(put):
+    assert Table(put("a.csv", 'path,x\n"a, b.mp3",1\n')).text(0, "path") == "a, b.mp3"
+
+
+def test_lines_are_counted_as_an_editor_counts_them(put):
+    table = Table(put("a.csv", 'x,y\n\n"1\n",2\n , \n3,four\n'))
+    assert len(table) == 2
+    with pytest.raises(ValueError, match=r"a\.csv, line 6: y is 'four', not a number"):
+        table.number(1, "y")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("", "is empty"), ("\n , \n", "is empty"), ("x,y\n", "has no rows")],
+)
+def test_an_empty_table_is_told(put, content, says):
+    path = put("a.csv", content)
+    with pytest.raises(ValueError, match=rf"a\.csv {says}"):
+        Table(path)
+
+
+def test_a_missing_table_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.csv is missing"):
+        Table(tmp_path / "a.csv")
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"a\.csv is no CSV table"):
+        Table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "", "loud"])
+def test_what_is_no_finite_number_is_told(put, text):
+    table = Table(put("a.csv", f"x,y\n1,{text}\n"))
+    with pytest.raises(ValueError, match=rf"a\.csv, line 2: y is '{text}', not a number"):
+        table.number(0, "y")
+
+
+def test_a_number_outside_its_scale_is_told(put):
+    table = Table(put("a.csv", "x\n9\n9.01\n"))
+    assert table.number(0, "x", NINE_POINT) == 9
+    with pytest.raises(ValueError, match=r"a\.csv, line 3: x is 9\.01, outside 1 to 9"):
+        table.number(1, "x", NINE_POINT)
+
+
+def test_a_missing_column_is_told(put):
+    with pytest.raises(ValueError, match=r"a\.csv has no column 'y'"):
+        Table(put("a.csv", "x\n1\n")).text(0, "y")
+
+
+def test_a_short_row_is_told(put):
+    with pytest.raises(ValueError, match=r"a\.csv, line 2: no cell for y"):
+        Table(put("a.csv", "x,y\n1\n")).text(0, "y")
+
+
+def test_a_series_leaves_empty_cells_out(put):
+    table = Table(put("a.csv", "id,s_15000ms,s_15500ms,s_16000ms\n1,0.1,,0.3\n"))
+    times, values = table.series(0, "s_")
+    assert times.tolist() == [15.0, 16.0]
+    assert values.tolist() == [0.1, 0.3]
+
+
+def test_a_series_without_values_is_told(put):
+    table = Table(put("a.csv", "id,s_15000ms\n1,\n"))
+    with pytest.raises(ValueError, match=r"a\.csv, line 2: no value in any column s_<number>ms"):
+        table.series(0, "s_")
+
+
+def test_a_series_column_without_its_time_is_told(put):
+    table = Table(put("a.csv", "id,s_soonms\n1,0\n"))
+    with pytest.raises(ValueError, match=r"a\.csv: column 's_soonms' is not s_<number>ms"):
+        table.series(0, "s_")
+
+
+def test_tables_and_sounds_are_found_at_any_depth(put, tmp_path):
+    table = put("some/where/a.csv")
+    sounds = {name: put(f"{name}{ending}") for name, ending in (("x/1", ".mp3"), ("y/2", ".FLAC"))}
+    put("1.txt")
+    assert find_table(tmp_path, "a.csv") == table
+    assert find_table(tmp_path, "b.csv") is None
+    assert find_sounds(tmp_path) == {"1": sounds["x/1"], "2": sounds["y/2"]}

@@ -1,0 +1,53 @@
+"""Music without labels is any sound that lasts."""
+
+import numpy as np
+import pytest
+
+from training.datasets import unlabelled
+from training.datasets.unlabelled import read_unlabelled
+
+RATE = 8000
+
+
+@pytest.fixture
+def folder(tmp_path, write_wave, put, monkeypatch):
+    """Sounds of one second and of a tenth, a broken one, a link and a text; a second is enough."""
+    monkeypatch.setattr(unlabelled, "_SHORTEST", 1.0)
+    for name, seconds in (
+        ("game/a/tune", 1.0),
+        ("game/b/tune", 1.5),
+        ("game/hit", 0.1),
+        ("top", 1),
+    ):
+        write_wave(tmp_path / f"{name}.wav", np.zeros(round(seconds * RATE)), RATE)
+    put("game/broken.ogg", "no sound")
+    put("game/empty.wav")
+    put("game/credits.txt", "names")
+    (tmp_path / "game/again.wav").symlink_to(tmp_path / "top.wav")
+    return tmp_path
+
+
+def test_sounds_that_last_are_read_once(folder):
+    names = [piece.name for piece in read_unlabelled(folder)]
+    assert names == ["game/a/tune.wav", "game/b/tune.wav", "top.wav"]
+
+
+def test_the_group_is_the_folder_directly_below(folder):
+    assert [piece.group for piece in read_unlabelled(folder)] == ["game", "game", "top.wav"]
+
+
+def test_there_are_no_labels(folder):
+    for piece in read_unlabelled(folder):
+        assert piece.dataset == "unlabelled"
+        assert len(piece.times) == len(piece.valence) == len(piece.arousal) == 0
+
+
+def test_half_a_minute_is_asked_for(folder, monkeypatch):
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="holds no sound that lasts 30 s"):
+        read_unlabelled(folder)
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(ValueError, match="holds no sound that lasts 30 s"):
+        read_unlabelled(tmp_path)
