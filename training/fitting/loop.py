@@ -131,7 +131,7 @@ def train(
             if score is None or value > max((old for _, old in trained.history), default=-math.inf):
                 trained.weights, trained.step = candidate.state_dict(), step
             trained.history.append((step, value))
-            diary.write(step, loss=float(loss), score=value, rate=optimizer.param_groups[0]["lr"])
+            diary.write(step, loss=float(loss.detach()), score=value, rate=optimizer.param_groups[0]["lr"])
             if kept and fabric.is_global_zero:
                 _save(kept, parts, recipe, seed, trained, step)
             fabric.barrier()

@@ -89,13 +89,12 @@ def climb(
         if rung.sound and not sounding:
             continue
         heard = rung.hear(work, recipe, cache)
-        if not heard:
-            continue
         sets = [list(recipe.shares)] if rung.joint else [[name] for name in recipe.shares]
         for chosen in sets:
             part = [one for one in heard if one.work[0].dataset in chosen]
-            tasks += [(rung, part, fold_of, fold) for fold in range(folds)]
-            names += [rung.name] * folds
+            if part:
+                tasks += [(rung, part, fold_of, fold) for fold in range(folds)]
+                names += [rung.name] * folds
     answers: dict[str, dict[str, list[Trajectory]]] = {}
     with ProcessPoolExecutor(jobs) as pool:
         done = track(pool.map(_predict, tasks), description="Baselines", total=len(tasks))

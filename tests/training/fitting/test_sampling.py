@@ -5,8 +5,15 @@ import pytest
 import torch
 
 from damer.views import FrontEndSpec
-from training.fitting.sampling import FIRST_ESTIMATE_SECONDS, Sampler, window_ends, windows
-from training.sound.features import Rendition
+from training.fitting.sampling import (
+    FIRST_ESTIMATE_SECONDS,
+    EmbeddedSampler,
+    LabelledSampler,
+    window_ends,
+    windows,
+)
+from training.sound.features import RECORDED, Rendition
+from training.sound.render import Rendering
 
 SPEC = FrontEndSpec(window_frames=43)
 HOP_SECONDS = SPEC.hop / SPEC.sample_rate
@@ -17,15 +24,22 @@ BANDS = SPEC.mel_bands + SPEC.gammatone_channels
 def counting(make_piece):
     """Make a rendition whose every number is its frame, with labels that say the time."""
 
-    def make(name="counting", frames=1000, **values):
-        seconds = frames * HOP_SECONDS
-        piece = make_piece(
-            name, times=[0.0, seconds], valence=[0.0, 1.0], arousal=[0.0, -1.0], **values
-        )
+    def make(name="counting", frames=1000, rendering=RECORDED, **values):
+        labels = {
+            "times": [0.0, frames * HOP_SECONDS],
+            "valence": [0.0, 1.0],
+            "arousal": [0.0, -1.0],
+        }
+        piece = make_piece(name, **{**labels, **values})
         numbers = np.arange(frames, dtype=np.float16)[:, None] + np.zeros(BANDS, dtype=np.float16)
-        return Rendition(piece, "", numbers)
+        return Rendition(piece, rendering, numbers)
 
     return make
+
+
+def draw(renditions, recipe, seed=0):
+    """Draw the first batch."""
+    return LabelledSampler(renditions, recipe).batch(recipe.batch, np.random.default_rng(seed))
 
 
 def test_a_window_holds_the_frames_before_its_end(counting):
@@ -52,7 +66,7 @@ def test_what_follows_changes_no_window(counting):
     changed[100:] = -1.0
     for ours, theirs in zip(
         windows(rendition, np.array([60, 100]), SPEC),
-        windows(Rendition(rendition.piece, "", changed), np.array([60, 100]), SPEC),
+        windows(Rendition(rendition.piece, RECORDED, changed), np.array([60, 100]), SPEC),
         strict=True,
     ):
         assert torch.equal(ours, theirs)
@@ -70,7 +84,7 @@ def test_windows_end_at_the_last_whole_frame_of_their_time(counting, every):
 
 
 def test_labels_are_those_of_the_piece_at_the_windows_end(counting, make_recipe):
-    mel, _, label, _ = next(iter(Sampler([counting()], make_recipe(batch=64), seed=0)))
+    mel, _, label, _ = draw([counting()], make_recipe(batch=64))
     ends = mel[:, 0, -1] + 1
     share = ends / 1000
     np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
@@ -84,7 +98,7 @@ def test_windows_end_between_the_first_estimate_and_the_last_frame(
     counting, make_recipe, cold_start, least, most
 ):
     recipe = make_recipe(batch=128, cold_start=cold_start)
-    mel, *_ = next(iter(Sampler([counting()], recipe, seed=0)))
+    mel, *_ = draw([counting()], recipe)
     ends = mel[:, 0, -1] + 1
     assert ends.min() >= least
     assert ends.max() <= most
@@ -93,7 +107,7 @@ def test_windows_end_between_the_first_estimate_and_the_last_frame(
 
 def test_cold_windows_are_partly_silence(counting, make_recipe):
     recipe = make_recipe(batch=128, cold_start=1.0, window_frames=258)
-    mel, *_ = next(iter(Sampler([counting()], recipe, seed=0)))
+    mel, *_ = draw([counting()], recipe)
     silent = (mel[:, 0] < -18.0).sum(dim=1)
     assert (silent > 0).float().mean() > 0.9
     assert silent.max() <= 258 - int(FIRST_ESTIMATE_SECONDS / HOP_SECONDS)
@@ -102,22 +116,21 @@ def test_cold_windows_are_partly_silence(counting, make_recipe):
 def test_data_sets_have_their_share(counting, make_recipe):
     recipe = make_recipe(batch=20, datasets={"vgmidi": 0.65, "musemodataset": 0.35})
     songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset", frames=500)]
-    *_, rows = next(iter(Sampler(songs, recipe, seed=0)))
-    assert rows == {"vgmidi": slice(0, 13), "musemodataset": slice(13, 20)}
+    assert draw(songs, recipe).rows == {"vgmidi": slice(0, 13), "musemodataset": slice(13, 20)}
 
 
 def test_pieces_are_drawn_alike_however_often_they_are_rendered(counting, make_recipe):
     often = [counting("often") for _ in range(9)]
     once = counting("once")
     once.frames[:] = -1.0
-    batches = iter(Sampler([*often, once], make_recipe(batch=200), seed=0))
-    share = np.mean([float((next(batches)[0][:, 0, -1] == -1.0).float().mean()) for _ in range(3)])
+    mel = draw([*often, once], make_recipe(batch=600)).mel
+    share = float((mel[:, 0, -1] == -1.0).float().mean())
     assert share == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_seed_decides_the_batches(counting, make_recipe):
     def batch(seed):
-        return next(iter(Sampler([counting()], make_recipe(), seed)))[0]
+        return draw([counting()], make_recipe(), seed).mel
 
     assert torch.equal(batch(1), batch(1))
     assert not torch.equal(batch(1), batch(2))
@@ -125,5 +138,82 @@ def test_the_seed_decides_the_batches(counting, make_recipe):
 
 def test_a_song_shorter_than_the_window_can_be_sampled(counting, make_recipe):
     recipe = make_recipe(window_frames=258)
-    mel, *_ = next(iter(Sampler([counting(frames=90)], recipe, seed=0)))
+    mel, *_ = draw([counting(frames=90)], recipe)
     assert mel.shape == (8, 128, 258)
+
+
+def test_a_faster_rendition_has_the_labels_of_what_is_heard(counting, make_recipe):
+    fast = counting(rendering=Rendering("a.sf2", tempo=2.0))
+    mel, _, label, _ = draw([fast], make_recipe(batch=64))
+    share = (2 * (mel[:, 0, -1] + 1) / 1000).clamp_max(1.0)
+    np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
+
+
+@pytest.mark.parametrize("tempo", [1.0, 2.0])
+def test_windows_end_where_the_piece_is_labelled(counting, make_recipe, tempo):
+    part = counting(
+        rendering=Rendering("a.sf2", tempo=tempo),
+        times=[6.0, 7.0, 8.0],
+        valence=[0.0] * 3,
+        arousal=[0.0] * 3,
+    )
+    ends = draw([part], make_recipe(batch=128)).mel[:, 0, -1].numpy() + 1
+    played = ends * HOP_SECONDS * tempo
+    assert played.min() >= 5.5 - tempo * HOP_SECONDS
+    assert played.max() <= 8.5
+    assert np.ptp(played) > 1.0
+
+
+def test_a_data_set_without_a_piece_is_named(counting, make_recipe):
+    with pytest.raises(ValueError, match="asks for vgmidi"):
+        LabelledSampler([counting()], make_recipe(datasets={"vgmidi": 1.0}))
+
+
+@pytest.fixture
+def embeddings():
+    """Embeddings of windows that end each two seconds, far from standardised."""
+    random = np.random.default_rng(0)
+    ends = np.arange(3.0, 11.0, 2.0)
+    return ends, (5.0 + 3.0 * random.standard_normal((len(ends), 200))).astype(np.float32)
+
+
+def test_windows_end_where_the_teacher_stopped_listening(counting, embeddings):
+    ends, _ = embeddings
+    sampler = EmbeddedSampler([counting()], [embeddings], SPEC)
+    assert len(sampler) == len(ends)
+    lateness = ends - (sampler.at(np.arange(len(ends))).mel[:, 0, -1].numpy() + 1) * HOP_SECONDS
+    assert (lateness >= -1e-5).all()
+    assert (lateness < HOP_SECONDS).all()
+
+
+def test_a_window_that_ends_after_the_last_frame_ends_with_it(counting, embeddings):
+    sampler = EmbeddedSampler([counting(frames=500)], [embeddings], SPEC)
+    assert float(sampler.at(np.array([3])).mel[0, 0, -1]) == 499.0
+
+
+def test_each_embedding_belongs_to_its_window(counting, embeddings):
+    ends, values = embeddings
+    other = counting("other")
+    other.frames[:] = -1.0
+    two = [(ends, values), (ends[:2], values[:2] + 50.0)]
+    sampler = EmbeddedSampler([counting(), other], two, SPEC)
+    batch = sampler.batch(100, np.random.default_rng(0))
+    raw = batch.embedding.numpy() * sampler.std + sampler.mean
+    of_other = batch.mel[:, 0, -1].numpy() == -1.0
+    assert of_other.any()
+    assert np.array_equal(of_other, raw.mean(axis=1) > 30.0)
+
+
+def test_embeddings_are_standardised_by_their_own_statistics(counting, embeddings):
+    sampler = EmbeddedSampler([counting()], [embeddings], SPEC)
+    embedding = sampler.at(np.arange(len(sampler))).embedding
+    assert embedding.dtype == torch.float32
+    assert embedding.mean(dim=0).abs().max() < 1e-5
+    torch.testing.assert_close(embedding.std(dim=0, correction=0), torch.ones(200))
+
+
+def test_embeddings_are_standardised_by_given_statistics(counting, embeddings):
+    given = np.full(200, 2.0, dtype=np.float32), np.full(200, 4.0, dtype=np.float32)
+    sampler = EmbeddedSampler([counting()], [embeddings], SPEC, given)
+    embedding = sampler.at(np.array([1])).embedding
+    np.testing.assert_allclose(embedding[0], (embeddings[1][1] - 2.0) / 4.0, rtol=1e-5)

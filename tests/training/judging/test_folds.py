@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from training.datasets import Piece
 from training.judging.folds import fold_of_each, hold_out, split
 
-
 SETS = ["vgmidi", "musemodataset"]
 
 

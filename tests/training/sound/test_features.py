@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from damer.views import FrontEnd, FrontEndSpec
-from training.sound import features
 from training.datasets import ReadyViews
+from training.sound import features
 from training.sound.features import (
     RECORDED,
     in_every,
