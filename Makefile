@@ -17,7 +17,7 @@ run: .venv/run-installed
 
 install: .venv/run-installed
 
-test: .venv/test-installed
+test: .venv/test-installed .cache/musicnn.onnx
 	$(BIN)/pytest
 
 check: lint types layers test

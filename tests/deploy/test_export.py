@@ -8,10 +8,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
 from damer.weights import SHIPPED_MODEL
+from deploy.__main__ import app
 from deploy.export import export_onnx
 from streamer.engines import KalmanSettings, OnnxEngine, open_engine
 from streamer.errors import EngineError
@@ -215,3 +217,58 @@ def test_the_shipped_weights_open_and_answer():
             assert np.abs(axis).max() <= 1.0
         for deviation in (answer.valence_std, answer.arousal_std):
             assert (deviation > 0).all()
+
+
+@pytest.fixture
+def fitted(network, tmp_path):
+    """Write what `fit` writes, and give what `evaluate` says of the same recipe."""
+    size = asdict(network.size)
+    recipe = {"name": "tiny", "window_frames": 43, "origin": "internal", "network": size}
+    content = {"weights": network.state_dict(), "recipe": recipe, "seed": 7}
+    torch.save(content, tmp_path / "model.pt")
+    fits = [
+        {"deviation_scale": [1.0, 0.5], "deviation_power": [1.0, 2.0]},
+        {"deviation_scale": [4.0, 0.5], "deviation_power": [2.0, 2.0]},
+    ]
+    scores = {"vgmidi": {"damer": METRICS["vgmidi"]}}
+    return {"recipe": recipe, "fits": fits, "smoothing": asdict(SMOOTHING), "scores": scores}
+
+
+def export(folder, evaluation):
+    (folder / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
+    paths = (folder / "model.pt", folder / "evaluation.json", "--output", folder / "tiny.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
+        return CliRunner().invoke(app, ["export", *map(str, paths)])
+
+
+def test_the_command_writes_the_network_with_the_evaluations_calibration(network, fitted, tmp_path):
+    result = export(tmp_path, fitted)
+    assert result.exit_code == 0, result.output
+    engine = OnnxEngine(tmp_path / "tiny.onnx")
+    assert engine.smoothing == SMOOTHING
+    assert json.loads(metadata(tmp_path / "tiny.onnx")["metrics"]) == METRICS
+    mel, cochleagram = windows(5)
+    answer = engine.infer(mel, cochleagram)
+    with torch.inference_mode():
+        head = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused
+    raw = (head.std / network.fused_head.std_scale).numpy()
+    np.testing.assert_allclose(answer.valence, head.mean[:, 0], atol=1e-5)
+    np.testing.assert_allclose(answer.valence_std, 2.0 * raw[:, 0] ** 1.5, atol=1e-5)
+    np.testing.assert_allclose(answer.arousal_std, 0.5 * raw[:, 1] ** 2.0, atol=1e-5)
+
+
+def test_an_evaluation_of_another_recipe_is_refused(fitted, tmp_path):
+    other = {**fitted, "recipe": {**fitted["recipe"], "name": "other"}}
+    result = export(tmp_path, other)
+    assert result.exit_code == 2
+    assert "recipe" in result.output
+    assert not (tmp_path / "tiny.onnx").exists()
+
+
+def test_a_damaged_checkpoint_is_refused(fitted, tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"not weights")
+    result = export(tmp_path, fitted)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert "model.pt" in result.output.replace("\n", "")

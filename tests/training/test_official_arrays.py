@@ -89,7 +89,9 @@ def test_arrays_are_fitted_evaluated_and_exported(official):
         *("--output", folder / "arrays.onnx"),
     )
     model = onnx.load(folder / "arrays.onnx")
-    shapes = [[one.dim_value for one in view.type.tensor_type.shape.dim] for view in model.graph.input]
+    shapes = [
+        [one.dim_value for one in view.type.tensor_type.shape.dim] for view in model.graph.input
+    ]
     assert [shape[1:] for shape in shapes] == [[128, frames], [84, frames]]
     with pytest.raises(EngineError, match="origin is external"):
         OnnxEngine(folder / "arrays.onnx")

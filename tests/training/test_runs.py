@@ -1,4 +1,4 @@
-"""Whole runs of `python -m training`, as their users start them: own music, kills, two processes."""
+"""Whole runs of `python -m training`: own music, kills, two processes."""
 
 import json
 import os

@@ -128,10 +128,15 @@ def train(
             candidate = copy.deepcopy(averaged.module).eval()
             score = task.score(candidate)
             value = math.nan if score is None else score
-            if score is None or value > max((old for _, old in trained.history), default=-math.inf):
+            if not math.isfinite(float(loss.detach())):
+                raise ValueError(f"the loss is no number at step {step}; lower the learning rate")
+            best = max((old for _, old in trained.history if math.isfinite(old)), default=-math.inf)
+            if score is None or value > best or not trained.weights:
                 trained.weights, trained.step = candidate.state_dict(), step
             trained.history.append((step, value))
-            diary.write(step, loss=float(loss.detach()), score=value, rate=optimizer.param_groups[0]["lr"])
+            diary.write(
+                step, loss=float(loss.detach()), score=value, rate=optimizer.param_groups[0]["lr"]
+            )
             if kept and fabric.is_global_zero:
                 _save(kept, parts, recipe, seed, trained, step)
             fabric.barrier()

@@ -15,6 +15,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 _Strict = ConfigDict(frozen=True, extra="forbid")
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Part = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -147,8 +148,8 @@ class FitRecipe(Recipe):
         Share of windows that end within their first T frames, as after a start.
     """
 
-    datasets: dict[str, Share]
-    auxiliary: dict[str, Share] = {}
+    datasets: dict[str, Part]
+    auxiliary: dict[str, Part] = {}
     pretrained: str | None = None
     error_loss: Weight = 0.1
     view_loss: Weight = 0.3

@@ -95,7 +95,7 @@ class LabelledSampler:
         total = sum(self._recipe.shares.values())
         start = 0
         for dataset, share in self._recipe.shares.items():
-            own = round(count * share / total)
+            own = max(1, round(count * share / total))
             rows[dataset] = slice(start, start + own)
             start += own
             for _ in range(own):

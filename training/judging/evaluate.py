@@ -22,6 +22,7 @@ from training.judging.smoothing import fit_smoother, inside_intervals
 from training.judging.study import Study, study
 
 LONGEST_RESPONSE = 2.15  # seconds of an idealised window; real ones answer a little later
+_SETTINGS = {"recipe", "smoothing", "fits"}
 Points = NDArray[np.float64]
 
 
@@ -224,12 +225,17 @@ def _venues(dataset: str, studies: list[Study]) -> dict[str, dict[str, float]]:
     return answer
 
 
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write a result, numbers to four decimals, null for what has no value."""
+def write_json(summary: dict[str, Any], path: Path) -> None:
+    """Write a summary: found numbers to four decimals, settings whole, null for what has none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rounded = json.loads(
-        json.dumps(content),
-        parse_float=lambda text: round(float(text), 4),
-        parse_constant=lambda _: None,
-    )
-    path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    found = {
+        key: json.loads(
+            json.dumps(value),
+            parse_float=lambda text: round(float(text), 4),
+            parse_constant=lambda _: None,
+        )
+        for key, value in summary.items()
+        if key not in _SETTINGS
+    }
+    text = json.dumps({**summary, **found}, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -38,6 +38,8 @@ def hold_out(pieces: list[Piece], share: float, seed: int, held: Collection[str]
     Groups in `held` are held out anyway.
     """
     sizes = Counter(piece.group for piece in pieces)
+    if len(sizes) < 2:
+        raise ValueError("too few groups: at least two are needed beside those that judge")
     groups = sorted(sizes)
     np.random.default_rng(seed).shuffle(groups)
     chosen = {group for group in groups if group in held}

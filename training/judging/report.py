@@ -7,6 +7,7 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
+from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import windows
 from training.judging import figures
@@ -68,12 +69,16 @@ def _error(path: Trajectory) -> float:
     return float(np.mean(np.abs(path.mean - path.labels())))
 
 
+def _same(one: Piece, other: Piece) -> bool:
+    return (one.dataset, one.name) == (other.dataset, other.name)
+
+
 def _attention(path: Trajectory, evaluation: Evaluation, recipe: FitRecipe, cache: Path) -> Figure:
     """Attention over the window in the middle of a piece, by the network that judged it."""
     judge = next(
         one
         for one in reversed(evaluation.results)
-        if any(other.piece.name == path.piece.name for other in one.test)
+        if any(_same(other.piece, path.piece) for other in one.test)
     )
     spec = recipe.front_end
     (rendition,) = open_frames([(path.piece, path.rendering)], spec, cache)

@@ -105,7 +105,10 @@ def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendi
     ValueError
         A piece cannot be heard, or its frames in the cache are damaged; the message names the file.
     """
-    if work and isinstance(work[0][0].source, ReadyViews):
+    ready = [isinstance(piece.source, ReadyViews) for piece, _ in work]
+    if work and {*ready} != {spec.origin == "external"}:
+        raise ValueError('a recipe has origin = "external" for ready views, and for nothing else')
+    if work and ready[0]:
         return _ready(work)
     folder = cache / "frames" / replace(spec, window_frames=0).digest
     paths = [_path(folder, *one, ".npy") for one in work]

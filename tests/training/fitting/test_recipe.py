@@ -36,7 +36,7 @@ def test_shipped_recipes_can_be_read(name):
     recipe = load_recipe(DistillRecipe if "pool" in content else FitRecipe, name)
     assert recipe.name == name
     assert recipe.front_end.window_frames == recipe.window_frames
-    assert len(recipe.renderings) >= 3
+    assert recipe.origin == "external" or len(recipe.renderings) >= 3
     if isinstance(recipe, FitRecipe):
         assert sum(recipe.shares.values()) == pytest.approx(1.0)
 

@@ -1,13 +1,14 @@
 """One small evaluation for all that looks at evaluations."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from training.judging import baselines, study
-from training.judging.evaluate import evaluate
+from training.judging import baselines, evaluate, study
+from training.judging.metrics import bootstrap_interval
 
 
 @pytest.fixture(scope="session")
@@ -40,5 +41,9 @@ def evaluated(collection, make_recipe, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "RUNGS", baselines.RUNGS[:2])
         patch.setattr(study, "TREATMENTS", {"+12 dB": study.TREATMENTS["+12 dB"]})
-        found = evaluate(recipe, [*collection, *extra], cache, folds=2, seeds=[0, 1], jobs=1)
+        patch.setattr(baselines, "_SVR_GRID", {"svr__C": [1.0]})
+        patch.setattr(evaluate, "bootstrap_interval", partial(bootstrap_interval, rounds=100))
+        found = evaluate.evaluate(
+            recipe, [*collection, *extra], cache, folds=2, seeds=[0, 1], jobs=1
+        )
     return SimpleNamespace(found=found, recipe=recipe, cache=cache)

@@ -1,0 +1,70 @@
+"""A student learns what its teacher finds in music."""
+
+import numpy as np
+import pytest
+import torch
+
+from damer.nn import NetworkSize
+from training.fitting.distill import distill
+from training.fitting.recipe import Augmentation, DistillRecipe
+from training.fitting.sampling import EmbeddedSampler
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return DistillRecipe(
+        name="tiny",
+        window_frames=43,
+        pool=["unlabelled"],
+        steps=60,
+        batch=24,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        warmup=5,
+        averaging=0.9,
+        check_every=20,
+        augmentation=Augmentation(gain_db=0.0, equaliser_db=0.0, mask_frames=0, mask_bands=0),
+        network=NetworkSize(width=16, heads=2, token_frames=8, dropout=0.0),
+    )
+
+
+@pytest.fixture(scope="module")
+def taught(clips, recipe):
+    """Clips, with embeddings that are a fixed mixture of two numbers heard in them."""
+    mixture = np.random.default_rng(0).standard_normal((2, 200)).astype(np.float32)
+    embeddings = []
+    for clip in clips:
+        ends = np.array([1.0, 1.5, 1.9])
+        known = np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32)
+        embeddings.append((ends, known @ mixture))
+    return EmbeddedSampler(clips, embeddings, recipe.front_end)
+
+
+def test_a_student_explains_what_can_be_heard(taught, recipe):
+    student, trained = distill(taught, taught, recipe, seed=0)
+    assert trained.history[-1][1] > 0.5
+    assert trained.history[-1][1] > trained.history[0][1]
+    assert not student.training
+
+
+def test_every_head_answers_with_an_embedding(taught, recipe):
+    student, _ = distill(taught, None, recipe.model_copy(update={"steps": 1}), seed=0)
+    batch = taught.at(np.arange(4))
+    output, answers = student(batch.mel, batch.cochleagram)
+    assert answers.shape == (3, 4, 200)
+    assert output.embedding.shape == output.mel_embedding.shape == (4, 16)
+
+
+def test_without_held_out_music_the_last_step_is_taken(taught, recipe):
+    short = recipe.model_copy(update={"steps": 3})
+    _, trained = distill(taught, None, short, seed=0)
+    assert trained.step == 3
+
+
+def test_the_same_seed_teaches_the_same(taught, recipe):
+    torch.set_num_threads(1)
+    short = recipe.model_copy(update={"steps": 3})
+    one, other = (distill(taught, None, short, seed=1)[0].state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
