@@ -1,76 +1,59 @@
-"""CPU time of one update at 10 Hz on one core, for the window of each recipe.
+"""CPU time of one update at 10 Hz on one core, of the shipped weights or of given ONNX files.
 
 An update is 0.1 s of sound through both views in blocks of 20 ms, and one window through ONNX
-Runtime. Weights do not matter to the cost, so they are not fitted.
+Runtime.
 """
 
-import tempfile
+import sys
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy as np
-import torch
 
-from damer.nn import DAMER
 from damer.views import FrontEnd
-from deploy.export import export_onnx
-from streamer.engines import KalmanSettings, OnnxEngine
-from training.fitting.recipe import RECIPES, FitRecipe, Recipe, load_recipe
+from damer.weights import SHIPPED_MODEL
+from streamer.engines import OnnxEngine
 
 _BLOCK = 441
 _BLOCKS_PER_UPDATE = 5
-_ROUNDS = 200
+_ROUNDS = 1000
+_WARM_UP = 20
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    sound = np.random.default_rng(0).standard_normal(_BLOCK).astype(np.float32) * 0.1
-    print("recipe        views ms  engine ms  update ms (medians of", _ROUNDS, "updates)")
-    for path in sorted(RECIPES.glob("*.toml")):
-        views, network = _cost(load_recipe(FitRecipe, path.stem), sound)
-        print(f"{path.stem:12} {views:9.2f} {network:10.2f} {views + network:10.2f}")
+def main(models: list[Path]) -> None:
+    print(f"ms of CPU, median / p99 of {_ROUNDS} updates")
+    print(f"{'model':24} {'views':>14} {'engine':>14} {'update':>14}")
+    for path in models:
+        cells = [f"{np.median(ms):6.2f} /{np.percentile(ms, 99):6.2f}" for ms in _cost(path)]
+        print(f"{path.name:24} " + " ".join(cells))
 
 
-def _cost(recipe: Recipe, sound: np.ndarray) -> tuple[float, float]:
-    spec = recipe.front_end
-    front_end, engine = FrontEnd(spec), _engine(recipe)
-    mel = np.zeros((1, spec.mel_bands, spec.window_frames), np.float32)
-    cochleagram = np.zeros((1, spec.gammatone_channels, spec.window_frames), np.float32)
+def _cost(model: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    engine = OnnxEngine(model)
+    spec = engine.front_end
+    front_end = FrontEnd(spec)
+    random = np.random.default_rng(0)
+    sound = (0.1 * random.standard_normal(_BLOCK)).astype(np.float32)
+    mel = random.standard_normal((1, spec.mel_bands, spec.window_frames), dtype=np.float32)
+    tones = random.random((1, spec.gammatone_channels, spec.window_frames), dtype=np.float32)
 
     def hear() -> None:
         for _ in range(_BLOCKS_PER_UPDATE):
             front_end.push(sound)
 
-    return _median_ms(hear), _median_ms(lambda: engine.infer(mel, cochleagram))
+    views, network = (_milliseconds(work) for work in (hear, lambda: engine.infer(mel, tones)))
+    return views, network, views + network
 
 
-def _engine(recipe: Recipe) -> OnnxEngine:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "network.onnx"
-        export_onnx(
-            DAMER(recipe.network),
-            recipe.front_end,
-            path,
-            name=recipe.name,
-            smoothing=KalmanSettings((0.1, 0.1), 1.0, (1.0, 1.0)),
-            training={},
-            metrics={},
-        )
-        return OnnxEngine(path)
-
-
-def _median_ms(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(_ROUNDS):
+def _milliseconds(work: Callable[[], object]) -> np.ndarray:
+    times = np.empty(_ROUNDS + _WARM_UP)
+    for k in range(len(times)):
         begun = time.process_time()
         work()
-        times.append(time.process_time() - begun)
-    return 1e3 * median(times)
+        times[k] = 1e3 * (time.process_time() - begun)
+    return times[_WARM_UP:]
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]] or [SHIPPED_MODEL])

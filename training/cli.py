@@ -1,5 +1,6 @@
 """The commands of `python -m training`."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
 from training.judging.folds import hold_out
 from training.judging.report import write_report
+from training.judging.tables import markdown
 from training.sound.features import (
     in_turn,
     open_embeddings,
@@ -171,6 +173,15 @@ def evaluate(
         write_json(found.summary, output.with_suffix(".json"))
         write_report(found, chosen, cache, output)
     typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
+
+
+@app.command()
+def tables(
+    summary: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote.")],
+) -> None:
+    """Print the tables of an evaluation as Markdown."""
+    with bad_input():
+        typer.echo(markdown(json.loads(summary.read_text(encoding="utf-8"))))
 
 
 @app.command()
