@@ -117,9 +117,7 @@ def _venues(summary: dict[str, Any]) -> str:
     rows = []
     for dataset, venues in summary["venues"].items():
         for name, values in venues.items():
-            lost = [venues[PLAIN][axis] - values[axis] for axis in AXES]
-            cells = [
-                f"{values[axis]:.2f} ({-one:+.2f})" for axis, one in zip(AXES, lost, strict=True)
-            ]
+            plain = venues[PLAIN]
+            cells = [f"{values[axis]:.2f} ({values[axis] - plain[axis]:+.2f})" for axis in AXES]
             rows.append([dataset, name, *cells])
     return _table(("data set", "sound", "valence CCC", "arousal CCC"), rows)
