@@ -27,10 +27,10 @@ from training.judging.report import write_report
 from training.judging.tables import markdown
 from training.sound.features import (
     in_turn,
+    judged_work,
     open_embeddings,
     open_frames,
     open_rehearsal,
-    rehearsal_work,
     training_work,
 )
 
@@ -131,7 +131,7 @@ def fit(
         pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
         work = training_work(chosen, pieces)
         sounds = open_frames(work, chosen.front_end, cache)
-        rehearsal = open_rehearsal(chosen, rehearsal_work(chosen, pieces), cache)
+        rehearsal = open_rehearsal(chosen, judged_work(chosen, pieces), cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
         with steps("Fitting", chosen.steps) as progress:

@@ -22,8 +22,7 @@ from training.judging.folds import fold_of_each
 from training.judging.predict import Trajectory
 from training.sound.features import (
     Work,
-    in_every,
-    in_turn,
+    judged_work,
     open_embeddings,
     open_frames,
     open_functionals,
@@ -79,9 +78,7 @@ def climb(
     recipe: FitRecipe, pieces: list[Piece], cache: Path, folds: int, jobs: int
 ) -> dict[str, dict[str, list[Trajectory]]]:
     """Give the trajectories of each rung on each data set, every piece judged by its test fold."""
-    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
-    extra = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
-    work = in_every(own, recipe.renderings) + in_turn(extra, recipe.renderings)
+    work = judged_work(recipe, pieces)
     fold_of = fold_of_each(pieces, folds)
     sounding = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []

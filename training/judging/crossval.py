@@ -23,10 +23,9 @@ from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
     Rendition,
     in_every,
-    in_turn,
+    judged_work,
     open_frames,
     open_rehearsal,
-    rehearsal_work,
     training_work,
 )
 
@@ -107,7 +106,7 @@ def cross_validate(
     Finished fits are kept in the cache, so that a stopped run goes on.
     """
     open_frames(training_work(recipe, pieces), recipe.front_end, cache)
-    open_rehearsal(recipe, rehearsal_work(recipe, pieces), cache)
+    open_rehearsal(recipe, judged_work(recipe, pieces), cache)
     work = [
         Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds
@@ -138,7 +137,7 @@ def _run(job: Job) -> FoldResult:
     names = {(piece.dataset, piece.name) for piece in parts.train}
     learnt, rehearsed = (
         [one for one in work if (one[0].dataset, one[0].name) in names]
-        for work in (training_work(recipe, job.pieces), rehearsal_work(recipe, job.pieces))
+        for work in (training_work(recipe, job.pieces), judged_work(recipe, job.pieces))
     )
     begun = time.process_time()
     fitted = fit(
@@ -154,13 +153,9 @@ def _run(job: Job) -> FoldResult:
     def estimate(sounds: Iterable[Rendition]) -> list[Trajectory]:
         return [trajectory(fitted.network, one, _every(one.piece, recipe), spec) for one in sounds]
 
-    own = [piece for piece in parts.test if piece.dataset in recipe.datasets]
     tested = {(piece.dataset, piece.name) for piece in parts.test}
-    auxiliary = [piece for piece in job.pieces if piece.dataset in recipe.auxiliary]
-    heard = in_every(own, recipe.renderings) + [
-        one
-        for one in in_turn(auxiliary, recipe.renderings)
-        if (one[0].dataset, one[0].name) in tested
+    heard = [
+        one for one in judged_work(recipe, job.pieces) if (one[0].dataset, one[0].name) in tested
     ]
     chosen_by = in_every(parts.validation, recipe.renderings)
     watched = estimate(open_frames(chosen_by, spec, job.cache))

@@ -89,8 +89,8 @@ def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
     return in_every(own, renderings) + in_turn(auxiliary, renderings)
 
 
-def rehearsal_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
-    """List what the teacher is still asked of: the same without variations of judged sets."""
+def judged_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
+    """List what is judged: pieces in every rendering; auxiliary ones as they are fitted to."""
     own = [piece for piece in pieces if piece.dataset in recipe.datasets]
     auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
     renderings = [*recipe.renderings, *recipe.variations]

@@ -13,13 +13,14 @@ from training.sound.features import (
     RECORDED,
     in_every,
     in_turn,
+    judged_work,
     open_frames,
-    rehearsal_work,
     training_work,
 )
 from training.sound.render import Rendering, decode
 
 SPEC = FrontEndSpec()
+EXTERNAL = FrontEndSpec(origin="external")
 
 
 @pytest.fixture
@@ -173,12 +174,10 @@ def test_only_the_training_of_judged_sets_hears_variations(make_recipe, make_sco
     )
     own = make_score("own", dataset="vgmidi")
     extra = [make_score(f"extra{number}", dataset="emopia") for number in range(3)]
-    training, rehearsal = (
-        named(work(recipe, [own, *extra])) for work in (training_work, rehearsal_work)
-    )
+    training, judged = (named(work(recipe, [own, *extra])) for work in (training_work, judged_work))
     assert training[:3] == [("own", how) for how in FONTS]
-    assert rehearsal[:1] == [("own", FONTS[0])]
-    assert training[3:] == rehearsal[1:] == [(f"extra{k}", how) for k, how in enumerate(FONTS)]
+    assert judged[:1] == [("own", FONTS[0])]
+    assert training[3:] == judged[1:] == [(f"extra{k}", how) for k, how in enumerate(FONTS)]
 
 
 def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
@@ -188,7 +187,7 @@ def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
     np.save(tmp_path / "cochleagram.npy", cochleagram)
     source = ReadyViews(tmp_path / "mel.npy", tmp_path / "cochleagram.npy", row=1)
     (heard,) = open_frames(
-        [(make_piece("ready", source=source), RECORDED)], SPEC, tmp_path / "cache"
+        [(make_piece("ready", source=source), RECORDED)], EXTERNAL, tmp_path / "cache"
     )
     assert heard.frames.dtype == np.float32
     np.testing.assert_allclose(heard.frames[:, :128], mel[1].T, rtol=1e-6)
