@@ -167,10 +167,10 @@ class _Diary:
 
     def write(self, step: int, **values: float) -> None:
         if self._lines and self._board:
-            finite = {key: value if math.isfinite(value) else None for key, value in values.items()}
+            finite = {key: value for key, value in values.items() if math.isfinite(value)}
             with self._lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **finite}) + "\n")
-            self._board.log_metrics(values, step)
+            self._board.log_metrics(finite, step)
 
     def forget_after(self, step: int) -> None:
         """Drop lines of steps that will be done again."""
