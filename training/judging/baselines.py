@@ -183,10 +183,13 @@ def _musicnn_means(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Hea
     ]
 
 
-def _egemaps(work: list[Work], _recipe: FitRecipe, cache: Path) -> list[Heard]:
-    """OpenSMILE's eGeMAPS functionals of a piece, (88,); one rendering of each piece suffices."""
-    first = {(piece.dataset, piece.name): (piece, how) for piece, how in reversed(work)}
-    chosen = list(reversed(first.values()))
+def _egemaps(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Heard]:
+    """Give eGeMAPS functionals of a piece by openSMILE, (88,); of judged sets, in one rendering."""
+    first: dict[tuple[str, str], Work] = {}
+    for piece, how in work:
+        if piece.dataset in recipe.datasets:
+            first.setdefault((piece.dataset, piece.name), (piece, how))
+    chosen = list(first.values())
     values = open_functionals(chosen, cache)
     if values is None:
         return []
