@@ -62,7 +62,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One baseline: what it hears, how it regresses, and whether one model serves all sets.
+    """One baseline: what it hears, how it regresses, and whether one model serves all judged sets.
 
     Those that hear sound cannot be had for ready views.
     """
@@ -86,7 +86,7 @@ def climb(
         if rung.sound and not sounding:
             continue
         heard = rung.hear(work, recipe, cache)
-        sets = [list(recipe.shares)] if rung.joint else [[name] for name in recipe.shares]
+        sets = [list(recipe.datasets)] if rung.joint else [[name] for name in recipe.shares]
         for chosen in sets:
             part = [one for one in heard if one.work[0].dataset in chosen]
             if part:
@@ -202,6 +202,6 @@ RUNGS = (
     Rung("eGeMAPS + SVR", _egemaps, _svr),
     Rung("MusiCNN + ridge", _musicnn_windows, _ridge),
     Rung("MusiCNN + SVR", _musicnn_means, _svr),
-    Rung("MusiCNN + SVR, one for all sets", _musicnn_means, _svr, joint=True),
+    Rung("MusiCNN + SVR, one for both", _musicnn_means, _svr, joint=True),
 )
 RIVALS = tuple(rung.name for rung in RUNGS if rung.name.startswith("MusiCNN"))
