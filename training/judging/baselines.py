@@ -86,6 +86,8 @@ def climb(
         if rung.sound and not sounding:
             continue
         heard = rung.hear(work, recipe, cache)
+        if not heard:
+            print(f"{rung.name} is left out: openSMILE is missing (pip install '.[peers]')")
         sets = [list(recipe.datasets)] if rung.joint else [[name] for name in recipe.shares]
         for chosen in sets:
             part = [one for one in heard if one.work[0].dataset in chosen]
