@@ -57,7 +57,10 @@ def distill(
     run: Annotated[
         Path, typer.Option("--run-dir", help="Folder for state and logs; goes on there.")
     ] = Path("runs/student"),
-    output: Annotated[Path | None, typer.Option(help="Weights to write.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Weights to write.", show_default="training/pretrained/RECIPE.pt"),
+    ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     seed: int = 0,
@@ -114,7 +117,11 @@ def fit(
     recipe: RecipeName,
     run: Annotated[
         Path | None,
-        typer.Option("--run-dir", help="Folder for state and logs; goes on there. [runs/RECIPE]"),
+        typer.Option(
+            "--run-dir",
+            help="Folder for state and logs; goes on there.",
+            show_default="runs/RECIPE",
+        ),
     ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
@@ -156,7 +163,10 @@ def fit(
 def evaluate(
     recipe: RecipeName,
     output: Annotated[
-        Path | None, typer.Option(help="HTML to write; numbers beside it. [runs/RECIPE.html]")
+        Path | None,
+        typer.Option(
+            help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
+        ),
     ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
