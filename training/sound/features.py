@@ -75,6 +75,8 @@ def in_turn(pieces: list[Piece], renderings: list[Rendering]) -> list[Work]:
     counts: Counter[str] = Counter()
     work = []
     for piece in pieces:
+        if piece.is_midi and not renderings:
+            raise ValueError(f"{piece.dataset} is MIDI, and the recipe has no renderings for it")
         place = counts[piece.dataset] % len(renderings) if piece.is_midi else 0
         counts[piece.dataset] += 1
         work.append((piece, renderings[place] if piece.is_midi else RECORDED))

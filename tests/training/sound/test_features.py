@@ -192,3 +192,9 @@ def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
     assert heard.frames.dtype == np.float32
     np.testing.assert_allclose(heard.frames[:, :128], mel[1].T, rtol=1e-6)
     np.testing.assert_allclose(heard.frames[:, 128:], cochleagram[1].T, rtol=1e-6)
+
+
+def test_midi_without_a_rendering_is_named(make_piece, tmp_path):
+    score = make_piece("score", dataset="emopia", source=tmp_path / "score.mid")
+    with pytest.raises(ValueError, match="emopia is MIDI"):
+        in_turn([score], [])
