@@ -70,12 +70,10 @@ def distill(
     with bad_input():
         chosen = load_recipe(DistillRecipe, recipe)
         pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
-        held = {
-            (dataset, group)
-            for dataset in chosen.pool
-            for own in [[piece for piece in pieces if piece.dataset == dataset]]
-            for group in hold_out(own, chosen.validation_share, seed)
-        }
+        held = set()
+        for dataset in chosen.pool:
+            own = [piece for piece in pieces if piece.dataset == dataset]
+            held |= {(dataset, group) for group in hold_out(own, chosen.validation_share, seed)}
         work = in_turn(pieces, chosen.renderings)
         learnt, held_out = (
             [one for one in work if ((one[0].dataset, one[0].group) in held) == side]

@@ -23,12 +23,13 @@ LAYOUTS: dict[str, tuple[str, Scale]] = {
 
 
 def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
-    """Read one folder of arrays: `mel_spec.npy` (N, 128, T), `cochlegram.npy` (N, 84, T),
-    `labels/label_v.npy` and `labels/label_a.npy` (N,).
+    """Read one folder of arrays, a piece for each row.
 
-    Rows that follow each other with the same labels are segments of one track and make a group;
-    an optional `labels/group.npy` (N,) says it better. T is 87 (1 s) or 44 (0.5 s).
-    """  # noqa: D205 - the four files belong together
+    `mel_spec.npy` (N, 128, T), `cochlegram.npy` (N, 84, T), `labels/label_v.npy` and
+    `labels/label_a.npy` (N,); T is 87 (1 s) or 44 (0.5 s). Rows that follow each other with the
+    same labels are segments of one track and make a group; an optional `labels/group.npy` (N,)
+    says it better.
+    """
     subfolder, scale = LAYOUTS[dataset]
     root = folder / subfolder
     mel, cochleagram = root / "mel_spec.npy", root / "cochlegram.npy"
