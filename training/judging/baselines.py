@@ -206,4 +206,3 @@ RUNGS = (
     Rung("MusiCNN + SVR", _musicnn_means, _svr),
     Rung("MusiCNN + SVR, one for both", _musicnn_means, _svr, joint=True),
 )
-RIVALS = tuple(rung.name for rung in RUNGS if rung.name.startswith("MusiCNN"))
