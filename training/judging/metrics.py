@@ -45,7 +45,7 @@ def agreement(estimates: ArrayLike, labels: ArrayLike) -> Agreement:
     scale = np.sqrt(x.var() * y.var())
     return Agreement(
         ccc=float(2 * covariance / concordance_floor) if concordance_floor > 0 else 0.0,
-        r2=float(1 - error / y.var()) if y.var() > 0 else 0.0,
+        r2=float(1 - error / y.var()) if y.var() > 1e-24 else 0.0,
         rmse=float(np.sqrt(error)),
         r=float(covariance / scale) if scale > 1e-12 else 0.0,
     )

@@ -190,3 +190,7 @@ def test_a_group_is_drawn_whole():
         return float(counts[1] == counts[2] and counts[3] == counts[4] == counts[5])
 
     assert bootstrap_interval(whole, groups, rounds=50) == (1.0, 1.0)
+
+
+def test_labels_that_differ_by_next_to_nothing_explain_nothing():
+    assert agreement(np.ones(2), np.array([0.0, 1.5e-160])).r2 == 0.0
