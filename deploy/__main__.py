@@ -33,7 +33,7 @@ def export(
 ) -> None:
     """Write fitted weights as the ONNX file that `streamer` opens.
 
-    The calibration of the deviations is the mean of the evaluation's fits, the smoother its own.
+    The smoother is that of the evaluation.
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -47,10 +47,6 @@ def export(
         )
     network = DAMER(NetworkSize(**recipe["network"]))
     network.load_state_dict(content["weights"])
-    scales = torch.tensor([fit["deviation_scale"] for fit in judged["fits"]])
-    powers = torch.tensor([fit["deviation_power"] for fit in judged["fits"]])
-    network.fused_head.std_scale.copy_(scales.log().mean(dim=0).exp())
-    network.fused_head.std_power.copy_(powers.mean(dim=0))
     export_onnx(
         network,
         FrontEndSpec(window_frames=recipe["window_frames"], origin=recipe["origin"]),

@@ -13,24 +13,22 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from training.datasets import CATALOGUE, find_data_set, read_data_sets
+from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
 from training.fitting.distill import distill as distill_network
-from training.fitting.fit import PRETRAINED, load_pretrained
-from training.fitting.fit import fit as fit_network
 from training.fitting.loop import write_whole
+from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
 from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
 from training.fitting.sampling import EmbeddedSampler
+from training.fitting.soup import Sides, cook, open_sides
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
-from training.judging.folds import hold_out
+from training.judging.folds import hold_out, validation_split
 from training.judging.report import write_report
 from training.judging.tables import markdown
 from training.sound.features import (
     in_turn,
-    judged_work,
     open_embeddings,
     open_frames,
-    open_rehearsal,
     training_work,
 )
 
@@ -70,10 +68,8 @@ def distill(
     with bad_input():
         chosen = load_recipe(DistillRecipe, recipe)
         pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
-        held = set()
-        for dataset in chosen.pool:
-            own = [piece for piece in pieces if piece.dataset == dataset]
-            held |= {(dataset, group) for group in hold_out(own, chosen.validation_share, seed)}
+        begun = load_pretrained(chosen)
+        held = begun.held_out if begun else _held_out(pieces, chosen, seed)
         work = in_turn(pieces, chosen.renderings)
         learnt, held_out = (
             [one for one in work if ((one[0].dataset, one[0].group) in held) == side]
@@ -83,6 +79,7 @@ def distill(
             open_frames(learnt, chosen.front_end, cache),
             open_embeddings(learnt, cache),
             chosen.front_end,
+            (begun.mean, begun.std) if begun else None,
         )
         watched = EmbeddedSampler(
             open_frames(held_out, chosen.front_end, cache),
@@ -94,20 +91,22 @@ def distill(
         typer.echo(f"{len(heard)} windows to learn from, {len(watched)} held out")
         with steps("Distilling", chosen.steps) as progress:
             student, trained = distill_network(
-                heard, watched, chosen, seed, run=run, on_step=progress
+                heard, watched, chosen, seed, pretrained=begun, run=run, on_step=progress
             )
         output = output or PRETRAINED / f"{chosen.name}.pt"
-        content = {
-            "weights": {key: value.half() for key, value in student.state_dict().items()},
-            "recipe": chosen.model_dump(mode="json"),
-            "seed": seed,
-            "explained": dict(trained.history)[trained.step],
-            "mean": torch.from_numpy(heard.mean),
-            "std": torch.from_numpy(heard.std),
-        }
+        taught = Pretrained(student.state_dict(), heard.mean, heard.std, held)
         if leads():
-            write_whole(content, output)
+            save_pretrained(taught, chosen, seed, dict(trained.history)[trained.step], output)
             typer.echo(f"wrote {output}")
+
+
+def _held_out(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tuple[str, str]]:
+    """Choose data set and group of what is only watched."""
+    held = set()
+    for dataset in recipe.pool:
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        held |= {(dataset, group) for group in hold_out(own, recipe.validation_share, seed)}
+    return held
 
 
 @app.command()
@@ -126,7 +125,7 @@ def fit(
     seed: int = 0,
     threads: Threads = 1,
 ) -> None:
-    """Fit to all pieces, as many steps as the recipe says; the judging is `evaluate`'s.
+    """Fit to all music but what chooses the step; the judging is `evaluate`'s.
 
     Writes RUN/model.pt; `python -m deploy export` makes of it what `streamer` opens.
     """
@@ -134,23 +133,17 @@ def fit(
         chosen = load_recipe(FitRecipe, recipe)
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
-        work = training_work(chosen, pieces)
-        sounds = open_frames(work, chosen.front_end, cache)
-        rehearsal = open_rehearsal(chosen, judged_work(chosen, pieces), cache)
+        open_frames(training_work(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
-        with steps("Fitting", chosen.steps) as progress:
-            fitted = fit_network(
-                sounds,
-                [],
-                chosen,
-                seed,
-                pretrained=pretrained,
-                rehearsal=rehearsal,
-                run=run,
-                on_step=progress,
-            )
-        weights = fitted.network.state_dict()
+
+        def sides(number: int) -> Sides:
+            parts = validation_split(pieces, seed * chosen.fits + number, chosen.datasets)
+            return open_sides(parts, pieces, chosen, cache)
+
+        with steps("Fitting", chosen.fits * chosen.steps) as progress:
+            soup = cook(sides, chosen, seed, pretrained=pretrained, run=run, on_step=progress)
+        weights = soup.network.state_dict()
         content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
         if leads():
             write_whole(content, run / "model.pt")

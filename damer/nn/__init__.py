@@ -1,6 +1,6 @@
 """The networks of DAMER, in torch."""
 
 from damer.nn.dsaf import DSAFLayer, ViewTokens
-from damer.nn.network import DAMER, HeadOutput, NetworkOutput, NetworkSize
+from damer.nn.network import DAMER, FusedOutput, NetworkOutput, NetworkSize
 
-__all__ = ["DAMER", "DSAFLayer", "HeadOutput", "NetworkOutput", "NetworkSize", "ViewTokens"]
+__all__ = ["DAMER", "DSAFLayer", "FusedOutput", "NetworkOutput", "NetworkSize", "ViewTokens"]

@@ -30,7 +30,8 @@ def network():
     network = DAMER(NetworkSize(width=8, heads=2, token_frames=8)).eval()
     network.mel_tokens.band_mean -= 8.0
     network.mel_tokens.band_std *= 3.0
-    network.fused_head.std_scale *= 1.5
+    with torch.no_grad():
+        network.deviation_head.log_std.weight[:, 0] += 0.3
     return network
 
 
@@ -226,12 +227,8 @@ def fitted(network, tmp_path):
     recipe = {"name": "tiny", "window_frames": 43, "origin": "internal", "network": size}
     content = {"weights": network.state_dict(), "recipe": recipe, "seed": 7}
     torch.save(content, tmp_path / "model.pt")
-    fits = [
-        {"deviation_scale": [1.0, 0.5], "deviation_power": [1.0, 2.0]},
-        {"deviation_scale": [4.0, 0.5], "deviation_power": [2.0, 2.0]},
-    ]
     scores = {"vgmidi": {"damer": METRICS["vgmidi"]}}
-    return {"recipe": recipe, "fits": fits, "smoothing": asdict(SMOOTHING), "scores": scores}
+    return {"recipe": recipe, "smoothing": asdict(SMOOTHING), "scores": scores}
 
 
 def export(folder, evaluation):
@@ -242,7 +239,7 @@ def export(folder, evaluation):
         return CliRunner().invoke(app, ["export", *map(str, paths)])
 
 
-def test_the_command_writes_the_network_with_the_evaluations_calibration(network, fitted, tmp_path):
+def test_the_command_writes_the_network_with_the_evaluations_smoother(network, fitted, tmp_path):
     result = export(tmp_path, fitted)
     assert result.exit_code == 0, result.output
     engine = OnnxEngine(tmp_path / "tiny.onnx")
@@ -252,10 +249,9 @@ def test_the_command_writes_the_network_with_the_evaluations_calibration(network
     answer = engine.infer(mel, cochleagram)
     with torch.inference_mode():
         head = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused
-    raw = (head.std / network.fused_head.std_scale).numpy()
     np.testing.assert_allclose(answer.valence, head.mean[:, 0], atol=1e-5)
-    np.testing.assert_allclose(answer.valence_std, 2.0 * raw[:, 0] ** 1.5, atol=1e-5)
-    np.testing.assert_allclose(answer.arousal_std, 0.5 * raw[:, 1] ** 2.0, atol=1e-5)
+    np.testing.assert_allclose(answer.valence_std, head.std[:, 0], atol=1e-5)
+    np.testing.assert_allclose(answer.arousal_std, head.std[:, 1], atol=1e-5)
 
 
 def test_an_evaluation_of_another_recipe_is_refused(fitted, tmp_path):

@@ -1,6 +1,6 @@
 """Unlabelled music: any folder of sound files, each a piece of its own.
 
-`scripts/free-music` fills one with some twenty hours of freely licensed game music from Debian.
+`scripts/free-music` fills one with some twenty-seven hours of free game music from Debian.
 """
 
 from pathlib import Path
@@ -41,7 +41,7 @@ def _lasts(source: Path) -> bool:
     import av
 
     try:
-        with av.open(str(source)) as container:
+        with av.open(str(source), metadata_errors="replace") as container:
             return bool(container.streams.audio) and (container.duration or 0) >= _SHORTEST * 1e6
     except av.FFmpegError:
         return False

@@ -15,10 +15,12 @@ from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.recipe import Recipe
+from training.sound.venue import training_talk
 
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
 _POWER_OF_DB = np.log(10.0) / 10.0
 _NOISE_BELOW_DB = (0.0, 40.0)
+_PEOPLE_BELOW_DB, _PEOPLE, _TALK_SECONDS = (0.0, 25.0), (1, 4, 24), 60
 _LOG_ROOM_SECONDS, _ROOM_DB = (math.log(0.3), math.log(3.0)), (-14.0, 0.0)
 _CODEC_HZ, _CODEC_DB_PER_OCTAVE = (5000.0, 10000.0), 60.0
 
@@ -44,11 +46,11 @@ def spec_augment_masks() -> Any:
 
 
 class Augment:
-    """Codec, room, noise, equaliser and gain, the same for both views, then SpecAugment on each.
+    """Codec, room, noise, people, equaliser and gain, alike for both views; SpecAugment on each.
 
     All is done to the power of each band, so that cached frames serve. Gain and equaliser are exact
-    but for the Mel floor; noise adds its expected power; a room smears power by its energy decay; a
-    codec is its low-pass. SpecAugment: Park et al., 2019.
+    but for the Mel floor; noise adds its expected power, people that of their talk; a room smears
+    power by its energy decay; a codec is its low-pass. SpecAugment: Park et al., 2019.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -80,9 +82,9 @@ class Augment:
         mel, cochleagram = mel.clone(), cochleagram.clone()
         lossy = random.random(count) < what.codec
         mel, cochleagram = self._amplify(mel, cochleagram, self._codec(lossy, random))
-        roomy, noisy = random.random(count) < what.room, random.random(count) < what.noise
-        for chosen, added in ((roomy, self._tail), (noisy, self._hiss)):
-            rows = np.flatnonzero(chosen)
+        additions = ((what.room, self._tail), (what.noise, self._hiss), (what.people, self._talk))
+        for share, added in additions:
+            rows = np.flatnonzero(random.random(count) < share)
             if len(rows):
                 power = torch.cat(
                     [mel[rows].exp(), cochleagram[rows].pow(1 / self._spec.compression)], dim=1
@@ -131,6 +133,21 @@ class Augment:
         noise: Tensor = coloured * (level * (-below * _POWER_OF_DB).exp())[:, None]
         return noise[:, :, None]
 
+    def _talk(self, power: Tensor, random: np.random.Generator) -> Tensor:
+        """One person, a table or a crowd, at a random level below the music's."""
+        bank = _talk_power(self._spec)  # (kinds, bands, frames)
+        frames, bands = power.shape[-1], self._spec.mel_bands
+        starts = random.integers(bank.shape[-1] - frames + 1, size=len(power))
+        kinds = random.integers(len(bank), size=len(power))
+        loudness = bank[:, :bands].mean(dim=2).sum(dim=1)[kinds]
+        level = power[:, :bands].mean(dim=2).sum(dim=1) / loudness
+        below = torch.from_numpy(random.uniform(*_PEOPLE_BELOW_DB, len(power))).float()
+        talk = torch.stack(
+            [bank[k, :, at : at + frames] for k, at in zip(kinds, starts, strict=True)]
+        )
+        louder: Tensor = talk * (level * (-below * _POWER_OF_DB).exp())[:, None, None]
+        return louder
+
     def _mask(self, view: Tensor) -> Tensor:
         fill = view.mean(dim=(1, 2), keepdim=True)
         centred = (view - fill)[:, None]  # (B, 1, bands, T): a mask of its own for each window
@@ -150,8 +167,26 @@ def _band_centres(spec: FrontEndSpec) -> NDArray[np.float64]:
 def _white_noise_power(spec: FrontEndSpec) -> NDArray[np.float64]:
     """Mean power of white noise in every band of both views, heard by the front end itself."""
     sound = np.random.default_rng(0).standard_normal(4 * spec.sample_rate).astype(np.float32)
-    frames = FrontEnd(spec).push(0.1 * sound)
     settled = slice(spec.sample_rate // spec.hop, None)
-    mel = np.exp(frames.mel[settled].astype(np.float64)).mean(axis=0)
-    tones = frames.cochleagram[settled].astype(np.float64) ** (1 / spec.compression)
-    return np.concatenate([mel, tones.mean(axis=0)])
+    mean: NDArray[np.float64] = _band_power(spec, 0.1 * sound)[settled].mean(axis=0)
+    return mean
+
+
+@lru_cache(maxsize=2)
+def _talk_power(spec: FrontEndSpec) -> Tensor:
+    """Power of talk in every band of both views, (kinds, bands, frames)."""
+    random = np.random.default_rng(0)
+    kinds = []
+    for people in _PEOPLE:
+        talk = training_talk(people, _TALK_SECONDS * spec.sample_rate, spec.sample_rate, random)
+        kinds.append(_band_power(spec, 0.1 * talk / talk.std()).T)
+    return torch.from_numpy(np.stack(kinds)).float()
+
+
+def _band_power(spec: FrontEndSpec, sound: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Power in every band of both views, (frames, mel_bands + gammatone_channels)."""
+    frames = FrontEnd(spec).push(sound)
+    mel = np.exp(frames.mel.astype(np.float64))
+    return np.concatenate(
+        [mel, frames.cochleagram.astype(np.float64) ** (1 / spec.compression)], axis=1
+    )

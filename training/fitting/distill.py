@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from damer.nn import DAMER, NetworkOutput
 from training.fitting.augment import Augment
 from training.fitting.loop import Trained, train
+from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import DistillRecipe
 from training.fitting.sampling import EmbeddedBatch, EmbeddedSampler, generator
 from training.sound.teacher import EMBEDDING_SIZE
@@ -90,19 +91,23 @@ def distill(
     recipe: DistillRecipe,
     seed: int,
     *,
+    pretrained: Pretrained | None = None,
     run: Path | None = None,
     on_step: Callable[[int], object] = lambda _: None,
 ) -> tuple[Student, Trained]:
-    """Teach a new network; arguments and errors are those of `train`."""
+    """Teach a network, a new one or a student; arguments and errors are those of `train`."""
     torch.manual_seed(seed)
     student = Student(DAMER(recipe.network))
-    augment = Augment(recipe)
-    first = [
-        augment(batch.mel, batch.cochleagram, generator(seed, 0, k))
-        for k in range(_STATISTICS_BATCHES)
-        for batch in [heard.batch(recipe.batch, generator(seed, 0, k))]
-    ]
-    student.network.standardise(*(torch.cat(views) for views in zip(*first, strict=True)))
+    if pretrained:
+        student.load_state_dict(pretrained.weights, strict=False)
+    else:
+        augment = Augment(recipe)
+        first = [
+            augment(batch.mel, batch.cochleagram, generator(seed, 0, k))
+            for k in range(_STATISTICS_BATCHES)
+            for batch in [heard.batch(recipe.batch, generator(seed, 0, k))]
+        ]
+        student.network.standardise(*(torch.cat(views) for views in zip(*first, strict=True)))
     task = Distillation(heard, held_out, recipe, seed)
     trained = train(student, task, recipe, seed, run=run, on_step=on_step)
     student.load_state_dict(trained.weights)

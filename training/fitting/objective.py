@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from damer.nn import HeadOutput, NetworkOutput
+from damer.nn import NetworkOutput
 from training.fitting.recipe import FitRecipe
 
 
@@ -18,27 +18,18 @@ def concordance(estimate: Tensor, label: Tensor) -> Tensor:
 def objective(
     output: NetworkOutput, label: Tensor, rows: dict[str, slice], recipe: FitRecipe
 ) -> Tensor:
-    """Loss of a batch: fused head, view heads, deviations; data sets weigh alike."""
+    """Loss of a batch: fused head and heads of the views; data sets weigh alike."""
     losses = [
-        _head_loss(output.fused, label, part, recipe)
+        _head_loss(output.fused.mean, label, part, recipe)
         + recipe.view_loss * _head_loss(output.mel, label, part, recipe)
         + recipe.view_loss * _head_loss(output.cochleagram, label, part, recipe)
-        + recipe.deviation_loss * _deviation_loss(output, label, part)
         for part in rows.values()
     ]
     return torch.stack(losses).mean()
 
 
-def _head_loss(head: HeadOutput, label: Tensor, part: slice, recipe: FitRecipe) -> Tensor:
-    error = (head.mean[part] - label[part]).square().mean(dim=0)
+def _head_loss(estimate: Tensor, label: Tensor, part: slice, recipe: FitRecipe) -> Tensor:
+    error = (estimate[part] - label[part]).square().mean(dim=0)
     spread = label[part].var(dim=0, unbiased=False) + 0.01
-    discord = 1.0 - concordance(head.mean[part], label[part])
+    discord = 1.0 - concordance(estimate[part], label[part])
     return (discord + recipe.error_loss * error / spread).mean()
-
-
-def _deviation_loss(output: NetworkOutput, label: Tensor, part: slice) -> Tensor:
-    terms = []
-    for head in (output.fused, output.mel, output.cochleagram):
-        error = (head.mean[part] - label[part]).detach()
-        terms.append((head.std[part].log() + 0.5 * (error / head.std[part]).square()).mean())
-    return torch.stack(terms).mean()

@@ -30,6 +30,8 @@ class Augmentation(BaseModel):
         Greatest random gain and random equaliser ripple.
     noise
         Share of windows with steady coloured noise, 0 to 40 dB below the music.
+    people
+        Share of windows with a person, a table or a crowd talking, 0 to 25 dB below the music.
     room
         Share of windows in a reverberant room, 0.3 to 3 s.
     codec
@@ -43,6 +45,7 @@ class Augmentation(BaseModel):
     gain_db: Weight = 3.0
     equaliser_db: Weight = 3.0
     noise: Share = 0.0
+    people: Share = 0.0
     room: Share = 0.0
     codec: Share = 0.0
     mask_frames: Annotated[int, Field(ge=0)] = 20
@@ -60,6 +63,8 @@ class Recipe(BaseModel):
         Frames of a window.
     origin
         "external" for data sets of ready views, which no running front end can produce.
+    pretrained
+        Name of the distillation whose weights the network begins with; none: from scratch.
     renderings
         How MIDI is rendered.
     variations
@@ -87,6 +92,7 @@ class Recipe(BaseModel):
     name: str
     window_frames: Count
     origin: Literal["internal", "external"] = "internal"
+    pretrained: str | None = None
     renderings: list[Rendering] = []
     variations: list[Rendering] = []
     steps: Count = 700
@@ -113,7 +119,7 @@ class Recipe(BaseModel):
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         what = self.augmentation
-        changes = what.gain_db, what.equaliser_db, what.noise, what.room, what.codec
+        changes = what.gain_db, what.equaliser_db, what.noise, what.people, what.room, what.codec
         if self.origin == "external" and any(changes):
             raise ValueError("augmentation of ready views, whose scaling is unknown: only masks")
         return self
@@ -133,30 +139,28 @@ class FitRecipe(Recipe):
         Share in a batch of each data set that is fitted to and judged by.
     auxiliary
         Share in a batch of each data set that is fitted to but not chosen by.
-    pretrained
-        Name of the distillation whose weights the network begins with; none: from scratch.
     error_loss
         Weight of the squared error beside the concordance.
     view_loss
         Weight of the two view heads beside the fused head.
-    deviation_loss
-        Weight of the likelihood that fits the standard deviations.
-    rehearsal, rehearsal_loss
-        Windows a step of the training pieces from which the teacher's embedding is still asked for,
-        and the weight of that.
+    fits
+        Fits whose weights are averaged; they need a student to begin with alike.
     cold_start
         Share of windows that end within their first T frames, as after a start.
     """
 
     datasets: dict[str, Part]
     auxiliary: dict[str, Part] = {}
-    pretrained: str | None = None
     error_loss: Weight = 0.1
     view_loss: Weight = 0.3
-    deviation_loss: Weight = 0.2
-    rehearsal: Annotated[int, Field(ge=0)] = 0
-    rehearsal_loss: Weight = 0.5
+    fits: Count = 1
     cold_start: Share = 0.1
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if self.fits > 1 and self.pretrained is None:
+            raise ValueError("several fits are averaged, but without a student none begin alike")
+        return self
 
     @property
     def shares(self) -> dict[str, float]:

@@ -1,35 +1,54 @@
-"""Standard deviations that mean what they say: fitted on validation, never on training pieces."""
+"""Standard deviations that mean what they say: fitted to errors on music that was held out."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from damer.nn import DAMER
-from training.judging.predict import Trajectory
+from damer.views import FrontEndSpec
+from training.judging.predict import Trajectory, embeddings
+from training.sound.features import Rendition
 
-_POWERS = np.arange(0.0, 4.01, 0.25)
+_RIDGE = 3.0
+_STEPS = 200
 
 
-def calibrate_deviations(network: DAMER, trajectories: list[Trajectory]) -> None:
-    """Set scale and power of the fused head's deviations by likelihood; data sets weigh alike.
+def fit_deviations(
+    network: DAMER, held_out: list[tuple[Rendition, Trajectory]], spec: FrontEndSpec
+) -> None:
+    """Fit the deviation head by the likelihood of errors; data sets weigh alike.
 
-    The network must be uncalibrated, with scale and power 1.
+    A ridge holds it near one deviation for all: there is little music to fit it to.
+
+    Parameters
+    ----------
+    network
+        Whose head it is.
+    held_out
+        Music, and what was estimated of it by a fit that had not heard it.
+    spec
+        The front end.
     """
-    scales, powers = zip(*(_fit(trajectories, axis) for axis in range(2)), strict=True)
-    head = network.fused_head
-    head.std_scale.copy_(torch.tensor(scales))
-    head.std_power.copy_(torch.tensor(powers))
+    sets: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    for rendition, path in held_out:
+        ends = np.rint(path.times * spec.sample_rate / spec.hop).astype(np.int64)
+        errors = torch.from_numpy(path.mean - path.labels()).float()
+        pair = (embeddings(network, rendition, ends, spec).clone(), errors)
+        sets.setdefault(path.piece.dataset, []).append(pair)
+    pairs = [tuple(torch.cat(parts) for parts in zip(*one, strict=True)) for one in sets.values()]
+    head = network.deviation_head
+    weight, bias = (parameter.requires_grad_() for parameter in head.parameters())
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
+    def unlikeliness() -> Tensor:
+        optimizer.zero_grad()
+        total = _RIDGE * weight.square().sum()
+        for heard, errors in pairs:
+            std = head(heard)
+            likely = std.log() + 0.5 * (errors / std).square()
+            total = total + likely.mean(dim=0).sum() / len(pairs)
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
 
-def _fit(trajectories: list[Trajectory], axis: int) -> tuple[float, float]:
-    errors: dict[str, list[NDArray[np.float64]]] = {}
-    for path in trajectories:
-        pair = np.stack([path.mean[:, axis] - path.labels()[:, axis], np.log(path.std[:, axis])])
-        errors.setdefault(path.piece.dataset, []).append(pair)
-    sets = [np.concatenate(parts, axis=1) for parts in errors.values()]
-    best = (np.inf, 1.0, 1.0)
-    for power in _POWERS:
-        variance = np.mean([np.mean(e**2 * np.exp(-2 * power * log)) for e, log in sets])
-        unlikeliness = np.log(variance) / 2 + power * np.mean([log.mean() for _, log in sets])
-        best = min(best, (float(unlikeliness), float(np.sqrt(variance)), float(power)))
-    return best[1], best[2]
+    optimizer.step(unlikeliness)  # type: ignore[no-untyped-call]
+    head.requires_grad_(False)

@@ -1,9 +1,8 @@
-"""Nested cross-validation by group: one fit for each fold and seed."""
+"""Nested cross-validation by group: one network for each fold and seed."""
 
 import hashlib
 import pickle
 import time
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,16 +15,14 @@ from torch import Tensor
 
 from damer.nn import DAMER
 from training.datasets import Piece
-from training.fitting.fit import PRETRAINED, fit, load_pretrained
+from training.fitting.pretrained import PRETRAINED, load_pretrained
 from training.fitting.recipe import FitRecipe
-from training.judging.folds import split
+from training.fitting.soup import Sides, cook, open_sides
+from training.judging.folds import Split, split
 from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
-    Rendition,
-    in_every,
     judged_work,
     open_frames,
-    open_rehearsal,
     training_work,
 )
 
@@ -35,7 +32,7 @@ _CLIP_SECONDS, _PIECE_SECONDS, _AUXILIARY_SECONDS = 0.5, 2.0, 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One fit: its recipe, its music, which fold and which seed."""
+    """One network to be judged: its recipe, its music, which fold and which seed."""
 
     recipe: FitRecipe
     pieces: list[Piece]
@@ -57,31 +54,38 @@ class Job:
         name = f"{digest.hexdigest()[:16]}-{self.fold}of{self.folds}-{self.seed}.pickle"
         return self.cache / "evaluations" / name
 
+    def split(self, number: int) -> Split:
+        """Split for one of the fits: the test side is that of the fold, the others vary."""
+        seed = self.seed * self.recipe.fits + number
+        return split(self.pieces, self.fold, self.folds, seed, self.recipe.datasets)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldResult:
-    """What one fit gave.
+    """What one job gave.
 
     Attributes
     ----------
-    fold, seed, step
-        Which fit, and the step chosen on validation.
+    fold, seed
+        Which job.
+    steps, histories
+        Of each fit the step chosen on validation, and the validation score at each look.
     seconds
-        CPU time of the fit.
-    history
-        Validation score at each look.
+        CPU time of the fits.
     weights
         Of the network.
-    validation, test
-        Trajectories on the pieces the step was chosen by, and on those that judge; with the lag of
-        the labels that was best on validation.
+    validation
+        Trajectories of the fits on the pieces that their steps were chosen by.
+    test
+        Trajectories of the network on the pieces that judge, with the lag of the labels that was
+        best on validation.
     """
 
     fold: int
     seed: int
-    step: int
+    steps: list[int]
+    histories: list[list[tuple[int, float]]]
     seconds: float
-    history: list[tuple[int, float]]
     weights: dict[str, Tensor]
     validation: list[Trajectory]
     test: list[Trajectory]
@@ -106,7 +110,7 @@ def cross_validate(
     Finished fits are kept in the cache, so that a stopped run goes on.
     """
     open_frames(training_work(recipe, pieces), recipe.front_end, cache)
-    open_rehearsal(recipe, judged_work(recipe, pieces), cache)
+    open_frames(judged_work(recipe, pieces), recipe.front_end, cache)
     work = [
         Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds
@@ -133,42 +137,32 @@ def _kept(job: Job) -> FoldResult:
 def _run(job: Job) -> FoldResult:
     torch.set_num_threads(1)
     recipe, spec = job.recipe, job.recipe.front_end
-    parts = split(job.pieces, job.fold, job.folds, job.seed, recipe.datasets)
-    names = {(piece.dataset, piece.name) for piece in parts.train}
-    learnt, rehearsed = (
-        [one for one in work if (one[0].dataset, one[0].name) in names]
-        for work in (training_work(recipe, job.pieces), judged_work(recipe, job.pieces))
-    )
+
+    def sides(number: int) -> Sides:
+        return open_sides(job.split(number), job.pieces, recipe, job.cache)
+
     begun = time.process_time()
-    fitted = fit(
-        open_frames(learnt, spec, job.cache),
-        open_frames(in_every(parts.validation, recipe.renderings), spec, job.cache),
-        recipe,
-        job.seed,
-        pretrained=load_pretrained(recipe),
-        rehearsal=open_rehearsal(recipe, rehearsed, job.cache),
-    )
+    soup = cook(sides, recipe, job.seed, pretrained=load_pretrained(recipe))
     seconds = time.process_time() - begun
-
-    def estimate(sounds: Iterable[Rendition]) -> list[Trajectory]:
-        return [trajectory(fitted.network, one, _every(one.piece, recipe), spec) for one in sounds]
-
-    tested = {(piece.dataset, piece.name) for piece in parts.test}
-    heard = [
+    tested = {(piece.dataset, piece.name) for piece in job.split(0).test}
+    judged = [
         one for one in judged_work(recipe, job.pieces) if (one[0].dataset, one[0].name) in tested
     ]
-    chosen_by = in_every(parts.validation, recipe.renderings)
-    watched = estimate(open_frames(chosen_by, spec, job.cache))
+    watched = [path for one in soup.fits for path in one.validation]
     lag = best_lag(watched)
+    paths = [
+        trajectory(soup.network, one, _every(one.piece, recipe), spec)
+        for one in open_frames(judged, spec, job.cache)
+    ]
     return FoldResult(
         fold=job.fold,
         seed=job.seed,
-        step=fitted.step,
+        steps=[one.step for one in soup.fits],
+        histories=[one.history for one in soup.fits],
         seconds=seconds,
-        history=fitted.history,
-        weights=fitted.network.state_dict(),
-        validation=[replace(path, lag=lag) for path in watched],
-        test=[replace(path, lag=lag) for path in estimate(open_frames(heard, spec, job.cache))],
+        weights=soup.network.state_dict(),
+        validation=watched,
+        test=[replace(path, lag=lag) for path in paths],
     )
 
 

@@ -16,6 +16,7 @@ from training.judging.baselines import climb
 from training.judging.crossval import FoldResult, cross_validate
 from training.judging.folds import fold_of_each
 from training.judging.metrics import agreement, bootstrap_interval, mean_ccc, quadrant_accuracy
+from training.judging.movement import movement
 from training.judging.predict import AXES, Trajectory, piece_means, scores
 from training.judging.response import response_time
 from training.judging.smoothing import fit_smoother, inside_intervals
@@ -71,6 +72,9 @@ def evaluate(
             dataset: _scores(dataset, results, seeds, ladder[dataset], recipe)
             for dataset in recipe.shares
         },
+        "movement": {
+            dataset: movement(_dense(dataset, studies), smoothing) for dataset in recipe.datasets
+        },
         "coverage": {dataset: _coverage(dataset, studies) for dataset in recipe.datasets},
         "venues": {dataset: _venues(dataset, studies) for dataset in recipe.datasets},
     }
@@ -81,12 +85,14 @@ def _fit_summary(result: FoldResult) -> dict[str, Any]:
     return {
         "fold": result.fold,
         "seed": result.seed,
-        "step": result.step,
+        "steps": result.steps,
         "cpu_seconds": round(result.seconds),
         "lag": result.test[0].lag if result.test else 0.0,
-        "deviation_scale": result.weights["fused_head.std_scale"].tolist(),
-        "deviation_power": result.weights["fused_head.std_power"].tolist(),
     }
+
+
+def _dense(dataset: str, studies: list[Study]) -> list[Trajectory]:
+    return [path for one in studies for path in one.dense if path.piece.dataset == dataset]
 
 
 def _fitted(studies: list[Study]) -> KalmanSettings:

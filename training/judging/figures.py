@@ -127,8 +127,8 @@ def fits(results: list[Any]) -> Figure:
     figure = Figure(figsize=(6, 3.5))
     axes = figure.add_subplot()
     for one in results:
-        steps, values = zip(*one.history, strict=True)
-        axes.plot(steps, values, color="#888888", linewidth=0.8)
-        axes.plot([one.step], [dict(one.history)[one.step]], "o", color="black", markersize=3)
+        for step, history in zip(one.steps, one.histories, strict=True):
+            axes.plot(*zip(*history, strict=True), color="#888888", linewidth=0.8)
+            axes.plot([step], [dict(history)[step]], "o", color="black", markersize=3)
     axes.set(xlabel="step", ylabel="validation: mean CCC", title="fits, and the chosen steps")
     return figure

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,8 @@ def hold_out(pieces: list[Piece], share: float, seed: int, held: Collection[str]
     """
     sizes = Counter(piece.group for piece in pieces)
     if len(sizes) < 2:
-        raise ValueError("too few groups: at least two are needed beside those that judge")
+        name = pieces[0].dataset if pieces else "a data set"
+        raise ValueError(f"{name} has too few groups: two are needed beside those that judge")
     groups = sorted(sizes)
     np.random.default_rng(seed).shuffle(groups)
     chosen = {group for group in groups if group in held}
@@ -63,25 +64,27 @@ class Split:
 def split(
     pieces: list[Piece], fold: int, folds: int, seed: int, choosing: Collection[str]
 ) -> Split:
-    """Split by group; the validation groups depend on fold and seed.
+    """Split by group; the validation groups depend on fold and seed, as in `validation_split`."""
+    fold_of = fold_of_each(pieces, folds)
+    tested = [fold_of[piece.dataset, piece.group] == fold for piece in pieces]
+    rest = [piece for piece, judges in zip(pieces, tested, strict=True) if not judges]
+    test = [piece for piece, judges in zip(pieces, tested, strict=True) if judges]
+    return replace(validation_split(rest, folds * seed + fold, choosing), test=test)
+
+
+def validation_split(pieces: list[Piece], seed: int, choosing: Collection[str]) -> Split:
+    """Split into what is fitted to and what a fit is chosen by; nothing judges.
 
     Only the data sets in `choosing` give pieces for validation; a group of theirs that another set
     shares is not fitted to there either.
     """
-    fold_of = fold_of_each(pieces, folds)
     held: set[str] = set()
     for dataset in sorted(choosing):
-        rest = [
-            piece
-            for piece in pieces
-            if piece.dataset == dataset and fold_of[dataset, piece.group] != fold
-        ]
-        held |= hold_out(rest, _VALIDATION_SHARE, folds * seed + fold, held)
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        held |= hold_out(own, _VALIDATION_SHARE, seed, held)
     parts = Split([], [], [])
     for piece in pieces:
-        if fold_of[piece.dataset, piece.group] == fold:
-            parts.test.append(piece)
-        elif piece.group not in held:
+        if piece.group not in held:
             parts.train.append(piece)
         elif piece.dataset in choosing:
             parts.validation.append(piece)

@@ -15,6 +15,7 @@ from training.sound.features import Rendition
 from training.sound.render import Rendering
 
 AXES = ("valence", "arousal")
+_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,14 @@ class Trajectory:
 
 @torch.inference_mode()
 def trajectory(
-    network: DAMER, rendition: Rendition, every: float, spec: FrontEndSpec, batch: int = 16
+    network: DAMER, rendition: Rendition, every: float, spec: FrontEndSpec
 ) -> Trajectory:
     """Estimate the windows that end every so many seconds."""
     ends = window_ends(rendition, every, spec)
     device = next(network.parameters()).device
     means, stds = [], []
-    for start in range(0, len(ends), batch):
-        mel, cochleagram = windows(rendition, ends[start : start + batch], spec)
+    for start in range(0, len(ends), _BATCH):
+        mel, cochleagram = windows(rendition, ends[start : start + _BATCH], spec)
         head = network(mel.to(device), cochleagram.to(device)).fused
         means.append(head.mean.cpu().numpy())
         stds.append(head.std.cpu().numpy())
@@ -76,6 +77,15 @@ def trajectory(
         np.concatenate(stds).astype(np.float64),
         spec.window_seconds,
     )
+
+
+@torch.inference_mode()
+def embeddings(
+    network: DAMER, rendition: Rendition, ends: NDArray[np.int64], spec: FrontEndSpec
+) -> torch.Tensor:
+    """Give what the network's fused head hears in windows that end before frames `ends`."""
+    parts = [ends[start : start + _BATCH] for start in range(0, len(ends), _BATCH)]
+    return torch.cat([network(*windows(rendition, part, spec)).embedding for part in parts])
 
 
 def piece_means(

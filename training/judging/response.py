@@ -1,5 +1,7 @@
 """How long a change in the music takes to be seen in the trajectory."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,13 +24,16 @@ def smoothed(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Run the runtime's Kalman smoother over a trajectory; give means and deviations, (n, 2)."""
     smoother = Kalman(settings)
-    steps = np.diff(path.times, prepend=path.times[0] - _EVERY)
-    answers = [
-        smoother.step(Affect(*map(float, (*mean, *std))), float(seconds))
-        for mean, std, seconds in zip(path.mean, path.std, steps, strict=True)
-    ]
+    answers = [smoother.step(raw, seconds) for raw, seconds in affects(path)]
     means = np.array([(one.valence, one.arousal) for one in answers])
     return means, np.array([(one.valence_std, one.arousal_std) for one in answers])
+
+
+def affects(path: Trajectory) -> Iterator[tuple[Affect, float]]:
+    """Give the raw estimates as the runtime's smoothers take them, with the seconds before each."""
+    steps = np.diff(path.times, prepend=path.times[0] - _EVERY)
+    for mean, std, seconds in zip(path.mean, path.std, steps, strict=True):
+        yield Affect(*map(float, (*mean, *std))), float(seconds)
 
 
 def arousal_steps(

@@ -14,6 +14,7 @@ def markdown(summary: dict[str, Any]) -> str:
         _above(summary),
         _seeds(summary),
         _signs(summary),
+        _movement(summary),
         _coverage(summary),
         _venues(summary),
     ]
@@ -22,7 +23,7 @@ def markdown(summary: dict[str, Any]) -> str:
         parts.append(
             f"63 % response: {response['smoothed']:.1f} s smoothed, {response['raw']:.1f} s raw."
         )
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -97,6 +98,18 @@ def _signs(summary: dict[str, Any]) -> str:
             rows.append([dataset, name, *cells])
     signs = [f"{name}, valence / arousal" for name in ("accuracy", "macro-F1", "AUC", "majority")]
     return _table(["data set", "model", *signs, "quadrant", "majority"], rows)
+
+
+def _movement(summary: dict[str, Any]) -> str:
+    moving = {dataset: table for dataset, table in summary["movement"].items() if table}
+    if not moving:
+        return ""
+    rows = [
+        [dataset, axis, *(_number(one[axis]) for one in table.values())]
+        for dataset, table in moving.items()
+        for axis in AXES
+    ]
+    return _table(("data set", "axis", *next(iter(moving.values()))), rows)
 
 
 def _coverage(summary: dict[str, Any]) -> str:

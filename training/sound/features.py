@@ -166,21 +166,6 @@ def open_functionals(work: list[Work], cache: Path) -> list[NDArray[np.float64]]
     return [np.load(path) for path in paths]
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """Music with the teacher's embeddings, (ends in seconds, (n, 200)) of each rendition."""
-
-    heard: list[Rendition]
-    embeddings: list[tuple[NDArray[np.float64], NDArray[np.float32]]]
-
-
-def open_rehearsal(recipe: FitRecipe, work: list[Work], cache: Path) -> Rehearsal | None:
-    """Open what a recipe rehearses, if it does."""
-    if not recipe.rehearsal:
-        return None
-    return Rehearsal(open_frames(work, recipe.front_end, cache), open_embeddings(work, cache))
-
-
 @dataclass(frozen=True)
 class _Hear:
     spec: FrontEndSpec

@@ -154,7 +154,7 @@ def decode(path: Path, rate: int) -> NDArray[np.float32]:
 
     planes: list[NDArray[np.float32]] = []
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.audio[0]
             rate_of_source, stated = stream.rate, (container.duration or 0) / 1e6
             resampler = av.AudioResampler(format="fltp")

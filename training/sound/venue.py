@@ -16,6 +16,7 @@ Treatment = Callable[[Sound, int, np.random.Generator], Sound]
 
 _DIRECT_DB = 0.0  # of the direct sound above the room's, some metres from the loudspeaker
 _CROWD_VOICES = 24
+_VOICES = ("en", "en+f2", "en+m3", "en+f4", "en+m7", "en-us", "en-us+f3", "en+m1")
 _SENTENCES = (
     "Did you see them last year? They were playing outside, and it rained all evening.",
     "Two beers and a glass of water, please. No, we are standing over there, by the door.",
@@ -24,7 +25,15 @@ _SENTENCES = (
     "Where did you leave your coat? The cloakroom closes at eleven, as far as I know.",
     "Good evening everybody, and thank you for coming. We have a few announcements to make.",
 )
-_VOICES = ("en", "en+f2", "en+m3", "en+f4", "en+m7", "en-us", "en-us+f3", "en+m1")
+_TRAINING_VOICES = ("en-gb-scotland", "en-us+f1", "en+m2", "en+f3", "en-us+m4", "en+m5", "en-us+f5")
+_TRAINING_SENTENCES = (
+    "Could you hold my jacket for a moment? I will be right back.",
+    "It must have been twenty years ago, in that small place near the harbour.",
+    "No, really? He never told me about it, not a word.",
+    "Three more over here, thanks, and keep the change.",
+    "Ladies and gentlemen, we will start again in a quarter of an hour.",
+    "They turned it up a little, did they not? I can hardly hear you.",
+)
 
 
 def treat(name: str, sound: Sound, rate: int, seed_text: str) -> Sound:
@@ -51,27 +60,41 @@ def _people(
     voices: int, below_db: float, sound: Sound, rate: int, random: np.random.Generator
 ) -> Sound:
     """Add so many talking voices, so far below the music's RMS."""
-    talk = np.zeros(len(sound))
-    for _ in range(voices):
-        talk += _one_voice(len(sound), rate, random)
+    talk = _talk(voices, len(sound), rate, random, _VOICES, _SENTENCES)
     level = np.sqrt(np.mean(sound**2.0) / max(np.mean(talk**2), 1e-12)) * 10 ** (-below_db / 20)
     both: Sound = (sound + level * talk).astype(np.float32)
     return both
 
 
-def _one_voice(count: int, rate: int, random: np.random.Generator) -> NDArray[np.float64]:
-    voice = str(random.choice(_VOICES))
-    parts: list[Sound] = []
-    while sum(map(len, parts)) < count + rate:
-        parts.append(_speech(voice, int(random.integers(len(_SENTENCES))), rate))
-    start = int(random.integers(rate))
-    return np.concatenate(parts)[start : start + count].astype(np.float64)
+def training_talk(voices: int, count: int, rate: int, random: np.random.Generator) -> Sound:
+    """So many people talking, (count,), with other voices and words than those that judge."""
+    talk = _talk(voices, count, rate, random, _TRAINING_VOICES, _TRAINING_SENTENCES)
+    return talk.astype(np.float32)
 
 
-@lru_cache(maxsize=64)
-def _speech(voice: str, sentence: int, rate: int) -> Sound:
+def _talk(
+    people: int,
+    count: int,
+    rate: int,
+    random: np.random.Generator,
+    voices: tuple[str, ...],
+    sentences: tuple[str, ...],
+) -> NDArray[np.float64]:
+    talk = np.zeros(count)
+    for _ in range(people):
+        voice = str(random.choice(voices))
+        parts: list[Sound] = []
+        while sum(map(len, parts)) < count + rate:
+            parts.append(_speech(voice, sentences[int(random.integers(len(sentences)))], rate))
+        start = int(random.integers(rate))
+        talk += np.concatenate(parts)[start : start + count]
+    return talk
+
+
+@lru_cache(maxsize=128)
+def _speech(voice: str, sentence: str, rate: int) -> Sound:
     """One sentence, spoken by eSpeak NG."""
-    command = ["espeak-ng", "-v", voice, "--stdout", _SENTENCES[sentence]]
+    command = ["espeak-ng", "-v", voice, "--stdout", sentence]
     try:
         spoken = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
     except FileNotFoundError:

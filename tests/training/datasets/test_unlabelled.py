@@ -1,10 +1,12 @@
 """Music without labels is any sound that lasts."""
 
+import av
 import numpy as np
 import pytest
 
 from training.datasets import unlabelled
 from training.datasets.unlabelled import read_unlabelled
+from training.sound.render import decode
 
 RATE = 8000
 
@@ -51,3 +53,14 @@ def test_half_a_minute_is_asked_for(folder, monkeypatch):
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(ValueError, match="holds no sound that lasts 30 s"):
         read_unlabelled(tmp_path)
+
+
+def test_an_old_tag_in_another_alphabet_is_no_obstacle(folder):
+    path = folder / "game/old.wav"
+    sound = (folder / "top.wav").read_bytes()
+    name = b"INAM\x06\x00\x00\x00caf\xe9s\x00"
+    path.write_bytes(sound + b"LIST" + (4 + len(name)).to_bytes(4, "little") + b"INFO" + name)
+    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
+        pass
+    assert "game/old.wav" in [piece.name for piece in read_unlabelled(folder)]
+    assert len(decode(path, RATE)) == RATE

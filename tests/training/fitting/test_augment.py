@@ -62,7 +62,14 @@ def test_gain_is_that_of_louder_sound(augment, sound, seed):
     torch.testing.assert_close(louder[1], expected[1], rtol=1e-3, atol=1e-5)
 
 
-EVERYTHING = {"gain_db": 12.0, "equaliser_db": 6.0, "noise": 0.5, "room": 0.5, "codec": 0.5}
+EVERYTHING = {
+    "gain_db": 12.0,
+    "equaliser_db": 6.0,
+    "noise": 0.5,
+    "people": 0.5,
+    "room": 0.5,
+    "codec": 0.5,
+}
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-6, 0.1])
@@ -96,7 +103,7 @@ def test_each_window_has_a_change_of_its_own(augment, sound):
     assert len((after - mel).mean(dim=(1, 2)).unique()) == 4
 
 
-@pytest.mark.parametrize("what", ["noise", "room"])
+@pytest.mark.parametrize("what", ["noise", "people", "room"])
 def test_added_power_makes_no_band_quieter(augment, sound, what):
     both = views(sound)
     for seed in range(5):
@@ -116,6 +123,29 @@ def test_noise_lies_as_far_below_the_music_as_it_says(augment, sound):
     assert min(levels) > -41.0
     assert max(levels) < 0.1
     assert np.ptp(levels) > 20.0
+
+
+def test_people_talk_as_far_below_the_music_as_they_may(augment, sound):
+    music = views(np.tile(sound, 4))
+    levels = []
+    for seed in range(20):
+        talked, _ = augment(music, seed, people=1.0)
+        share = (talked.exp() - music[0].exp()).sum() / music[0].exp().sum()
+        levels.append(float(share.log()) * DECIBELS_OF_LOG_POWER)
+    assert max(levels) < 6.0  # a loud moment of talk
+    assert np.median(levels) < 0.0
+    assert np.ptp(levels) > 10.0
+
+
+def test_talk_comes_and_goes_where_noise_is_steady(augment, sound):
+    music = views(np.tile(sound, 4))
+
+    def unsteadiness(**what):
+        added = [augment(music, seed, **what)[0].exp() - music[0].exp() for seed in range(8)]
+        power = torch.stack(added)[:, 0].sum(dim=1)
+        return float((power.std(dim=1) / power.mean(dim=1)).mean())
+
+    assert unsteadiness(people=1.0) > 5 * unsteadiness(noise=1.0)
 
 
 def test_noise_fills_the_gaps(augment, sound):

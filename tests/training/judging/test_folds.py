@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.datasets import Piece
-from training.judging.folds import fold_of_each, hold_out, split
+from training.judging.folds import fold_of_each, hold_out, split, validation_split
 
 SETS = ["vgmidi", "musemodataset"]
 
@@ -143,3 +143,18 @@ def test_a_set_that_does_not_choose_gives_no_validation_and_hears_nothing_of_it(
     assert {piece.dataset for piece in parts.validation} == {"vgmidi"}
     held = {piece.group for piece in parts.validation}
     assert not held & {piece.group for piece in parts.train}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_judging_every_piece_is_fitted_to_or_chosen_by(seed):
+    songs, extra = collection([3] * 9), collection([2] * 9, dataset="extra")
+    parts = validation_split(songs + extra, seed, ["vgmidi"])
+    assert parts.test == []
+    assert {piece.dataset for piece in parts.validation} == {"vgmidi"}
+    assert sum(piece.dataset == "vgmidi" for piece in parts.train + parts.validation) == 27
+    assert not {one.group for one in parts.train} & {one.group for one in parts.validation}
+
+
+def test_one_group_alone_cannot_be_split():
+    with pytest.raises(ValueError, match="vgmidi has too few groups"):
+        validation_split(collection([5]), 0, ["vgmidi"])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.sound.venue import TREATMENTS, treat
+from training.sound import venue
+from training.sound.venue import TREATMENTS, training_talk, treat
 
 RATE = 22050
 
@@ -52,6 +53,19 @@ def test_people_are_as_loud_as_stated(music, who, what, below):
 def test_another_piece_has_other_people(music):
     one, other = (treat("speech at 0 dB", music, RATE, name) for name in ("song", "other"))
     assert not np.array_equal(one, other)
+
+
+def test_talk_for_training_is_spoken_by_others_than_the_talk_that_judges():
+    assert not set(venue._VOICES) & set(venue._TRAINING_VOICES)
+    assert not set(venue._SENTENCES) & set(venue._TRAINING_SENTENCES)
+
+
+@pytest.mark.parametrize("voices", [1, 5])
+def test_talk_for_training_lasts_as_long_as_asked(voices):
+    talk = training_talk(voices, 3 * RATE, RATE, np.random.default_rng(0))
+    assert talk.shape == (3 * RATE,)
+    assert talk.dtype == np.float32
+    assert level(talk) > -60
 
 
 def test_mp3_keeps_the_place_of_things(music):

@@ -1,0 +1,90 @@
+"""Fits that begin alike are made one network."""
+
+import numpy as np
+import pytest
+import torch
+
+from damer.nn import DAMER, NetworkSize
+from training.fitting.distill import Student
+from training.fitting.pretrained import Pretrained
+from training.fitting.soup import average, cook
+from training.judging.predict import trajectory
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def pretrained(make_recipe):
+    torch.manual_seed(9)
+    student = Student(DAMER(make_recipe().network))
+    student.network.mel_tokens.band_mean -= 6.0
+    zeros, ones = np.zeros(200, dtype=np.float32), np.ones(200, dtype=np.float32)
+    return Pretrained(student.state_dict(), zeros, ones, set())
+
+
+@pytest.fixture
+def recipe(make_recipe):
+    return make_recipe(pretrained="any", fits=3)
+
+
+def halves(clips):
+    """Hold out other clips for each fit."""
+
+    def sides(number):
+        return [clip for k, clip in enumerate(clips) if k % 3 != number], clips[number::3]
+
+    return sides
+
+
+def test_the_mean_of_one_network_is_itself():
+    network = DAMER(NetworkSize(width=8, heads=2)).eval()
+    mean = average([network, network]).state_dict()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(mean[name], value)
+
+
+def test_weights_are_the_mean_of_the_fits(clips, recipe, pretrained):
+    soup = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    assert len(soup.fits) == 3
+    states = [one.network.state_dict() for one in soup.fits]
+    assert not torch.equal(states[0]["fuse.0.weight"], states[1]["fuse.0.weight"])
+    for name, value in soup.network.state_dict().items():
+        if "deviation_head" not in name:
+            torch.testing.assert_close(value, sum(one[name] for one in states) / 3)
+    assert not soup.network.training
+
+
+def test_deviations_are_fitted_to_what_each_fit_held_out(clips, recipe, pretrained):
+    soup = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    held_out = [path.piece.name for one in soup.fits for path in one.validation]
+    assert sorted(held_out) == sorted(clip.piece.name for clip in clips)
+    assert soup.network.deviation_head.log_std.weight.abs().max() > 0
+
+
+def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, tmp_path):
+    torch.set_num_threads(1)
+
+    def stop(step):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cook(halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=stop)
+    done = []
+    again = cook(halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=done.append)
+    straight = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    assert 1 not in done
+    assert done[-1] == 9
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name])
+    one = clips[0]
+    assert np.isfinite(trajectory(again.network, one, 0.5, recipe.front_end).mean).all()
+
+
+def test_seeds_give_other_fits(clips, recipe, pretrained):
+    first, second = (
+        cook(lambda _: (clips[:8], clips[8:]), recipe, seed, pretrained=pretrained)
+        for seed in (0, 1)
+    )
+    states = [one.network.state_dict()["fuse.0.weight"] for one in (*first.fits, *second.fits)]
+    assert all(not torch.equal(one, other) for k, one in enumerate(states) for other in states[:k])
