@@ -129,7 +129,7 @@ CATALOGUE: dict[str, DataSet] = {
             "unlabelled",
             read_unlabelled,
             "any music without labels, for distillation",
-            "scripts/free-music (19 h of game music from Debian), or a folder of your own",
+            "scripts/free-music (27 h of game music from Debian), or a folder of your own",
             "as each file's; GPL and CC BY-SA in Debian's",
         ),
     )
