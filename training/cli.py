@@ -19,7 +19,7 @@ from training.fitting.loop import write_whole
 from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
 from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
 from training.fitting.sampling import EmbeddedSampler
-from training.fitting.soup import Sides, cook, open_sides
+from training.fitting.soup import Sides, fit_soup, open_sides
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
 from training.judging.folds import hold_out, validation_split
@@ -142,7 +142,7 @@ def fit(
             return open_sides(parts, pieces, chosen, cache)
 
         with steps("Fitting", chosen.fits * chosen.steps) as progress:
-            soup = cook(sides, chosen, seed, pretrained=pretrained, run=run, on_step=progress)
+            soup = fit_soup(sides, chosen, seed, pretrained=pretrained, run=run, on_step=progress)
         weights = soup.network.state_dict()
         content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
         if leads():

@@ -54,7 +54,7 @@ class Soup:
     fits: list[Fit]
 
 
-def cook(
+def fit_soup(
     sides: Callable[[int], Sides],
     recipe: FitRecipe,
     seed: int,

@@ -17,7 +17,7 @@ from damer.nn import DAMER
 from training.datasets import Piece
 from training.fitting.pretrained import PRETRAINED, load_pretrained
 from training.fitting.recipe import FitRecipe
-from training.fitting.soup import Sides, cook, open_sides
+from training.fitting.soup import Sides, fit_soup, open_sides
 from training.judging.folds import Split, split
 from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
@@ -142,7 +142,7 @@ def _run(job: Job) -> FoldResult:
         return open_sides(job.split(number), job.pieces, recipe, job.cache)
 
     begun = time.process_time()
-    soup = cook(sides, recipe, job.seed, pretrained=load_pretrained(recipe))
+    soup = fit_soup(sides, recipe, job.seed, pretrained=load_pretrained(recipe))
     seconds = time.process_time() - begun
     tested = {(piece.dataset, piece.name) for piece in job.split(0).test}
     judged = [

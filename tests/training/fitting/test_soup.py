@@ -7,7 +7,7 @@ import torch
 from damer.nn import DAMER, NetworkSize
 from training.fitting.distill import Student
 from training.fitting.pretrained import Pretrained
-from training.fitting.soup import average, cook
+from training.fitting.soup import average, fit_soup
 from training.judging.predict import trajectory
 
 pytestmark = pytest.mark.train
@@ -44,7 +44,7 @@ def test_the_mean_of_one_network_is_itself():
 
 
 def test_weights_are_the_mean_of_the_fits(clips, recipe, pretrained):
-    soup = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    soup = fit_soup(halves(clips), recipe, 0, pretrained=pretrained)
     assert len(soup.fits) == 3
     states = [one.network.state_dict() for one in soup.fits]
     assert not torch.equal(states[0]["fuse.0.weight"], states[1]["fuse.0.weight"])
@@ -55,7 +55,7 @@ def test_weights_are_the_mean_of_the_fits(clips, recipe, pretrained):
 
 
 def test_deviations_are_fitted_to_what_each_fit_held_out(clips, recipe, pretrained):
-    soup = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    soup = fit_soup(halves(clips), recipe, 0, pretrained=pretrained)
     held_out = [path.piece.name for one in soup.fits for path in one.validation]
     assert sorted(held_out) == sorted(clip.piece.name for clip in clips)
     assert soup.network.deviation_head.log_std.weight.abs().max() > 0
@@ -69,10 +69,12 @@ def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, t
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cook(halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=stop)
+        fit_soup(halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=stop)
     done = []
-    again = cook(halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=done.append)
-    straight = cook(halves(clips), recipe, 0, pretrained=pretrained)
+    again = fit_soup(
+        halves(clips), recipe, 0, pretrained=pretrained, run=tmp_path, on_step=done.append
+    )
+    straight = fit_soup(halves(clips), recipe, 0, pretrained=pretrained)
     assert 1 not in done
     assert done[-1] == 9
     for name, value in straight.network.state_dict().items():
@@ -83,7 +85,7 @@ def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, t
 
 def test_seeds_give_other_fits(clips, recipe, pretrained):
     first, second = (
-        cook(lambda _: (clips[:8], clips[8:]), recipe, seed, pretrained=pretrained)
+        fit_soup(lambda _: (clips[:8], clips[8:]), recipe, seed, pretrained=pretrained)
         for seed in (0, 1)
     )
     states = [one.network.state_dict()["fuse.0.weight"] for one in (*first.fits, *second.fits)]
