@@ -12,6 +12,7 @@ from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
 from damer.weights import SHIPPED_MODEL
 from deploy.export import export_onnx
+from deploy.quantize import quantize
 from streamer.engines import KalmanSettings
 
 app = typer.Typer(help="From a checkout to a show.", no_args_is_help=True, add_completion=False)
@@ -56,6 +57,24 @@ def export(
         training={"recipe": recipe, "seed": content["seed"]},
         metrics={name: table["damer"] for name, table in judged["scores"].items()},
     )
+    typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command("quantize")
+def quantize_weights(
+    weights: Annotated[
+        Path, typer.Argument(help="What `export` wrote.", exists=True, dir_okay=False)
+    ] = SHIPPED_MODEL,
+    output: Annotated[
+        Path | None, typer.Option(help="ONNX file to write.", show_default="WEIGHTS-int8.onnx")
+    ] = None,
+) -> None:
+    """Write eight-bit weights: a third of the size, and quicker on a processor.
+
+    What they lose in agreement: `python -m benchmarks.quantization`.
+    """
+    output = output or weights.with_name(f"{weights.stem}-int8.onnx")
+    quantize(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -1,0 +1,60 @@
+"""Eight-bit weights answer as the whole ones do, and say where they come from."""
+
+import numpy as np
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+from damer.views import FrontEnd
+from damer.weights import SHIPPED_MODEL
+from deploy.__main__ import app
+from streamer.demo import PIECE
+from streamer.engines import OnnxEngine
+from training.sound.render import decode
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "small.onnx"
+    result = CliRunner().invoke(app, ["quantize", "--output", str(path)])
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.fixture(scope="module")
+def music():
+    """Forty windows of the demo piece."""
+    spec = OnnxEngine(SHIPPED_MODEL).front_end
+    frames = FrontEnd(spec).push(decode(PIECE, spec.sample_rate))
+    ends = np.linspace(spec.window_frames, len(frames.mel), 40).astype(int)
+    return [
+        np.stack([view[end - spec.window_frames : end].T for end in ends])
+        for view in (frames.mel, frames.cochleagram)
+    ]
+
+
+def test_the_file_is_a_third_of_the_size(small):
+    assert small.stat().st_size < 0.4 * SHIPPED_MODEL.stat().st_size
+
+
+def test_the_metadata_are_the_same(small):
+    whole, ours = (
+        {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+        for path in (SHIPPED_MODEL, small)
+    )
+    assert whole.items() <= ours.items()
+    assert OnnxEngine(small).smoothing == OnnxEngine(SHIPPED_MODEL).smoothing
+
+
+def test_music_has_nearly_the_same_answers(small, music):
+    whole, ours = (OnnxEngine(path).infer(*music) for path in (SHIPPED_MODEL, small))
+    for axis in ("valence", "arousal", "valence_std", "arousal_std"):
+        before, after = getattr(whole, axis), getattr(ours, axis)
+        assert np.abs(after - before).max() < 0.06
+        assert np.abs((after - before).mean()) < 0.02
+
+
+def test_missing_weights_are_named(tmp_path):
+    result = CliRunner().invoke(app, ["quantize", str(tmp_path / "none.onnx")])
+    assert result.exit_code == 2
+    assert "none.onnx" in result.output
