@@ -1,4 +1,4 @@
-"""The one record in which every data set is read."""
+"""The records in which data sets are read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,3 +83,33 @@ class Piece:
     def mean_label(self) -> NDArray[np.float64]:
         """Mean valence and arousal over the piece, shape (2,)."""
         return np.array([self.valence.mean(), self.arousal.mean()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """Ratings of one piece.
+
+    Attributes
+    ----------
+    name, group
+        Which piece, and what must stay together with it.
+    raters
+        Who rated.
+    times
+        Seconds at which the ratings stand, rising, (n,).
+    values
+        Valence and arousal in [-1, 1], (raters, n, 2); NaN where a rater said nothing.
+    """
+
+    name: str
+    group: str
+    raters: tuple[str, ...]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.raters), len(self.times), 2)
+        if self.values.shape != expected:
+            raise ValueError(f"{self.name}: ratings of shape {self.values.shape}, not {expected}")
+        if not (np.isnan(self.values) | (np.abs(self.values) <= 1.0)).all():
+            raise ValueError(f"{self.name}: ratings that are not numbers from -1 to 1")

@@ -11,14 +11,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets.records import Piece
+from training.datasets.records import Piece, Ratings
 from training.datasets.tables import UNIT
 
 _AXES = ("valence", "arousal")
 
 
 def read_vgmidi(folder: Path) -> list[Piece]:
-    """Read the pieces below `folder`, each rater's measures averaged over raters.
+    """Read the pieces below `folder`, their labels the mean over raters."""
+    return [
+        Piece(
+            dataset="vgmidi",
+            name=one.name,
+            group=one.group,
+            source=folder / "midi" / f"{one.name}.mid",
+            times=one.times,
+            valence=UNIT.convert(one.values[:, :, 0].mean(axis=0)),
+            arousal=UNIT.convert(one.values[:, :, 1].mean(axis=0)),
+            spread=UNIT.convert_spread(one.values.std(axis=0)),
+        )
+        for one in read_vgmidi_ratings(folder)
+    ]
+
+
+def read_vgmidi_ratings(folder: Path) -> list[Ratings]:
+    """Read what each rater said of the pieces below `folder`, at their measures.
 
     Measure k of n stands at (k + 0.5) * duration / n; a rater whose count differs by one is brought
     to the piece's measures by interpolation. The group is the series.
@@ -26,20 +43,21 @@ def read_vgmidi(folder: Path) -> list[Piece]:
     tables = sorted((folder / "annotations").glob("vgmidi_raw_*.json"))
     if not tables:
         raise ValueError(f"{folder / 'annotations'} holds no vgmidi_raw_*.json")
-    pieces = [piece for table in tables for piece in _read_table(table, folder / "midi")]
-    if not pieces:
+    ratings = [one for table in tables for one in _read_table(table, folder / "midi")]
+    if not ratings:
         raise ValueError(f"{folder / 'annotations'} lists no pieces")
-    return pieces
+    return ratings
 
 
-def _read_table(path: Path, scores: Path) -> list[Piece]:
+def _read_table(path: Path, scores: Path) -> list[Ratings]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        raters: dict[str, list[dict[str, Any]]] = {}
+        raters: dict[str, dict[str, dict[str, Any]]] = {}
         for key, rating in content["annotations"].items():
-            raters.setdefault(key.rsplit("_", 1)[0], []).append(rating)
+            piece, rater = key.rsplit("_", 1)
+            raters.setdefault(piece, {})[rater] = rating
         return [
-            _piece(piece, raters.get(key, []), scores / piece["midi"])
+            _ratings(piece, raters.get(key, {}), scores / piece["midi"])
             for key, piece in content["pieces"].items()
         ]
     except KeyError as error:
@@ -50,26 +68,24 @@ def _read_table(path: Path, scores: Path) -> list[Piece]:
         raise ValueError(f"{path} is not laid out as VGMIDI's: {error}") from None
 
 
-def _piece(piece: dict[str, Any], raters: list[dict[str, Any]], score: Path) -> Piece:
+def _ratings(piece: dict[str, Any], raters: dict[str, dict[str, Any]], score: Path) -> Ratings:
     count, duration = int(piece["measures"]), float(piece["duration"])
     if not score.exists():
         raise ValueError(f"{score} is missing")
     if count < 1 or not 0 < duration < float("inf"):
         raise ValueError(f"{score.name} has {count} measures in {duration:g} s")
-    if not raters or not all(rating[axis] for rating in raters for axis in _AXES):
+    if not raters or not all(rating[axis] for rating in raters.values() for axis in _AXES):
         raise ValueError(f"{score.name} has a rater without ratings, or no rater")
-    valence, arousal = (_on_measures([rating[axis] for rating in raters], count) for axis in _AXES)
-    if not np.abs([valence, arousal]).max() <= UNIT.high:
+    axes = [_on_measures([rating[axis] for rating in raters.values()], count) for axis in _AXES]
+    values = np.stack(axes, axis=2)
+    if not np.abs(values).max() <= UNIT.high:
         raise ValueError(f"{score.name} has ratings that are not numbers from -1 to 1")
-    return Piece(
-        dataset="vgmidi",
+    return Ratings(
         name=score.stem,
         group=score.name.split("_", 1)[0],
-        source=score,
+        raters=tuple(raters),
         times=_centres(count) * duration,
-        valence=UNIT.convert(valence.mean(axis=0)),
-        arousal=UNIT.convert(arousal.mean(axis=0)),
-        spread=UNIT.convert_spread(np.stack([valence.std(axis=0), arousal.std(axis=0)], axis=1)),
+        values=values,
     )
 
 
