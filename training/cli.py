@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
+from training.annotation.reliability import markdown as rater_report
 from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
+from training.datasets.vgmidi import read_vgmidi_ratings
 from training.fitting.distill import distill as distill_network
 from training.fitting.loop import write_whole
 from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
@@ -174,6 +176,21 @@ def evaluate(
         write_json(found.summary, output.with_suffix(".json"))
         write_report(found, chosen, cache, output)
     typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
+
+
+@app.command()
+def agreement(
+    data: Data = None,
+    rounds: Annotated[int, typer.Option(help="Random halvings of the raters.")] = 20,
+) -> None:
+    """Print how well VGMIDI's raters agree, and what filtering and weighing them does."""
+    with bad_input():
+        folder = find_data_set("vgmidi", data or DEFAULT_DATA)
+        if folder is None:
+            raise ValueError(
+                "vgmidi is not here; `python -m training datasets` says where to get it"
+            )
+        typer.echo(rater_report(read_vgmidi_ratings(folder), rounds))
 
 
 @app.command()

@@ -26,7 +26,8 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table in Markdown."""
     titles = list(head)
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -59,7 +60,7 @@ def _scores(summary: dict[str, Any]) -> str:
                     + [_number(one["within_piece_ccc"])]
                 )
     head = "data set, axis, model, CCC, over pieces, over groups, R2, RMSE, r, within r, within CCC"
-    return _table(head.split(", "), rows)
+    return markdown_table(head.split(", "), rows)
 
 
 def _above(summary: dict[str, Any]) -> str:
@@ -70,7 +71,7 @@ def _above(summary: dict[str, Any]) -> str:
                 one = axes[axis]
                 intervals = [_interval(one[w], 3, signed=True) for w in ("pieces", "groups")]
                 rows.append([dataset, axis, name, f"{one['gain']:+.3f}", *intervals])
-    return _table(
+    return markdown_table(
         ("data set", "axis", "rival", "our CCC is above by", "over pieces", "over groups"), rows
     )
 
@@ -82,7 +83,7 @@ def _seeds(summary: dict[str, Any]) -> str:
         if dataset in summary["recipe"]["datasets"]
         for axis in AXES
     ]
-    return _table(("data set", "axis", "CCC of each seed"), rows)
+    return markdown_table(("data set", "axis", "CCC of each seed"), rows)
 
 
 def _signs(summary: dict[str, Any]) -> str:
@@ -97,7 +98,7 @@ def _signs(summary: dict[str, Any]) -> str:
             cells += [_number(quadrant["accuracy"]), _number(quadrant["majority"])]
             rows.append([dataset, name, *cells])
     signs = [f"{name}, valence / arousal" for name in ("accuracy", "macro-F1", "AUC", "majority")]
-    return _table(["data set", "model", *signs, "quadrant", "majority"], rows)
+    return markdown_table(["data set", "model", *signs, "quadrant", "majority"], rows)
 
 
 def _movement(summary: dict[str, Any]) -> str:
@@ -109,7 +110,7 @@ def _movement(summary: dict[str, Any]) -> str:
         for dataset, table in moving.items()
         for axis in AXES
     ]
-    return _table(("data set", "axis", *next(iter(moving.values()))), rows)
+    return markdown_table(("data set", "axis", *next(iter(moving.values()))), rows)
 
 
 def _coverage(summary: dict[str, Any]) -> str:
@@ -123,7 +124,7 @@ def _coverage(summary: dict[str, Any]) -> str:
             ]
             rows.append([dataset, kind, *cells])
     heads = [f"{axis}, {width} %" for axis in AXES for width in ("80", "95")]
-    return _table(("data set", "estimates", *heads), rows)
+    return markdown_table(("data set", "estimates", *heads), rows)
 
 
 def _venues(summary: dict[str, Any]) -> str:
@@ -133,4 +134,4 @@ def _venues(summary: dict[str, Any]) -> str:
             plain = venues[PLAIN]
             cells = [f"{values[axis]:.2f} ({values[axis] - plain[axis]:+.2f})" for axis in AXES]
             rows.append([dataset, name, *cells])
-    return _table(("data set", "sound", "valence CCC", "arousal CCC"), rows)
+    return markdown_table(("data set", "sound", "valence CCC", "arousal CCC"), rows)
