@@ -9,12 +9,16 @@ from typing import Annotated
 
 import torch
 import typer
+import uvicorn
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from training.annotation.reliability import markdown as rater_report
+from training.annotation.server import make_app
+from training.annotation.session import Session
 from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
+from training.datasets.own import LABELS
 from training.datasets.vgmidi import read_vgmidi_ratings
 from training.fitting.distill import distill as distill_network
 from training.fitting.loop import write_whole
@@ -176,6 +180,24 @@ def evaluate(
         write_json(found.summary, output.with_suffix(".json"))
         write_report(found, chosen, cache, output)
     typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
+
+
+@app.command()
+def annotate(
+    folder: Annotated[Path, typer.Argument(help="Your music, also in folders below.")],
+    rater: Annotated[str, typer.Option(help="Whose ratings these are.")] = "me",
+    port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8123,
+) -> None:
+    """Rate your own music in the browser; `own` reads the labels.csv that comes of it.
+
+    Begins with four exemplars, ends with a clip that is heard twice. Every rater's ratings stay in
+    FOLDER/ratings.csv; labels.csv is their mean, weighed by how near raters are to each other.
+    """
+    with bad_input():
+        session = Session(folder, rater)
+        typer.echo(f"{len(session.steps)} things to hear: http://127.0.0.1:{port} (Ctrl-C ends)")
+        uvicorn.run(make_app(session), host="127.0.0.1", port=port, log_level="warning")
+        typer.echo(f"{folder / LABELS}")
 
 
 @app.command()

@@ -1,10 +1,17 @@
 """Your own music: a folder with sound files and a table of what is felt in them.
 
-`labels.csv` has the columns path, valence, arousal and, if wanted, start, end and group:
+`labels.csv` labels parts of files, with the columns path, valence, arousal and, if wanted, start,
+end and group:
 
     path,start,end,valence,arousal,group
     set one/opening.flac,0,30,0.2,-0.5,opening
     set one/opening.flac,30,75,0.6,0.7,opening
+
+or how a file moves, with the column time, in seconds, as `python -m training annotate` writes it:
+
+    path,time,valence,arousal,group
+    set one/opening.flac,0.5,0.2,-0.5,opening
+    set one/opening.flac,1.0,0.3,-0.4,opening
 """
 
 from pathlib import Path
@@ -14,19 +21,26 @@ import numpy as np
 from training.datasets.records import Piece
 from training.datasets.tables import UNIT, Table
 
+LABELS = "labels.csv"
+
 
 def read_own(folder: Path) -> list[Piece]:
-    """Read `labels.csv` and the sound it names, a piece for each row.
+    """Read `labels.csv` and the sound it names: a piece for each row, or for each file that moves.
 
-    Valence and arousal are in [-1, 1], start and end in seconds (default: the whole file). Rows of
-    one group stay on one side of every split; the default group is the file.
+    Valence and arousal are in [-1, 1], start and end in seconds (default: the whole file). What is
+    of one group stays on one side of every split; the default group is the file.
     """
-    table = Table(folder / "labels.csv")
-    pieces = []
+    table = Table(folder / LABELS)
     for row in range(len(table)):
         path = folder / table.text(row, "path")
         if not path.is_file():
             raise ValueError(f"{table.where(row)}: {path} is missing")
+    return _moving(table, folder) if table.has("time") else _parts(table, folder)
+
+
+def _parts(table: Table, folder: Path) -> list[Piece]:
+    pieces = []
+    for row in range(len(table)):
         start, end = (
             table.number(row, column) if table.has(column) and table.text(row, column) else None
             for column in ("start", "end")
@@ -35,13 +49,12 @@ def read_own(folder: Path) -> list[Piece]:
             raise ValueError(f"{table.where(row)}: start must not be negative")
         if end is not None and end <= (start or 0.0):
             raise ValueError(f"{table.where(row)}: end must come after start")
-        group = table.text(row, "group") if table.has("group") else ""
         pieces.append(
             Piece(
                 dataset="own",
                 name=f"{table.text(row, 'path')} {start or 0.0:g}",
-                group=group or table.text(row, "path"),
-                source=path,
+                group=_group(table, row),
+                source=folder / table.text(row, "path"),
                 start=start or 0.0,
                 end=end,
                 times=np.zeros(1),
@@ -50,3 +63,32 @@ def read_own(folder: Path) -> list[Piece]:
             )
         )
     return pieces
+
+
+def _moving(table: Table, folder: Path) -> list[Piece]:
+    rows: dict[str, list[int]] = {}
+    for row in range(len(table)):
+        rows.setdefault(table.text(row, "path"), []).append(row)
+    pieces = []
+    for path, own in rows.items():
+        times = np.array([table.number(row, "time") for row in own])
+        wrong = np.flatnonzero((times < 0) | (np.diff(times, prepend=-1.0) <= 0))
+        if len(wrong):
+            raise ValueError(f"{table.where(own[wrong[0]])}: times of a file must rise from 0")
+        pieces.append(
+            Piece(
+                dataset="own",
+                name=path,
+                group=_group(table, own[0]),
+                source=folder / path,
+                times=times,
+                valence=np.array([table.number(row, "valence", UNIT) for row in own]),
+                arousal=np.array([table.number(row, "arousal", UNIT) for row in own]),
+            )
+        )
+    return pieces
+
+
+def _group(table: Table, row: int) -> str:
+    group = table.text(row, "group") if table.has("group") else ""
+    return group or table.text(row, "path")

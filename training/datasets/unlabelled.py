@@ -9,7 +9,7 @@ import numpy as np
 
 from training.datasets.records import Piece
 
-_SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
 _SHORTEST = 30.0  # seconds; what is shorter in a game is an effect, not music
 
 
@@ -30,7 +30,7 @@ def read_unlabelled(folder: Path) -> list[Piece]:
             arousal=nothing,
         )
         for source in sorted(folder.rglob("*"))
-        if source.suffix.lower() in _SUFFIXES and not source.is_symlink() and _lasts(source)
+        if source.suffix.lower() in SUFFIXES and not source.is_symlink() and _lasts(source)
     ]
     if not pieces:
         raise ValueError(f"{folder} holds no sound that lasts {_SHORTEST:g} s")

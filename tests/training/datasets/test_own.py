@@ -80,3 +80,33 @@ def test_a_bad_table_is_told(read, lines, says):
 def test_a_missing_table_is_told(folder):
     with pytest.raises(ValueError, match=r"labels\.csv is missing"):
         read_own(folder)
+
+
+MOVING = "path,time,valence,arousal,group"
+
+
+def test_rows_with_times_are_one_piece_that_moves(read, folder):
+    first, second = read(
+        MOVING,
+        "set one/opening.flac,0.5,0.2,-0.5,opening",
+        "b.mp3,1,0,0,",
+        "set one/opening.flac,1.5,0.4,-0.1,opening",
+    )
+    assert first.source == folder / "set one/opening.flac"
+    assert (first.group, second.group) == ("opening", "b.mp3")
+    assert first.times.tolist() == [0.5, 1.5]
+    assert first.labels_at([1.0]).tolist() == [pytest.approx([0.3, -0.3])]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["b.mp3,1,0,0,", "b.mp3,1,0,0,"], ", line 3: times of a file must rise"),
+        (["b.mp3,-1,0,0,"], ", line 2: times of a file must rise"),
+        (["b.mp3,soon,0,0,"], ", line 2: time is 'soon', not a number"),
+        (["b.mp3,1,0,2,"], ", line 2: arousal is 2, outside -1 to 1"),
+    ],
+)
+def test_bad_times_are_told(read, lines, says):
+    with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
+        read(MOVING, *lines)

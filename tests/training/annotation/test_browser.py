@@ -1,0 +1,134 @@
+"""A rater in a real browser: two clips rated, and a network that learns from it."""
+
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+import uvicorn
+from playwright.sync_api import expect, sync_playwright
+
+from training.annotation import session as module
+from training.annotation.server import make_app
+from training.annotation.session import Session
+from training.datasets.own import read_own
+from training.fitting.fit import fit
+from training.sound.features import RECORDED, open_frames
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def address(folder, monkeypatch, unused_tcp_port):
+    """Serve a sitting whose exemplars last a second."""
+    monkeypatch.setattr(module, "_EXEMPLAR_SECONDS", 1.0)
+    app = make_app(Session(folder, "ann"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=unused_tcp_port, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{unused_tcp_port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def page(address):
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is not installed (make test installs it)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page()
+        page.complaints = []
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                page.complaints.append(request.url) if not request.url.startswith(address) else None
+            ),
+        )
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def point_at(page, valence, arousal):
+    box = page.locator("#plane").bounding_box()
+    page.mouse.move(
+        box["x"] + (valence + 1) / 2 * box["width"], box["y"] + (1 - arousal) / 2 * box["height"]
+    )
+
+
+PLACES = {
+    "calm": (0.6, -0.6),
+    "joyful": (0.6, 0.6),
+    "tense": (-0.6, 0.6),
+    "sorrowful": (-0.6, -0.6),
+}
+
+
+def rate(page, places):
+    """Hear the step that is shown, moving through places in the plane, until the next is shown."""
+    title = page.locator("#title").inner_text()
+    page.get_by_role("button", name="Play").click()
+    for place in places:
+        point_at(page, *place)
+        page.wait_for_timeout(200)
+    page.wait_for_function(
+        "before => document.querySelector('#title').textContent !== before",
+        arg=title,
+        timeout=20_000,
+    )
+
+
+def test_two_clips_are_rated_and_a_network_learns_from_them(page, folder, make_recipe, tmp_path):
+    expect(page.locator("#title")).to_have_text("1 of 7")
+    for place in PLACES.values():
+        rate(page, [place])
+    for clip in [(0.5, 0.5), (-0.5, -0.5), (0.5, 0.5)]:
+        rate(page, [clip])
+    expect(page.locator("#title")).to_have_text("Thank you")
+    assert "as before" in page.locator("#said").inner_text()
+    assert page.complaints == []
+    pieces = read_own(folder)
+    assert sorted(np.sign(piece.mean_label[0]) for piece in pieces) == [-1.0, 1.0]
+    for piece in pieces:
+        assert np.abs(piece.mean_label).min() > 0.35
+        assert piece.times[-1] > 2.0
+    recipe = make_recipe(datasets={"own": 1.0})
+    heard = open_frames([(piece, RECORDED) for piece in pieces], recipe.front_end, tmp_path / "c")
+    fitted = fit(heard, [], recipe, seed=0)
+    assert all(value.isfinite().all() for value in fitted.network.state_dict().values())
+
+
+def test_an_exemplar_in_the_wrong_quadrant_is_shown_its_place_and_heard_again(page):
+    page.get_by_role("button", name="Play").click()
+    point_at(page, -0.6, 0.6)
+    expect(page.locator("#said")).to_contain_text("written to be calm", timeout=10_000)
+    expect(page.locator("#place")).to_be_visible()
+    rate(page, [PLACES["calm"]])
+    expect(page.locator("#title")).to_have_text("2 of 7")
+
+
+def test_the_point_moves_by_keys_and_never_leaves_the_plane(page):
+    plane = page.locator("#plane")
+    plane.focus()
+    for _ in range(30):
+        plane.press("ArrowRight")
+    for _ in range(4):
+        plane.press("ArrowUp")
+    place = page.locator("#point").evaluate("point => [point.style.left, point.style.top]")
+    assert [float(value.rstrip("%")) for value in place] == pytest.approx([100.0, 40.0])
