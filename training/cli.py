@@ -195,6 +195,8 @@ def annotate(
     """
     with bad_input():
         session = Session(folder, rater)
+        for name in session.left_out:
+            typer.echo(f"left out, for its name cannot stand in a table: {name!r}", err=True)
         typer.echo(f"{len(session.steps)} things to hear: http://127.0.0.1:{port} (Ctrl-C ends)")
         uvicorn.run(make_app(session), host="127.0.0.1", port=port, log_level="warning")
         typer.echo(f"{folder / LABELS}")

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from training.annotation.session import QUADRANTS, Session
 
 _PAGE = Path(__file__).with_name("page.html")
-_MOST_BYTES = 2_000_000
+_MOST_BYTES = 4_000_000
+_FRESH = {"cache-control": "no-store"}
 
 Axis = Annotated[float, Field(ge=-1.0, le=1.0)]
 
@@ -22,35 +23,39 @@ Axis = Annotated[float, Field(ge=-1.0, le=1.0)]
 class Answer(BaseModel):
     """What the page sends of a step: (seconds, valence, arousal) as the pointer moved."""
 
+    token: str
     step: Annotated[int, Field(ge=0)]
     samples: Annotated[list[tuple[float, Axis, Axis]], Field(max_length=100_000)]
 
 
 def make_app(session: Session) -> Starlette:
-    """Make the application of one sitting; it serves the session's sounds and nothing else."""
+    """Make the application of one sitting; it serves the session's sounds and nothing else.
+
+    What it gives is never kept by the browser, for numbers mean other clips in another sitting.
+    """
 
     async def page(_: Request) -> Response:
-        return FileResponse(_PAGE, media_type="text/html")
+        return FileResponse(_PAGE, media_type="text/html", headers=_FRESH)
 
     async def steps(_: Request) -> Response:
-        return JSONResponse(
-            [
-                {
-                    "kind": step.kind,
-                    "name": step.name,
-                    "start": step.start,
-                    "end": step.end,
-                    "place": QUADRANTS.get(step.name) if step.kind == "exemplar" else None,
-                }
-                for step in session.steps
-            ]
-        )
+        described = [
+            {
+                "kind": step.kind,
+                "name": step.name,
+                "start": step.start,
+                "end": step.end,
+                "place": QUADRANTS.get(step.name) if step.kind == "exemplar" else None,
+                "done": session.is_done(step),
+            }
+            for step in session.steps
+        ]
+        return JSONResponse({"token": session.token, "steps": described}, headers=_FRESH)
 
     async def sound(request: Request) -> Response:
         number = request.path_params["number"]
-        if number >= len(session.steps):
+        if request.path_params["token"] != session.token or number >= len(session.steps):
             return JSONResponse({"error": "no such sound"}, status_code=404)
-        return FileResponse(session.steps[number].sound)
+        return FileResponse(session.steps[number].sound, headers=_FRESH)
 
     async def ratings(request: Request) -> Response:
         if request.headers.get("content-type") != "application/json":  # no form of another site
@@ -62,6 +67,9 @@ def make_app(session: Session) -> Starlette:
                 return JSONResponse({"error": "too much"}, status_code=413)
         try:
             answer = Answer.model_validate_json(body)
+            if answer.token != session.token:
+                error = "this page is of another sitting; load it again"
+                return JSONResponse({"error": error}, status_code=409)
             verdict = session.add(answer.step, answer.samples)
         except ValidationError as error:
             return JSONResponse({"error": error.errors()[0]["msg"]}, status_code=400)
@@ -74,7 +82,7 @@ def make_app(session: Session) -> Starlette:
         routes=[
             Route("/", page),
             Route("/steps", steps),
-            Route("/sounds/{number:int}", sound),
+            Route("/sounds/{token}/{number:int}", sound),
             Route("/ratings", ratings, methods=["POST"]),
         ],
     )

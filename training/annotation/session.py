@@ -8,6 +8,7 @@ its abstract states it; the rest is ours).
 
 import csv
 import random
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ RATINGS = "ratings.csv"
 GRID_SECONDS = 0.5
 QUADRANTS = {"calm": (1, -1), "joyful": (1, 1), "tense": (-1, 1), "sorrowful": (-1, -1)}
 _EXEMPLAR_SECONDS = 12.0
+_LONGEST_SECONDS = 6 * 3600.0
 
 Kind = Literal["exemplar", "clip", "again"]
 Sample = tuple[float, float, float]
@@ -80,21 +82,32 @@ class Session:
     rater
         Name; the order of the clips depends on it.
 
+    Attributes
+    ----------
+    steps
+        What is heard, in this order.
+    token
+        Names the sitting, so that no page of another one speaks into it.
+    left_out
+        Files whose names a table cannot hold.
+
     Raises
     ------
     ValueError
-        There is no sound, or `ratings.csv` is damaged.
+        There is no sound, `ratings.csv` is damaged, or `labels.csv` was not made here.
     """
 
     def __init__(self, folder: Path, rater: str) -> None:
         self.folder, self.rater = folder, rater
-        names = sorted(
-            str(path.relative_to(folder))
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
-        )
+        self.token = secrets.token_urlsafe(8)
+        paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+        names = sorted(str(path.relative_to(folder)) for path in paths if path.is_file())
+        self.left_out = [name for name in names if not _is_plain(name)]
+        names = [name for name in names if _is_plain(name)]
         if not names:
             raise ValueError(f"{folder} holds no sound")
+        if (folder / LABELS).exists() and not (folder / RATINGS).exists():
+            raise ValueError(f"{folder / LABELS} was not made here; move it away first")
         self._rows = _read(folder / RATINGS)
         random.Random(rater).shuffle(names)
         self.steps = [
@@ -103,6 +116,15 @@ class Session:
         ]
         self.steps += [Step("clip", name, folder / name) for name in names]
         self.steps.append(Step("again", names[0], folder / names[0]))
+
+    def is_done(self, step: Step) -> bool:
+        """Whether the rater has been here, in this sitting or an earlier one.
+
+        Exemplars are done with the first clip.
+        """
+        if step.kind == "exemplar":
+            return any(who == self.rater for who, _, _ in self._rows)
+        return (self.rater, step.name, step.kind) in self._rows
 
     def add(self, number: int, samples: list[Sample]) -> Verdict:
         """Take the ratings of a step, (seconds, valence, arousal) each, and write both tables.
@@ -118,58 +140,53 @@ class Session:
         times, values = on_grid(samples, step.start)
         if step.kind == "exemplar":
             later = values[len(values) // 2 :].mean(axis=0)
-            good = bool((np.sign(later) == QUADRANTS[step.name]).all())
-            return Verdict(good)
-        key = (self.rater, step.name, step.kind)
-        self._rows = {other: rows for other, rows in self._rows.items() if other != key}
-        self._rows[key] = (times, values)
-        _write(self.folder / RATINGS, self._ratings_rows())
+            return Verdict(good=bool((np.sign(later) == QUADRANTS[step.name]).all()))
+        rows = _read(self.folder / RATINGS)  # others may be rating too
+        if step.kind == "again":  # only the last one counts
+            rows = {key: row for key, row in rows.items() if key[::2] != (self.rater, "again")}
+        rows[self.rater, step.name, step.kind] = (times, values)
+        self._rows = rows
+        distance = self._distance(self.rater) if step.kind == "again" else None
+        _write(self.folder / RATINGS, _rating_rows(rows))
         _write(self.folder / LABELS, self._label_rows())
-        if step.kind == "again":
-            distance = self._distance(self.rater)
-            return Verdict(distance is not None and distance <= CONSISTENT, distance)
-        return Verdict(good=True)
+        return Verdict(good=distance is None or distance <= CONSISTENT, distance=distance)
 
     def _distance(self, rater: str) -> float | None:
-        """Mean distance of a rater's two ratings of one clip; None where there is no second one."""
+        """Mean distance of a rater's two ratings of one clip; None where there are not two."""
         for (who, name, kind), (times, again) in self._rows.items():
             if who != rater or kind != "again" or (rater, name, "clip") not in self._rows:
                 continue
             before_times, before = self._rows[rater, name, "clip"]
             both = np.isin(before_times, times), np.isin(times, before_times)
+            if not both[0].any():
+                raise ValueError("no moment was rated both times: move while the music plays")
             return float(np.sqrt(((before[both[0]] - again[both[1]]) ** 2).sum(axis=1)).mean())
         return None
 
     def ratings(self) -> list[Ratings]:
         """Give the first ratings of every clip, of those raters who are not inconsistent.
 
-        Where nobody else rated a clip, the inconsistent ones are taken.
+        Where nobody else rated a clip, the inconsistent ones are taken. Who has not yet heard a
+        clip again is trusted.
         """
         raters = sorted({who for who, _, _ in self._rows})
         doubtful = {who for who in raters if (self._distance(who) or 0.0) > CONSISTENT}
         answer = []
         for clip in sorted({name for _, name, _ in self._rows}):
-            rows = {
-                who: self._rows[who, clip, "clip"]
-                for who in raters
-                if (who, clip, "clip") in self._rows
-            }
+            keys = [key for who in raters if (key := (who, clip, "clip")) in self._rows]
+            rows = {key[0]: self._rows[key] for key in keys}
             trusted = {who: row for who, row in rows.items() if who not in doubtful} or rows
             if trusted:
                 answer.append(_together(clip, trusted))
         return answer
 
-    def _ratings_rows(self) -> Iterable[tuple[object, ...]]:
-        yield "rater", "path", "kind", "time", "valence", "arousal"
-        for (rater, name, kind), (times, values) in self._rows.items():
-            for time, (valence, arousal) in zip(times, values, strict=True):
-                yield rater, name, kind, f"{time:g}", f"{valence:.3f}", f"{arousal:.3f}"
-
     def _label_rows(self) -> Iterable[tuple[object, ...]]:
-        yield "path", "time", "valence", "arousal"
+        groups = _groups(self.folder / LABELS)
+        yield "path", "time", "valence", "arousal", "group"
         for one in self.ratings():
             for time, (valence, arousal) in zip(one.times, agree(one, np.inf).mean, strict=True):
-                yield one.name, f"{time:g}", f"{valence:.3f}", f"{arousal:.3f}"
+                said = f"{valence:.3f}", f"{arousal:.3f}"
+                yield one.name, f"{time:g}", *said, groups.get(one.name, "")
 
 
 Row = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -185,6 +202,8 @@ def on_grid(samples: list[Sample], start: float = 0.0) -> Row:
     seconds, values = table[:, 0] - start, table[:, 1:]
     if (np.diff(seconds) < 0).any() or not np.abs(values).max() <= 1.0:
         raise ValueError("samples must rise in time and lie in the plane")
+    if seconds[-1] > _LONGEST_SECONDS:
+        raise ValueError("no clip is that long")
     first = np.ceil(max(seconds[0], 0.0) / GRID_SECONDS) * GRID_SECONDS
     times = np.arange(first, seconds[-1] + 1e-9, GRID_SECONDS)
     if not len(times):
@@ -199,6 +218,31 @@ def _together(name: str, rows: dict[str, Row]) -> Ratings:
     for place, (own, said) in enumerate(rows.values()):
         values[place, np.searchsorted(times, own)] = said
     return Ratings(name=name, group=name, raters=tuple(rows), times=times, values=values)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name comes back from a table as it went in."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        return False
+    return name == name.strip() and name.isprintable()
+
+
+def _groups(path: Path) -> dict[str, str]:
+    """Give the groups that somebody wrote into the labels, by clip."""
+    if not path.exists():
+        return {}
+    table = Table(path)
+    rows = range(len(table)) if table.has("group") else range(0)
+    return {table.text(row, "path"): table.text(row, "group") for row in rows}
+
+
+def _rating_rows(rows: dict[tuple[str, str, str], Row]) -> Iterable[tuple[object, ...]]:
+    yield "rater", "path", "kind", "time", "valence", "arousal"
+    for (rater, name, kind), (times, values) in rows.items():
+        for time, (valence, arousal) in zip(times, values, strict=True):
+            yield rater, name, kind, f"{time:g}", f"{valence:.3f}", f"{arousal:.3f}"
 
 
 def _read(path: Path) -> dict[tuple[str, str, str], Row]:

@@ -7,7 +7,8 @@ end and group:
     set one/opening.flac,0,30,0.2,-0.5,opening
     set one/opening.flac,30,75,0.6,0.7,opening
 
-or how a file moves, with the column time, in seconds, as `python -m training annotate` writes it:
+or how each file moves, with the column time, in seconds, as `python -m training annotate` writes
+it, with groups if you add them:
 
     path,time,valence,arousal,group
     set one/opening.flac,0.5,0.2,-0.5,opening

@@ -132,3 +132,21 @@ def test_the_point_moves_by_keys_and_never_leaves_the_plane(page):
         plane.press("ArrowUp")
     place = page.locator("#point").evaluate("point => [point.style.left, point.style.top]")
     assert [float(value.rstrip("%")) for value in place] == pytest.approx([100.0, 40.0])
+
+
+def test_a_file_that_cannot_be_played_is_left_out_and_the_rest_goes_on(page, folder):
+    for name in ("a.wav", "set one/b.wav"):
+        (folder / name).write_bytes(b"RIFF, but no sound")
+    for place in PLACES.values():
+        rate(page, [place])
+    expect(page.locator("#title")).to_have_text("Thank you")
+    expect(page.locator("#said")).to_contain_text("cannot be played here")
+    assert page.complaints == []
+
+
+def test_a_page_that_is_loaded_again_goes_on_where_it_was(page):
+    for place in PLACES.values():
+        rate(page, [place])
+    rate(page, [(0.5, 0.5)])
+    page.reload()
+    expect(page.locator("#title")).to_have_text("6 of 7")

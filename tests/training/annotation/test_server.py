@@ -15,6 +15,11 @@ def client(folder):
     return TestClient(make_app(Session(folder, "ann")), base_url="http://127.0.0.1:8123")
 
 
+@pytest.fixture
+def token(client):
+    return client.get("/steps").json()["token"]
+
+
 def test_the_page_needs_nothing_beside_it(client):
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
@@ -23,32 +28,36 @@ def test_the_page_needs_nothing_beside_it(client):
 
 
 def test_the_steps_say_where_exemplars_belong_and_nothing_of_clips(client):
-    steps = client.get("/steps").json()
-    assert [step["place"] for step in steps] == [
-        [1, -1],
-        [1, 1],
-        [-1, 1],
-        [-1, -1],
-        None,
-        None,
-        None,
-    ]
+    places = [step["place"] for step in client.get("/steps").json()["steps"]]
+    assert places == [[1, -1], [1, 1], [-1, 1], [-1, -1], None, None, None]
 
 
-def test_sounds_are_asked_for_by_number(client, folder):
-    name = client.get("/steps").json()[4]["name"]
-    assert client.get("/sounds/4").content == (folder / name).read_bytes()
-    part = client.get("/sounds/4", headers={"range": "bytes=0-99"})
+def test_sounds_are_asked_for_by_sitting_and_number_and_never_kept(client, token, folder):
+    name = client.get("/steps").json()["steps"][4]["name"]
+    whole = client.get(f"/sounds/{token}/4")
+    assert whole.content == (folder / name).read_bytes()
+    assert whole.headers["cache-control"] == "no-store"
+    part = client.get(f"/sounds/{token}/4", headers={"range": "bytes=0-99"})
     assert part.status_code == 206
     assert len(part.content) == 100
-    for path in ("/sounds/99", "/sounds/-1", "/sounds/../labels.csv", f"/{name}"):
+    for path in (f"/sounds/{token}/99", "/sounds/other/4", "/sounds/4", "/labels.csv", f"/{name}"):
         assert client.get(path).status_code == 404
 
 
-def test_ratings_become_labels(client, folder, held):
-    answer = client.post("/ratings", json={"step": 4, "samples": held(0.2, 0.1)})
-    assert answer.json() == {"good": True, "distance": None}
+def test_ratings_become_labels(client, token, folder, held):
+    body = {"token": token, "step": 4, "samples": held(0.2, 0.1)}
+    assert client.post("/ratings", json=body).json() == {"good": True, "distance": None}
     assert (folder / LABELS).exists()
+    done = [step["done"] for step in client.get("/steps").json()["steps"]]
+    assert done == [True] * 5 + [False] * 2
+
+
+def test_a_page_of_another_sitting_is_sent_away(client, folder, held):
+    body = {"token": "old", "step": 4, "samples": held(0.2, 0.1)}
+    answer = client.post("/ratings", json=body)
+    assert answer.status_code == 409
+    assert "load it again" in answer.json()["error"]
+    assert not (folder / LABELS).exists()
 
 
 @pytest.mark.parametrize(
@@ -56,21 +65,24 @@ def test_ratings_become_labels(client, folder, held):
     [
         ("no json", 400),
         ("{}", 400),
-        (json.dumps({"step": 99, "samples": [[0, 0, 0], [1, 0, 0]]}), 400),
-        (json.dumps({"step": 4, "samples": []}), 400),
-        (json.dumps({"step": 4, "samples": [[0, 0, 0], [1, 0, 7]]}), 400),
-        ("[" * 3_000_000, 413),
+        ({"step": 99, "samples": [[0, 0, 0], [1, 0, 0]]}, 400),
+        ({"step": 4, "samples": []}, 400),
+        ({"step": 4, "samples": [[0, 0, 0], [1, 0, 7]]}, 400),
+        ({"step": 4, "samples": [[0, 0, 0], [1e9, 0, 0]]}, 400),
+        ("[" * 5_000_000, 413),
     ],
 )
-def test_what_is_no_rating_is_refused_with_a_reason(client, folder, body, status):
+def test_what_is_no_rating_is_refused_with_a_reason(client, token, folder, body, status):
+    if isinstance(body, dict):
+        body = json.dumps({"token": token, **body})
     answer = client.post("/ratings", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["error"]
     assert not (folder / LABELS).exists()
 
 
-def test_another_site_cannot_rate(client, held):
-    body = json.dumps({"step": 4, "samples": held(0.2, 0.1)})
+def test_another_site_cannot_rate(client, token, held):
+    body = json.dumps({"token": token, "step": 4, "samples": held(0.2, 0.1)})
     plain = client.post("/ratings", content=body, headers={"content-type": "text/plain"})
     assert plain.status_code == 415
     assert client.get("/steps", headers={"host": "evil.example"}).status_code == 400

@@ -1,5 +1,7 @@
 """What a rater says is kept, checked and becomes labels."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,66 @@ def test_damaged_ratings_are_told_before_anything_is_heard(folder):
     (folder / RATINGS).write_text("rater,path,kind,time,valence,arousal\nann,a.wav,clip,1,2,0\n")
     with pytest.raises(ValueError, match=r"ratings\.csv, line 2: valence is 2"):
         Session(folder, "ann")
+
+
+def test_two_who_rate_at_once_lose_nothing(folder, held):
+    sittings = [Session(folder, rater) for rater in ("ann", "bo")]
+    for number in (4, 5):
+        for sitting in sittings:
+            sitting.add(number, held(0.3, 0.3))
+    text = (folder / RATINGS).read_text(encoding="utf-8")
+    for rater in ("ann", "bo"):
+        for name in ("a.wav", "set one/b.wav"):
+            assert f"{rater},{name},clip" in text
+
+
+def test_a_sitting_goes_on_where_it_was_left(folder, held):
+    first = Session(folder, "ann")
+    first.add(4, held(0.3, 0.3))
+    again = Session(folder, "ann")
+    assert [again.is_done(step) for step in again.steps] == [True] * 5 + [False] * 2
+    other = Session(folder, "bo")
+    assert not any(other.is_done(step) for step in other.steps)
+
+
+def test_consistency_is_that_of_the_clip_heard_again_last(folder, held, make_sound, write_wave):
+    sit(Session(folder, "ann"), held)
+    for name in "cdefgh":
+        write_wave(folder / f"{name}.wav", make_sound(0.0, 0.0, 3.0))
+    session = Session(folder, "ann")
+    assert session.steps[-1].name not in {"a.wav", "set one/b.wav"}
+    *_, verdict = sit(session, held, again=(-0.4, 0.2))
+    assert not verdict.good
+    assert verdict.distance == pytest.approx(np.hypot(0.8, 0.4))
+
+
+def test_labels_made_by_hand_are_not_overwritten(folder):
+    (folder / LABELS).write_text("path,valence,arousal\na.wav,0,0\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"labels\.csv was not made here"):
+        Session(folder, "ann")
+
+
+def test_groups_that_were_added_stay(folder, held):
+    sit(Session(folder, "ann"), held)
+    labels = (folder / LABELS).read_text(encoding="utf-8")
+    edited = "\n".join(
+        f"{line}night" if line.startswith("a.wav") else line for line in labels.splitlines()
+    )
+    (folder / LABELS).write_text(edited, encoding="utf-8")
+    sit(Session(folder, "bo"), held)
+    assert {piece.name: piece.group for piece in read_own(folder)}["a.wav"] == "night"
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller.wav", b" blank.wav", b"line\nbreak.wav"])
+def test_names_that_no_table_holds_are_left_out(folder, name):
+    (folder / os.fsdecode(name)).write_bytes((folder / "a.wav").read_bytes())
+    session = Session(folder, "ann")
+    assert session.left_out == [os.fsdecode(name)]
+    assert len(session.steps) == 7
+
+
+def test_a_second_rating_of_other_moments_is_refused(folder, held):
+    session = Session(folder, "ann")
+    session.add(4, held(0.3, 0.3, seconds=1.0))
+    with pytest.raises(ValueError, match="no moment was rated both times"):
+        session.add(6, held(0.3, 0.3, start=2.0, seconds=0.9))
