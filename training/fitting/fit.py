@@ -1,5 +1,6 @@
 """Fit the network to labels, watched on a validation split."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import Rendition
 
 VALIDATION_SECONDS = 4.0
+_LEAST_TO_CHOOSE_BY = 5  # pieces of each data set: a CCC of fewer is chance
 _STATISTICS_BATCHES = 8
 
 
@@ -57,7 +59,7 @@ def fit(
     run: Path | None = None,
     on_step: Callable[[int], object] = lambda _: None,
 ) -> Fit:
-    """Fit once. Without a validation split the last step is chosen.
+    """Fit once. Where validation has too few pieces, the last step is chosen.
 
     Parameters
     ----------
@@ -110,7 +112,9 @@ class _Labels:
         return objective(output, fabric.to_device(batch.label), batch.rows, self._recipe)
 
     def score(self, network: nn.Module) -> float | None:
-        if not self._validation:
+        pieces = {(one.piece.dataset, one.piece.name) for one in self._validation}
+        counts = Counter(dataset for dataset, _ in pieces)
+        if min(counts[dataset] for dataset in self._recipe.datasets) < _LEAST_TO_CHOOSE_BY:
             return None
         return validate(cast("DAMER", network), self._validation, self._recipe)
 

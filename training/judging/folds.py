@@ -49,7 +49,7 @@ def hold_out(pieces: list[Piece], share: float, seed: int, held: Collection[str]
         if group not in chosen and filled + sizes[group] <= share * len(pieces) * 1.25:
             chosen.add(group)
             filled += sizes[group]
-    return chosen or {min(groups, key=lambda group: (sizes[group], group))}
+    return chosen or {min(groups, key=sizes.__getitem__)}
 
 
 @dataclass(frozen=True, slots=True)

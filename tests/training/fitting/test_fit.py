@@ -68,6 +68,13 @@ def test_without_validation_the_last_step_is_taken(sides, make_recipe):
     assert not fitted.network.training
 
 
+def test_too_few_pieces_choose_no_step_and_still_say_how_far_they_were_missed(sides, make_recipe):
+    few = [*sides[1][:2]] * 4  # two pieces, however often
+    fitted = fit(sides[0], few, make_recipe(), seed=0)
+    assert fitted.step == 3
+    assert len(fitted.validation) == 8
+
+
 def test_validation_pieces_change_nothing_but_the_choice(sides, make_recipe):
     recipe = make_recipe(check_every=100)
     watched, alone = (weights(fit(sides[0], side, recipe, seed=0)) for side in (sides[1], []))

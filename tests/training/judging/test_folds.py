@@ -155,6 +155,12 @@ def test_without_judging_every_piece_is_fitted_to_or_chosen_by(seed):
     assert not {one.group for one in parts.train} & {one.group for one in parts.validation}
 
 
+def test_small_sets_hold_out_another_piece_each_time():
+    songs = collection([1] * 4)
+    held = {validation_split(songs, seed, ["vgmidi"]).validation[0].name for seed in range(12)}
+    assert len(held) > 2
+
+
 def test_one_group_alone_cannot_be_split():
     with pytest.raises(ValueError, match="vgmidi has too few groups"):
         validation_split(collection([5]), 0, ["vgmidi"])
