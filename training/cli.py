@@ -138,7 +138,7 @@ def fit(
     with bad_input():
         chosen = load_recipe(FitRecipe, recipe)
         run = run or Path("runs") / chosen.name
-        pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
+        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         open_frames(training_work(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
@@ -174,7 +174,7 @@ def evaluate(
     """Cross-validate a recipe by group beside the baselines; write a report and its numbers."""
     with bad_input():
         chosen = load_recipe(FitRecipe, recipe)
-        pieces = read_data_sets(chosen.shares, data or DEFAULT_DATA)
+        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         output = output or Path("runs") / f"{chosen.name}.html"
         found = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
         write_json(found.summary, output.with_suffix(".json"))

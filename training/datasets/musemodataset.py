@@ -27,11 +27,13 @@ def read_musemodataset(folder: Path) -> list[Piece]:
         valence, arousal = TEN_BOTH_WAYS.convert(
             [table.number(row, column, TEN_BOTH_WAYS) for column in ("Valence", "Arousal")]
         )
+        group = source.stem.removeprefix("out_").split(" ", 1)[0]
         pieces.append(
             Piece(
                 dataset="musemodataset",
                 name=source.stem,
-                group=source.stem.removeprefix("out_").split(" ", 1)[0],
+                group=group,
+                style=group.rstrip("0123456789_.-"),
                 source=source,
                 times=np.zeros(1),
                 valence=np.array([valence]),

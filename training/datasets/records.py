@@ -38,6 +38,8 @@ class Piece:
         Which one it is.
     group
         What must stay together in one fold: the series, the song.
+    style
+        What else sounds like it: the genre, the series; the data set where nothing is known.
     source
         Sound file, MIDI file or ready views.
     start, end
@@ -60,6 +62,7 @@ class Piece:
     valence: NDArray[np.float64]
     arousal: NDArray[np.float64]
     spread: NDArray[np.float64] | None = None
+    style: str = ""
 
     @property
     def is_midi(self) -> bool:

@@ -24,6 +24,7 @@ def read_vgmidi(folder: Path) -> list[Piece]:
             dataset="vgmidi",
             name=one.name,
             group=one.group,
+            style=one.group,
             source=folder / "midi" / f"{one.name}.mid",
             times=one.times,
             valence=UNIT.convert(one.values[:, :, 0].mean(axis=0)),

@@ -36,6 +36,9 @@ class Task(Protocol[Batch]):
     def score(self, network: nn.Module) -> float | None:
         """Look at validation: higher is better; None where there is none."""
 
+    def notes(self, network: nn.Module) -> dict[str, float]:
+        """Give what else is worth noting of the network that learns."""
+
 
 @dataclass(slots=True)
 class Trained:
@@ -49,11 +52,14 @@ class Trained:
         The chosen step.
     history
         Validation score at each look.
+    notes
+        What the task notes, at each look.
     """
 
     weights: dict[str, Tensor]
     step: int
     history: list[tuple[int, float]] = field(default_factory=list)
+    notes: list[dict[str, float]] = field(default_factory=list)
 
 
 def open_fabric(recipe: Recipe) -> Fabric:
@@ -134,8 +140,13 @@ def train(
             if score is None or value > best or not trained.weights:
                 trained.weights, trained.step = candidate.state_dict(), step
             trained.history.append((step, value))
+            trained.notes.append(task.notes(network))
             diary.write(
-                step, loss=float(loss.detach()), score=value, rate=optimizer.param_groups[0]["lr"]
+                step,
+                loss=float(loss.detach()),
+                score=value,
+                rate=optimizer.param_groups[0]["lr"],
+                **trained.notes[-1],
             )
             if kept and fabric.is_global_zero:
                 _save(kept, parts, recipe, seed, trained, step)
@@ -214,6 +225,7 @@ def _save(
     state = {name: part.state_dict() for name, part in parts.items()}
     state |= {"recipe": recipe.model_dump(mode="json"), "seed": seed, "step": step}
     state |= {"best": trained.weights, "best_step": trained.step, "history": trained.history}
+    state["notes"] = trained.notes
     write_whole(state, path)
 
 
@@ -231,4 +243,5 @@ def _load(path: Path, parts: dict[str, Any], recipe: Recipe, seed: int) -> tuple
     for name, part in parts.items():
         part.load_state_dict(state[name])
     history = [(int(step), float(score)) for step, score in state["history"]]
-    return Trained(state["best"], int(state["best_step"]), history), int(state["step"])
+    best = Trained(state["best"], int(state["best_step"]), history, state["notes"])
+    return best, int(state["step"])

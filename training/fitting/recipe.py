@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from damer.nn import NetworkSize
+from damer.nn.pcl import PCLSettings
 from damer.views import FrontEndSpec
 from training.sound.render import Rendering
 
@@ -130,6 +131,73 @@ class Recipe(BaseModel):
         return FrontEndSpec(window_frames=self.window_frames, origin=self.origin)
 
 
+class PCL(BaseModel):
+    """Pseudo labels beside the labels.
+
+    Attributes
+    ----------
+    pool
+        Data sets whose music is used without labels; of those that are judged, never the test side.
+    batch
+        Windows of the pool in a step.
+    weight
+        Weight of their loss when the ramp is done.
+    decay
+        Of the weights that label, a moving average of those that learn.
+    cells, first_temperature, last_temperature, least_agreement, least_confidence, ramp
+        See `damer.nn.pcl.PCLSettings`.
+    """
+
+    model_config = _Strict
+
+    pool: list[str]
+    batch: Count = 32
+    weight: Weight = 1.0
+    decay: Share = 0.99
+    cells: int = 2
+    first_temperature: float = 1.0
+    last_temperature: float = 0.25
+    least_agreement: float = 0.9
+    least_confidence: float = 0.5
+    ramp: float = 0.5
+
+    @property
+    def settings(self) -> PCLSettings:
+        """The curriculum."""
+        own = self.model_dump(exclude={"pool", "batch", "weight", "decay"})
+        return PCLSettings(**own)
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        _ = self.settings
+        return self
+
+
+class SAML(BaseModel):
+    """Contrast with a memory.
+
+    Attributes
+    ----------
+    size
+        Windows that are remembered.
+    weight
+        Weight of the contrast.
+    decay
+        Of the momentum encoder, a moving average of the network.
+    temperature, bandwidth, anchor_decay
+        See `damer.nn.saml`.
+    """
+
+    model_config = _Strict
+
+    size: Count = 1024
+    weight: Weight = 0.1
+    decay: Share = 0.99
+    temperature: Positive = 0.2
+    bandwidth: Positive = 0.25
+    anchor_decay: Share = 0.99
+
+
 class FitRecipe(Recipe):
     """Fitting to labels.
 
@@ -145,6 +213,8 @@ class FitRecipe(Recipe):
         Weight of the two view heads beside the fused head.
     fits
         Fits whose weights are averaged; they need a student to begin with alike.
+    pcl, saml
+        Pseudo labels and contrastive memory; left out: without.
     cold_start
         Share of windows that end within their first T frames, as after a start.
     """
@@ -155,12 +225,19 @@ class FitRecipe(Recipe):
     view_loss: Weight = 0.3
     fits: Count = 1
     cold_start: Share = 0.1
+    pcl: PCL | None = None
+    saml: SAML | None = None
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
         if self.fits > 1 and self.pretrained is None:
             raise ValueError("several fits are averaged, but without a student none begin alike")
         return self
+
+    @property
+    def music(self) -> list[str]:
+        """Every data set that is heard, with labels or without."""
+        return list(dict.fromkeys([*self.shares, *(self.pcl.pool if self.pcl else ())]))
 
     @property
     def shares(self) -> dict[str, float]:

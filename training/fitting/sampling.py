@@ -25,12 +25,16 @@ class LabelledBatch(NamedTuple):
         Valence and arousal, (B, 2).
     rows
         Rows of each data set.
+    track, style
+        Numbers of the pieces and of their styles, (B,).
     """
 
     mel: Tensor
     cochleagram: Tensor
     label: Tensor
     rows: dict[str, slice]
+    track: Tensor
+    style: Tensor
 
 
 class EmbeddedBatch(NamedTuple):
@@ -88,10 +92,21 @@ class LabelledSampler:
             if not by_name:
                 raise ValueError(f"the recipe asks for {dataset}, of which there is no piece")
             self._pieces[dataset] = list(by_name.values())
+        pieces = {(one.piece.dataset, one.piece.name) for one in renditions}
+        self._tracks = {name: number for number, name in enumerate(sorted(pieces))}
+        styles = {_style(one) for one in renditions}
+        self._styles = {name: number for number, name in enumerate(sorted(styles))}
+
+    @property
+    def styles(self) -> int:
+        """How many styles there are."""
+        return len(self._styles)
 
     def batch(self, count: int, random: np.random.Generator) -> LabelledBatch:
         """Draw about `count` windows, one data set after the other."""
         mels, cochleagrams, labels, rows = [], [], [], {}
+        tracks: list[int] = []
+        styles: list[int] = []
         total = sum(self._recipe.shares.values())
         start = 0
         for dataset, share in self._recipe.shares.items():
@@ -104,8 +119,15 @@ class LabelledSampler:
                 mels.append(mel)
                 cochleagrams.append(cochleagram)
                 labels.append(rendition.labels_at(self._seconds(end)))
+                tracks.append(self._tracks[rendition.piece.dataset, rendition.piece.name])
+                styles.append(self._styles[_style(rendition)])
         return LabelledBatch(
-            torch.cat(mels), torch.cat(cochleagrams), torch.from_numpy(np.concatenate(labels)), rows
+            torch.cat(mels),
+            torch.cat(cochleagrams),
+            torch.from_numpy(np.concatenate(labels)),
+            rows,
+            torch.tensor(tracks),
+            torch.tensor(styles),
         )
 
     def _pick(
@@ -127,6 +149,30 @@ class LabelledSampler:
     def _seconds(self, ends: NDArray[np.int64]) -> NDArray[np.float64]:
         spec = self._recipe.front_end
         return ends * spec.hop / spec.sample_rate
+
+
+class PoolSampler:
+    """Batches of windows without labels: pieces uniformly, then times."""
+
+    def __init__(self, renditions: list[Rendition], spec: FrontEndSpec) -> None:
+        if not renditions:
+            raise ValueError("the pool of music without labels is empty")
+        self._renditions, self._spec = renditions, spec
+
+    def batch(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draw mel (count, mel_bands, T) and cochleagram (count, gammatone_channels, T)."""
+        parts = []
+        for k in random.integers(len(self._renditions), size=count):
+            rendition = self._renditions[k]
+            last = len(rendition.frames)
+            end = random.integers(min(self._spec.window_frames, last), last + 1, size=1)
+            parts.append(windows(rendition, end, self._spec))
+        mels, cochleagrams = zip(*parts, strict=True)
+        return torch.cat(mels), torch.cat(cochleagrams)
+
+
+def _style(rendition: Rendition) -> str:
+    return f"{rendition.piece.dataset} {rendition.piece.style}"
 
 
 class EmbeddedSampler:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -19,22 +20,33 @@ from training.fitting.recipe import FitRecipe
 from training.judging.calibration import fit_deviations
 from training.judging.folds import Split
 from training.judging.predict import Trajectory
-from training.sound.features import Rendition, in_every, open_frames, training_work
+from training.sound.features import (
+    Rendition,
+    in_every,
+    open_frames,
+    pool_work,
+    training_work,
+)
 
-Sides = tuple[list[Rendition], list[Rendition]]
+
+class Sides(NamedTuple):
+    """What one fit hears: with labels, to choose by, and without labels."""
+
+    heard: list[Rendition]
+    held_out: list[Rendition]
+    pool: list[Rendition]
 
 
 def open_sides(parts: Split, pieces: list[Piece], recipe: FitRecipe, cache: Path) -> Sides:
-    """Open what a fit hears and what it holds out, of a split of all the pieces."""
+    """Open what a fit hears, of a split of all the pieces; its pool is of the training side."""
     names = {(piece.dataset, piece.name) for piece in parts.train}
     learnt = [
         one for one in training_work(recipe, pieces) if (one[0].dataset, one[0].name) in names
     ]
     held_out = in_every(parts.validation, recipe.renderings)
-    return (
-        open_frames(learnt, recipe.front_end, cache),
-        open_frames(held_out, recipe.front_end, cache),
-    )
+    pool = [one for one in pool_work(recipe, pieces) if (one[0].dataset, one[0].name) in names]
+    opened = (open_frames(work, recipe.front_end, cache) for work in (learnt, held_out, pool))
+    return Sides(*opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +80,21 @@ def fit_soup(
     Parameters
     ----------
     sides
-        For a number from 0: what that fit hears and what it holds out.
+        For a number from 0: what that fit hears.
     recipe, seed, pretrained, run, on_step
         As for `fit`; several fits have folders of their own in `run`, `on_step` counts all.
     """
     fits: list[Fit] = []
     watched: list[tuple[Rendition, Trajectory]] = []
     for number in range(recipe.fits):
-        heard, held_out = sides(number)
+        heard, held_out, pool = sides(number)
         one = fit(
             heard,
             held_out,
             recipe,
             seed * recipe.fits + number,
             pretrained=pretrained,
+            pool=pool,
             run=run / str(number) if run and recipe.fits > 1 else run,
             on_step=partial(_count, on_step, number * recipe.steps),
         )

@@ -23,6 +23,7 @@ from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
     judged_work,
     open_frames,
+    pool_work,
     training_work,
 )
 
@@ -111,6 +112,7 @@ def cross_validate(
     """
     open_frames(training_work(recipe, pieces), recipe.front_end, cache)
     open_frames(judged_work(recipe, pieces), recipe.front_end, cache)
+    open_frames(pool_work(recipe, pieces), recipe.front_end, cache)
     work = [
         Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds

@@ -91,6 +91,13 @@ def training_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
     return in_every(own, renderings) + in_turn(auxiliary, renderings)
 
 
+def pool_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
+    """List what is heard without labels, scores in one rendering in turn."""
+    names = recipe.pcl.pool if recipe.pcl else []
+    pool = [piece for piece in pieces if piece.dataset in names]
+    return in_turn(pool, [*recipe.renderings, *recipe.variations])
+
+
 def judged_work(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
     """List what is judged: pieces in every rendering; auxiliary ones as they are fitted to."""
     own = [piece for piece in pieces if piece.dataset in recipe.datasets]

@@ -7,7 +7,7 @@ import torch
 from damer.nn import DAMER, NetworkSize
 from training.fitting.distill import Student
 from training.fitting.pretrained import Pretrained
-from training.fitting.soup import average, fit_soup
+from training.fitting.soup import Sides, average, fit_soup
 from training.judging.predict import trajectory
 
 pytestmark = pytest.mark.train
@@ -31,7 +31,9 @@ def halves(clips):
     """Hold out other clips for each fit."""
 
     def sides(number):
-        return [clip for k, clip in enumerate(clips) if k % 3 != number], clips[number::3]
+        return Sides(
+            [clip for k, clip in enumerate(clips) if k % 3 != number], clips[number::3], []
+        )
 
     return sides
 
@@ -85,7 +87,7 @@ def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, t
 
 def test_seeds_give_other_fits(clips, recipe, pretrained):
     first, second = (
-        fit_soup(lambda _: (clips[:8], clips[8:]), recipe, seed, pretrained=pretrained)
+        fit_soup(lambda _: Sides(clips[:8], clips[8:], []), recipe, seed, pretrained=pretrained)
         for seed in (0, 1)
     )
     states = [one.network.state_dict()["fuse.0.weight"] for one in (*first.fits, *second.fits)]

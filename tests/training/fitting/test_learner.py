@@ -1,0 +1,126 @@
+"""PCL and SAML in a fit: they change it, go on with it, and leave it finite."""
+
+import numpy as np
+import pytest
+import torch
+
+from damer.nn import DAMER
+from training.fitting.fit import fit
+from training.fitting.learner import Known, Learner, Pool
+from training.fitting.recipe import PCL, SAML
+
+pytestmark = pytest.mark.train
+BOTH = {
+    "pcl": PCL(pool=["unlabelled"], batch=4, least_agreement=0.0, least_confidence=0.26, ramp=0.5),
+    "saml": SAML(size=16, weight=0.5),
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Fits repeat to the bit with one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def weights(fitted):
+    return {name: value.clone() for name, value in fitted.network.state_dict().items()}
+
+
+def run(clips, recipe, **values):
+    return fit(clips[:6], clips[6:9], recipe, 0, pool=clips[9:], **values)
+
+
+@pytest.mark.parametrize("module", ["pcl", "saml"])
+def test_each_module_changes_what_is_learnt(clips, make_recipe, module):
+    alone = weights(run(clips, make_recipe()))
+    with_it = weights(run(clips, make_recipe(**{module: BOTH[module]})))
+    assert not torch.equal(alone["fuse.0.weight"], with_it["fuse.0.weight"])
+    assert all(value.isfinite().all() for value in with_it.values())
+
+
+@pytest.mark.parametrize("module", ["pcl", "saml"])
+def test_without_weight_nothing_changes(clips, make_recipe, module):
+    alone = weights(run(clips, make_recipe()))
+    idle = BOTH[module].model_copy(update={"weight": 0.0})
+    with_it = weights(run(clips, make_recipe(**{module: idle})))
+    if module == "saml":  # the pool draws random numbers of its own, the memory none
+        assert all(torch.equal(alone[name], with_it[name]) for name in alone)
+    assert all(value.isfinite().all() for value in with_it.values())
+
+
+def test_a_stopped_fit_goes_on_with_the_same_memory(clips, make_recipe, tmp_path):
+    recipe = make_recipe(steps=4, check_every=2, **BOTH)
+
+    def stop(step):
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(clips, recipe, run=tmp_path, on_step=stop)
+    again, straight = run(clips, recipe, run=tmp_path), run(clips, recipe)
+    first, second = weights(again), weights(straight)
+    assert all(torch.equal(first[name], second[name]) for name in second)
+    assert again.notes == straight.notes
+
+
+def test_pseudo_labels_are_noted_at_each_look(clips, make_recipe):
+    fitted = run(clips, make_recipe(steps=3, check_every=1, pcl=BOTH["pcl"]))
+    assert [set(note) for note in fitted.notes] == [{"coverage", "agreement", "drift"}] * 3
+    assert all(0.0 <= value <= 1.0 for note in fitted.notes for value in note.values())
+    assert fit(clips[:6], clips[6:], make_recipe(), 0).notes == [{}, {}]
+
+
+def test_an_empty_pool_is_told(clips, make_recipe):
+    with pytest.raises(ValueError, match="pool of music without labels is empty"):
+        fit(clips[:6], [], make_recipe(pcl=BOTH["pcl"]), 0)
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    views = (
+        torch.randn(4, 128, 43, generator=generator),
+        torch.rand(4, 84, 43, generator=generator),
+    )
+    known = Known(torch.zeros(4, 2), torch.arange(4), torch.tensor([0, 0, 1, 1]))
+    return views, known, Pool(views, views)
+
+
+def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_recipe):
+    torch.manual_seed(0)
+    learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
+    for _ in range(2):
+        _, extra = learner(*batch, 1.0)
+    extra.backward()
+    assert learner.network.fuse[0].weight.grad.abs().sum() > 0
+    for frozen in (learner.labeller, learner.encoder):
+        assert not frozen.training
+        assert all(one.grad is None for one in frozen.parameters())
+    assert len(learner.memory) == 8
+    with torch.no_grad():
+        learner.network.fuse[0].weight += 1.0
+    before = learner.encoder.fuse[0].weight.clone()
+    learner(*batch, 1.0)
+    moved = (learner.encoder.fuse[0].weight - before).mean()
+    assert float(moved) == pytest.approx(0.01, rel=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, count):
+    views, known, pool = batch
+    views = tuple(view[:count] for view in views)
+    known = Known(known.label[:count], torch.zeros(count).long(), known.style[:count])
+    learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
+    for _ in range(2):
+        output, extra = learner(views, known, pool, 0.5)
+        assert torch.isfinite(extra)
+        assert output.fused.mean.isfinite().all()
+
+
+def test_recipes_name_what_makes_no_sense():
+    with pytest.raises(ValueError, match="least_confidence"):
+        PCL(pool=["unlabelled"], least_confidence=0.2)
+    assert np.isfinite(SAML().temperature)
