@@ -114,13 +114,19 @@ class StreamUpdate(nn.Module):
 
 
 class DSAFLayer(nn.Module):
-    """Both directions at once: Mel tokens ask the cochleagram, cochleagram tokens ask the Mel."""
+    """Both directions at once: Mel tokens ask the cochleagram, cochleagram tokens ask the Mel.
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    Without `cross`, each view asks itself with as many parameters: what is left without DSAF.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, *, cross: bool = True) -> None:
         super().__init__()
+        self.cross = cross
         self.mel = StreamUpdate(width, heads, dropout)
         self.cochleagram = StreamUpdate(width, heads, dropout)
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         """Give updated tokens of both views, each (B, N, width)."""
+        if not self.cross:
+            return self.mel(mel, mel), self.cochleagram(cochleagram, cochleagram)
         return self.mel(mel, cochleagram), self.cochleagram(cochleagram, mel)

@@ -1,12 +1,15 @@
 """The network of DAMER: tokens of two views, DSAF layers, a fused head and a head for each view."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from damer.nn.dsaf import DSAFLayer, ViewTokens
+
+Fusion = Literal["dsaf", "concatenation"]
+Hearing = Literal["both", "mel", "cochleagram"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,10 @@ class NetworkSize:
         Size of a token, attention heads, DSAF layers.
     dropout
         Rate inside the layers and before the heads.
+    fusion
+        "dsaf", or "concatenation": no view asks the other, they meet in the fused head only.
+    hears
+        "both" views, or one of them in both streams. For ablation, like "concatenation".
     """
 
     mel_bands: int = 128
@@ -32,6 +39,12 @@ class NetworkSize:
     heads: int = 4
     layers: int = 1
     dropout: float = 0.3
+    fusion: Fusion = "dsaf"
+    hears: Hearing = "both"
+
+    def __post_init__(self) -> None:
+        if self.fusion not in get_args(Fusion) or self.hears not in get_args(Hearing):
+            raise ValueError(f"fusion is {self.fusion!r} and hears is {self.hears!r}")
 
 
 class FusedOutput(NamedTuple):
@@ -112,10 +125,13 @@ class DAMER(nn.Module):
         super().__init__()
         self.size = size
         width = size.width
-        self.mel_tokens = ViewTokens(size.mel_bands, width, size.token_frames)
-        self.cochleagram_tokens = ViewTokens(size.gammatone_channels, width, size.token_frames)
+        bands = {"mel": size.mel_bands, "cochleagram": size.gammatone_channels}
+        first, second = ("mel", "cochleagram") if size.hears == "both" else (size.hears, size.hears)
+        self.mel_tokens = ViewTokens(bands[first], width, size.token_frames)
+        self.cochleagram_tokens = ViewTokens(bands[second], width, size.token_frames)
+        cross = size.fusion == "dsaf"
         self.layers = nn.ModuleList(
-            DSAFLayer(width, size.heads, size.dropout) for _ in range(size.layers)
+            DSAFLayer(width, size.heads, size.dropout, cross=cross) for _ in range(size.layers)
         )
         self.mel_norm = nn.LayerNorm(width)
         self.cochleagram_norm = nn.LayerNorm(width)
@@ -135,6 +151,7 @@ class DAMER(nn.Module):
         cochleagram
             Cochleagram frames, (B, gammatone_channels, T).
         """
+        mel, cochleagram = self._heard(mel, cochleagram)
         mel_tokens = self.mel_tokens(mel)  # (B, N, width)
         cochleagram_tokens = self.cochleagram_tokens(cochleagram)
         for layer in self.layers:
@@ -154,6 +171,14 @@ class DAMER(nn.Module):
             cochleagram_embedding=cochleagram_embedding,
         )
 
+    def _heard(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        match self.size.hears:
+            case "mel":
+                return mel, mel
+            case "cochleagram":
+                return cochleagram, cochleagram
+        return mel, cochleagram
+
     def attention_maps(self, mel: Tensor, cochleagram: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Who attends to whom in every layer, for pictures.
 
@@ -171,7 +196,8 @@ class DAMER(nn.Module):
 
     def standardise(self, mel: Tensor, cochleagram: Tensor) -> None:
         """Take the statistics of windows, (B, bands, T), for the standardisation of both views."""
-        for tokens, view in ((self.mel_tokens, mel), (self.cochleagram_tokens, cochleagram)):
+        heard = self._heard(mel, cochleagram)
+        for tokens, view in zip((self.mel_tokens, self.cochleagram_tokens), heard, strict=True):
             frames = view.transpose(0, 1).flatten(1)  # (bands, frames)
             tokens.band_mean.copy_(frames.mean(dim=1, keepdim=True))
             tokens.band_std.copy_(frames.std(dim=1, keepdim=True).clamp_min(1e-4))

@@ -121,3 +121,48 @@ def test_dropout_sleeps_outside_training():
     assert not torch.equal(model(*views()).fused.mean, model(*views()).fused.mean)
     model.eval()
     assert torch.equal(model(*views()).fused.mean, model(*views()).fused.mean)
+
+
+VARIANTS = [
+    NetworkSize(width=16, heads=2, fusion="concatenation"),
+    NetworkSize(width=16, heads=2, hears="mel"),
+    NetworkSize(width=16, heads=2, hears="cochleagram"),
+]
+
+
+@pytest.mark.parametrize("size", VARIANTS)
+def test_variants_have_about_as_many_parameters(size):
+    counts = [
+        sum(weight.numel() for weight in network(size=one).parameters()) for one in (SMALL, size)
+    ]
+    body = [
+        sum(weight.numel() for weight in network(size=one).layers.parameters())
+        for one in (SMALL, size)
+    ]
+    assert body[0] == body[1]
+    assert counts[1] == pytest.approx(counts[0], rel=0.25)  # tokens of a view have its bands
+
+
+@pytest.mark.parametrize("hears", ["mel", "cochleagram"])
+def test_a_network_of_one_view_hears_nothing_of_the_other(hears):
+    model = network(size=NetworkSize(width=16, heads=2, hears=hears)).eval()
+    mel, cochleagram = views()
+    changed = (mel, cochleagram + 1.0) if hears == "mel" else (mel + 1.0, cochleagram)
+    model.standardise(mel, cochleagram)
+    for before, after in zip(means(model(mel, cochleagram)), means(model(*changed)), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_concatenated_views_meet_in_the_fused_head_only():
+    mel, cochleagram = views()
+    for fusion, meet in (("dsaf", True), ("concatenation", False)):
+        model = network(size=NetworkSize(width=16, heads=2, fusion=fusion)).eval()
+        before, after = model(mel, cochleagram), model(mel, cochleagram + 1.0)
+        assert torch.equal(before.mel, after.mel) is not meet
+        assert not torch.equal(before.fused.mean, after.fused.mean)
+
+
+@pytest.mark.parametrize("change", [{"fusion": "sum"}, {"hears": "nothing"}])
+def test_an_unknown_variant_is_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change.values()))):
+        NetworkSize(**change)
