@@ -26,6 +26,9 @@ from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained,
 from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
 from training.fitting.sampling import EmbeddedSampler
 from training.fitting.soup import Sides, fit_soup, open_sides
+from training.judging.ablation import ablate as run_ablation
+from training.judging.ablation import markdown as ablation_table
+from training.judging.ablation import summarise
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
 from training.judging.folds import hold_out, validation_split
@@ -215,6 +218,26 @@ def agreement(
                 "vgmidi is not here; `python -m training datasets` says where to get it"
             )
         typer.echo(rater_report(read_vgmidi_ratings(folder), rounds))
+
+
+@app.command()
+def ablate(
+    recipe: RecipeName = "ablation",
+    output: Annotated[
+        Path | None, typer.Option(help="JSON to write.", show_default="runs/RECIPE.json")
+    ] = None,
+    data: Data = None,
+    cache: Cache = DEFAULT_CACHE,
+    jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+) -> None:
+    """Fit without each part in turn, seed s on fold s; print what each part is worth."""
+    with bad_input():
+        chosen = load_recipe(FitRecipe, recipe)
+        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
+        found = summarise(run_ablation(chosen, pieces, cache, jobs), list(chosen.datasets))
+        output = output or Path("runs") / f"{chosen.name}.json"
+        write_json({"recipe": chosen.model_dump(mode="json"), "ablation": found}, output)
+        typer.echo(ablation_table(found))
 
 
 @app.command()

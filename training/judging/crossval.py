@@ -69,8 +69,9 @@ class FoldResult:
     ----------
     fold, seed
         Which job.
-    steps, histories
-        Of each fit the step chosen on validation, and the validation score at each look.
+    steps, histories, notes
+        Of each fit the step chosen on validation, and the validation score and how pseudo labels
+        went at each look.
     seconds
         CPU time of the fits.
     weights
@@ -86,6 +87,7 @@ class FoldResult:
     seed: int
     steps: list[int]
     histories: list[list[tuple[int, float]]]
+    notes: list[list[dict[str, float]]]
     seconds: float
     weights: dict[str, Tensor]
     validation: list[Trajectory]
@@ -106,19 +108,21 @@ def cross_validate(
     seeds: list[int],
     jobs: int,
 ) -> list[FoldResult]:
-    """Fit every fold with every seed.
-
-    Finished fits are kept in the cache, so that a stopped run goes on.
-    """
-    open_frames(training_work(recipe, pieces), recipe.front_end, cache)
-    open_frames(judged_work(recipe, pieces), recipe.front_end, cache)
-    open_frames(pool_work(recipe, pieces), recipe.front_end, cache)
+    """Fit every fold with every seed; see `run_jobs`."""
     work = [
         Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
         for seed in seeds
         for fold in range(folds)
     ]
-    with ProcessPoolExecutor(jobs) as pool:
+    return run_jobs(work, jobs)
+
+
+def run_jobs(work: list[Job], processes: int) -> list[FoldResult]:
+    """Do jobs, so many at a time; the finished ones are kept, so that a stopped run goes on."""
+    for job in {one.recipe.name: one for one in work}.values():
+        for heard in (training_work, judged_work, pool_work):
+            open_frames(heard(job.recipe, job.pieces), job.recipe.front_end, job.cache)
+    with ProcessPoolExecutor(processes) as pool:
         return list(track(pool.map(_kept, work), description="Fitting", total=len(work)))
 
 
@@ -161,6 +165,7 @@ def _run(job: Job) -> FoldResult:
         seed=job.seed,
         steps=[one.step for one in soup.fits],
         histories=[one.history for one in soup.fits],
+        notes=[one.notes for one in soup.fits],
         seconds=seconds,
         weights=soup.network.state_dict(),
         validation=watched,

@@ -1,0 +1,91 @@
+"""An ablation judges every piece once by each arm, and is paired."""
+
+from dataclasses import replace
+
+import pytest
+
+from training.fitting.recipe import PCL, SAML
+from training.judging import ablation
+from training.judging.ablation import FULL, ablate, arms_of, markdown, summarise
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def recipe(make_recipe):
+    return make_recipe(
+        steps=2,
+        pcl=PCL(pool=["extra"], batch=4, least_agreement=0.0, least_confidence=0.26),
+        saml=SAML(size=16),
+    )
+
+
+@pytest.fixture(scope="module")
+def pieces(collection):
+    return [*collection, *(replace(piece, dataset="extra") for piece in collection)]
+
+
+@pytest.fixture(scope="module")
+def arms(recipe, pieces, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ablation, "FOLDS", 3)
+        return ablate(recipe, pieces, tmp_path_factory.mktemp("cache"), 1)
+
+
+def test_each_arm_leaves_out_what_it_says(recipe):
+    recipes = arms_of(recipe)
+    assert recipes[FULL] == recipe
+    assert recipes["without PCL"].pcl is None
+    assert recipes["without SAML"].saml is None
+    assert recipes["without DSAF"].network.fusion == "concatenation"
+    off = recipes["all off"]
+    assert (off.pcl, off.saml, off.network.fusion) == (None, None, "concatenation")
+    assert {recipes[f"{view} only"].network.hears for view in ("Mel", "cochleagram")} == {
+        "mel",
+        "cochleagram",
+    }
+    for one in recipes.values():
+        assert (one.steps, one.batch, one.datasets) == (recipe.steps, recipe.batch, recipe.datasets)
+
+
+def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
+    assert set(arms_of(make_recipe())) == {
+        FULL,
+        "without DSAF",
+        "Mel only",
+        "cochleagram only",
+        "all off",
+    }
+
+
+def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
+    assert [arm.name for arm in arms] == list(arms_of(recipe))
+    for arm in arms:
+        names = [path.piece.name for path in arm.paths("musemodataset")]
+        assert sorted(names) == sorted(piece.name for piece in collection)
+        assert [(one.fold, one.seed) for one in arm.results] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_the_full_arm_is_above_itself_by_nothing(arms):
+    summary = summarise(arms, ["musemodataset"])["musemodataset"]
+    for axis in ("valence", "arousal"):
+        own = summary[FULL][axis]
+        assert own["full_is_above"] == 0.0
+        assert own["pieces"] == (0.0, 0.0)
+        for name, table in summary.items():
+            one = table[axis]
+            assert one["full_is_above"] == pytest.approx(own["ccc"] - one["ccc"]), name
+            assert one["groups"][0] <= one["groups"][1]
+
+
+def test_the_table_has_a_row_for_each_arm_and_axis(arms):
+    text = markdown(summarise(arms, ["musemodataset"]))
+    rows = [line for line in text.splitlines() if line.startswith("| musemodataset")]
+    assert len(rows) == 14
+    assert all(line.count("|") == rows[0].count("|") for line in rows)
+
+
+def test_pseudo_labels_are_noted_where_there_are_some(arms):
+    by_name = {arm.name: arm for arm in arms}
+    assert set(by_name[FULL].results[0].notes[0][-1]) == {"coverage", "agreement", "drift"}
+    assert by_name["without PCL"].results[0].notes[0][-1] == {}

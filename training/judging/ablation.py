@@ -1,0 +1,139 @@
+"""What each part is worth: the same fit without it, on the same folds, paired.
+
+Seed s is judged on fold s, so that every piece is judged once by each arm. All arms have the same
+steps, batches and, but for the bands of a view, the same number of parameters.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.datasets import Piece
+from training.fitting.recipe import FitRecipe
+from training.judging.crossval import FoldResult, Job, run_jobs
+from training.judging.metrics import agreement, bootstrap_interval, mean_ccc
+from training.judging.predict import AXES, Trajectory, piece_means, scores
+from training.judging.tables import markdown_table
+
+FULL = "full"
+FOLDS = 5
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to fit.
+
+    Attributes
+    ----------
+    name
+        What is left out.
+    results
+        A fold each.
+    """
+
+    name: str
+    results: list[FoldResult]
+
+    def paths(self, dataset: str) -> list[Trajectory]:
+        """Give the test trajectories of one data set."""
+        return [path for one in self.results for path in one.test if path.piece.dataset == dataset]
+
+
+def arms_of(recipe: FitRecipe) -> dict[str, FitRecipe]:
+    """Give the recipe of each arm; PCL and SAML are left out where the recipe has them."""
+    concatenated = {"network": replace(recipe.network, fusion="concatenation")}
+    changes: dict[str, dict[str, Any]] = {
+        FULL: {},
+        "without DSAF": concatenated,
+        "without PCL": {"pcl": None},
+        "without SAML": {"saml": None},
+        "Mel only": {"network": replace(recipe.network, hears="mel")},
+        "cochleagram only": {"network": replace(recipe.network, hears="cochleagram")},
+        "all off": {**concatenated, "pcl": None, "saml": None},
+    }
+    if recipe.pcl is None:
+        del changes["without PCL"]
+    if recipe.saml is None:
+        del changes["without SAML"]
+    return {name: recipe.model_copy(update=change) for name, change in changes.items()}
+
+
+def ablate(recipe: FitRecipe, pieces: list[Piece], cache: Path, processes: int) -> list[Arm]:
+    """Fit every arm; finished fits are kept in the cache."""
+    recipes = arms_of(recipe)
+    work = [
+        Job(recipe=one, pieces=pieces, cache=cache, folds=FOLDS, fold=fold, seed=fold)
+        for fold in range(FOLDS)
+        for one in recipes.values()
+    ]
+    results = run_jobs(work, processes)
+    return [Arm(name, results[k :: len(recipes)]) for k, name in enumerate(recipes)]
+
+
+def summarise(arms: list[Arm], datasets: list[str]) -> dict[str, Any]:
+    """Score every arm, and by how much the full one is above it, with paired intervals."""
+    return {
+        dataset: {arm.name: _compare(arms[0], arm, dataset) for arm in arms} for dataset in datasets
+    }
+
+
+def _compare(full: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
+    ours, labels, names, groups = _points(full.paths(dataset))
+    theirs, *_ = _points(arm.paths(dataset))
+    within = scores(arm.paths(dataset))
+    table = {}
+    for k, axis in enumerate(AXES):
+
+        def gain(rows: NDArray[np.int64], axis: int = k) -> float:
+            return mean_ccc([ours], labels, axis, rows) - mean_ccc([theirs], labels, axis, rows)
+
+        table[axis] = {
+            "ccc": agreement(theirs[:, k], labels[:, k]).ccc,
+            "interval": bootstrap_interval(partial(mean_ccc, [theirs], labels, k), names),
+            "within_piece_r": within[axis]["within_piece_r"],
+            "full_is_above": gain(np.arange(len(names))),
+            "pieces": bootstrap_interval(gain, names),
+            "groups": bootstrap_interval(gain, groups),
+        }
+    return table
+
+
+def _points(paths: list[Trajectory]) -> tuple[Points, Points, list[str], list[str]]:
+    """Estimates and labels of the pieces by name, (pieces, 2), with names and groups."""
+    pieces = {path.piece.name: path.piece for path in paths}
+    order = np.argsort(list(pieces))
+    estimates, labels = piece_means(paths)
+    names = sorted(pieces)
+    return estimates[order], labels[order], names, [pieces[name].group for name in names]
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """Write the table of an ablation in Markdown."""
+    rows = []
+    for dataset, arms in summary.items():
+        for axis in AXES:
+            for name, table in arms.items():
+                one = table[axis]
+                above = ["", "", ""]
+                if name != FULL:
+                    spans = [_span(one[units], "+.3f") for units in ("pieces", "groups")]
+                    above = [f"{one['full_is_above']:+.3f}", *spans]
+                within = one["within_piece_r"]
+                rows.append(
+                    [
+                        *(dataset, axis, name, f"{one['ccc']:.3f}", _span(one["interval"], ".2f")),
+                        "-" if np.isnan(within) else f"{within:.2f}",
+                        *above,
+                    ]
+                )
+    head = "data set, axis, arm, CCC, over pieces, within r, full is above by, pieces, groups"
+    return markdown_table(head.split(", "), rows)
+
+
+def _span(pair: tuple[float, float], how: str) -> str:
+    return f"{pair[0]:{how}} to {pair[1]:{how}}"
