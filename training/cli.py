@@ -29,6 +29,7 @@ from training.fitting.soup import Sides, fit_soup, open_sides
 from training.judging.ablation import ablate as run_ablation
 from training.judging.ablation import markdown as ablation_table
 from training.judging.ablation import summarise
+from training.judging.ablation_report import write_ablation
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
 from training.judging.folds import hold_out, validation_split
@@ -224,19 +225,28 @@ def agreement(
 def ablate(
     recipe: RecipeName = "ablation",
     output: Annotated[
-        Path | None, typer.Option(help="JSON to write.", show_default="runs/RECIPE.json")
+        Path | None,
+        typer.Option(
+            help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
+        ),
     ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
+    drift_of: Annotated[
+        str, typer.Option(help="Data set whose styles are read from the embeddings.")
+    ] = "musemodataset",
     jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
 ) -> None:
     """Fit without each part in turn, seed s on fold s; print what each part is worth."""
     with bad_input():
         chosen = load_recipe(FitRecipe, recipe)
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
-        found = summarise(run_ablation(chosen, pieces, cache, jobs), list(chosen.datasets))
-        output = output or Path("runs") / f"{chosen.name}.json"
-        write_json({"recipe": chosen.model_dump(mode="json"), "ablation": found}, output)
+        output = output or Path("runs") / f"{chosen.name}.html"
+        arms = run_ablation(chosen, pieces, cache, jobs)
+        found = summarise(arms, list(chosen.datasets))
+        drift = write_ablation(arms, found, chosen, pieces, drift_of, cache, output)
+        summary = {"recipe": chosen.model_dump(mode="json"), "ablation": found, "drift": drift}
+        write_json(summary, output.with_suffix(".json"))
         typer.echo(ablation_table(found))
 
 

@@ -5,7 +5,7 @@ regression that has heard other tracks of each style; the track by the nearest n
 windows of other moments.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,39 +14,32 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.judging.metrics import bootstrap_interval
-
 _FOLDS = 5
 _LEAST_TRACKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How much of style and track is in an embedding; 1 is all, chance is `style_majority`.
+class Readings(NamedTuple):
+    """What was read rightly of each window, (n,): 1 or 0, NaN where it was not tried.
 
     Attributes
     ----------
-    style, style_majority
-        Share of the windows whose style is read rightly, and that of the commonest style.
+    style
+        Whether the style was read; of styles with at least three tracks.
+    commonest
+        Whether the style is the commonest one: what is read rightly without an embedding.
     track
-        Share of the windows whose nearest neighbour in another moment is of the same track.
-    style_interval, track_interval
-        95 % bootstrap intervals over tracks.
+        Whether the nearest neighbour is of the same track.
     """
 
-    style: float
-    style_majority: float
-    style_interval: tuple[float, float]
-    track: float
-    track_interval: tuple[float, float]
+    style: NDArray[np.float64]
+    commonest: NDArray[np.float64]
+    track: NDArray[np.float64]
 
 
-def measure_drift(
+def read_embeddings(
     embedding: NDArray[np.float64], style: NDArray[np.str_], track: NDArray[np.str_]
-) -> Drift:
-    """Measure windows' embeddings (n, width) with their styles and tracks, (n,).
-
-    Styles with fewer than three tracks are left out of the reading of style.
+) -> Readings:
+    """Read styles and tracks (n,) from the embeddings of windows, (n, width).
 
     Raises
     ------
@@ -54,19 +47,14 @@ def measure_drift(
         Fewer than two styles have three tracks.
     """
     tracks_of = {name: len(np.unique(track[style == name])) for name in np.unique(style)}
-    common = np.array([tracks_of[name] >= _LEAST_TRACKS for name in style], dtype=bool)
-    if len(np.unique(style[common])) < 2:
+    tried = np.array([tracks_of[name] >= _LEAST_TRACKS for name in style], dtype=bool)
+    names, counts = np.unique(style[tried], return_counts=True)
+    if len(names) < 2:
         raise ValueError("too few styles with three tracks to read a style from another track")
-    read = _read_styles(embedding[common], style[common], track[common])
-    _, counts = np.unique(style[common], return_counts=True)
-    same = _nearest_is_of_the_track(embedding, track)
-    return Drift(
-        float(read.mean()),
-        float(counts.max() / counts.sum()),
-        bootstrap_interval(lambda rows: float(read[rows].mean()), list(track[common])),
-        float(same.mean()),
-        bootstrap_interval(lambda rows: float(same[rows].mean()), list(track)),
-    )
+    read, commonest = (np.full(len(style), np.nan) for _ in range(2))
+    read[tried] = _read_styles(embedding[tried], style[tried], track[tried])
+    commonest[tried] = style[tried] == names[counts.argmax()]
+    return Readings(read, commonest, _nearest_is_of_the_track(embedding, track))
 
 
 def _read_styles(
@@ -81,9 +69,9 @@ def _read_styles(
 
 def _nearest_is_of_the_track(
     embedding: NDArray[np.float64], track: NDArray[np.str_]
-) -> NDArray[np.bool_]:
+) -> NDArray[np.float64]:
     unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-9)
     alike = unit @ unit.T
     np.fill_diagonal(alike, -np.inf)
-    nearest: NDArray[np.bool_] = track[alike.argmax(axis=1)] == track
+    nearest: NDArray[np.float64] = (track[alike.argmax(axis=1)] == track).astype(np.float64)
     return nearest

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from training.fitting.recipe import PCL, SAML
-from training.judging import ablation
+from training.judging import ablation, ablation_report
 from training.judging.ablation import FULL, ablate, arms_of, markdown, summarise
+from training.judging.ablation_report import write_ablation
 
 pytestmark = pytest.mark.train
 
@@ -22,14 +23,20 @@ def recipe(make_recipe):
 
 @pytest.fixture(scope="module")
 def pieces(collection):
-    return [*collection, *(replace(piece, dataset="extra") for piece in collection)]
+    styled = [replace(piece, style=f"style{k % 2}") for k, piece in enumerate(collection)]
+    return [*styled, *(replace(piece, dataset="extra") for piece in styled)]
 
 
 @pytest.fixture(scope="module")
-def arms(recipe, pieces, tmp_path_factory):
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def arms(recipe, pieces, cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ablation, "FOLDS", 3)
-        return ablate(recipe, pieces, tmp_path_factory.mktemp("cache"), 1)
+        return ablate(recipe, pieces, cache, 1)
 
 
 def test_each_arm_leaves_out_what_it_says(recipe):
@@ -89,3 +96,20 @@ def test_pseudo_labels_are_noted_where_there_are_some(arms):
     by_name = {arm.name: arm for arm in arms}
     assert set(by_name[FULL].results[0].notes[0][-1]) == {"coverage", "agreement", "drift"}
     assert by_name["without PCL"].results[0].notes[0][-1] == {}
+
+
+def test_the_report_has_pictures_and_says_what_embeddings_hold(
+    arms, recipe, pieces, cache, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ablation_report, "FOLDS", 3)
+    summary = summarise(arms, ["musemodataset"])
+    page = tmp_path / "deep/ablation.html"
+    drift = write_ablation(arms, summary, recipe, pieces, "musemodataset", cache, page)
+    assert set(drift) == {FULL, "without SAML"}
+    for one in drift.values():
+        assert 0.0 <= one["track"]["share"] <= 1.0
+        assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
+    assert drift[FULL]["style"]["above_full"] == 0.0
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<svg") == 4
+    assert all(arm.name in html for arm in arms)
