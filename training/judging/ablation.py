@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
-from training.judging.crossval import FoldResult, Job, run_jobs
+from training.judging.crossval import FoldResult, Job, everything, run_jobs
 from training.judging.metrics import agreement, bootstrap_interval, mean_ccc
 from training.judging.predict import AXES, Trajectory, piece_means, scores
 from training.judging.tables import markdown_table
+from training.sound.constant_q import constant_q_cache, hear_constant_q
 
-FULL = "full"
+FULL, CONSTANT_Q = "full", "constant-Q for gammatone"
 FOLDS = 5
 Points = NDArray[np.float64]
 
@@ -64,15 +65,20 @@ def arms_of(recipe: FitRecipe) -> dict[str, FitRecipe]:
 
 
 def ablate(recipe: FitRecipe, pieces: list[Piece], cache: Path, processes: int) -> list[Arm]:
-    """Fit every arm; finished fits are kept in the cache."""
-    recipes = arms_of(recipe)
+    """Fit every arm; finished fits are kept in the cache.
+
+    One more arm is the full one with a constant-Q transform in the place of the gammatone.
+    """
+    arms = {name: (one, cache) for name, one in arms_of(recipe).items()}
+    arms[CONSTANT_Q] = (recipe, constant_q_cache(cache))
+    hear_constant_q(everything(recipe, pieces), recipe.front_end, cache)
     work = [
-        Job(recipe=one, pieces=pieces, cache=cache, folds=FOLDS, fold=fold, seed=fold)
+        Job(recipe=one, pieces=pieces, cache=place, folds=FOLDS, fold=fold, seed=fold)
         for fold in range(FOLDS)
-        for one in recipes.values()
+        for one, place in arms.values()
     ]
     results = run_jobs(work, processes)
-    return [Arm(name, results[k :: len(recipes)]) for k, name in enumerate(recipes)]
+    return [Arm(name, results[k :: len(arms)]) for k, name in enumerate(arms)]
 
 
 def summarise(arms: list[Arm], datasets: list[str]) -> dict[str, Any]:

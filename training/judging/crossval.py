@@ -21,6 +21,7 @@ from training.fitting.soup import Sides, fit_soup, open_sides
 from training.judging.folds import Split, split
 from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import (
+    Work,
     judged_work,
     open_frames,
     pool_work,
@@ -119,11 +120,17 @@ def cross_validate(
 
 def run_jobs(work: list[Job], processes: int) -> list[FoldResult]:
     """Do jobs, so many at a time; the finished ones are kept, so that a stopped run goes on."""
-    for job in {one.recipe.name: one for one in work}.values():
-        for heard in (training_work, judged_work, pool_work):
-            open_frames(heard(job.recipe, job.pieces), job.recipe.front_end, job.cache)
+    for job in {(one.recipe.name, one.cache): one for one in work}.values():
+        open_frames(everything(job.recipe, job.pieces), job.recipe.front_end, job.cache)
     with ProcessPoolExecutor(processes) as pool:
         return list(track(pool.map(_kept, work), description="Fitting", total=len(work)))
+
+
+def everything(recipe: FitRecipe, pieces: list[Piece]) -> list[Work]:
+    """List all that is heard in fitting and judging."""
+    return [
+        one for heard in (training_work, judged_work, pool_work) for one in heard(recipe, pieces)
+    ]
 
 
 def _kept(job: Job) -> FoldResult:

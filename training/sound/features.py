@@ -119,13 +119,21 @@ def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendi
         raise ValueError('a recipe has origin = "external" for ready views, and for nothing else')
     if work and ready[0]:
         return _ready(work)
-    folder = cache / "frames" / replace(spec, window_frames=0).digest
-    paths = [_path(folder, *one, ".npy") for one in work]
-    _compute_missing("Hearing", work, paths, _Hear(spec))
+    paths = compute_frames("Hearing", work, spec, cache, _Hear(spec))
     return [
         Rendition(piece, rendering, _open(path, spec))
         for (piece, rendering), path in zip(work, paths, strict=True)
     ]
+
+
+def compute_frames(
+    title: str, work: list[Work], spec: FrontEndSpec, cache: Path, compute: "Compute"
+) -> list[Path]:
+    """Compute the frames that are not in the cache; give the files of all."""
+    folder = cache / "frames" / replace(spec, window_frames=0).digest
+    paths = [_path(folder, *one, ".npy") for one in work]
+    _compute_missing(title, work, paths, compute)
+    return paths
 
 
 def _ready(work: list[Work]) -> list[Rendition]:

@@ -6,7 +6,7 @@ import pytest
 
 from training.fitting.recipe import PCL, SAML
 from training.judging import ablation, ablation_report
-from training.judging.ablation import FULL, ablate, arms_of, markdown, summarise
+from training.judging.ablation import CONSTANT_Q, FULL, ablate, arms_of, markdown, summarise
 from training.judging.ablation_report import write_ablation
 
 pytestmark = pytest.mark.train
@@ -66,7 +66,7 @@ def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
 
 
 def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
-    assert [arm.name for arm in arms] == list(arms_of(recipe))
+    assert [arm.name for arm in arms] == [*arms_of(recipe), CONSTANT_Q]
     for arm in arms:
         names = [path.piece.name for path in arm.paths("musemodataset")]
         assert sorted(names) == sorted(piece.name for piece in collection)
@@ -88,7 +88,7 @@ def test_the_full_arm_is_above_itself_by_nothing(arms):
 def test_the_table_has_a_row_for_each_arm_and_axis(arms):
     text = markdown(summarise(arms, ["musemodataset"]))
     rows = [line for line in text.splitlines() if line.startswith("| musemodataset")]
-    assert len(rows) == 14
+    assert len(rows) == 16
     assert all(line.count("|") == rows[0].count("|") for line in rows)
 
 

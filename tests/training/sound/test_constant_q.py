@@ -1,0 +1,47 @@
+"""The constant-Q view stands where the cochleagram stood, in a cache of its own."""
+
+import numpy as np
+import pytest
+
+from damer.views import FrontEndSpec
+from training.sound.constant_q import constant_q_cache, hear_constant_q
+from training.sound.features import RECORDED, open_frames
+
+SPEC = FrontEndSpec()
+
+
+@pytest.fixture
+def heard(make_piece, write_wave, tmp_path):
+    """Hear two seconds of A4 both ways."""
+    time = np.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
+    source = write_wave(tmp_path / "a4.wav", 0.3 * np.sin(2 * np.pi * 440.0 * time))
+    work = [(make_piece("a4", source=source), RECORDED)]
+    hear_constant_q(work, SPEC, tmp_path)
+    caches = (tmp_path, constant_q_cache(tmp_path))
+    return [open_frames(work, SPEC, cache)[0].frames.astype(float) for cache in caches]
+
+
+def test_mel_is_the_same_and_the_other_view_is_not(heard):
+    gammatone, constant_q = heard
+    assert gammatone.shape == constant_q.shape
+    assert np.array_equal(gammatone[:, :128], constant_q[:, :128])
+    assert not np.allclose(gammatone[:, 128:], constant_q[:, 128:], atol=0.1)
+
+
+def test_a_tone_lies_in_the_bin_of_its_pitch(heard):
+    view = heard[1][40:-40, 128:].mean(axis=0)
+    assert view.argmax() == 45  # A4 is 45 semitones above C1
+
+
+def test_power_is_compressed_as_the_cochleagrams_is(make_piece, write_wave, tmp_path):
+    noise = 0.05 * np.random.default_rng(0).standard_normal(SPEC.sample_rate)
+    work = [
+        (make_piece(name, source=write_wave(tmp_path / f"{name}.wav", gain * noise)), RECORDED)
+        for name, gain in (("quiet", 1.0), ("loud", 4.0))
+    ]
+    hear_constant_q(work, SPEC, tmp_path)
+    quiet, loud = (
+        one.frames[:, 128:].astype(float)
+        for one in open_frames(work, SPEC, constant_q_cache(tmp_path))
+    )
+    assert np.median(loud / quiet) == pytest.approx(4.0 ** (2 * SPEC.compression), rel=0.02)
