@@ -1,8 +1,8 @@
 """A constant-Q transform in the place of the gammatone cochleagram, for ablation only.
 
-84 bins, twelve an octave from C1 (32.7 Hz), as in earlier dual-view work; by librosa. It looks ahead
-and cannot run live. Its frames lie in a cache of their own, where they take the columns of the
-cochleagram with its compression, so that everything else is the same.
+84 bins, twelve an octave from C1 (32.7 Hz), by librosa. It looks ahead and cannot run live. Its
+frames lie in a cache of their own, where they take the columns of the cochleagram with its
+compression, so that everything else is the same.
 """
 
 from dataclasses import dataclass
