@@ -242,6 +242,8 @@ def ablate(
         chosen = load_recipe(FitRecipe, recipe)
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         output = output or Path("runs") / f"{chosen.name}.html"
+        if drift_of not in chosen.datasets:
+            raise ValueError(f"--drift-of {drift_of} is no data set of {chosen.name}")
         arms = run_ablation(chosen, pieces, cache, jobs)
         found = summarise(arms, list(chosen.datasets))
         drift = write_ablation(arms, found, chosen, pieces, drift_of, cache, output)

@@ -127,6 +127,16 @@ class DSAFLayer(nn.Module):
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         """Give updated tokens of both views, each (B, N, width)."""
-        if not self.cross:
-            return self.mel(mel, mel), self.cochleagram(cochleagram, cochleagram)
-        return self.mel(mel, cochleagram), self.cochleagram(cochleagram, mel)
+        asked_by_mel, asked_by_cochleagram = self._asked(mel, cochleagram)
+        return self.mel(mel, asked_by_mel), self.cochleagram(cochleagram, asked_by_cochleagram)
+
+    def weights(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention of the tokens of either view to those that they ask, each (B, heads, N, N)."""
+        asked_by_mel, asked_by_cochleagram = self._asked(mel, cochleagram)
+        return (
+            self.mel.weights(mel, asked_by_mel),
+            self.cochleagram.weights(cochleagram, asked_by_cochleagram),
+        )
+
+    def _asked(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        return (cochleagram, mel) if self.cross else (mel, cochleagram)

@@ -185,12 +185,11 @@ class DAMER(nn.Module):
         Gives for each layer the attention of Mel tokens to cochleagram tokens and the reverse, each
         (B, heads, N, N), for windows as in `forward`.
         """
+        mel, cochleagram = self._heard(mel, cochleagram)
         mel, cochleagram = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
         maps = []
         for layer in cast("list[DSAFLayer]", list(self.layers)):
-            maps.append(
-                (layer.mel.weights(mel, cochleagram), layer.cochleagram.weights(cochleagram, mel))
-            )
+            maps.append(layer.weights(mel, cochleagram))
             mel, cochleagram = layer(mel, cochleagram)
         return maps
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.annotation.agreement import intraclass_correlation, krippendorff_alpha
+from training.annotation.agreement import (
+    intraclass_correlation,
+    krippendorff_alpha,
+    spearman_brown,
+    split_half,
+)
 from training.annotation.consensus import CONSISTENT, agree, weighted_mean
 from training.datasets.records import Ratings
 from training.judging.metrics import bootstrap_interval
@@ -20,6 +25,10 @@ from training.judging.tables import markdown_table
 
 THRESHOLDS = (CONSISTENT, 0.35, 0.5, 0.7, np.inf)
 Labels = NDArray[np.float64]
+_AGREEMENT = (
+    *("axis", "Krippendorff's alpha", "ICC(1,1)", "ICC(1,k)"),
+    *("split half", "foretold for all (Spearman-Brown)"),
+)
 _EXPLAINED = """\
 Labels of two halves of the raters, valence / arousal: their correlation over pieces and inside a
 piece, and by how much the latter is above that of the plain mean (95 % bootstrap interval over
@@ -57,7 +66,11 @@ class Way:
 
 
 def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
-    """Agreement on the mean of each piece, by axis: alpha, ICC of one rating and of the mean."""
+    """Agreement on the mean of each piece, by axis.
+
+    Krippendorff's alpha, ICC of one rating and of the mean, r of the means of two halves of the
+    raters, and what that foretells for all of them.
+    """
     most = max(len(one.raters) for one in ratings)
     table = {}
     for k, axis in enumerate(AXES):
@@ -65,7 +78,14 @@ def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
         for column, one in enumerate(ratings):
             means[: len(one.raters), column] = np.nanmean(one.values[:, :, k], axis=1)
         single, mean = intraclass_correlation(means)
-        table[axis] = {"alpha": krippendorff_alpha(means), "icc_1": single, "icc_k": mean}
+        half = split_half(means, np.random.default_rng(0))
+        table[axis] = {
+            "alpha": krippendorff_alpha(means),
+            "icc_1": single,
+            "icc_k": mean,
+            "half": half,
+            "all": spearman_brown(half),
+        }
     return table
 
 
@@ -155,7 +175,7 @@ def markdown(ratings: list[Ratings], rounds: int) -> str:
     """Write both as tables in Markdown."""
     raters = np.mean([len(one.raters) for one in ratings])
     agreement = [
-        [axis, *(f"{one[key]:.2f}" for key in ("alpha", "icc_1", "icc_k"))]
+        [axis, *(f"{one[key]:.2f}" for key in ("alpha", "icc_1", "icc_k", "half", "all"))]
         for axis, one in raters_agreement(ratings).items()
     ]
     ways = compare_ways(ratings, rounds)
@@ -170,7 +190,7 @@ def markdown(ratings: list[Ratings], rounds: int) -> str:
     return "\n\n".join(
         (
             f"{len(ratings)} pieces, {raters:.1f} raters each. Agreement on the mean of a piece:",
-            markdown_table(("axis", "Krippendorff's alpha", "ICC(1,1)", "ICC(1,k)"), agreement),
+            markdown_table(_AGREEMENT, agreement),
             _EXPLAINED,
             markdown_table(
                 ("way", "raters kept", "spread", "over pieces", "inside", "above the plain mean"),

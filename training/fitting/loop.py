@@ -70,11 +70,16 @@ def open_fabric(recipe: Recipe) -> Fabric:
         accelerator="auto",
         devices=local,
         num_nodes=world // local,
-        strategy=DDPStrategy(find_unused_parameters=True) if world > 1 else "auto",
+        strategy=_distributed() if world > 1 else "auto",
         precision=recipe.precision,
     )
     fabric.launch()
     return fabric
+
+
+def _distributed() -> DDPStrategy:
+    """Let every process keep buffers, and so a memory of what it heard, of its own."""
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 
 def train(

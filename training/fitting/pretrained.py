@@ -13,6 +13,10 @@ from training.fitting.loop import read_checkpoint, write_whole
 from training.fitting.recipe import DistillRecipe, Recipe
 
 _NETWORK = "network."
+_SAME = (
+    *("mel_bands", "gammatone_channels", "token_frames"),
+    *("width", "heads", "layers", "fusion", "hears"),
+)
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
@@ -57,7 +61,7 @@ def load_pretrained(recipe: Recipe) -> Pretrained | None:
     path = PRETRAINED / f"{recipe.pretrained}.pt"
     content = read_checkpoint(path)
     size = NetworkSize(**content["recipe"]["network"])
-    for key in ("mel_bands", "gammatone_channels", "token_frames", "width", "heads", "layers"):
+    for key in _SAME:
         ours, theirs = getattr(recipe.network, key), getattr(size, key)
         if ours != theirs:
             raise ValueError(f"{recipe.name}: network.{key} is {ours}, but {theirs} in {path.name}")

@@ -46,7 +46,15 @@ class Arm:
 
 
 def arms_of(recipe: FitRecipe) -> dict[str, FitRecipe]:
-    """Give the recipe of each arm; PCL and SAML are left out where the recipe has them."""
+    """Give the recipe of each arm; PCL and SAML are left out where the recipe has them.
+
+    Raises
+    ------
+    ValueError
+        The recipe begins with a student, which has learnt with all parts.
+    """
+    if recipe.pretrained:
+        raise ValueError(f"{recipe.name}: an ablation begins from scratch, without `pretrained`")
     concatenated = {"network": replace(recipe.network, fusion="concatenation")}
     changes: dict[str, dict[str, Any]] = {
         FULL: {},

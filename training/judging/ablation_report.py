@@ -23,7 +23,7 @@ from training.judging.predict import AXES, embeddings
 from training.sound.features import in_every, open_frames
 
 _TEMPLATE = Path(__file__).with_name("ablation.html.j2")
-_EVERY_SECONDS = 1.0
+_GAP_SECONDS = 0.1  # between windows, which share no sound
 _COMPARED = "without SAML"
 _COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}
 
@@ -57,7 +57,7 @@ def embed_test(
     network = result.network(recipe)
     parts, labels, styles, tracks = [], [], [], []
     for rendition in open_frames(in_every(own, recipe.renderings[:1]), spec, cache):
-        ends = window_ends(rendition, _EVERY_SECONDS, spec)
+        ends = window_ends(rendition, spec.window_seconds + _GAP_SECONDS, spec)
         parts.append(embeddings(network, rendition, ends, spec).numpy())
         labels.append(np.tile(rendition.piece.mean_label, (len(ends), 1)))
         styles += [rendition.piece.style] * len(ends)

@@ -48,7 +48,7 @@ class Job:
         """File in which the result is kept: named by recipe, labels, groups and pretraining."""
         digest = hashlib.sha256(self.recipe.model_dump_json().encode())
         for piece in self.pieces:
-            digest.update(f"{piece.dataset}/{piece.name}/{piece.group}".encode())
+            digest.update(f"{piece.dataset}/{piece.name}/{piece.group}/{piece.style}".encode())
             for values in (piece.times, piece.valence, piece.arousal):
                 digest.update(values.tobytes())
         if self.recipe.pretrained:
@@ -120,7 +120,7 @@ def cross_validate(
 
 def run_jobs(work: list[Job], processes: int) -> list[FoldResult]:
     """Do jobs, so many at a time; the finished ones are kept, so that a stopped run goes on."""
-    for job in {(one.recipe.name, one.cache): one for one in work}.values():
+    for job in {(one.recipe.model_dump_json(), one.cache): one for one in work}.values():
         open_frames(everything(job.recipe, job.pieces), job.recipe.front_end, job.cache)
     with ProcessPoolExecutor(processes) as pool:
         return list(track(pool.map(_kept, work), description="Fitting", total=len(work)))

@@ -166,3 +166,17 @@ def test_concatenated_views_meet_in_the_fused_head_only():
 def test_an_unknown_variant_is_refused(change):
     with pytest.raises(ValueError, match=next(iter(change.values()))):
         NetworkSize(**change)
+
+
+@pytest.mark.parametrize("size", [SMALL, *VARIANTS])
+def test_attention_maps_are_of_what_is_asked(size):
+    model = network(size=size).eval()
+    mel, cochleagram = views()
+    model.standardise(mel, cochleagram)
+    for maps in model.attention_maps(mel, cochleagram):
+        for weights in maps:
+            assert weights.shape[:2] == (2, 2)
+            torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:3]))
+    changed = model.attention_maps(mel, cochleagram + torch.randn_like(cochleagram))[0][0]
+    same = torch.equal(changed, model.attention_maps(mel, cochleagram)[0][0])
+    assert same is (size.fusion == "concatenation" or size.hears == "mel")

@@ -113,3 +113,8 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") == 4
     assert all(arm.name in html for arm in arms)
+
+
+def test_an_ablation_begins_from_scratch(make_recipe):
+    with pytest.raises(ValueError, match="begins from scratch"):
+        arms_of(make_recipe(pretrained="venue-student"))
