@@ -203,7 +203,8 @@ def annotate(
             typer.echo(f"left out, for its name cannot stand in a table: {name!r}", err=True)
         typer.echo(f"{len(session.steps)} things to hear: http://127.0.0.1:{port} (Ctrl-C ends)")
         uvicorn.run(make_app(session), host="127.0.0.1", port=port, log_level="warning")
-        typer.echo(f"{folder / LABELS}")
+        if (folder / LABELS).exists():
+            typer.echo(f"labels: {folder / LABELS}")
 
 
 @app.command()
@@ -246,10 +247,11 @@ def ablate(
             raise ValueError(f"--drift-of {drift_of} is no data set of {chosen.name}")
         arms = run_ablation(chosen, pieces, cache, jobs)
         found = summarise(arms, list(chosen.datasets))
+        typer.echo(ablation_table(found))
         drift = write_ablation(arms, found, chosen, pieces, drift_of, cache, output)
         summary = {"recipe": chosen.model_dump(mode="json"), "ablation": found, "drift": drift}
         write_json(summary, output.with_suffix(".json"))
-        typer.echo(ablation_table(found))
+        typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
 @app.command()
