@@ -54,6 +54,12 @@ Data = Annotated[
         show_default="../shared/data and .cache/data",
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
+    ),
+]
 Cache = Annotated[Path, typer.Option(help="Folder for frames and embeddings, computed once.")]
 Threads = Annotated[int, typer.Option(help="Cores; one gives the same weights each time.")]
 DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Path(".cache")
@@ -163,12 +169,7 @@ def fit(
 @app.command()
 def evaluate(
     recipe: RecipeName,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
-        ),
-    ] = None,
+    output: Report = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     folds: int = 5,
@@ -225,12 +226,7 @@ def agreement(
 @app.command()
 def ablate(
     recipe: RecipeName = "ablation",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
-        ),
-    ] = None,
+    output: Report = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     drift_of: Annotated[

@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -19,10 +18,11 @@ from training.judging.drift import Readings, read_embeddings
 from training.judging.figures import svg
 from training.judging.folds import split
 from training.judging.metrics import bootstrap_interval
+from training.judging.page import write_page
 from training.judging.predict import AXES, embeddings
 from training.sound.features import in_every, open_frames
 
-_TEMPLATE = Path(__file__).with_name("ablation.html.j2")
+_TEMPLATE = "ablation.html.j2"
 _GAP_SECONDS = 0.1  # between windows, which share no sound
 _COMPARED = "without SAML"
 _COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}
@@ -131,13 +131,16 @@ def write_ablation(
     pictures += [svg(embedding_map(name, folds[0])) for name, folds in embedded.items()]
     if recipe.pcl:
         pictures.append(svg(pseudo_label_curves(arms[0].results)))
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - our own numbers and SVG
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    html = template.render(
-        summary=summary, drift=drift, drift_of=dataset, pictures=pictures, axes=AXES, full=FULL
+    write_page(
+        _TEMPLATE,
+        path,
+        summary=summary,
+        drift=drift,
+        drift_of=dataset,
+        pictures=pictures,
+        axes=AXES,
+        full=FULL,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html, encoding="utf-8")
     return drift
 
 

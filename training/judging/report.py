@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,11 +11,12 @@ from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import windows
 from training.judging import figures
 from training.judging.evaluate import Evaluation
+from training.judging.page import write_page
 from training.judging.predict import AXES, Trajectory
 from training.judging.study import PLAIN
 from training.sound.features import open_frames
 
-_TEMPLATE = Path(__file__).with_name("report.html.j2")
+_TEMPLATE = "report.html.j2"
 _SHOWN = 3
 
 
@@ -43,9 +43,9 @@ def write_report(evaluation: Evaluation, recipe: FitRecipe, cache: Path, path: P
             drawn.append(figures.trajectories("Farthest from the labels", ranked[-_SHOWN:]))
         drawn.append(_attention(ranked[0], evaluation, recipe, cache))
         pictures[dataset] = [figures.svg(one) for one in drawn]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - our own numbers and SVG
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    html = template.render(
+    write_page(
+        _TEMPLATE,
+        path,
         summary=summary,
         pictures=pictures,
         fits=figures.svg(figures.fits(evaluation.results)),
@@ -55,8 +55,6 @@ def write_report(evaluation: Evaluation, recipe: FitRecipe, cache: Path, path: P
         folds=len({one.fold for one in evaluation.results}),
         seeds=sorted({one.seed for one in evaluation.results}),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html, encoding="utf-8")
 
 
 def _classified(table: dict[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:

@@ -143,8 +143,8 @@ def test_the_labels_against_a_direct_computation():
     each = np.exp(-((heads[:, :, None] - centres) ** 2).sum(axis=3) / temperature)
     each /= each.sum(axis=2, keepdims=True)
     mean = each.mean(axis=0)
-    entropy = lambda p: -(p * np.log(p)).sum(axis=-1)  # noqa: E731
-    agreement = 1 - (entropy(mean) - entropy(each).mean(axis=0)) / np.log(3)
+    mixed, own = (-(one * np.log(one)).sum(axis=-1) for one in (mean, each))
+    agreement = 1 - (mixed - own.mean(axis=0)) / np.log(3)
     np.testing.assert_allclose(labels.cells, mean, atol=1e-9)
     np.testing.assert_allclose(labels.agreement, agreement, atol=1e-9)
     np.testing.assert_allclose(labels.target, mean @ centres, atol=1e-9)

@@ -7,24 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from damer.nn import DAMER
 from training.fitting import fit as module
-from training.fitting.distill import Student
 from training.fitting.fit import fit, validate
-from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import Augmentation
 
 pytestmark = pytest.mark.train
 UNCHANGED = Augmentation(gain_db=0.0, equaliser_db=0.0, mask_frames=0, mask_bands=0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Fits repeat to the bit with one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -141,16 +129,6 @@ def test_what_another_recipe_or_seed_left_is_refused(sides, make_recipe, tmp_pat
     fit(*sides, recipe, seed=0, run=tmp_path)
     with pytest.raises(ValueError, match=r"state\.pt is of another recipe"):
         fit(*sides, recipe.model_copy(update=change), seed=seed, run=tmp_path)
-
-
-@pytest.fixture
-def pretrained(make_recipe):
-    """Give a student that has learnt nothing but is nobody else's."""
-    torch.manual_seed(9)
-    student = Student(DAMER(make_recipe().network))
-    student.network.mel_tokens.band_mean -= 6.0
-    zeros, ones = np.zeros(200, dtype=np.float32), np.ones(200, dtype=np.float32)
-    return Pretrained(student.state_dict(), zeros, ones, set())
 
 
 def test_a_pretrained_fit_begins_with_the_students_encoders(sides, make_recipe, pretrained):

@@ -16,15 +16,6 @@ BOTH = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Fits repeat to the bit with one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def weights(fitted):
     return {name: value.clone() for name, value in fitted.network.state_dict().items()}
 

@@ -5,21 +5,10 @@ import pytest
 import torch
 
 from damer.nn import DAMER, NetworkSize
-from training.fitting.distill import Student
-from training.fitting.pretrained import Pretrained
 from training.fitting.soup import Sides, average, fit_soup
 from training.judging.predict import trajectory
 
 pytestmark = pytest.mark.train
-
-
-@pytest.fixture
-def pretrained(make_recipe):
-    torch.manual_seed(9)
-    student = Student(DAMER(make_recipe().network))
-    student.network.mel_tokens.band_mean -= 6.0
-    zeros, ones = np.zeros(200, dtype=np.float32), np.ones(200, dtype=np.float32)
-    return Pretrained(student.state_dict(), zeros, ones, set())
 
 
 @pytest.fixture
@@ -64,8 +53,6 @@ def test_deviations_are_fitted_to_what_each_fit_held_out(clips, recipe, pretrain
 
 
 def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, tmp_path):
-    torch.set_num_threads(1)
-
     def stop(step):
         if step == 5:
             raise KeyboardInterrupt

@@ -1,0 +1,28 @@
+"""What fits begin with."""
+
+import numpy as np
+import pytest
+import torch
+
+from damer.nn import DAMER
+from training.fitting.distill import Student
+from training.fitting.pretrained import Pretrained
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Fits repeat to the bit with one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def pretrained(make_recipe):
+    """Give a student that has learnt nothing but is nobody else's."""
+    torch.manual_seed(9)
+    student = Student(DAMER(make_recipe().network))
+    student.network.mel_tokens.band_mean -= 6.0
+    zeros, ones = np.zeros(200, dtype=np.float32), np.ones(200, dtype=np.float32)
+    return Pretrained(student.state_dict(), zeros, ones, set())
