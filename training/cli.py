@@ -26,9 +26,9 @@ from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained,
 from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
 from training.fitting.sampling import EmbeddedSampler
 from training.fitting.soup import Sides, fit_soup, open_sides
+from training.judging.ablation import FULL, arms_of, summarise
 from training.judging.ablation import ablate as run_ablation
 from training.judging.ablation import markdown as ablation_table
-from training.judging.ablation import summarise
 from training.judging.ablation_report import write_ablation
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
@@ -232,19 +232,33 @@ def ablate(
     drift_of: Annotated[
         str, typer.Option(help="Data set whose styles are read from the embeddings.")
     ] = "musemodataset",
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='One more arm: changes of the recipe, such as "network.layers=2 pcl=none"; '
+            "may be given again."
+        ),
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="Arm that the others are compared with, by its name.")
+    ] = FULL,
     jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
 ) -> None:
     """Fit without each part in turn, seed s on fold s; print what each part is worth."""
     with bad_input():
         chosen = load_recipe(FitRecipe, recipe)
-        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
+        recipes = arms_of(chosen, variant or [])
         output = output or Path("runs") / f"{chosen.name}.html"
         if drift_of not in chosen.datasets:
             raise ValueError(f"--drift-of {drift_of} is no data set of {chosen.name}")
-        arms = run_ablation(chosen, pieces, cache, jobs)
-        found = summarise(arms, list(chosen.datasets))
-        typer.echo(ablation_table(found))
-        drift = write_ablation(arms, found, chosen, pieces, drift_of, cache, output)
+        if against not in recipes:
+            raise ValueError(f"--against {against} is none of {', '.join(recipes)}")
+        music = dict.fromkeys(name for one in recipes.values() for name in one.music)
+        pieces = read_data_sets(list(music), data or DEFAULT_DATA)
+        arms = run_ablation(chosen, pieces, cache, jobs, variant or [])
+        found = summarise(arms, list(chosen.datasets), against)
+        typer.echo(ablation_table(found, against))
+        drift = write_ablation(arms, found, pieces, drift_of, cache, output, against)
         summary = {"recipe": chosen.model_dump(mode="json"), "ablation": found, "drift": drift}
         write_json(summary, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")

@@ -86,13 +86,18 @@ class CrossAttention(nn.Module):
 
 
 class StreamUpdate(nn.Module):
-    """One view's half of a DSAF layer: cross attention, then a feed-forward step, both residual."""
+    """One view's half of a DSAF layer: cross attention, then a feed-forward step, both residual.
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    With a gate, a token decides by itself and the answer how much of the answer it takes (Arevalo
+    et al., "Gated multimodal units for information fusion", 2017).
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, *, gated: bool = False) -> None:
         super().__init__()
         self.own_norm = nn.LayerNorm(width)
         self.other_norm = nn.LayerNorm(width)
         self.attention = CrossAttention(width, heads)
+        self.gate = nn.Linear(2 * width, width) if gated else None
         self.step = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, 2 * width),
@@ -104,7 +109,10 @@ class StreamUpdate(nn.Module):
 
     def forward(self, own: Tensor, other: Tensor) -> Tensor:
         """Give updated tokens (B, N, width) of the own view."""
-        answer = self.attention(self.own_norm(own), self.other_norm(other))
+        asking = self.own_norm(own)
+        answer = self.attention(asking, self.other_norm(other))
+        if self.gate is not None:
+            answer = answer * self.gate(torch.cat([asking, answer], dim=-1)).sigmoid()
         own = own + self.dropout(answer)
         return own + self.dropout(self.step(own))  # type: ignore[no-any-return]
 
@@ -119,11 +127,13 @@ class DSAFLayer(nn.Module):
     Without `cross`, each view asks itself with as many parameters: what is left without DSAF.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float, *, cross: bool = True) -> None:
+    def __init__(
+        self, width: int, heads: int, dropout: float, *, cross: bool = True, gated: bool = False
+    ) -> None:
         super().__init__()
         self.cross = cross
-        self.mel = StreamUpdate(width, heads, dropout)
-        self.cochleagram = StreamUpdate(width, heads, dropout)
+        self.mel = StreamUpdate(width, heads, dropout, gated=gated)
+        self.cochleagram = StreamUpdate(width, heads, dropout, gated=gated)
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         """Give updated tokens of both views, each (B, N, width)."""

@@ -24,6 +24,11 @@ class NetworkSize:
         Frames of a token.
     width, heads, layers
         Size of a token, attention heads, DSAF layers.
+    own_layers
+        Layers before them in which each view asks itself. Where there are any, the heads of the
+        views stand here and hear one view alone.
+    gated
+        Whether tokens decide how much of the other view's answer they take.
     dropout
         Rate inside the layers and before the heads.
     fusion
@@ -38,6 +43,8 @@ class NetworkSize:
     width: int = 64
     heads: int = 4
     layers: int = 1
+    own_layers: int = 0
+    gated: bool = False
     dropout: float = 0.3
     fusion: Fusion = "dsaf"
     hears: Hearing = "both"
@@ -70,7 +77,7 @@ class NetworkOutput(NamedTuple):
     fused
         Valence and arousal with their deviations.
     mel, cochleagram
-        Valence and arousal from one view alone, in [-1, 1], (B, 2).
+        Valence and arousal from one view's tokens, in [-1, 1], (B, 2).
     embedding, mel_embedding, cochleagram_embedding
         What they are drawn from, (B, width).
     """
@@ -129,9 +136,13 @@ class DAMER(nn.Module):
         first, second = ("mel", "cochleagram") if size.hears == "both" else (size.hears, size.hears)
         self.mel_tokens = ViewTokens(bands[first], width, size.token_frames)
         self.cochleagram_tokens = ViewTokens(bands[second], width, size.token_frames)
+        self.own_layers = nn.ModuleList(
+            DSAFLayer(width, size.heads, size.dropout, cross=False) for _ in range(size.own_layers)
+        )
         cross = size.fusion == "dsaf"
         self.layers = nn.ModuleList(
-            DSAFLayer(width, size.heads, size.dropout, cross=cross) for _ in range(size.layers)
+            DSAFLayer(width, size.heads, size.dropout, cross=cross, gated=size.gated)
+            for _ in range(size.layers)
         )
         self.mel_norm = nn.LayerNorm(width)
         self.cochleagram_norm = nn.LayerNorm(width)
@@ -151,17 +162,17 @@ class DAMER(nn.Module):
         cochleagram
             Cochleagram frames, (B, gammatone_channels, T).
         """
-        mel, cochleagram = self._heard(mel, cochleagram)
-        mel_tokens = self.mel_tokens(mel)  # (B, N, width)
-        cochleagram_tokens = self.cochleagram_tokens(cochleagram)
+        alone = self._alone(mel, cochleagram)
+        tokens = alone
         for layer in self.layers:
-            mel_tokens, cochleagram_tokens = layer(mel_tokens, cochleagram_tokens)
-        mel_tokens = self.mel_norm(mel_tokens)
-        cochleagram_tokens = self.cochleagram_norm(cochleagram_tokens)
-        mel_embedding = mel_tokens.mean(dim=1)  # (B, width)
-        cochleagram_embedding = cochleagram_tokens.mean(dim=1)
-        movement = [_deviation(tokens) for tokens in (mel_tokens, cochleagram_tokens)]
-        fused = self.fuse(torch.cat([mel_embedding, cochleagram_embedding, *movement], dim=-1))
+            tokens = layer(*tokens)
+        met = self._norm(*tokens)
+        means = [one.mean(dim=1) for one in met]  # (B, width) each
+        movement = [_deviation(one) for one in met]
+        fused = self.fuse(torch.cat([*means, *movement], dim=-1))
+        if self.size.own_layers:
+            means = [one.mean(dim=1) for one in self._norm(*alone)]
+        mel_embedding, cochleagram_embedding = means
         return NetworkOutput(
             fused=FusedOutput(self.fused_head(fused), self.deviation_head(fused)),
             mel=self.mel_head(mel_embedding),
@@ -170,6 +181,17 @@ class DAMER(nn.Module):
             mel_embedding=mel_embedding,
             cochleagram_embedding=cochleagram_embedding,
         )
+
+    def _alone(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, width) of both views before they meet."""
+        mel, cochleagram = self._heard(mel, cochleagram)
+        tokens = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
+        for layer in self.own_layers:
+            tokens = layer(*tokens)
+        return tokens
+
+    def _norm(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mel_norm(mel), self.cochleagram_norm(cochleagram)
 
     def _heard(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         match self.size.hears:
@@ -180,13 +202,12 @@ class DAMER(nn.Module):
         return mel, cochleagram
 
     def attention_maps(self, mel: Tensor, cochleagram: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Who attends to whom in every layer, for pictures.
+        """Who attends to whom in every DSAF layer, for pictures.
 
         Gives for each layer the attention of Mel tokens to cochleagram tokens and the reverse, each
         (B, heads, N, N), for windows as in `forward`.
         """
-        mel, cochleagram = self._heard(mel, cochleagram)
-        mel, cochleagram = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
+        mel, cochleagram = self._alone(mel, cochleagram)
         maps = []
         for layer in cast("list[DSAFLayer]", list(self.layers)):
             maps.append(layer.weights(mel, cochleagram))

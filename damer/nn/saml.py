@@ -18,11 +18,36 @@ cosines s_ij and valence/arousal y, over all keys j of other tracks than that of
 
 (after Khosla et al., "Supervised contrastive learning", NeurIPS 2020, and Dufumier et al., MICCAI
 2021). A track is neither its own positive nor its own negative. The entropy H makes 0 the least.
+Where it goes `across` styles, the keys are of other styles too, and what a style sounds like is of
+no help in finding similar emotion.
 """
+
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Across = Literal["tracks", "styles"]
+
+
+class Remembered(NamedTuple):
+    """What a memory gives back.
+
+    Attributes
+    ----------
+    embedding
+        As it would be now, (n, width).
+    label
+        Valence and arousal, (n, 2).
+    track, style
+        Numbers, (n,).
+    """
+
+    embedding: Tensor
+    label: Tensor
+    track: Tensor
+    style: Tensor
 
 
 class StyleAnchoredMemory(nn.Module):
@@ -100,44 +125,51 @@ class StyleAnchoredMemory(nn.Module):
             self.anchor[number] = decay * self.anchor[number] + (1.0 - decay) * centre
             self.heard[number] = True
 
-    def recall(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Give what is remembered: embeddings now (n, width), labels (n, 2), tracks (n,)."""
+    def recall(self) -> Remembered:
+        """Give what is remembered."""
         known = slice(0, int(self.count))
-        keys = self.kept[known] + self.anchor[self.style[known]]
-        return keys, self.label[known], self.track[known]
+        style = self.style[known]
+        keys = self.kept[known] + self.anchor[style]
+        return Remembered(keys, self.label[known], self.track[known], style)
 
 
 def contrast(
     embedding: Tensor,
     label: Tensor,
     track: Tensor,
+    style: Tensor,
     memory: StyleAnchoredMemory,
     *,
     temperature: float = 0.2,
     bandwidth: float = 0.25,
+    across: Across = "tracks",
 ) -> Tensor:
-    """Loss of the module's equation, the mean over windows that have a key of another track.
+    """Loss of the module's equation, the mean over windows that have a key.
 
     Parameters
     ----------
     embedding
         (B, width), of the network that learns.
-    label, track
-        Valence and arousal (B, 2) and track numbers (B,) of the same windows.
+    label, track, style
+        Valence and arousal (B, 2) and numbers (B,) of the same windows.
     memory
         What they are contrasted with; no gradient reaches it.
     temperature, bandwidth
         T and h.
+    across
+        Keys are of other "tracks" than the window's, or of other "styles" as well.
     """
-    keys, key_labels, key_tracks = memory.recall()
-    allowed = track[:, None] != key_tracks[None]  # (B, n)
+    keys = memory.recall()
+    allowed = track[:, None] != keys.track[None]  # (B, n)
+    if across == "styles":
+        allowed &= style[:, None] != keys.style[None]
     usable = allowed.any(dim=1)
     if not usable.any():
         return embedding.sum() * 0.0
     embedding, label, outside = embedding[usable], label[usable], ~allowed[usable]
-    alike = functional.normalize(embedding, dim=1) @ functional.normalize(keys, dim=1).T
+    alike = functional.normalize(embedding, dim=1) @ functional.normalize(keys.embedding, dim=1).T
     scores = (alike / temperature).masked_fill(outside, -torch.inf).log_softmax(dim=1)
-    apart = torch.cdist(label, key_labels.to(label)).square()
+    apart = torch.cdist(label, keys.label.to(label)).square()
     nearness = (-apart / (2.0 * bandwidth**2)).masked_fill(outside, -torch.inf).softmax(dim=1)
     least = torch.special.xlogy(nearness, nearness).sum(dim=1)
     losses: Tensor = least - (nearness * scores.masked_fill(outside, 0.0)).sum(dim=1)

@@ -101,11 +101,11 @@ class Learner(nn.Module):
         follow(encoder, self.network, saml.decay)
         loss = contrast(
             output.embedding,
-            known.label,
-            known.track,
+            *known,
             memory,
             temperature=saml.temperature,
             bandwidth=saml.bandwidth,
+            across=saml.across,
         )
         with torch.no_grad():
             memory.remember(encoder(*views).embedding, *known)

@@ -15,7 +15,7 @@ from training.fitting.recipe import DistillRecipe, Recipe
 _NETWORK = "network."
 _SAME = (
     *("mel_bands", "gammatone_channels", "token_frames"),
-    *("width", "heads", "layers", "fusion", "hears"),
+    *("width", "heads", "layers", "own_layers", "gated", "fusion", "hears"),
 )
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 

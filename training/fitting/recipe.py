@@ -5,10 +5,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from damer.nn import NetworkSize
 from damer.nn.pcl import PCLSettings
+from damer.nn.saml import Across
 from damer.views import FrontEndSpec
 from training.sound.render import Rendering
 
@@ -20,6 +28,19 @@ Part = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _known(kind: type[Any]) -> BeforeValidator:
+    """Refuse by name what is no field of a dataclass."""
+
+    def check(values: Any) -> Any:
+        if isinstance(values, dict):
+            unknown = values.keys() - {entry.name for entry in fields(kind)}
+            if unknown:
+                raise ValueError(f"unknown key {min(unknown)!r}")
+        return values
+
+    return BeforeValidator(check)
 
 
 class Augmentation(BaseModel):
@@ -106,16 +127,7 @@ class Recipe(BaseModel):
     patience: Annotated[int, Field(ge=0)] = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     augmentation: Augmentation = Augmentation()
-    network: NetworkSize = NetworkSize()
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _known(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            unknown = values.keys() - {entry.name for entry in fields(NetworkSize)}
-            if unknown:
-                raise ValueError(f"unknown key {min(unknown)!r}")
-        return values
+    network: Annotated[NetworkSize, _known(NetworkSize)] = NetworkSize()
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -144,8 +156,8 @@ class PCL(BaseModel):
         Weight of their loss when the ramp is done.
     decay
         Of the weights that label, a moving average of those that learn.
-    cells, first_temperature, last_temperature, least_agreement, least_confidence, ramp
-        See `damer.nn.pcl.PCLSettings`.
+    settings
+        The curriculum.
     """
 
     model_config = _Strict
@@ -154,23 +166,7 @@ class PCL(BaseModel):
     batch: Count = 32
     weight: Weight = 1.0
     decay: Share = 0.99
-    cells: int = 2
-    first_temperature: float = 1.0
-    last_temperature: float = 0.25
-    least_agreement: float = 0.9
-    least_confidence: float = 0.5
-    ramp: float = 0.5
-
-    @property
-    def settings(self) -> PCLSettings:
-        """The curriculum."""
-        own = self.model_dump(exclude={"pool", "batch", "weight", "decay"})
-        return PCLSettings(**own)
-
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        _ = self.settings
-        return self
+    settings: Annotated[PCLSettings, _known(PCLSettings)] = PCLSettings()
 
 
 class SAML(BaseModel):
@@ -184,7 +180,7 @@ class SAML(BaseModel):
         Weight of the contrast.
     decay
         Of the momentum encoder, a moving average of the network.
-    temperature, bandwidth, anchor_decay
+    temperature, bandwidth, anchor_decay, across
         See `damer.nn.saml`.
     """
 
@@ -196,6 +192,7 @@ class SAML(BaseModel):
     temperature: Positive = 0.2
     bandwidth: Positive = 0.25
     anchor_decay: Share = 0.99
+    across: Across = "tracks"
 
 
 class FitRecipe(Recipe):
@@ -280,10 +277,43 @@ def load_recipe(kind: type[Kind], name: str) -> Kind:
         raise ValueError(f"no recipe {name!r}; there are {known}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return kind(**{**values, "name": path.stem})
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    return _checked(kind, {**values, "name": path.stem}, path.name)
+
+
+def changed(recipe: Kind, changes: str) -> Kind:
+    """Give a recipe with some numbers changed, for example "network.layers=2 pcl=none".
+
+    Changes are parted by spaces; values are TOML's, and `none` leaves a table out.
+
+    Raises
+    ------
+    ValueError
+        As for `load_recipe`.
+    """
+    values: dict[str, Any] = recipe.model_dump()
+    for change in changes.split():
+        key, _, text = change.partition("=")
+        *tables, last = key.split(".")
+        place = values
+        for table in tables:
+            match place.get(table):
+                case dict(inner):
+                    place = inner
+                case _:
+                    raise ValueError(f"{change}: {recipe.name} has no table {table}")
+        try:
+            place[last] = None if text == "none" else tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            raise ValueError(f"{change}: {text!r} is no value of TOML") from None
+    return _checked(type(recipe), values, changes)
+
+
+def _checked(kind: type[Kind], values: dict[str, Any], source: str) -> Kind:
+    try:
+        return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path.name}: {where}: {first['msg']}") from None
+        raise ValueError(f"{source}: {where}: {first['msg']}") from None

@@ -4,6 +4,7 @@ Seed s is judged on fold s, so that every piece is judged once by each arm. All 
 steps, batches and, but for the bands of a view, the same number of parameters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets import Piece
-from training.fitting.recipe import FitRecipe
+from training.fitting.recipe import FitRecipe, changed
 from training.judging.crossval import FoldResult, Job, everything, run_jobs
 from training.judging.metrics import agreement, bootstrap_interval, mean_ccc
 from training.judging.predict import AXES, Trajectory, piece_means, scores
@@ -32,12 +33,15 @@ class Arm:
     Attributes
     ----------
     name
-        What is left out.
+        What is left out, or changed.
+    recipe
+        How it is fitted.
     results
         A fold each.
     """
 
     name: str
+    recipe: FitRecipe
     results: list[FoldResult]
 
     def paths(self, dataset: str) -> list[Trajectory]:
@@ -45,13 +49,20 @@ class Arm:
         return [path for one in self.results for path in one.test if path.piece.dataset == dataset]
 
 
-def arms_of(recipe: FitRecipe) -> dict[str, FitRecipe]:
+def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRecipe]:
     """Give the recipe of each arm; PCL and SAML are left out where the recipe has them.
+
+    Parameters
+    ----------
+    recipe
+        The full one.
+    variants
+        Other arms, each as changes of the full one; see `training.fitting.recipe.changed`.
 
     Raises
     ------
     ValueError
-        The recipe begins with a student, which has learnt with all parts.
+        The recipe begins with a student, which has learnt with all parts; or a change is wrong.
     """
     if recipe.pretrained:
         raise ValueError(f"{recipe.name}: an ablation begins from scratch, without `pretrained`")
@@ -69,35 +80,48 @@ def arms_of(recipe: FitRecipe) -> dict[str, FitRecipe]:
         del changes["without PCL"]
     if recipe.saml is None:
         del changes["without SAML"]
-    return {name: recipe.model_copy(update=change) for name, change in changes.items()}
+    arms = {name: recipe.model_copy(update=change) for name, change in changes.items()}
+    return arms | {variant: changed(recipe, variant) for variant in variants}
 
 
-def ablate(recipe: FitRecipe, pieces: list[Piece], cache: Path, processes: int) -> list[Arm]:
+def ablate(
+    recipe: FitRecipe,
+    pieces: list[Piece],
+    cache: Path,
+    processes: int,
+    variants: Sequence[str] = (),
+) -> list[Arm]:
     """Fit every arm; finished fits are kept in the cache.
 
     One more arm is the full one with a constant-Q transform in the place of the gammatone.
     """
-    arms = {name: (one, cache) for name, one in arms_of(recipe).items()}
-    arms[CONSTANT_Q] = (recipe, constant_q_cache(cache))
-    hear_constant_q(everything(recipe, pieces), recipe.front_end, cache)
+    arms = [(name, one, cache) for name, one in arms_of(recipe, variants).items()]
+    hear_constant_q(everything(recipe, _heard_by(recipe, pieces)), recipe.front_end, cache)
+    arms.append((CONSTANT_Q, recipe, constant_q_cache(cache)))
     work = [
-        Job(recipe=one, pieces=pieces, cache=place, folds=FOLDS, fold=fold, seed=fold)
+        Job(recipe=one, pieces=_heard_by(one, pieces), cache=at, folds=FOLDS, fold=fold, seed=fold)
         for fold in range(FOLDS)
-        for one, place in arms.values()
+        for _, one, at in arms
     ]
     results = run_jobs(work, processes)
-    return [Arm(name, results[k :: len(arms)]) for k, name in enumerate(arms)]
+    return [Arm(name, one, results[k :: len(arms)]) for k, (name, one, _) in enumerate(arms)]
 
 
-def summarise(arms: list[Arm], datasets: list[str]) -> dict[str, Any]:
-    """Score every arm, and by how much the full one is above it, with paired intervals."""
+def _heard_by(recipe: FitRecipe, pieces: list[Piece]) -> list[Piece]:
+    return [piece for piece in pieces if piece.dataset in recipe.music]
+
+
+def summarise(arms: list[Arm], datasets: list[str], reference: str = FULL) -> dict[str, Any]:
+    """Score every arm, and by how much the reference is above it, with paired intervals."""
+    compared = next(arm for arm in arms if arm.name == reference)
     return {
-        dataset: {arm.name: _compare(arms[0], arm, dataset) for arm in arms} for dataset in datasets
+        dataset: {arm.name: _compare(compared, arm, dataset) for arm in arms}
+        for dataset in datasets
     }
 
 
-def _compare(full: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
-    ours, labels, names, groups = _points(full.paths(dataset))
+def _compare(reference: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
+    ours, labels, names, groups = _points(reference.paths(dataset))
     theirs, *_ = _points(arm.paths(dataset))
     within = scores(arm.paths(dataset))
     table = {}
@@ -110,7 +134,7 @@ def _compare(full: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
             "ccc": agreement(theirs[:, k], labels[:, k]).ccc,
             "interval": bootstrap_interval(partial(mean_ccc, [theirs], labels, k), names),
             "within_piece_r": within[axis]["within_piece_r"],
-            "full_is_above": gain(np.arange(len(names))),
+            "reference_is_above": gain(np.arange(len(names))),
             "pieces": bootstrap_interval(gain, names),
             "groups": bootstrap_interval(gain, groups),
         }
@@ -126,7 +150,7 @@ def _points(paths: list[Trajectory]) -> tuple[Points, Points, list[str], list[st
     return estimates[order], labels[order], names, [pieces[name].group for name in names]
 
 
-def markdown(summary: dict[str, Any]) -> str:
+def markdown(summary: dict[str, Any], reference: str = FULL) -> str:
     """Write the table of an ablation in Markdown."""
     rows = []
     for dataset, arms in summary.items():
@@ -134,9 +158,9 @@ def markdown(summary: dict[str, Any]) -> str:
             for name, table in arms.items():
                 one = table[axis]
                 above = ["", "", ""]
-                if name != FULL:
+                if name != reference:
                     spans = [_span(one[units], "+.3f") for units in ("pieces", "groups")]
-                    above = [f"{one['full_is_above']:+.3f}", *spans]
+                    above = [f"{one['reference_is_above']:+.3f}", *spans]
                 within = one["within_piece_r"]
                 rows.append(
                     [
@@ -145,8 +169,8 @@ def markdown(summary: dict[str, Any]) -> str:
                         *above,
                     ]
                 )
-    head = "data set, axis, arm, CCC, over pieces, within r, full is above by, pieces, groups"
-    return markdown_table(head.split(", "), rows)
+    head = ["data set", "axis", "arm", "CCC", "over pieces", "within r"]
+    return markdown_table([*head, f"{reference} is above by", "pieces", "groups"], rows)
 
 
 def _span(pair: tuple[float, float], how: str) -> str:

@@ -24,7 +24,6 @@ from training.sound.features import in_every, open_frames
 
 _TEMPLATE = "ablation.html.j2"
 _GAP_SECONDS = 0.1  # between windows, which share no sound
-_COMPARED = "without SAML"
 _COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}
 
 
@@ -70,13 +69,15 @@ def embed_test(
     )
 
 
-def drift_table(arms: dict[str, list[Embedded]]) -> dict[str, dict[str, Any]]:
+def drift_table(
+    arms: dict[str, list[Embedded]], reference: str = FULL
+) -> dict[str, dict[str, Any]]:
     """Say of each arm how much of style and track its embeddings hold, with intervals over tracks.
 
-    Windows of all folds, each read within its own fold's embeddings; for every arm but the full one
-    also by how much more is read from it than from the full one.
+    Windows of all folds, each read within its own fold's embeddings; also by how much more is read
+    from them than from those of the reference.
     """
-    tracks = [name for one in arms[FULL] for name in one.track]
+    tracks = [name for one in arms[reference] for name in one.track]
     readings = {
         name: _joined([read_embeddings(one.embedding, one.style, one.track) for one in folds])
         for name, folds in arms.items()
@@ -84,15 +85,15 @@ def drift_table(arms: dict[str, list[Embedded]]) -> dict[str, dict[str, Any]]:
     table = {}
     for name, read in readings.items():
         columns = {
-            what: (values, values - full)
-            for what, values, full in zip(Readings._fields, read, readings[FULL], strict=True)
+            what: (values, values - known)
+            for what, values, known in zip(Readings._fields, read, readings[reference], strict=True)
         }
         table[name] = {
             what: {
                 "share": float(np.nanmean(values)),
                 "interval": _interval(values, tracks),
-                "above_full": float(np.nanmean(gains)),
-                "above_full_interval": _interval(gains, tracks),
+                "above_reference": float(np.nanmean(gains)),
+                "above_reference_interval": _interval(gains, tracks),
             }
             for what, (values, gains) in columns.items()
         }
@@ -114,23 +115,27 @@ def _mean(values: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
 def write_ablation(
     arms: list[Arm],
     summary: dict[str, Any],
-    recipe: FitRecipe,
     pieces: list[Piece],
     dataset: str,
     cache: Path,
     path: Path,
+    reference: str = FULL,
 ) -> dict[str, dict[str, Any]]:
     """Write tables and pictures to `path`; give the table of drift, of windows of `dataset`."""
-    compared = {arm.name: arm for arm in arms if arm.name in (FULL, _COMPARED)}
     embedded = {
-        name: [embed_test(one, recipe, pieces, dataset, cache) for one in arm.results]
-        for name, arm in compared.items()
+        arm.name: [embed_test(one, arm.recipe, pieces, dataset, cache) for one in arm.results]
+        for arm in arms
+        if arm.name in (FULL, reference) or arm.recipe.saml != arms[0].recipe.saml
     }
-    drift = drift_table(embedded)
+    drift = drift_table(embedded, reference)
     pictures = [svg(bars(name, table)) for name, table in summary.items()]
     pictures += [svg(embedding_map(name, folds[0])) for name, folds in embedded.items()]
-    if recipe.pcl:
-        pictures.append(svg(pseudo_label_curves(arms[0].results)))
+    pictures += [
+        svg(pseudo_label_curves(arm.name, arm.results))
+        for arm in arms
+        if arm.name == FULL or arm.recipe.pcl != arms[0].recipe.pcl
+        if arm.recipe.pcl
+    ]
     write_page(
         _TEMPLATE,
         path,
@@ -139,7 +144,7 @@ def write_ablation(
         drift_of=dataset,
         pictures=pictures,
         axes=AXES,
-        full=FULL,
+        reference=reference,
     )
     return drift
 
@@ -186,13 +191,14 @@ def embedding_map(name: str, one: Embedded) -> Figure:
     return figure
 
 
-def pseudo_label_curves(results: list[FoldResult]) -> Figure:
+def pseudo_label_curves(name: str, results: list[FoldResult]) -> Figure:
     """Draw coverage, agreement and drift of the pseudo labels over the steps, a line a fold."""
     figure = Figure(figsize=(12, 3))
+    figure.suptitle(f"pseudo labels: {name}", y=1.05)
     for place, what in enumerate(("coverage", "agreement", "drift")):
         axes = figure.add_subplot(1, 3, place + 1)
         for result in results:
             for history, notes in zip(result.histories, result.notes, strict=True):
                 axes.plot([step for step, _ in history], [note[what] for note in notes], lw=0.9)
-        axes.set(title=f"pseudo labels: {what}", xlabel="step", ylim=(0, 1))
+        axes.set(title=what, xlabel="step", ylim=(0, 1))
     return figure

@@ -92,3 +92,21 @@ def test_views_may_have_different_numbers_of_tokens(layer):
     mel, cochleagram = layer(torch.randn(2, 3, WIDTH), torch.randn(2, 7, WIDTH))
     assert mel.shape == (2, 3, WIDTH)
     assert cochleagram.shape == (2, 7, WIDTH)
+
+
+@torch.no_grad()
+def test_a_gate_lets_through_what_it_wants_of_the_answer():
+    torch.manual_seed(0)
+    gated, plain = (
+        DSAFLayer(WIDTH, heads=4, dropout=0.0, gated=gate).eval() for gate in (True, False)
+    )
+    plain.load_state_dict(gated.state_dict(), strict=False)
+    mel, cochleagram = torch.randn(1, 4, WIDTH), torch.randn(1, 4, WIDTH)
+    for stream in (gated.mel, gated.cochleagram):
+        stream.gate.weight.zero_()
+        stream.gate.bias.fill_(30.0)
+    for ours, open_wide in zip(gated(mel, cochleagram), plain(mel, cochleagram), strict=True):
+        torch.testing.assert_close(ours, open_wide)
+    gated.mel.gate.bias.fill_(-30.0)
+    shut = gated(mel, cochleagram)[0]
+    torch.testing.assert_close(shut, gated(mel, torch.randn(1, 4, WIDTH))[0])

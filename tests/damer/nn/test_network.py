@@ -128,6 +128,11 @@ VARIANTS = [
     NetworkSize(width=16, heads=2, hears="mel"),
     NetworkSize(width=16, heads=2, hears="cochleagram"),
 ]
+DEEPER = [
+    NetworkSize(width=16, heads=2, layers=2),
+    NetworkSize(width=16, heads=2, own_layers=1),
+    NetworkSize(width=16, heads=2, own_layers=1, gated=True),
+]
 
 
 @pytest.mark.parametrize("size", VARIANTS)
@@ -162,13 +167,29 @@ def test_concatenated_views_meet_in_the_fused_head_only():
         assert not torch.equal(before.fused.mean, after.fused.mean)
 
 
+def test_views_with_layers_of_their_own_answer_alone_before_they_meet():
+    mel, cochleagram = views()
+    model = network(size=NetworkSize(width=16, heads=2, own_layers=1)).eval()
+    before, after = model(mel, cochleagram), model(mel, cochleagram + 1.0)
+    assert torch.equal(before.mel, after.mel)
+    assert not torch.equal(before.cochleagram, after.cochleagram)
+    assert not torch.equal(before.fused.mean, after.fused.mean)
+    last = model(mel + 1.0, cochleagram)
+    assert torch.equal(before.cochleagram, last.cochleagram)
+
+
+def test_an_own_layer_has_as_many_parameters_as_a_dsaf_layer():
+    counts = [sum(weight.numel() for weight in network(size=one).parameters()) for one in DEEPER]
+    assert counts[0] == counts[1] < counts[2]
+
+
 @pytest.mark.parametrize("change", [{"fusion": "sum"}, {"hears": "nothing"}])
 def test_an_unknown_variant_is_refused(change):
     with pytest.raises(ValueError, match=next(iter(change.values()))):
         NetworkSize(**change)
 
 
-@pytest.mark.parametrize("size", [SMALL, *VARIANTS])
+@pytest.mark.parametrize("size", [SMALL, *VARIANTS, *DEEPER])
 def test_attention_maps_are_of_what_is_asked(size):
     model = network(size=size).eval()
     mel, cochleagram = views()

@@ -31,7 +31,7 @@ def test_the_last_that_came_in_are_remembered(batches, size):
     for count in batches:
         queue.remember(*batch(count, seed=number, tracks=range(number, number + count)))
         number += count
-    _, _, tracks = queue.recall()
+    tracks = queue.recall().track
     assert len(queue) == min(number, size)
     assert sorted(tracks.tolist()) == list(range(max(0, number - size), number))
 
@@ -39,14 +39,14 @@ def test_the_last_that_came_in_are_remembered(batches, size):
 def test_a_batch_larger_than_the_memory_leaves_its_end():
     queue = memory(4)
     queue.remember(*batch(10))
-    assert sorted(queue.recall()[2].tolist()) == [6, 7, 8, 9]
+    assert sorted(queue.recall().track.tolist()) == [6, 7, 8, 9]
 
 
 def test_what_is_remembered_comes_back_with_what_was_said_of_it():
     queue = memory()
     embedding, label, track, style = batch(5)
     queue.remember(embedding, label, track, style)
-    keys, labels, tracks = queue.recall()
+    keys, labels, tracks, _ = queue.recall()
     torch.testing.assert_close(keys, embedding)
     assert torch.equal(labels, label)
     assert torch.equal(tracks, track)
@@ -60,7 +60,7 @@ def test_memories_move_with_their_style():
     queue.remember(*other)
     shifted = (first[0] + 3.0, *first[1:])
     queue.remember(*shifted)
-    keys = queue.recall()[0]
+    keys = queue.recall().embedding
     torch.testing.assert_close(keys[:4], first[0] + 1.5)  # the anchor has gone half of the way
     torch.testing.assert_close(keys[4:8], other[0])
     torch.testing.assert_close(keys[8:], shifted[0])
@@ -79,7 +79,7 @@ def test_a_memory_outlives_a_save():
     queue.remember(*batch(5))
     again.load_state_dict(queue.state_dict())
     assert len(again) == 5
-    assert torch.equal(again.recall()[0], queue.recall()[0])
+    assert torch.equal(again.recall().embedding, queue.recall().embedding)
 
 
 def filled(seed=3, tracks=range(100, 112)):
@@ -88,32 +88,35 @@ def filled(seed=3, tracks=range(100, 112)):
     return queue
 
 
+@pytest.mark.parametrize("across", ["tracks", "styles"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_contrast_against_a_direct_computation(seed):
+def test_the_contrast_against_a_direct_computation(seed, across):
     embedding, label, _, _ = batch(4, seed)
-    track = torch.tensor([100, 101, 5, 6])
+    track, style = torch.tensor([100, 101, 5, 6]), torch.tensor([0, 1, 0, 1])
     queue = filled()
-    keys, key_labels, key_tracks = (part.double().numpy() for part in queue.recall())
+    queue.remember(*batch(4, seed=4, tracks=range(200, 204), style=1))
+    keys, key_labels, key_tracks, styles = (part.double().numpy() for part in queue.recall())
     temperature, bandwidth = 0.3, 0.4
     losses = []
-    for e, y, own in zip(
-        embedding.double().numpy(), label.double().numpy(), track.numpy(), strict=True
-    ):
+    windows = embedding.double().numpy(), label.double().numpy(), track.numpy(), style.numpy()
+    for e, y, own, own_style in zip(*windows, strict=True):
         allowed = key_tracks != own
+        if across == "styles":
+            allowed &= styles != own_style
         unit = keys[allowed] / np.linalg.norm(keys[allowed], axis=1, keepdims=True)
         alike = unit @ (e / np.linalg.norm(e)) / temperature
         score = alike - np.log(np.exp(alike).sum())
         weight = np.exp(-((key_labels[allowed] - y) ** 2).sum(axis=1) / (2 * bandwidth**2))
         weight /= weight.sum()
         losses.append((weight * (np.log(weight) - score)).sum())
-    ours = contrast(embedding, label, track, queue, temperature=temperature, bandwidth=bandwidth)
+    numbers = {"temperature": temperature, "bandwidth": bandwidth}
+    ours = contrast(embedding, label, track, style, queue, **numbers, across=across)
     assert ours.item() == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_contrast_is_never_below_zero(seed):
-    embedding, label, track, _ = batch(6, seed)
-    assert contrast(embedding, label, track, filled(seed + 10)).item() >= 0.0
+    assert contrast(*batch(6, seed), filled(seed + 10)).item() >= 0.0
 
 
 def test_embeddings_in_the_order_of_their_emotions_cost_less():
@@ -121,47 +124,63 @@ def test_embeddings_in_the_order_of_their_emotions_cost_less():
     angle = label[:, 0] * np.pi / 2
     ordered = torch.stack([angle.sin(), angle.cos(), *torch.zeros(6, 12)], dim=1)
     queue = memory()
-    queue.remember(ordered, label, torch.arange(12), torch.zeros(12, dtype=torch.long))
+    style = torch.zeros(12).long()
+    queue.remember(ordered, label, torch.arange(12), style)
     tracks = torch.arange(50, 62)
-    right = contrast(ordered, label, tracks, queue)
-    wrong = contrast(ordered.flip(0), label, tracks, queue)
+    right = contrast(ordered, label, tracks, style, queue)
+    wrong = contrast(ordered.flip(0), label, tracks, style, queue)
     assert right.item() < 0.5 * wrong.item()
 
 
 def test_a_track_is_neither_its_own_positive_nor_its_own_negative():
-    embedding, label, _, _ = batch(1)
+    embedding, label, _, style = batch(1)
     queue = filled(tracks=[7] * 6 + list(range(20, 26)))
-    before = contrast(embedding, label, torch.tensor([7]), queue)
+    before = contrast(embedding, label, torch.tensor([7]), style, queue)
     queue.kept[queue.track == 7] += 5.0
     queue.label[queue.track == 7] -= 0.5
-    after = contrast(embedding, label, torch.tensor([7]), queue)
+    after = contrast(embedding, label, torch.tensor([7]), style, queue)
     assert after.item() == pytest.approx(before.item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("state", ["empty", "own track only"])
 def test_without_another_track_there_is_no_loss_and_no_nan(state):
     queue = memory() if state == "empty" else filled(tracks=[0] * 12)
-    embedding, label, _, _ = batch(3)
+    embedding, label, _, style = batch(3)
     embedding.requires_grad_()
-    loss = contrast(embedding, label, torch.zeros(3, dtype=torch.long), queue)
+    loss = contrast(embedding, label, torch.zeros(3).long(), style, queue)
     loss.backward()
     assert loss.item() == 0.0
     assert not embedding.grad.any()
 
 
+def test_across_styles_the_own_style_is_no_key():
+    embedding, label, _, _ = batch(1)
+    queue = filled()
+    style = queue.style[:1]
+    numbers = label, torch.tensor([99]), style
+    before = contrast(embedding, *numbers, queue, across="styles")
+    queue.kept[queue.style == style] += 5.0
+    queue.label[queue.style == style] -= 0.5
+    assert contrast(embedding, *numbers, queue, across="styles").item() == pytest.approx(
+        before.item(), abs=1e-6
+    )
+    queue.style.fill_(int(style))
+    assert contrast(embedding, *numbers, queue, across="styles").item() == 0.0
+
+
 def test_only_windows_with_another_track_count():
-    embedding, label, _, _ = batch(2)
+    embedding, label, _, style = batch(2)
     queue = filled(tracks=[4] * 12)
-    both = contrast(embedding, label, torch.tensor([4, 5]), queue)
-    alone = contrast(embedding[1:], label[1:], torch.tensor([5]), queue)
+    both = contrast(embedding, label, torch.tensor([4, 5]), style, queue)
+    alone = contrast(embedding[1:], label[1:], torch.tensor([5]), style[1:], queue)
     assert both.item() == pytest.approx(alone.item(), abs=1e-6)
 
 
 def test_the_gradient_reaches_the_embedding_and_never_the_memory():
-    embedding, label, track, _ = batch(1)
+    embedding, *known = batch(1)
     embedding.requires_grad_()
     queue = filled()
-    contrast(embedding, label, track, queue).backward()
+    contrast(embedding, *known, queue).backward()
     assert embedding.grad.isfinite().all()
     assert embedding.grad.abs().sum() > 0
     assert not any(buffer.requires_grad for buffer in queue.buffers())
@@ -172,7 +191,7 @@ def test_constant_embeddings_and_labels_stay_finite():
     same = torch.zeros(4, WIDTH), torch.zeros(4, 2), torch.arange(4), torch.zeros(4).long()
     queue.remember(*same)
     embedding = torch.zeros(4, WIDTH, requires_grad=True)
-    loss = contrast(embedding, same[1], torch.arange(4), queue)
+    loss = contrast(embedding, *same[1:], queue)
     loss.backward()
     assert loss.item() == pytest.approx(0.0, abs=1e-6)
     assert embedding.grad.isfinite().all()

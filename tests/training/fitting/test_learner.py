@@ -5,13 +5,18 @@ import pytest
 import torch
 
 from damer.nn import DAMER
+from damer.nn.pcl import PCLSettings
 from training.fitting.fit import fit
 from training.fitting.learner import Known, Learner, Pool
 from training.fitting.recipe import PCL, SAML
 
 pytestmark = pytest.mark.train
 BOTH = {
-    "pcl": PCL(pool=["unlabelled"], batch=4, least_agreement=0.0, least_confidence=0.26, ramp=0.5),
+    "pcl": PCL(
+        pool=["unlabelled"],
+        batch=4,
+        settings=PCLSettings(least_agreement=0.0, least_confidence=0.26, ramp=0.5),
+    ),
     "saml": SAML(size=16, weight=0.5),
 }
 
@@ -113,5 +118,7 @@ def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, 
 
 def test_recipes_name_what_makes_no_sense():
     with pytest.raises(ValueError, match="least_confidence"):
-        PCL(pool=["unlabelled"], least_confidence=0.2)
+        PCL(pool=["unlabelled"], settings={"least_confidence": 0.2})
+    with pytest.raises(ValueError, match="unknown key 'confidence'"):
+        PCL(pool=["unlabelled"], settings={"confidence": 0.2})
     assert np.isfinite(SAML().temperature)

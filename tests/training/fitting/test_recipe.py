@@ -6,7 +6,15 @@ import pytest
 from pydantic import ValidationError
 
 from training.fitting import recipe as module
-from training.fitting.recipe import RECIPES, Augmentation, DistillRecipe, FitRecipe, load_recipe
+from training.fitting.recipe import (
+    RECIPES,
+    SAML,
+    Augmentation,
+    DistillRecipe,
+    FitRecipe,
+    changed,
+    load_recipe,
+)
 from training.sound.render import Rendering
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
@@ -77,10 +85,11 @@ def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():
     [
         ("stepps = 3", "stepps"),
         ("[network]\nwidht = 12", "widht"),
+        ("[pcl]\npool = ['a']\nsettings = { confidence = 0.9 }", "pcl.*confidence"),
         ("[augmentation]\nnoize = 0.1", "augmentation.noize"),
         ("variations = [{ sound_font = 'a.sf2', tempi = 2.0 }]", "tempi"),
     ],
-    ids=["recipe", "network", "augmentation", "rendering"],
+    ids=["recipe", "network", "pcl", "augmentation", "rendering"],
 )
 def test_an_unknown_key_is_named(write, line, key):
     write(f"{GOOD}{line}\n")
@@ -127,3 +136,36 @@ def test_a_recipe_is_plain_data_and_can_be_made_from_it(make_recipe):
 def test_a_recipe_does_not_change(make_recipe):
     with pytest.raises(ValidationError, match="frozen"):
         make_recipe().steps = 4
+
+
+def test_numbers_can_be_changed_without_a_file_of_their_own(write):
+    write(GOOD + "[pcl]\npool = ['unlabelled']\n")
+    recipe = load_recipe(FitRecipe, "mine")
+    other = changed(recipe, "steps=9 network.fusion='concatenation' pcl.settings.cells=4 saml={}")
+    assert (other.steps, other.network.fusion, other.pcl.settings.cells) == (9, "concatenation", 4)
+    assert other.saml == SAML()
+    assert changed(other, "pcl=none saml=none").model_dump() == {
+        **recipe.model_dump(),
+        "steps": 9,
+        "pcl": None,
+        "network": other.model_dump()["network"],
+    }
+    assert changed(recipe, "") == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ("stepps=3", "stepps"),
+        ("network.widht=12", "widht"),
+        ("saml.weight=1.0", "no table saml"),
+        ("steps.many=1", "no table steps"),
+        ("steps=many", "no value of TOML"),
+        ("steps=0", "steps: "),
+        ("steps", "no value of TOML"),
+    ],
+)
+def test_a_change_that_cannot_be_is_named(write, change, answer):
+    write(GOOD)
+    with pytest.raises(ValueError, match=answer):
+        changed(load_recipe(FitRecipe, "mine"), change)

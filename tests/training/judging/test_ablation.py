@@ -4,19 +4,25 @@ from dataclasses import replace
 
 import pytest
 
+from damer.nn.pcl import PCLSettings
 from training.fitting.recipe import PCL, SAML
 from training.judging import ablation, ablation_report
 from training.judging.ablation import CONSTANT_Q, FULL, ablate, arms_of, markdown, summarise
 from training.judging.ablation_report import write_ablation
 
 pytestmark = pytest.mark.train
+VARIANT = "network.gated=true pcl=none"
 
 
 @pytest.fixture(scope="module")
 def recipe(make_recipe):
     return make_recipe(
         steps=2,
-        pcl=PCL(pool=["extra"], batch=4, least_agreement=0.0, least_confidence=0.26),
+        pcl=PCL(
+            pool=["extra"],
+            batch=4,
+            settings=PCLSettings(least_agreement=0.0, least_confidence=0.26),
+        ),
         saml=SAML(size=16),
     )
 
@@ -36,7 +42,7 @@ def cache(tmp_path_factory):
 def arms(recipe, pieces, cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ablation, "FOLDS", 3)
-        return ablate(recipe, pieces, cache, 1)
+        return ablate(recipe, pieces, cache, 1, [VARIANT])
 
 
 def test_each_arm_leaves_out_what_it_says(recipe):
@@ -66,7 +72,7 @@ def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
 
 
 def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
-    assert [arm.name for arm in arms] == [*arms_of(recipe), CONSTANT_Q]
+    assert [arm.name for arm in arms] == [*arms_of(recipe, [VARIANT]), CONSTANT_Q]
     for arm in arms:
         names = [path.piece.name for path in arm.paths("musemodataset")]
         assert sorted(names) == sorted(piece.name for piece in collection)
@@ -77,18 +83,18 @@ def test_the_full_arm_is_above_itself_by_nothing(arms):
     summary = summarise(arms, ["musemodataset"])["musemodataset"]
     for axis in ("valence", "arousal"):
         own = summary[FULL][axis]
-        assert own["full_is_above"] == 0.0
+        assert own["reference_is_above"] == 0.0
         assert own["pieces"] == (0.0, 0.0)
         for name, table in summary.items():
             one = table[axis]
-            assert one["full_is_above"] == pytest.approx(own["ccc"] - one["ccc"]), name
+            assert one["reference_is_above"] == pytest.approx(own["ccc"] - one["ccc"]), name
             assert one["groups"][0] <= one["groups"][1]
 
 
 def test_the_table_has_a_row_for_each_arm_and_axis(arms):
     text = markdown(summarise(arms, ["musemodataset"]))
     rows = [line for line in text.splitlines() if line.startswith("| musemodataset")]
-    assert len(rows) == 16
+    assert len(rows) == 18
     assert all(line.count("|") == rows[0].count("|") for line in rows)
 
 
@@ -102,17 +108,34 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
     arms, recipe, pieces, cache, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(ablation_report, "FOLDS", 3)
-    summary = summarise(arms, ["musemodataset"])
+    summary = summarise(arms, ["musemodataset"], VARIANT)
     page = tmp_path / "deep/ablation.html"
-    drift = write_ablation(arms, summary, recipe, pieces, "musemodataset", cache, page)
-    assert set(drift) == {FULL, "without SAML"}
+    drift = write_ablation(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
+    assert set(drift) == {FULL, "without SAML", "all off", VARIANT}
     for one in drift.values():
         assert 0.0 <= one["track"]["share"] <= 1.0
         assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
-    assert drift[FULL]["style"]["above_full"] == 0.0
+    assert drift[VARIANT]["style"]["above_reference"] == 0.0
     html = page.read_text(encoding="utf-8")
-    assert html.count("<svg") == 4
+    assert html.count("<svg") == 6
     assert all(arm.name in html for arm in arms)
+
+
+def test_another_reference_is_above_what_the_full_one_is_not(arms):
+    of_full, of_other = (
+        summarise(arms, ["musemodataset"], name)["musemodataset"] for name in (FULL, VARIANT)
+    )
+    for axis in ("valence", "arousal"):
+        there = of_full[VARIANT][axis]["reference_is_above"]
+        assert of_other[FULL][axis]["reference_is_above"] == pytest.approx(-there)
+    assert "without DSAF is above by" in markdown({}, "without DSAF")
+
+
+def test_a_variant_is_the_recipe_with_its_changes(recipe):
+    one = arms_of(recipe, [VARIANT])[VARIANT]
+    assert one.network.gated
+    assert one.pcl is None
+    assert one.saml == recipe.saml
 
 
 def test_an_ablation_begins_from_scratch(make_recipe):
