@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from training.annotation.reliability import markdown as rater_report
+from training.annotation.reliability import compare_ways
+from training.annotation.reliability import markdown as rater_tables
+from training.annotation.report import write_agreement
 from training.annotation.server import make_app
 from training.annotation.session import Session
 from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
@@ -212,15 +214,22 @@ def annotate(
 def agreement(
     data: Data = None,
     rounds: Annotated[int, typer.Option(help="Random halvings of the raters.")] = 20,
+    output: Annotated[
+        Path, typer.Option(help="HTML to write; its numbers beside it, as JSON.")
+    ] = Path("runs/agreement.html"),
 ) -> None:
-    """Print how well VGMIDI's raters agree, and what filtering and weighing them does."""
+    """Report how well VGMIDI's raters agree, and what filtering and weighing them does."""
     with bad_input():
         folder = find_data_set("vgmidi", data or DEFAULT_DATA)
         if folder is None:
             raise ValueError(
                 "vgmidi is not here; `python -m training datasets` says where to get it"
             )
-        typer.echo(rater_report(read_vgmidi_ratings(folder), rounds))
+        ratings = read_vgmidi_ratings(folder)
+        ways = compare_ways(ratings, rounds)
+        typer.echo(rater_tables(ratings, ways))
+        write_json(write_agreement(ratings, ways, output), output.with_suffix(".json"))
+        typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
 @app.command()

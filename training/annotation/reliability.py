@@ -7,6 +7,7 @@ the halves arrive at are compared.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,32 @@ class Way:
         """Mean of `within_pieces`."""
         return _pair(np.nanmean(self.within_pieces, axis=0))
 
+    def summary(self, plain: "Way", names: list[str]) -> dict[str, Any]:
+        """Give all numbers, and by how much the labels are more reliable than the plain mean's.
+
+        Parameters
+        ----------
+        plain
+            The plain mean.
+        names
+            Of the pieces, over which the interval is.
+        """
+        gains = self.within_pieces - plain.within_pieces
+        table: dict[str, Any] = {"kept": self.kept}
+        for k, axis in enumerate(AXES):
+
+            def gain(rows: NDArray[np.int64], axis: int = k) -> float:
+                return float(np.nanmean(gains[rows, axis]))
+
+            table[axis] = {
+                "spread": self.spread[k],
+                "between": self.between[k],
+                "within": self.within[k],
+                "above_plain": gain(np.arange(len(gains))),
+                "interval": bootstrap_interval(gain, names),
+            }
+        return table
+
 
 def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
     """Agreement on the mean of each piece, by axis.
@@ -76,7 +103,9 @@ def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
     for k, axis in enumerate(AXES):
         means = np.full((most, len(ratings)), np.nan)
         for column, one in enumerate(ratings):
-            means[: len(one.raters), column] = np.nanmean(one.values[:, :, k], axis=1)
+            own = one.values[:, :, k]
+            spoke = ~np.isnan(own).all(axis=1)
+            means[: len(one.raters), column][spoke] = np.nanmean(own[spoke], axis=1)
         single, mean = intraclass_correlation(means)
         half = split_half(means, np.random.default_rng(0))
         table[axis] = {
@@ -171,22 +200,20 @@ def _pair(values: NDArray[np.floating]) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def markdown(ratings: list[Ratings], rounds: int) -> str:
-    """Write both as tables in Markdown."""
+def markdown(ratings: list[Ratings], ways: list[Way]) -> str:
+    """Write agreement and ways as tables in Markdown."""
     raters = np.mean([len(one.raters) for one in ratings])
     agreement = [
         [axis, *(f"{one[key]:.2f}" for key in ("alpha", "icc_1", "icc_k", "half", "all"))]
         for axis, one in raters_agreement(ratings).items()
     ]
-    ways = compare_ways(ratings, rounds)
     names = [one.name for one in ratings]
     rows = []
     for way in ways:
-        gains = [
-            _gain(way.within_pieces[:, k] - ways[0].within_pieces[:, k], names) for k in range(2)
-        ]
+        summary = way.summary(ways[0], names)
         pairs = [f"{a:.2f} / {b:.2f}" for a, b in (way.spread, way.between, way.within)]
-        rows.append([way.name, f"{way.kept:.2f}", *pairs, " / ".join(gains)])
+        gains = " / ".join(_gain(summary[axis]) for axis in AXES)
+        rows.append([way.name, f"{way.kept:.2f}", *pairs, gains])
     return "\n\n".join(
         (
             f"{len(ratings)} pieces, {raters:.1f} raters each. Agreement on the mean of a piece:",
@@ -200,6 +227,6 @@ def markdown(ratings: list[Ratings], rounds: int) -> str:
     )
 
 
-def _gain(gains: Labels, names: list[str]) -> str:
-    low, high = bootstrap_interval(lambda rows: float(np.nanmean(gains[rows])), names)
-    return f"{np.nanmean(gains):+.3f} ({low:+.3f} to {high:+.3f})"
+def _gain(one: dict[str, Any]) -> str:
+    low, high = one["interval"]
+    return f"{one['above_plain']:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -22,7 +22,7 @@ from training.judging.page import write_page
 from training.judging.predict import AXES, embeddings
 from training.sound.features import in_every, open_frames
 
-_TEMPLATE = "ablation.html.j2"
+_TEMPLATE = Path(__file__).with_name("ablation.html.j2")
 _GAP_SECONDS = 0.1  # between windows, which share no sound
 _COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import jinja2
 
 
-def write_page(template: str, path: Path, **values: object) -> None:
-    """Fill in a template of this folder and write it; values are our own numbers and SVG."""
+def write_page(template: Path, path: Path, **values: object) -> None:
+    """Fill in a template and write it; values are our own numbers and SVG."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - our own numbers and SVG
-    text = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(environment.from_string(text).render(**values), encoding="utf-8")

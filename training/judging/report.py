@@ -16,7 +16,7 @@ from training.judging.predict import AXES, Trajectory
 from training.judging.study import PLAIN
 from training.sound.features import open_frames
 
-_TEMPLATE = "report.html.j2"
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
 _SHOWN = 3
 
 

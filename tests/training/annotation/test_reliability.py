@@ -4,35 +4,6 @@ import numpy as np
 import pytest
 
 from training.annotation.reliability import compare_ways, markdown, raters_agreement
-from training.datasets.records import Ratings
-
-TIMES = np.arange(30.0)
-
-
-@pytest.fixture(scope="module")
-def make_ratings():
-    """Make pieces that some raters follow and others guess at."""
-
-    def make(steady, guessing, pieces=8):
-        random = np.random.default_rng(0)
-        made = []
-        for number in range(pieces):
-            level = random.uniform(-0.4, 0.4, 2)
-            truth = level + 0.3 * np.sin(TIMES / 4.0 + random.uniform(0, 6, (2, 1))).T
-            good = truth + 0.1 * random.standard_normal((steady, len(TIMES), 2))
-            bad = random.uniform(-1, 1, (guessing, len(TIMES), 2))
-            made.append(
-                Ratings(
-                    name=f"song{number}",
-                    group=f"song{number}",
-                    raters=tuple(map(str, range(steady + guessing))),
-                    times=TIMES,
-                    values=np.clip(np.concatenate([good, bad]), -1, 1),
-                )
-            )
-        return made
-
-    return make
 
 
 def test_weighing_helps_where_some_guess(make_ratings):
@@ -67,7 +38,8 @@ def test_pieces_may_have_different_numbers_of_raters(make_ratings):
 
 
 def test_the_report_has_a_row_for_each_way(make_ratings):
-    text = markdown(make_ratings(6, 2), rounds=2)
+    ratings = make_ratings(6, 2)
+    text = markdown(ratings, compare_ways(ratings, rounds=2))
     assert text.count("weighed |") == 5
     assert "plain mean | 1.00" in text
     assert "nan" not in text
