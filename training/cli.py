@@ -32,17 +32,15 @@ from training.judging.ablation import FULL, arms_of, summarise
 from training.judging.ablation import ablate as run_ablation
 from training.judging.ablation import markdown as ablation_table
 from training.judging.ablation_report import write_ablation
+from training.judging.attention import attention_table, open_fitted, windows_of
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
+from training.judging.figures import attention as draw_attention
 from training.judging.folds import hold_out, validation_split
 from training.judging.report import write_report
 from training.judging.tables import markdown
-from training.sound.features import (
-    in_turn,
-    open_embeddings,
-    open_frames,
-    training_work,
-)
+from training.sound.features import in_turn, open_embeddings, open_frames, training_work
+from training.sound.render import decode
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
@@ -271,6 +269,30 @@ def ablate(
         summary = {"recipe": chosen.model_dump(mode="json"), "ablation": found, "drift": drift}
         write_json(summary, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
+
+
+@app.command()
+def attention(
+    model: Annotated[Path, typer.Argument(help="What `fit` wrote: model.pt.")],
+    sounds: Annotated[list[Path], typer.Argument(help="Sound files.")],
+    at: Annotated[float, typer.Option(help="Second of the first sound that is drawn.")] = 0.0,
+    output: Annotated[Path, typer.Option(help="Picture to write: png, svg or pdf.")] = Path(
+        "runs/attention.png"
+    ),
+) -> None:
+    """Draw what the two views ask of each other in a window, and say it in numbers of all."""
+    with bad_input():
+        network, spec = open_fitted(model)
+        heard = [windows_of(decode(sound, spec.sample_rate), spec) for sound in sounds]
+        views = [torch.cat(parts) for parts in zip(*heard, strict=True)]
+        typer.echo(attention_table(network, (views[0], views[1]), spec))
+        start = round(at * spec.sample_rate)
+        shown = windows_of(decode(sounds[0], spec.sample_rate)[start:], spec)
+        title = f"{sounds[0].name} at {at:g} s"
+        figure = draw_attention(title, network, shown[0][:1], shown[1][:1])
+        output.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(output, bbox_inches="tight")
+        typer.echo(f"wrote {output}")
 
 
 @app.command()

@@ -89,6 +89,16 @@ def test_own_music_becomes_weights_with_curves_beside_them(unbroken, venue):
     assert list(unbroken.glob("events.out.tfevents.*"))
 
 
+def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
+    sound, picture = venue / "data/own/song0.wav", tmp_path / "deep/attention.svg"
+    arguments = [str(sound), str(sound), "--at", "0.5", "--output", str(picture)]
+    table = finish(
+        [sys.executable, "-m", "training", "attention", str(unbroken / "model.pt"), *arguments]
+    )
+    assert "| 1 | Mel asks cochleagram |" in table
+    assert "layer 1: cochleagram asks Mel" in picture.read_text(encoding="utf-8")
+
+
 def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
     run = venue / "killed"
     process = subprocess.Popen(

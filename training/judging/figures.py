@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from damer.nn import DAMER
+from training.judging.attention import DIRECTIONS
 from training.judging.predict import AXES, Trajectory
 from training.judging.smoothing import COVERAGE
 
@@ -111,9 +112,7 @@ def attention(title: str, network: DAMER, mel: torch.Tensor, cochleagram: torch.
         axes.imshow(view[0].numpy(), origin="lower", aspect="auto", cmap="magma")
         axes.set(title=f"{title}: {name}", xlabel="frame", ylabel="band")
     for row, layer in enumerate(maps):
-        for column, (name, weights) in enumerate(
-            zip(("Mel asks cochleagram", "cochleagram asks Mel"), layer, strict=True)
-        ):
+        for column, (name, weights) in enumerate(zip(DIRECTIONS, layer, strict=True)):
             axes = figure.add_subplot(grid[row + 1, column])
             mean: NDArray[np.float32] = weights[0].mean(dim=0).numpy()
             axes.imshow(mean, origin="lower", aspect="auto", cmap="viridis")

@@ -1,0 +1,109 @@
+"""What the two views ask of each other, in numbers: of the attention maps of many windows."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor
+
+from damer.nn import DAMER
+from damer.views import FrontEnd, FrontEndSpec
+from training.fitting.loop import read_checkpoint
+from training.fitting.recipe import FitRecipe
+from training.judging.tables import markdown_table
+
+DIRECTIONS = ("Mel asks cochleagram", "cochleagram asks Mel")
+
+
+class Attending(NamedTuple):
+    """How one direction of a layer attends.
+
+    Attributes
+    ----------
+    evenness
+        Entropy of the attention, as a share of that of even attention: 1 asks all alike, 0 one.
+    common
+        Share of the attention that every asking token gives alike: 1 where it does not matter who
+        asks.
+    distance
+        Mean distance in seconds between asking and asked token.
+    evenly
+        What the distance would be if all were asked alike.
+    """
+
+    evenness: float
+    common: float
+    distance: float
+    evenly: float
+
+
+def attending(weights: Tensor, token_seconds: float) -> Attending:
+    """Measure attention (B, heads, N, N), of asking tokens to asked ones; N at least 2."""
+    count = weights.shape[-1]
+    entropy = -torch.special.xlogy(weights, weights).sum(dim=-1)
+    usual = weights.mean(dim=2, keepdim=True)
+    apart = (weights - usual).abs().sum(dim=-1) / 2.0
+    places = torch.arange(count)
+    distance = (places[None] - places[:, None]).abs() * token_seconds
+    return Attending(
+        evenness=float(entropy.mean()) / float(np.log(count)),
+        common=1.0 - float(apart.mean()),
+        distance=float((weights * distance).sum(dim=-1).mean()),
+        evenly=float(distance.mean()),
+    )
+
+
+def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
+    """Open what `fit` wrote, and what it hears.
+
+    Raises
+    ------
+    ValueError
+        It is missing, damaged or something else.
+    """
+    content = read_checkpoint(path)
+    try:
+        recipe = FitRecipe(**content["recipe"])
+        network = DAMER(recipe.network)
+        network.load_state_dict(content["weights"])
+    except (KeyError, ValidationError, RuntimeError):
+        raise ValueError(f"{path} was not written by `fit`") from None
+    return network.eval(), recipe.front_end
+
+
+def windows_of(sound: NDArray[np.float32], spec: FrontEndSpec) -> tuple[Tensor, Tensor]:
+    """Cut sound into whole windows of both views, (n, bands, T), one after the other.
+
+    Raises
+    ------
+    ValueError
+        The sound is shorter than a window.
+    """
+    frames = FrontEnd(spec).push(sound)
+    count = len(frames.mel) // spec.window_frames
+    if not count:
+        raise ValueError(f"the sound is shorter than a window of {spec.window_seconds:.1f} s")
+    mel, cochleagram = (
+        torch.from_numpy(view[: count * spec.window_frames])
+        .view(count, spec.window_frames, -1)
+        .transpose(1, 2)
+        for view in (frames.mel, frames.cochleagram)
+    )
+    return mel, cochleagram
+
+
+@torch.inference_mode()
+def attention_table(network: DAMER, views: tuple[Tensor, Tensor], spec: FrontEndSpec) -> str:
+    """Write how each layer attends in windows (n, bands, T) as a table in Markdown."""
+    seconds = network.size.token_frames * spec.hop / spec.sample_rate
+    rows = []
+    for number, pair in enumerate(network.attention_maps(*views), start=1):
+        for direction, weights in zip(DIRECTIONS, pair, strict=True):
+            one = attending(weights, seconds)
+            shares = f"{one.evenness:.2f}", f"{one.common:.2f}"
+            rows.append([str(number), direction, *shares, f"{one.distance:.2f} ({one.evenly:.2f})"])
+    head = "layer, direction, evenness, whoever asks, distance in s (if even)"
+    return markdown_table(head.split(", "), rows)
