@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from training.annotation.consensus import CONSISTENT, agree, weighted_mean
 from training.annotation.reliability import THRESHOLDS, Way, raters_agreement
 from training.datasets.records import Ratings
-from training.judging.figures import svg
 from training.judging.page import write_page
 from training.judging.predict import AXES
 
@@ -28,12 +27,17 @@ def write_agreement(ratings: list[Ratings], ways: list[Way], path: Path) -> dict
         "agreement": agreement,
         "ways": {way.name: way.summary(ways[0], [one.name for one in ratings]) for way in ways},
     }
-    pictures = [distances(ratings), reliabilities(ways), moved(ratings), examples(ratings)]
+    figures = {
+        "distances": distances(ratings),
+        "reliability": reliabilities(ways),
+        "moved": moved(ratings),
+        "examples": examples(ratings),
+    }
     write_page(
         _TEMPLATE,
         path,
+        figures,
         summary=summary,
-        pictures=[svg(one) for one in pictures],
         axes=AXES,
         threshold=CONSISTENT,
     )

@@ -15,7 +15,6 @@ from training.fitting.sampling import window_ends
 from training.judging.ablation import FOLDS, FULL, Arm
 from training.judging.crossval import FoldResult
 from training.judging.drift import Readings, read_embeddings
-from training.judging.figures import svg
 from training.judging.folds import split
 from training.judging.metrics import bootstrap_interval
 from training.judging.page import write_page
@@ -128,21 +127,20 @@ def write_ablation(
         if arm.name in (FULL, reference) or arm.recipe.saml != arms[0].recipe.saml
     }
     drift = drift_table(embedded, reference)
-    pictures = [svg(bars(name, table)) for name, table in summary.items()]
-    pictures += [svg(embedding_map(name, folds[0])) for name, folds in embedded.items()]
-    pictures += [
-        svg(pseudo_label_curves(arm.name, arm.results))
-        for arm in arms
-        if arm.name == FULL or arm.recipe.pcl != arms[0].recipe.pcl
-        if arm.recipe.pcl
-    ]
+    figures = {name: bars(name, table) for name, table in summary.items()}
+    for name, folds in embedded.items():
+        figures[f"embeddings {name}"] = embedding_map(name, folds[0])
+    for arm in arms:
+        if arm.recipe.pcl and (arm.name == FULL or arm.recipe.pcl != arms[0].recipe.pcl):
+            curves = pseudo_label_curves(arm.name, arm.results)
+            figures[f"pseudo labels {arm.name}"] = curves
     write_page(
         _TEMPLATE,
         path,
+        figures,
         summary=summary,
         drift=drift,
         drift_of=dataset,
-        pictures=pictures,
         axes=AXES,
         reference=reference,
     )
@@ -179,7 +177,7 @@ def embedding_map(name: str, one: Embedded) -> Figure:
     for number, style in enumerate(styles):
         chosen = numbers == number
         axes.scatter(points[chosen, 0], points[chosen, 1], s=6, label=style)
-    axes.legend(fontsize=6, markerscale=2, ncols=2)
+    axes.legend(fontsize=6, markerscale=2, ncols=5, loc="upper center", bbox_to_anchor=(0.5, 0.0))
     axes.set(title=f"{name}: style", xticks=[], yticks=[])
     for k, axis in enumerate(AXES):
         axes = figure.add_subplot(1, 3, k + 2)

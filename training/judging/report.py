@@ -23,7 +23,7 @@ _SHOWN = 3
 def write_report(evaluation: Evaluation, recipe: FitRecipe, cache: Path, path: Path) -> None:
     """Write tables and pictures to `path`."""
     summary = evaluation.summary
-    pictures: dict[str, list[str]] = {dataset: [] for dataset in summary["scores"]}
+    drawn: dict[str, Figure] = {"fits": figures.fits(evaluation.results)}
     for dataset in recipe.datasets:
         table = summary["scores"][dataset]
         dense = [
@@ -32,23 +32,20 @@ def write_report(evaluation: Evaluation, recipe: FitRecipe, cache: Path, path: P
             for one in study.dense
             if one.piece.dataset == dataset
         ]
-        drawn = [
-            figures.ladder(dataset, table),
-            figures.plane(dataset, table),
-            figures.calibration(dataset, dense),
-        ]
+        drawn[f"{dataset} ladder"] = figures.ladder(dataset, table)
+        drawn[f"{dataset} plane"] = figures.plane(dataset, table)
+        drawn[f"{dataset} calibration"] = figures.calibration(dataset, dense)
         ranked = sorted(dense, key=_error)
         if len(ranked[0].piece.times) > 1:
-            drawn.append(figures.trajectories("Nearest to the labels", ranked[:_SHOWN]))
-            drawn.append(figures.trajectories("Farthest from the labels", ranked[-_SHOWN:]))
-        drawn.append(_attention(ranked[0], evaluation, recipe, cache))
-        pictures[dataset] = [figures.svg(one) for one in drawn]
+            near = figures.trajectories("Nearest to the labels", ranked[:_SHOWN])
+            far = figures.trajectories("Farthest from the labels", ranked[-_SHOWN:])
+            drawn |= {f"{dataset} nearest": near, f"{dataset} farthest": far}
+        drawn[f"{dataset} attention"] = _attention(ranked[0], evaluation, recipe, cache)
     write_page(
         _TEMPLATE,
         path,
+        drawn,
         summary=summary,
-        pictures=pictures,
-        fits=figures.svg(figures.fits(evaluation.results)),
         axes=AXES,
         plain=PLAIN,
         classified=_classified,

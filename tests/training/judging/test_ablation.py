@@ -117,6 +117,8 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
         assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
     assert drift[VARIANT]["style"]["above_reference"] == 0.0
     html = page.read_text(encoding="utf-8")
+    beside = {path.name for path in (tmp_path / "deep/ablation").iterdir()}
+    assert {"musemodataset.png", "embeddings-full.png", "pseudo-labels-full.png"} <= beside
     assert html.count("<svg") == 6
     assert all(arm.name in html for arm in arms)
 
