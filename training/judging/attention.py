@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional
 
 from damer.nn import DAMER
 from damer.views import FrontEnd, FrontEndSpec
@@ -32,20 +33,37 @@ class Attending(NamedTuple):
         Mean distance in seconds between asking and asked token.
     evenly
         What the distance would be if all were asked alike.
+    loud, onset
+        Correlation, inside a window, of how much a token is asked with its level and with the rise
+        of the level since the token before.
     """
 
     evenness: float
     common: float
     distance: float
     evenly: float
+    loud: float
+    onset: float
 
 
-def attending(weights: Tensor, token_seconds: float) -> Attending:
-    """Measure attention (B, heads, N, N), of asking tokens to asked ones; N at least 2."""
+def attending(weights: Tensor, level: Tensor, token_seconds: float) -> Attending:
+    """Measure attention.
+
+    Parameters
+    ----------
+    weights
+        Of asking tokens to asked ones, (B, heads, N, N), N at least 2.
+    level
+        Of the asked tokens, (B, N).
+    token_seconds
+        Length of a token.
+    """
     count = weights.shape[-1]
     entropy = -torch.special.xlogy(weights, weights).sum(dim=-1)
     usual = weights.mean(dim=2, keepdim=True)
     apart = (weights - usual).abs().sum(dim=-1) / 2.0
+    asked = weights.mean(dim=(1, 2))
+    rise = level.diff(dim=1, prepend=level[:, :1])
     places = torch.arange(count)
     distance = (places[None] - places[:, None]).abs() * token_seconds
     return Attending(
@@ -53,7 +71,17 @@ def attending(weights: Tensor, token_seconds: float) -> Attending:
         common=1.0 - float(apart.mean()),
         distance=float((weights * distance).sum(dim=-1).mean()),
         evenly=float(distance.mean()),
+        loud=_correlation(asked, level),
+        onset=_correlation(asked, rise),
     )
+
+
+def _correlation(one: Tensor, other: Tensor) -> float:
+    """Mean over rows of the Pearson correlation of two (B, N); rows that are constant have none."""
+    centred = [values - values.mean(dim=1, keepdim=True) for values in (one, other)]
+    above = (centred[0] * centred[1]).sum(dim=1)
+    below = centred[0].norm(dim=1) * centred[1].norm(dim=1)
+    return float(torch.where(below > 1e-9, above / below, torch.nan).nanmean())
 
 
 def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
@@ -98,12 +126,23 @@ def windows_of(sound: NDArray[np.float32], spec: FrontEndSpec) -> tuple[Tensor, 
 @torch.inference_mode()
 def attention_table(network: DAMER, views: tuple[Tensor, Tensor], spec: FrontEndSpec) -> str:
     """Write how each layer attends in windows (n, bands, T) as a table in Markdown."""
-    seconds = network.size.token_frames * spec.hop / spec.sample_rate
+    frames = network.size.token_frames
+    seconds = frames * spec.hop / spec.sample_rate
+    mel, cochleagram = (_levels(view, frames) for view in views)
     rows = []
     for number, pair in enumerate(network.attention_maps(*views), start=1):
-        for direction, weights in zip(DIRECTIONS, pair, strict=True):
-            one = attending(weights, seconds)
+        for direction, weights, level in zip(DIRECTIONS, pair, (cochleagram, mel), strict=True):
+            one = attending(weights, level, seconds)
             shares = f"{one.evenness:.2f}", f"{one.common:.2f}"
-            rows.append([str(number), direction, *shares, f"{one.distance:.2f} ({one.evenly:.2f})"])
-    head = "layer, direction, evenness, whoever asks, distance in s (if even)"
+            sounds = f"{one.loud:+.2f}", f"{one.onset:+.2f}"
+            far = f"{one.distance:.2f} ({one.evenly:.2f})"
+            rows.append([str(number), direction, *shares, far, *sounds])
+    head = "layer, direction, evenness, whoever asks, distance in s (if even), loud, onset"
     return markdown_table(head.split(", "), rows)
+
+
+def _levels(view: Tensor, token_frames: int) -> Tensor:
+    """Mean level (n, N) of the tokens of a view (n, bands, T), padded on the left as they are."""
+    level = view.mean(dim=1)
+    padded = functional.pad(level, (-level.shape[1] % token_frames, 0), mode="replicate")
+    return padded.view(len(padded), -1, token_frames).mean(dim=2)

@@ -12,14 +12,14 @@ SPEC = FrontEndSpec(window_frames=44)
 
 
 def test_even_attention_is_even_common_and_as_far_as_chance():
-    one = attending(torch.full((2, 4, 6, 6), 1 / 6), 0.1)
+    one = attending(torch.full((2, 4, 6, 6), 1 / 6), torch.rand(2, 6), 0.1)
     assert one.evenness == pytest.approx(1.0)
     assert one.common == pytest.approx(1.0)
     assert one.distance == pytest.approx(one.evenly)
 
 
 def test_who_asks_only_the_same_moment_asks_nobody_else():
-    one = attending(torch.eye(5).expand(1, 2, 5, 5), 0.1)
+    one = attending(torch.eye(5).expand(1, 2, 5, 5), torch.rand(1, 5), 0.1)
     assert one.evenness == pytest.approx(0.0, abs=1e-6)
     assert one.common == pytest.approx(1 / 5)
     assert one.distance == 0.0
@@ -28,9 +28,12 @@ def test_who_asks_only_the_same_moment_asks_nobody_else():
 def test_all_asking_one_moment_is_common_and_not_even():
     weights = torch.zeros(1, 1, 4, 4)
     weights[..., 2] = 1.0
-    one = attending(weights, 0.5)
+    one = attending(weights, torch.tensor([[0.0, 0.0, 3.0, 3.0]]), 0.5)
     assert (one.evenness, one.common) == (pytest.approx(0.0, abs=1e-6), 1.0)
     assert one.distance == pytest.approx(0.5 * np.mean([2, 1, 0, 1]))
+    asked, level, rise = [0, 0, 1, 0], [0, 0, 3, 3], [0, 0, 3, 0]
+    assert one.loud == pytest.approx(np.corrcoef(asked, level)[0, 1], abs=1e-6)
+    assert one.onset == pytest.approx(np.corrcoef(asked, rise)[0, 1], abs=1e-6)
 
 
 def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
