@@ -22,6 +22,7 @@ from training.judging.tables import markdown_table
 from training.sound.constant_q import constant_q_cache, hear_constant_q
 
 FULL, CONSTANT_Q = "full", "constant-Q for gammatone"
+ONE_VIEW = "Mel only", "cochleagram only"
 FOLDS = 5
 Points = NDArray[np.float64]
 
@@ -72,8 +73,8 @@ def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRec
         "without DSAF": concatenated,
         "without PCL": {"pcl": None},
         "without SAML": {"saml": None},
-        "Mel only": {"network": replace(recipe.network, hears="mel")},
-        "cochleagram only": {"network": replace(recipe.network, hears="cochleagram")},
+        ONE_VIEW[0]: {"network": replace(recipe.network, hears="mel")},
+        ONE_VIEW[1]: {"network": replace(recipe.network, hears="cochleagram")},
         "all off": {**concatenated, "pcl": None, "saml": None},
     }
     if recipe.pcl is None:
@@ -148,6 +149,32 @@ def _points(paths: list[Trajectory]) -> tuple[Points, Points, list[str], list[st
     estimates, labels = piece_means(paths)
     names = sorted(pieces)
     return estimates[order], labels[order], names, [pieces[name].group for name in names]
+
+
+def where_views_differ(arms: list[Arm], dataset: str) -> dict[str, Any]:
+    """Compare what each view hears alone, by style: mean errors, and the difference's interval."""
+    by_name = {arm.name: arm.paths(dataset) for arm in arms}
+    points = [_points(by_name[name]) for name in ONE_VIEW]
+    errors = [np.abs(estimates - labels) for estimates, labels, *_ in points]
+    style_of = {path.piece.name: path.piece.style for path in by_name[FULL]}
+    styles = np.array([style_of[name] for name in points[0][2]])
+    table: dict[str, Any] = {}
+    for style in np.unique(styles):
+        mel, cochleagram = (error[styles == style] for error in errors)
+        names = [str(number) for number in range(len(mel))]
+        table[str(style)] = {"pieces": len(mel)}
+        for k, axis in enumerate(AXES):
+            apart = mel[:, k] - cochleagram[:, k]
+            table[str(style)][axis] = {
+                "mel": float(mel[:, k].mean()),
+                "cochleagram": float(cochleagram[:, k].mean()),
+                "interval": bootstrap_interval(partial(_mean, apart), names),
+            }
+    return table
+
+
+def _mean(values: Points, rows: NDArray[np.int64]) -> float:
+    return float(values[rows].mean())
 
 
 def markdown(summary: dict[str, Any], reference: str = FULL) -> str:

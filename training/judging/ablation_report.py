@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import window_ends
-from training.judging.ablation import FOLDS, FULL, Arm
+from training.judging.ablation import FOLDS, FULL, Arm, where_views_differ
 from training.judging.crossval import FoldResult
 from training.judging.drift import Readings, read_embeddings
 from training.judging.folds import split
@@ -141,6 +141,7 @@ def write_ablation(
         summary=summary,
         drift=drift,
         drift_of=dataset,
+        views={name: where_views_differ(arms, name) for name in summary},
         axes=AXES,
         reference=reference,
     )

@@ -7,8 +7,17 @@ import pytest
 from damer.nn.pcl import PCLSettings
 from training.fitting.recipe import PCL, SAML
 from training.judging import ablation, ablation_report
-from training.judging.ablation import CONSTANT_Q, FULL, ablate, arms_of, markdown, summarise
+from training.judging.ablation import (
+    CONSTANT_Q,
+    FULL,
+    ablate,
+    arms_of,
+    markdown,
+    summarise,
+    where_views_differ,
+)
 from training.judging.ablation_report import write_ablation
+from training.judging.predict import piece_means
 
 pytestmark = pytest.mark.train
 VARIANT = "network.gated=true pcl=none"
@@ -138,6 +147,19 @@ def test_a_variant_is_the_recipe_with_its_changes(recipe):
     assert one.network.gated
     assert one.pcl is None
     assert one.saml == recipe.saml
+
+
+def test_the_views_alone_are_compared_by_style(arms, collection):
+    table = where_views_differ(arms, "musemodataset")
+    assert set(table) == {"style0", "style1"}
+    assert sum(one["pieces"] for one in table.values()) == len(collection)
+    of_mel = next(arm for arm in arms if arm.name == "Mel only").paths("musemodataset")
+    estimates, labels = piece_means(of_mel)
+    mean = sum(one["pieces"] * one["valence"]["mel"] for one in table.values()) / len(collection)
+    assert mean == pytest.approx(abs(estimates - labels)[:, 0].mean())
+    for one in table.values():
+        low, high = one["arousal"]["interval"]
+        assert low <= one["arousal"]["mel"] - one["arousal"]["cochleagram"] <= high
 
 
 def test_an_ablation_begins_from_scratch(make_recipe):
