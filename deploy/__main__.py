@@ -12,6 +12,7 @@ from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
 from damer.weights import SHIPPED_MODEL
 from deploy.export import export_onnx
+from deploy.half import halve
 from deploy.quantize import quantize
 from streamer.engines import KalmanSettings
 
@@ -60,11 +61,28 @@ def export(
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
+Weights = Annotated[Path, typer.Argument(help="What `export` wrote.", exists=True, dir_okay=False)]
+
+
+@app.command("half")
+def halve_weights(
+    weights: Weights = SHIPPED_MODEL,
+    output: Annotated[
+        Path | None, typer.Option(help="ONNX file to write.", show_default="WEIGHTS-fp16.onnx")
+    ] = None,
+) -> None:
+    """Write weights in half precision, for engines on a GPU: half the size.
+
+    Build an engine of them: `streamer engines build --model WEIGHTS-fp16.onnx`.
+    """
+    output = output or weights.with_name(f"{weights.stem}-fp16.onnx")
+    halve(weights, output)
+    typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
 @app.command("quantize")
 def quantize_weights(
-    weights: Annotated[
-        Path, typer.Argument(help="What `export` wrote.", exists=True, dir_okay=False)
-    ] = SHIPPED_MODEL,
+    weights: Weights = SHIPPED_MODEL,
     output: Annotated[
         Path | None, typer.Option(help="ONNX file to write.", show_default="WEIGHTS-int8.onnx")
     ] = None,

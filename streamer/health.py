@@ -85,6 +85,8 @@ class HealthReporter:
             return "stopped", tracker.trouble or "the sound has ended"
         if tracker.trouble:
             return "restarting", tracker.trouble
+        if self._engine.trouble:
+            return "degraded", self._engine.trouble
         if tracker.last is None:
             return "warming", "waiting for the first second of sound"
         if tracker.last.silence:

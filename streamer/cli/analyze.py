@@ -48,7 +48,8 @@ def analyze(
     from streamer.analyze import analyze_files, write_header
     from streamer.engines import open_engine
 
-    engine = open_engine(settings.engine.model)
+    wanted = settings.engine
+    engine = open_engine(wanted.model, wanted.backend, wanted.require)
     channel_numbers = settings.zones[0].channels
     console = Console(stderr=True)
     begun = time.monotonic()

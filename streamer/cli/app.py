@@ -10,6 +10,7 @@ from streamer.cli.analyze import analyze
 from streamer.cli.config import config
 from streamer.cli.devices import devices
 from streamer.cli.doctor import doctor
+from streamer.cli.engines import engines
 from streamer.cli.levels import levels
 from streamer.cli.run import run
 from streamer.errors import StreamerError
@@ -31,6 +32,7 @@ app.command()(config)
 app.command()(devices)
 app.command()(levels)
 app.command()(doctor)
+app.add_typer(engines, name="engines")
 
 
 def _print_version(wanted: bool) -> None:

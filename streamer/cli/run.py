@@ -40,6 +40,12 @@ Model = Annotated[
 ]
 
 
+Require = Annotated[
+    Literal["any", "gpu"] | None,
+    typer.Option(help="Whether anything but a GPU will do for the network.  [default: any]"),
+]
+
+
 def run(
     input: Annotated[  # noqa: A002  (the option's name)
         str | None,
@@ -80,6 +86,7 @@ def run(
     zone: Annotated[str | None, typer.Option(help="The zone's name.  [default: main]")] = None,
     rate: Rate = None,
     model: Model = None,
+    require: Require = None,
     view: Annotated[
         bool, typer.Option("--view/--no-view", help="Draw the trajectory in the terminal.")
     ] = True,
@@ -108,6 +115,7 @@ def run(
         "zone": zone,
         "rate": rate,
         "model": model,
+        "require": require,
         "log": log,
     }
 
@@ -128,7 +136,8 @@ def run(
     from streamer.outputs.terminal import LiveView
     from streamer.runner import Runner
 
-    engine = open_engine(settings.engine.model)
+    wanted = settings.engine
+    engine = open_engine(wanted.model, wanted.backend, wanted.require)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
     runner = Runner(settings, engine, console if shown else None, read)

@@ -36,6 +36,7 @@ OPTIONS: Mapping[str, schema.Path] = {
     "smoother": ("tracking", "smoother"),
     "backend": ("engine", "backend"),
     "model": ("engine", "model"),
+    "require": ("engine", "require"),
     "broker": ("mqtt", "broker"),
     "node": ("mqtt", "node"),
     "base-topic": ("mqtt", "base_topic"),

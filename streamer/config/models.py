@@ -80,7 +80,16 @@ class Tracking(Table):
 class Engine(Table):
     """What runs the network."""
 
-    backend: Literal["auto", "onnxruntime"] = Field(default="auto", description="Inference engine.")
+    backend: Literal["auto", "onnxruntime", "tensorrt"] = Field(
+        default="auto",
+        description='"auto" takes TensorRT where `streamer engines build` has built an engine for '
+        "these weights and this GPU, and else ONNX Runtime on the processor.",
+    )
+    require: Literal["any", "gpu"] = Field(
+        default="any",
+        description='"gpu": do not start without one, and do not go on without it. "any": ONNX '
+        "Runtime takes its place.",
+    )
     model: File | None = Field(
         default=None, description="ONNX file to use in place of the shipped weights."
     )

@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import onnxruntime
 
@@ -29,37 +30,56 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = _ERRORS_ONLY
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if not path.is_file():
-            raise EngineError(
-                f"no weights at {path}; leave [engine] model out for the shipped ones"
-            )
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # noqa: BLE001  (ONNX Runtime's errors share no base class)
-            raise EngineError(f"{path} is not an ONNX model that can be run: {error}") from None
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        self._session = _open_session(path)
+        about = _about(self._session, path)
         self.name = f"ONNX Runtime {onnxruntime.__version__}, CPU"
-        self.model = metadata.get("name", path.stem)
-        self.front_end = read_front_end(metadata, path)
-        self.smoothing = read_smoothing(metadata, path)
-        frames = self._session.get_inputs()[0].shape[-1]
-        if frames != self.front_end.window_frames:
-            raise EngineError(
-                f"{path} takes {frames} frames, not {self.front_end.window_frames}; export it again"
-            )
+        self.trouble = ""
+        self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""
         answer = self._session.run(OUTPUTS, {"mel": mel, "cochleagram": cochleagram})
         return Estimate(*answer)
+
+
+class About(NamedTuple):
+    """What an ONNX file of ours says of itself: name, front end and smoother."""
+
+    name: str
+    front_end: FrontEndSpec
+    smoothing: KalmanSettings
+
+
+def read_about(path: Path) -> About:
+    """Read what an ONNX file says of itself; raises as `OnnxEngine` does."""
+    return _about(_open_session(path), path)
+
+
+def _open_session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not path.is_file():
+        raise EngineError(f"no weights at {path}; leave [engine] model out for the shipped ones")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001  (ONNX Runtime's errors share no base class)
+        raise EngineError(f"{path} is not an ONNX model that can be run: {error}") from None
+
+
+def _about(session: onnxruntime.InferenceSession, path: Path) -> About:
+    metadata = session.get_modelmeta().custom_metadata_map
+    front_end = read_front_end(metadata, path)
+    frames = session.get_inputs()[0].shape[-1]
+    if frames != front_end.window_frames:
+        raise EngineError(
+            f"{path} takes {frames} frames, not {front_end.window_frames}; export it again"
+        )
+    name = metadata.get("name", path.stem)
+    return About(name, front_end, read_smoothing(metadata, path))
 
 
 def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:

@@ -50,16 +50,23 @@ class Engine(Protocol):
     Attributes
     ----------
     name
-        What really runs, for people: backend and device.
+        What really runs, for people: library and device.
     model
         Short name of the weights.
     front_end
         What the weights must be fed with.
     smoothing
         Settings of the Kalman smoother that belong to the weights.
+    trouble
+        Why it is not the engine that was asked for, or "".
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What really runs."""
+        ...
+
+    trouble: str
     model: str
     front_end: FrontEndSpec
     smoothing: KalmanSettings

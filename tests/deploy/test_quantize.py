@@ -5,12 +5,9 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from damer.views import FrontEnd
 from damer.weights import SHIPPED_MODEL
 from deploy.__main__ import app
-from streamer.demo import PIECE
 from streamer.engines import OnnxEngine
-from training.sound.render import decode
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +16,6 @@ def small(tmp_path_factory):
     result = CliRunner().invoke(app, ["quantize", "--output", str(path)])
     assert result.exit_code == 0, result.output
     return path
-
-
-@pytest.fixture(scope="module")
-def music():
-    """Forty windows of the demo piece."""
-    spec = OnnxEngine(SHIPPED_MODEL).front_end
-    frames = FrontEnd(spec).push(decode(PIECE, spec.sample_rate))
-    ends = np.linspace(spec.window_frames, len(frames.mel), 40).astype(int)
-    return [
-        np.stack([view[end - spec.window_frames : end].T for end in ends])
-        for view in (frames.mel, frames.cochleagram)
-    ]
 
 
 def test_the_file_is_a_third_of_the_size(small):
@@ -46,8 +31,8 @@ def test_the_metadata_are_the_same(small):
     assert OnnxEngine(small).smoothing == OnnxEngine(SHIPPED_MODEL).smoothing
 
 
-def test_music_has_nearly_the_same_answers(small, music):
-    whole, ours = (OnnxEngine(path).infer(*music) for path in (SHIPPED_MODEL, small))
+def test_music_has_nearly_the_same_answers(small, demo_windows):
+    whole, ours = (OnnxEngine(path).infer(*demo_windows) for path in (SHIPPED_MODEL, small))
     for axis in ("valence", "arousal", "valence_std", "arousal_std"):
         before, after = getattr(whole, axis), getattr(ours, axis)
         assert np.abs(after - before).max() < 0.06
