@@ -49,7 +49,7 @@ install-training: .venv/training-installed
 
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
-	$(PIP) --editable ".[broker,train,dev]"
+	$(PIP) --editable ".[broker,train,gpu,dev]"
 	touch $@
 
 # MusiCNN as ONNX, for distillation and the baselines; TensorFlow lives in an environment of its own.
