@@ -42,7 +42,7 @@ class FrontEnd:
         self.spec = spec
         self._mel = LogMel(spec)
         self._cochleagram = Cochleagram(spec)
-        self._rest = np.empty(0)
+        self._rest: NDArray[np.float64] = np.empty(0)
 
     def reset(self) -> None:
         """Forget the past: the next sample is the first after digital silence."""
@@ -54,12 +54,16 @@ class FrontEnd:
         """Take any number of finite mono samples, shape (n,); give the frames they complete."""
         signal = np.concatenate([self._rest, samples])
         count = len(signal) // self.spec.hop
-        hops = signal[: count * self.spec.hop].reshape(count, self.spec.hop)
-        self._rest = signal[count * self.spec.hop :].copy()
+        heard = count * self.spec.hop
+        hops = signal[:heard].reshape(count, self.spec.hop)
+        self._rest = signal[heard:]
+        if count <= _HOPS_AT_ONCE:
+            return Frames(self._mel.push(hops), self._cochleagram.push(hops))
         mel = np.empty((count, self.spec.mel_bands), dtype=np.float32)
         cochleagram = np.empty((count, self.spec.gammatone_channels), dtype=np.float32)
         for k in range(0, count, _HOPS_AT_ONCE):
             part = slice(k, k + _HOPS_AT_ONCE)
             mel[part] = self._mel.push(hops[part])
             cochleagram[part] = self._cochleagram.push(hops[part])
+        self._rest = self._rest.copy()
         return Frames(mel, cochleagram)

@@ -45,6 +45,13 @@ def mel_filters(spec: FrontEndSpec) -> NDArray[np.float64]:
     return np.maximum(0.0, np.minimum(rising, falling)) * area
 
 
+@kernel("void(f8[::1], i8, f8[::1], f8[:,::1])")
+def _cut(signal, hop, hann, windows):  # type: ignore[no-untyped-def]
+    for frame in range(windows.shape[0]):
+        for k in range(windows.shape[1]):
+            windows[frame, k] = signal[frame * hop + k] * hann[k]
+
+
 @kernel("void(c16[:,::1], f8[::1], i8[::1], i8[::1], f8, f4[:,::1])")
 def _project(spectra, weights, first, offset, floor, out):  # type: ignore[no-untyped-def]
     # Each filter's sum runs over its own non-zero bins in rising order: a matrix product would
@@ -94,10 +101,11 @@ class LogMel:
     def push(self, hops: NDArray[np.float64]) -> NDArray[np.float32]:
         """Take whole hops of samples, shape (n, hop); give their frames, shape (n, mel_bands)."""
         spec = self._spec
-        signal = np.concatenate([self._past, hops.ravel()])
-        self._past = signal[len(signal) - (spec.fft_size - spec.hop) :].copy()
-        windows = np.lib.stride_tricks.sliding_window_view(signal, spec.fft_size)[:: spec.hop]
-        spectra = np.fft.rfft(windows * self._hann)
+        signal = np.concatenate((self._past, hops.ravel()))
+        self._past = signal[len(signal) - (spec.fft_size - spec.hop) :]
+        windows = np.empty((len(hops), spec.fft_size))
+        _cut(signal, spec.hop, self._hann, windows)
+        spectra = np.fft.rfft(windows)
         frames = np.empty((len(hops), spec.mel_bands), dtype=np.float32)
         _project(spectra, self._weights, self._first, self._offset, spec.mel_floor, frames)
         return frames
