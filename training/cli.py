@@ -25,7 +25,7 @@ from training.datasets.vgmidi import read_vgmidi_ratings
 from training.fitting.distill import distill as distill_network
 from training.fitting.loop import write_whole
 from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
-from training.fitting.recipe import DistillRecipe, FitRecipe, load_recipe
+from training.fitting.recipe import DistillRecipe, FitRecipe, changed, load_recipe
 from training.fitting.sampling import EmbeddedSampler
 from training.fitting.soup import Sides, fit_soup, open_sides
 from training.judging.ablation import FULL, arms_of, summarise
@@ -47,6 +47,10 @@ app = typer.Typer(
 )
 
 RecipeName = Annotated[str, typer.Option("--recipe", help="A file in training/recipes, or a path.")]
+Change = Annotated[
+    str,
+    typer.Option(help='Numbers of the recipe to change, such as "steps=200 saml.weight=0.5".'),
+]
 Data = Annotated[
     list[Path] | None,
     typer.Option(
@@ -128,6 +132,7 @@ def _held_out(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tupl
 @app.command()
 def fit(
     recipe: RecipeName,
+    change: Change = "",
     run: Annotated[
         Path | None,
         typer.Option(
@@ -146,7 +151,7 @@ def fit(
     Writes RUN/model.pt; `python -m deploy export` makes of it what `streamer` opens.
     """
     with bad_input():
-        chosen = load_recipe(FitRecipe, recipe)
+        chosen = changed(load_recipe(FitRecipe, recipe), change)
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         open_frames(training_work(chosen, pieces), chosen.front_end, cache)
@@ -169,6 +174,7 @@ def fit(
 @app.command()
 def evaluate(
     recipe: RecipeName,
+    change: Change = "",
     output: Report = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
@@ -178,7 +184,7 @@ def evaluate(
 ) -> None:
     """Cross-validate a recipe by group beside the baselines; write a report and its numbers."""
     with bad_input():
-        chosen = load_recipe(FitRecipe, recipe)
+        chosen = changed(load_recipe(FitRecipe, recipe), change)
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         output = output or Path("runs") / f"{chosen.name}.html"
         found = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)

@@ -43,3 +43,19 @@ def test_the_data_sets_are_listed_with_where_they_were_looked_for(tmp_path):
     assert result.exit_code == 0
     assert "vgmidi" in result.output
     assert f"Looked in {tmp_path}" in result.output
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_a_change_that_cannot_be_is_one_line(command):
+    result = run(command, "--recipe", "distilled", "--change", "network.widht=3")
+    assert "unknown key 'widht'" in the_error(result)
+
+
+def test_an_arm_that_is_not_there_is_named(tmp_path):
+    result = run("ablate", "--against", "everything", "--data", tmp_path)
+    assert "--against everything is none of full, without DSAF" in the_error(result)
+
+
+def test_a_model_that_is_not_there_is_one_line(tmp_path):
+    result = run("attention", tmp_path / "model.pt", tmp_path / "song.wav")
+    assert "model.pt is missing" in the_error(result)
