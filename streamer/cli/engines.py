@@ -52,7 +52,8 @@ def build(
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
     from streamer.engines.onnx import read_about
-    from streamer.engines.tensorrt.build import BATCHES, build_engine
+    from streamer.engines.parts import BATCHES
+    from streamer.engines.tensorrt.build import build_engine
     from streamer.engines.tensorrt.library import load_library
     from streamer.engines.tensorrt.store import default_folder, keep
 

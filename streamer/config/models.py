@@ -80,10 +80,10 @@ class Tracking(Table):
 class Engine(Table):
     """What runs the network."""
 
-    backend: Literal["auto", "onnxruntime", "tensorrt"] = Field(
+    backend: Literal["auto", "onnxruntime", "tensorrt", "torch"] = Field(
         default="auto",
-        description='"auto" takes TensorRT where `streamer engines build` has built an engine for '
-        "these weights and this GPU, and else ONNX Runtime on the processor.",
+        description='"auto" takes TensorRT where `streamer engines build` has built an engine, and '
+        "else ONNX Runtime on the processor, or torch if a GPU is required.",
     )
     require: Literal["any", "gpu"] = Field(
         default="any",

@@ -1,7 +1,7 @@
 """Engines run the network. `open_engine` gives the one that the configuration asks for."""
 
-import importlib.util
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from streamer.errors import EngineError
 
 __all__ = ["Engine", "Estimate", "KalmanSettings", "OnnxEngine", "open_engine"]
 
-Backend = Literal["auto", "onnxruntime", "tensorrt"]
+Backend = Literal["auto", "onnxruntime", "tensorrt", "torch"]
 Require = Literal["any", "gpu"]
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ def open_engine(
     model
         ONNX file.
     backend
-        "auto" takes TensorRT where an engine was built for these weights and this GPU, and else
-        ONNX Runtime on the processor.
+        "onnxruntime" runs on the processor, "tensorrt" and "torch" on an NVIDIA GPU. "auto" takes
+        TensorRT where engines were built, then, if a GPU is required, torch, and else ONNX Runtime.
     require
         "gpu": nothing but a GPU will do. "any": where it cannot be had, or fails later, ONNX
         Runtime takes its place, and the engine's `trouble` says why.
@@ -42,31 +42,53 @@ def open_engine(
     path = model or SHIPPED_MODEL
     if backend == "onnxruntime" and require == "gpu":
         raise EngineError(
-            'ONNX Runtime runs on the processor; where a GPU is required, backend must be "auto" '
-            'or "tensorrt"'
+            "ONNX Runtime runs on the processor; where a GPU is required, backend must be another"
         )
-    if backend == "onnxruntime" or (
-        backend == "auto" and require == "any" and not _may_have_tensorrt()
-    ):
-        return OnnxEngine(path)
+    troubles = []
+    for title, open_it in _worth_trying(backend, require):
+        try:
+            engine = open_it(path)
+        except EngineError as error:
+            troubles.append(f"not on {title}: {error}")
+        else:
+            return engine if require == "gpu" else FallbackEngine(engine, lambda: OnnxEngine(path))
+    if require == "gpu":
+        raise EngineError("; ".join(troubles))
+    instead = OnnxEngine(path)
+    if troubles:
+        instead.trouble = "; ".join(troubles)
+        logger.warning("%s; %s runs in its place", instead.trouble, instead.name)
+    return instead
+
+
+def _worth_trying(backend: Backend, require: Require) -> list[tuple[str, Callable[[Path], Engine]]]:
+    tensorrt, torch = ("TensorRT", _open_tensorrt), ("torch", _open_torch)
+    match backend, require:
+        case "tensorrt", _:
+            return [tensorrt]
+        case "torch", _:
+            return [torch]
+        case "auto", "gpu":
+            return [tensorrt, torch]
+        case "auto", "any" if _has_built_engines():
+            return [tensorrt]
+    return []
+
+
+def _open_tensorrt(model: Path) -> Engine:
     from streamer.engines.tensorrt.runner import TensorRTEngine
 
-    try:
-        engine = TensorRTEngine(path)
-    except EngineError as error:
-        if require == "gpu":
-            raise
-        instead = OnnxEngine(path)
-        instead.trouble = f"not on TensorRT: {error}"
-        logger.warning("%s; %s runs in its place", instead.trouble, instead.name)
-        return instead
-    return engine if require == "gpu" else FallbackEngine(engine, lambda: OnnxEngine(path))
+    return TensorRTEngine(model)
 
 
-def _may_have_tensorrt() -> bool:
+def _open_torch(model: Path) -> Engine:
+    from streamer.engines.torch import TorchEngine
+
+    return TorchEngine(model)
+
+
+def _has_built_engines() -> bool:
     """Whether a look is worth the seconds that loading TensorRT takes."""
     from streamer.engines.tensorrt.store import default_folder, stored
 
-    packages = "tensorrt_rtx", "tensorrt"
-    installed = any(importlib.util.find_spec(package) for package in packages)
-    return installed and any(True for _ in stored(default_folder()))
+    return any(True for _ in stored(default_folder()))

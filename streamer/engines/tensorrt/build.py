@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from streamer.engines.parts import BATCHES
 from streamer.engines.tensorrt.library import Library
 from streamer.errors import EngineError
-
-BATCHES = (1, 8, 32)
-"""Windows at a time that an engine is built for: one profile each, of fixed size."""
 
 
 def capabilities_of(library: Library) -> list[str]:
@@ -43,7 +41,7 @@ def build_engine(
     capabilities
         Compute capabilities of the GPUs it is for, none for the one at hand.
     batches
-        Windows at a time: one profile each.
+        Windows at a time: one profile each, of fixed size.
     on_phase
         Called with the name of each phase of the work.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from streamer.engines.cuda import call, find_gpu, load_runtime
 from streamer.engines.onnx import OUTPUTS, read_about
+from streamer.engines.parts import infer_in_parts
 from streamer.engines.protocol import Array, Estimate
 from streamer.engines.tensorrt.library import load_library
 from streamer.engines.tensorrt.store import HOW_TO_BUILD, default_folder, find
@@ -53,16 +54,8 @@ class TensorRTEngine:
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""
-        answers = []
         with self._lock:
-            begin = 0
-            while begin < len(mel):
-                left = len(mel) - begin
-                plan = next((one for one in self._plans if one.size >= left), self._plans[-1])
-                part = slice(begin, begin + plan.size)
-                answers.append(plan.run(mel[part], cochleagram[part]))
-                begin += plan.size
-        return Estimate(*(np.concatenate(columns) for columns in zip(*answers, strict=True)))
+            return infer_in_parts(self._plans, mel, cochleagram)
 
 
 class _Plan:

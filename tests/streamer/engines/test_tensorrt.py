@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from damer.weights import SHIPPED_MODEL
 from streamer.cli.app import app
-from streamer.engines.tensorrt.build import BATCHES, build_engine, capabilities_of
+from streamer.engines.parts import BATCHES
+from streamer.engines.tensorrt.build import build_engine, capabilities_of
 from streamer.engines.tensorrt.library import load_library
 from streamer.engines.tensorrt.store import find, stored, why_not
 from streamer.errors import EngineError
