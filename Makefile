@@ -10,7 +10,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training teacher bench soak clean
+.PHONY: run install test check lint types layers install-training teacher bench gpu-check soak clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -60,6 +60,11 @@ teacher: .cache/musicnn.onnx
 
 bench: .venv/test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost
+
+# For the owner of an NVIDIA GPU: build engines, compare and time them; writes benchmarks/gpu.json.
+gpu-check: .venv/training-installed
+	$(PIP) --editable ".[broker,train,gpu]"
+	$(BIN)/python -m benchmarks.gpu
 
 # Half an hour of real microphones and streams: evenness, capture times, drift, recovery.
 soak: .venv/test-installed

@@ -5,6 +5,7 @@ The network is built again from `damer.nn`, its weights are read from the ONNX f
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class TorchEngine:
         The ONNX file, in single precision.
     device
         "cuda", or "cpu" to compare.
+    batches
+        Windows at a time that memory is set aside for.
 
     Raises
     ------
@@ -34,7 +37,7 @@ class TorchEngine:
         torch or a GPU is missing, or the file holds another network.
     """
 
-    def __init__(self, model: Path, device: str = "cuda") -> None:
+    def __init__(self, model: Path, device: str = "cuda", batches: Sequence[int] = BATCHES) -> None:
         about = read_about(model)
         try:
             import torch
@@ -52,7 +55,7 @@ class TorchEngine:
             (bands, spec.window_frames) for bands in (spec.mel_bands, spec.gammatone_channels)
         ]
         kind = _Graph if device == "cuda" else _Eager
-        self._plans = [kind(network, size, shapes) for size in BATCHES]
+        self._plans = [kind(network, size, shapes) for size in sorted(batches)]
         self._lock = threading.Lock()
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
