@@ -64,10 +64,10 @@ class _Plan:
     def __init__(self, trt: Any, engine: Any, profile: int, size: int, stream: Any) -> None:
         self.size, self._stream = size, stream
         self._runtime = runtime = load_runtime()
-        self._context = engine.create_execution_context()
+        self._context = _make_context(trt, engine)
         if self._context is None:
             raise EngineError(f"the GPU has too little memory for batches of {size}")
-        self._context.set_optimization_profile_async(profile, stream)
+        self._context.set_optimization_profile_async(profile, int(stream))
         self._host: dict[str, Array] = {}
         self._device: dict[str, Any] = {}
         inputs = []
@@ -108,6 +108,19 @@ class _Plan:
         call(self._runtime.cudaGraphLaunch, self._graph, self._stream)
         call(self._runtime.cudaStreamSynchronize, self._stream)
         return tuple(self._host[name][:count].copy() for name in OUTPUTS)
+
+
+def _make_context(trt: Any, engine: Any) -> Any:
+    """Make a context; in the edition for RTX cards one that compiles its kernels before they run.
+
+    Left to itself it would begin with slower ones, and a graph would keep those.
+    """
+    strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
+    if strategies is None:
+        return engine.create_execution_context()
+    config = engine.create_runtime_config()
+    config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+    return engine.create_execution_context(runtime_config=config)
 
 
 def _pinned(runtime: Any, shape: tuple[int, ...]) -> Array:
