@@ -17,6 +17,7 @@ from benchmarks.pulse import RATE, Performer, Pulse, clicks, noise
 from streamer.audio import open_source
 from streamer.config import Tracking, Zone
 from streamer.engines import open_engine
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 MICROPHONE = Zone(input="mic", device="alpha")
@@ -69,7 +70,9 @@ async def faults(pulse: Pulse) -> None:
     module = pulse.plug_in("alpha")
     performer = Performer(pulse, "alpha", noise)
     with ThreadPoolExecutor(1) as workers:
-        tracker = ZoneTracker(MICROPHONE, Tracking(), open_engine(), workers, lambda *_: None)
+        tracker = ZoneTracker(
+            MICROPHONE, Tracking(), Inference(open_engine(), workers), lambda *_: None
+        )
         await tracker.open()
         task = asyncio.create_task(tracker.run())
         await until(lambda: tracker.estimates > 10)

@@ -20,6 +20,7 @@ from streamer.mqtt import Publisher, open_broker
 from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import merge
 from streamer.tracking import Update
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 logger = logging.getLogger(__name__)
@@ -64,8 +65,9 @@ class Runner:
         config = self._config
         async with contextlib.AsyncExitStack() as stack:
             workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="engine"))
+            inference = Inference(self._engine, workers)
             trackers = [
-                ZoneTracker(zone, config.tracking, self._engine, workers, self._on_update)
+                ZoneTracker(zone, config.tracking, inference, self._on_update)
                 for zone in config.zones
             ]
             self._trackers = {tracker.id: tracker for tracker in trackers}

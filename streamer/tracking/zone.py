@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import NamedTuple
 
 from streamer import logs
@@ -13,12 +12,12 @@ from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns,
 from streamer.audio.paths import is_url
 from streamer.audio.stream.urls import public
 from streamer.config import Tracking, Zone
-from streamer.engines import Engine
 from streamer.errors import StreamerError
 from streamer.retry import Backoff
+from streamer.tracking.inference import Inference
 from streamer.tracking.latest import Latest
 from streamer.tracking.listener import Listener, Window
-from streamer.tracking.trajectory import Trajectory, infer
+from streamer.tracking.trajectory import Trajectory
 from streamer.tracking.update import Update
 
 DEVICE_PAUSE = 2.0
@@ -51,10 +50,8 @@ class ZoneTracker:
     ----------
     zone, tracking
         The zone and how to track.
-    engine
+    inference
         Shared with the other zones.
-    workers
-        Where the engine runs.
     on_update
         Called in the event loop with the zone's name and each update; must not block.
 
@@ -82,8 +79,7 @@ class ZoneTracker:
         self,
         zone: Zone,
         tracking: Tracking,
-        engine: Engine,
-        workers: Executor,
+        inference: Inference,
         on_update: Callable[[str, Update], None],
     ) -> None:
         self.id = zone.id
@@ -91,6 +87,7 @@ class ZoneTracker:
         self.returns = returns(zone)
         self.source: Source | None = None
         self.listener: Listener | None = None
+        engine = inference.engine
         self.trajectory = Trajectory(
             engine.front_end.sample_rate,
             tracking.smoother,
@@ -105,8 +102,7 @@ class ZoneTracker:
         self.last: Update | None = None
         self._zone = zone
         self._tracking = tracking
-        self._engine = engine
-        self._workers = workers
+        self._inference = inference
         self._on_update = on_update
         self._opened = contextlib.AsyncExitStack()
         self._heard: tuple[int, float] | None = None  # zone time's end so far, when captured
@@ -234,7 +230,7 @@ class ZoneTracker:
             logger.info("the sound is back after %.1f s", lasted, extra={"cause": cause})
             self._lost_at = None
         self.trouble = ""
-        spec = self._engine.front_end
+        spec = self._inference.engine.front_end
         return Listener(rate, spec, self._tracking.rate, origin=origin)
 
     def _healthy_seconds(self, begun: float) -> float:
@@ -242,10 +238,9 @@ class ZoneTracker:
         return max(heard - begun, 0.0)
 
     async def _estimate(self, windows: Latest[Window]) -> None:
-        loop = asyncio.get_running_loop()
         dropped_before = self.dropped
         async for window in windows:
-            [raw] = await loop.run_in_executor(self._workers, infer, self._engine, [window])
+            raw = await self._inference.ask(window)
             self.dropped = dropped_before + windows.dropped
             self.estimates += 1
             self.last = self.trajectory.step(window, raw)

@@ -23,6 +23,7 @@ from benchmarks.ports import free_port
 from streamer.analyze import analyze
 from streamer.config import Tracking, Zone
 from streamer.mqtt import Address, json_schemas
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 pytestmark = pytest.mark.peer
@@ -168,8 +169,7 @@ async def track_in_this_process(song, engine):
         tracker = ZoneTracker(
             Zone(input=str(song)),
             Tracking(),
-            engine,
-            workers,
+            Inference(engine, workers),
             lambda _, update: updates.append(update),
         )
         await tracker.run()

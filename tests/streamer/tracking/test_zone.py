@@ -14,6 +14,7 @@ from streamer.config import Tracking, Zone
 from streamer.engines import Estimate, KalmanSettings
 from streamer.errors import AudioError
 from streamer.tracking import zone as zone_module
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 
@@ -69,8 +70,7 @@ def track(monkeypatch):
             tracker = ZoneTracker(
                 Zone(),
                 Tracking(),
-                engine,
-                workers,
+                Inference(engine, workers),
                 lambda zone, update: updates.append((zone, update)),
             )
             try:
@@ -137,5 +137,7 @@ async def test_sound_that_breaks_off_is_told_as_it_is(track):
 
 def test_of_a_url_neither_password_nor_query_is_told():
     url = "http://stage:canary@radio.lan/x?token=canary"
-    tracker = ZoneTracker(Zone(input=url), Tracking(), FakeEngine(), None, lambda *_: None)
+    tracker = ZoneTracker(
+        Zone(input=url), Tracking(), Inference(FakeEngine(), None), lambda *_: None
+    )
     assert tracker.input == "http://radio.lan/x"

@@ -17,6 +17,7 @@ from streamer.audio import open_source
 from streamer.audio.microphone import list_devices
 from streamer.config import Tracking, Zone
 from streamer.errors import AudioError, UsageError
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 pytestmark = pytest.mark.peer
@@ -45,8 +46,7 @@ async def tracking(engine, *devices):
             ZoneTracker(
                 Zone(id=device.replace("_", "-"), input="mic", device=device),
                 Tracking(),
-                engine,
-                workers,
+                Inference(engine, workers),
                 lambda zone, update: None,
             )
             for device in devices

@@ -23,6 +23,7 @@ from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError
 from streamer.tracking import Update
+from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 pytestmark = pytest.mark.peer
@@ -252,7 +253,9 @@ async def tracked(
     zone = Zone(input=icecast.url())
     with ThreadPoolExecutor(1) as workers, Broadcast(icecast, mp3, SECONDS, ahead=1):
         await asyncio.sleep(0.3)
-        tracker = ZoneTracker(zone, Tracking(), engine, workers, lambda _, u: updates.append(u))
+        tracker = ZoneTracker(
+            zone, Tracking(), Inference(engine, workers), lambda _, u: updates.append(u)
+        )
         task = asyncio.create_task(tracker.run())
         async with asyncio.timeout(20):
             while len(updates) < 10:  # noqa: ASYNC110
