@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import itertools
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -17,14 +15,10 @@ import numpy as np
 import pytest
 
 from benchmarks.ports import free_port
-from benchmarks.radio import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, paced, send
+from benchmarks.radio import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, send
 from streamer.audio import Block, Source, open_source
-from streamer.config.models import Tracking, Zone
-from streamer.engines import Engine
+from streamer.config.models import Zone
 from streamer.errors import AudioError
-from streamer.tracking import Update
-from streamer.tracking.inference import Inference
-from streamer.tracking.zone import ZoneTracker
 
 pytestmark = pytest.mark.peer
 
@@ -47,34 +41,6 @@ async def some(source: Source, seconds: float) -> list[Block]:
 
 def joined(blocks: list[Block]) -> np.ndarray:
     return np.concatenate([block.samples for block in blocks])
-
-
-@pytest.fixture(scope="module")
-def song(music: Music) -> np.ndarray:
-    return music(SECONDS, RATE)
-
-
-@pytest.fixture(scope="module")
-def mp3(song: np.ndarray) -> bytes:
-    return encode(song, RATE)
-
-
-@pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[dict[str, Answer]], WebServer]]:
-    with contextlib.ExitStack() as servers:
-        yield lambda answers: servers.enter_context(WebServer(answers))
-
-
-@pytest.fixture
-def icecast(tmp_path: Path) -> Iterator[Icecast]:
-    server = Icecast(tmp_path)
-    server.start()
-    yield server
-    server.resume()
-    server.stop()
-
-
-# What is heard
 
 
 @pytest.mark.parametrize(("codec", "form"), [("flac", "flac"), ("pcm_s16le", "wav")])
@@ -196,7 +162,9 @@ async def test_live_hls_is_heard_while_its_playlist_moves_on(
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            await until(playlist.exists, 5)
+            async with asyncio.timeout(5):
+                while not playlist.exists():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             url = f"http://127.0.0.1:{server.server_port}/live.m3u8"
             async with open_source(Zone(input=url)) as source:
                 blocks = await some(source, 4)
@@ -239,200 +207,3 @@ async def test_the_title_is_told(icecast: Icecast, mp3: bytes) -> None:
                     if source.title:
                         break
             assert source.title == "Niña / Blue Seas"
-
-
-# How it ends
-
-
-@pytest.fixture
-async def tracked(
-    icecast: Icecast, mp3: bytes, engine: Engine
-) -> AsyncIterator[tuple[ZoneTracker, list[Update]]]:
-    """A zone that hears the radio; and its updates."""
-    updates: list[Update] = []
-    zone = Zone(input=icecast.url())
-    with ThreadPoolExecutor(1) as workers, Broadcast(icecast, mp3, SECONDS, ahead=1):
-        await asyncio.sleep(0.3)
-        tracker = ZoneTracker(
-            zone, Tracking(), Inference(engine, workers), lambda _, u: updates.append(u)
-        )
-        task = asyncio.create_task(tracker.run())
-        async with asyncio.timeout(20):
-            while len(updates) < 10:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        yield tracker, updates
-        task.cancel()
-        await asyncio.wait({task})
-
-
-async def until(true: Callable[[], object], seconds: float) -> float:
-    begin = time.monotonic()
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return time.monotonic() - begin
-
-
-async def test_a_server_that_goes_is_noticed_and_found_again(
-    icecast: Icecast, mp3: bytes, tracked: tuple[ZoneTracker, list[Update]]
-) -> None:
-    tracker, updates = tracked
-    icecast.stop()
-    await until(lambda: tracker.trouble, 8)
-    assert "nothing listens there" in tracker.trouble or "is lost" in tracker.trouble
-    heard = len(updates)
-    await asyncio.sleep(1)
-    assert len(updates) == heard  # nothing is made up
-    icecast.start()
-    with Broadcast(icecast, mp3, SECONDS, ahead=1):
-        assert await until(lambda: not tracker.trouble, 10) < 3 + 2
-        await until(lambda: len(updates) > heard + 5, 5)
-    assert (tracker.restarts, tracker.gaps) == (1, 1)
-    times = [update.time for update in updates]
-    assert times == sorted(times)
-    assert all(update.captured < time.monotonic() for update in updates)
-
-
-async def test_a_stall_is_noticed_and_the_stream_found_again(
-    icecast: Icecast, tracked: tuple[ZoneTracker, list[Update]]
-) -> None:
-    tracker, updates = tracked
-    icecast.hang()
-    stopped = time.monotonic()
-    await until(lambda: tracker.trouble, 12)
-    heard = len(updates)
-    last = max(update.captured for update in updates)
-    assert last - stopped < 5  # what had arrived was played to its end
-    await asyncio.sleep(0.5)
-    icecast.resume()
-    await until(lambda: len(updates) > heard, 15)
-    assert tracker.restarts == 1
-
-
-async def test_a_clean_end_is_told_once_all_is_played(
-    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes
-) -> None:
-    server = serve({"/short": lambda handler: send(handler, "audio/mpeg", mp3[: len(mp3) // 4])})
-    begin = time.monotonic()
-    async with open_source(Zone(input=f"{server.url}/short")) as source:
-        with pytest.raises(AudioError, match="is lost: the server ended it; check the server"):
-            await some(source, 10)
-    assert time.monotonic() - begin > 0.9 * SECONDS / 4
-
-
-async def test_it_ends_at_once_while_a_server_stalls(
-    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes
-) -> None:
-    def stall(handler: BaseHTTPRequestHandler) -> None:
-        send(handler, "audio/mpeg", *paced(mp3[: len(mp3) // 4], 16000, burst=5))
-        handler.connection.settimeout(10)
-        handler.rfile.read(1)
-
-    server = serve({"/stall": stall})
-    async with open_source(Zone(input=f"{server.url}/stall")) as source:
-        await some(source, 0.5)
-        begin = time.monotonic()
-    assert time.monotonic() - begin < 0.5
-
-
-async def test_silence_of_a_server_is_told_after_two_seconds(
-    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes
-) -> None:
-    def stall(handler: BaseHTTPRequestHandler) -> None:
-        send(handler, "audio/mpeg", mp3[: len(mp3) // 4])
-        handler.connection.settimeout(10)
-        handler.rfile.read(1)
-
-    server = serve({"/stall": stall})
-    begin = time.monotonic()
-    async with open_source(Zone(input=f"{server.url}/stall")) as source:
-        with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
-            await some(source, 10)
-    assert 1.9 < time.monotonic() - begin < 3.5
-
-
-@pytest.mark.parametrize(("begin", "seconds"), [(0, 5), (SECONDS // 4, 10)])
-async def test_a_server_that_only_trickles_is_lost_too(
-    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, begin: int, seconds: int
-) -> None:
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        first = begin * len(mp3) // SECONDS
-        send(handler, "audio/mpeg", mp3[:first])
-        for at in range(first, len(mp3)):
-            handler.wfile.write(mp3[at : at + 1])
-            time.sleep(0.2)
-
-    server = serve({"/trickle": trickle})
-    begun = time.monotonic()
-    with pytest.raises(AudioError, match=f"is lost: no sound for {seconds} s"):
-        async with open_source(Zone(input=f"{server.url}/trickle")) as source:
-            await some(source, 20)
-    assert time.monotonic() - begun < seconds + 2
-
-
-async def test_what_cannot_be_decoded_any_more_is_lost_however_long_it_was_well(
-    serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("feed", "web"):
-        monkeypatch.setattr(f"streamer.audio.stream.{module}.TRICKLE_TIMEOUT", 1.0)
-    monkeypatch.setattr("streamer.audio.packets.MOST_DAMAGED", 100_000)  # as after an hour
-    headers_alone = b"".join(mp3[at : at + 4] + b"\xaa" * 413 for at in [0] * 400)
-
-    def spoil(handler: BaseHTTPRequestHandler) -> None:
-        send(handler, "audio/mpeg", mp3[: len(mp3) // 4])
-        for piece in paced(headers_alone, 16000):
-            handler.wfile.write(piece)
-
-    server = serve({"/spoilt": spoil})
-    async with open_source(Zone(input=f"{server.url}/spoilt")) as source:
-        with pytest.raises(AudioError, match="no sound"):
-            async with asyncio.timeout(8):
-                await some(source, 20)
-
-
-def _send_picture(address: str, stop: threading.Event) -> None:
-    """Send a picture for ever, and sound for its first seconds."""
-    with av.open(address, "w", format="mpegts") as container:
-        video = container.add_stream("mpeg2video", rate=25, width=64, height=48)
-        audio = container.add_stream("mp2", rate=RATE, layout="stereo")
-        samples = np.zeros((1, 2 * 1152), np.int16)
-        sent = 0
-        for number in itertools.count():
-            if stop.wait(0.04):
-                return
-            picture = av.VideoFrame(64, 48, "yuv420p")
-            picture.pts = number
-            container.mux(video.encode(picture))
-            while sent < min((number + 1) * 0.04, 2.0) * RATE:
-                frame = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
-                frame.sample_rate, frame.pts = RATE, sent
-                container.mux(audio.encode(frame))
-                sent += 1152
-
-
-async def test_sound_that_ends_while_the_picture_goes_on_is_lost() -> None:
-    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    stop = threading.Event()
-    thread = threading.Thread(target=_send_picture, args=(f"{url}?pkt_size=1316", stop))
-    thread.start()
-    try:
-        with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
-            async with open_source(Zone(input=url)) as source, asyncio.timeout(12):
-                await some(source, 20)
-    finally:
-        stop.set()
-        thread.join()
-
-
-async def test_an_answer_whose_head_trickles_is_none(
-    serve: Callable[[dict[str, Answer]], WebServer],
-) -> None:
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        for letter in b"HTTP/1.0 200 OK\r\nX-Name: " + 100 * b"x":
-            handler.wfile.write(bytes([letter]))
-            time.sleep(0.2)
-
-    server = serve({"/trickle": trickle})
-    with pytest.raises(AudioError, match="it does not answer; check that the server runs"):
-        async with open_source(Zone(input=f"{server.url}/trickle")):
-            pass
