@@ -33,6 +33,7 @@ from training.judging.ablation import ablate as run_ablation
 from training.judging.ablation import markdown as ablation_table
 from training.judging.ablation_report import write_ablation
 from training.judging.attention import attention_table, open_fitted, windows_of
+from training.judging.compare import compare as compare_evaluations
 from training.judging.evaluate import evaluate as evaluate_recipe
 from training.judging.evaluate import write_json
 from training.judging.figures import attention as draw_attention
@@ -308,6 +309,17 @@ def tables(
     """Print the tables of an evaluation as Markdown."""
     with bad_input():
         typer.echo(markdown(json.loads(summary.read_text(encoding="utf-8"))))
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote of one recipe.")],
+    after: Annotated[Path, typer.Argument(help="And of another.")],
+) -> None:
+    """Print two evaluations side by side, with the interval of the difference, as Markdown."""
+    with bad_input():
+        one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (before, after))
+        typer.echo(compare_evaluations(one, other))
 
 
 @app.command()
