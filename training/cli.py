@@ -153,6 +153,8 @@ def fit(
     """
     with bad_input():
         chosen = changed(load_recipe(FitRecipe, recipe), change)
+        if change and run is None:
+            raise ValueError("with --change, name a --run-dir beside that of the recipe as it is")
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
         open_frames(training_work(chosen, pieces), chosen.front_end, cache)
@@ -186,8 +188,10 @@ def evaluate(
     """Cross-validate a recipe by group beside the baselines; write a report and its numbers."""
     with bad_input():
         chosen = changed(load_recipe(FitRecipe, recipe), change)
+        if change and output is None:
+            raise ValueError("with --change, name an --output beside that of the recipe as it is")
+        output = report(output, chosen)
         pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
-        output = output or Path("runs") / f"{chosen.name}.html"
         found = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
         write_json(found.summary, output.with_suffix(".json"))
         write_report(found, chosen, cache, output)
@@ -218,7 +222,7 @@ def annotate(
 @app.command()
 def agreement(
     data: Data = None,
-    rounds: Annotated[int, typer.Option(help="Random halvings of the raters.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Random halvings of the raters.")] = 20,
     output: Annotated[
         Path, typer.Option(help="HTML to write; its numbers beside it, as JSON.")
     ] = Path("runs/agreement.html"),
@@ -230,6 +234,7 @@ def agreement(
             raise ValueError(
                 "vgmidi is not here; `python -m training datasets` says where to get it"
             )
+        output = as_report(output)
         ratings = read_vgmidi_ratings(folder)
         ways = compare_ways(ratings, rounds)
         typer.echo(rater_tables(ratings, ways))
@@ -262,7 +267,7 @@ def ablate(
     with bad_input():
         chosen = load_recipe(FitRecipe, recipe)
         recipes = arms_of(chosen, variant or [])
-        output = output or Path("runs") / f"{chosen.name}.html"
+        output = report(output, chosen)
         if drift_of not in chosen.datasets:
             raise ValueError(f"--drift-of {drift_of} is no data set of {chosen.name}")
         if against not in recipes:
@@ -272,9 +277,8 @@ def ablate(
         arms = run_ablation(chosen, pieces, cache, jobs, variant or [])
         found = summarise(arms, list(chosen.datasets), against)
         typer.echo(ablation_table(found, against))
-        drift = write_ablation(arms, found, pieces, drift_of, cache, output, against)
-        summary = {"recipe": chosen.model_dump(mode="json"), "ablation": found, "drift": drift}
-        write_json(summary, output.with_suffix(".json"))
+        numbers = write_ablation(arms, found, pieces, drift_of, cache, output, against)
+        write_json(numbers, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
@@ -282,7 +286,9 @@ def ablate(
 def attention(
     model: Annotated[Path, typer.Argument(help="What `fit` wrote: model.pt.")],
     sounds: Annotated[list[Path], typer.Argument(help="Sound files.")],
-    at: Annotated[float, typer.Option(help="Second of the first sound that is drawn.")] = 0.0,
+    at: Annotated[
+        float, typer.Option(min=0.0, max=1e6, help="Second of the first sound that is drawn.")
+    ] = 0.0,
     output: Annotated[Path, typer.Option(help="Picture to write: png, svg or pdf.")] = Path(
         "runs/attention.png"
     ),
@@ -292,9 +298,12 @@ def attention(
         network, spec = open_fitted(model)
         heard = [windows_of(decode(sound, spec.sample_rate), spec) for sound in sounds]
         views = [torch.cat(parts) for parts in zip(*heard, strict=True)]
-        typer.echo(attention_table(network, (views[0], views[1]), spec))
         start = round(at * spec.sample_rate)
-        shown = windows_of(decode(sounds[0], spec.sample_rate)[start:], spec)
+        try:
+            shown = windows_of(decode(sounds[0], spec.sample_rate)[start:], spec)
+        except ValueError as error:
+            raise ValueError(f"from --at {at:g} on {error}") from None
+        typer.echo(attention_table(network, (views[0], views[1]), spec))
         title = f"{sounds[0].name} at {at:g} s"
         figure = draw_attention(title, network, shown[0][:1], shown[1][:1])
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -344,6 +353,18 @@ def bad_input() -> Iterator[None]:
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def report(output: Path | None, recipe: FitRecipe) -> Path:
+    """Give the page to write, by default named as its recipe."""
+    return as_report(output or Path("runs") / f"{recipe.name}.html")
+
+
+def as_report(output: Path) -> Path:
+    """Refuse what is no name of a page, before the work is done: its numbers go beside it."""
+    if output.suffix != ".html":
+        raise ValueError(f"--output {output} must end in .html")
+    return output
 
 
 def leads() -> bool:

@@ -52,6 +52,13 @@ class NetworkSize:
     def __post_init__(self) -> None:
         if self.fusion not in get_args(Fusion) or self.hears not in get_args(Hearing):
             raise ValueError(f"fusion is {self.fusion!r} and hears is {self.hears!r}")
+        counts = ("mel_bands", "gammatone_channels", "token_frames", "width", "heads", "layers")
+        if small := [name for name in counts if getattr(self, name) < 1]:
+            raise ValueError(f"{small[0]} must be at least 1")
+        if self.own_layers < 0 or not 0.0 <= self.dropout < 1.0:
+            raise ValueError("own_layers must not be negative, and dropout lie in [0, 1)")
+        if self.width % 2 or self.width % self.heads:
+            raise ValueError(f"width {self.width} is odd or no multiple of heads, {self.heads}")
 
 
 class FusedOutput(NamedTuple):

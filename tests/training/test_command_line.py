@@ -59,3 +59,16 @@ def test_an_arm_that_is_not_there_is_named(tmp_path):
 def test_a_model_that_is_not_there_is_one_line(tmp_path):
     result = run("attention", tmp_path / "model.pt", tmp_path / "song.wav")
     assert "model.pt is missing" in the_error(result)
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_a_changed_recipe_needs_a_place_of_its_own(command, tmp_path):
+    result = run(command, "--recipe", "distilled", "--change", "steps=3", "--data", tmp_path)
+    assert "--change, name" in the_error(result)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "ablate"])
+def test_a_report_is_a_page(command, tmp_path):
+    options = ["--recipe", "distilled"] if command == "evaluate" else []
+    result = run(command, *options, "--output", tmp_path / "report.json")
+    assert "must end in .html" in the_error(result)

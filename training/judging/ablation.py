@@ -1,7 +1,7 @@
 """What each part is worth: the same fit without it, on the same folds, paired.
 
-Seed s is judged on fold s, so that every piece is judged once by each arm. All arms have the same
-steps, batches and, but for the bands of a view, the same number of parameters.
+Seed s is judged on fold s, so that every piece is judged once by each arm. All arms
+but variants have the same steps, batches and, but for the bands of a view, number of parameters.
 """
 
 from collections.abc import Sequence
@@ -63,10 +63,9 @@ def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRec
     Raises
     ------
     ValueError
-        The recipe begins with a student, which has learnt with all parts; or a change is wrong.
+        A recipe begins with a student, which has learnt with all parts; or a change is wrong, or
+        changes what is heard or judged.
     """
-    if recipe.pretrained:
-        raise ValueError(f"{recipe.name}: an ablation begins from scratch, without `pretrained`")
     concatenated = {"network": replace(recipe.network, fusion="concatenation")}
     changes: dict[str, dict[str, Any]] = {
         FULL: {},
@@ -82,7 +81,17 @@ def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRec
     if recipe.saml is None:
         del changes["without SAML"]
     arms = {name: recipe.model_copy(update=change) for name, change in changes.items()}
-    return arms | {variant: changed(recipe, variant) for variant in variants}
+    arms |= {variant: changed(recipe, variant) for variant in variants}
+    for name, one in arms.items():
+        if one.pretrained:
+            raise ValueError(f"{name}: an ablation begins from scratch, without `pretrained`")
+        if _judged(one) != _judged(recipe):
+            raise ValueError(f"{name}: window, renderings and data sets are those of all arms")
+    return arms
+
+
+def _judged(recipe: FitRecipe) -> tuple[object, ...]:
+    return recipe.front_end, recipe.renderings, recipe.datasets
 
 
 def ablate(
@@ -97,10 +106,10 @@ def ablate(
     One more arm is the full one with a constant-Q transform in the place of the gammatone.
     """
     arms = [(name, one, cache) for name, one in arms_of(recipe, variants).items()]
-    hear_constant_q(everything(recipe, _heard_by(recipe, pieces)), recipe.front_end, cache)
+    hear_constant_q(everything(recipe, heard_by(recipe, pieces)), recipe.front_end, cache)
     arms.append((CONSTANT_Q, recipe, constant_q_cache(cache)))
     work = [
-        Job(recipe=one, pieces=_heard_by(one, pieces), cache=at, folds=FOLDS, fold=fold, seed=fold)
+        Job(recipe=one, pieces=heard_by(one, pieces), cache=at, folds=FOLDS, fold=fold, seed=fold)
         for fold in range(FOLDS)
         for _, one, at in arms
     ]
@@ -108,7 +117,8 @@ def ablate(
     return [Arm(name, one, results[k :: len(arms)]) for k, (name, one, _) in enumerate(arms)]
 
 
-def _heard_by(recipe: FitRecipe, pieces: list[Piece]) -> list[Piece]:
+def heard_by(recipe: FitRecipe, pieces: list[Piece]) -> list[Piece]:
+    """Give the pieces of the data sets that a recipe names."""
     return [piece for piece in pieces if piece.dataset in recipe.music]
 
 
@@ -152,25 +162,33 @@ def _points(paths: list[Trajectory]) -> tuple[Points, Points, list[str], list[st
 
 
 def where_views_differ(arms: list[Arm], dataset: str) -> dict[str, Any]:
-    """Compare what each view hears alone, by style: mean errors, and the difference's interval."""
+    """Compare what each view hears alone, by style: mean errors, and the difference's interval.
+
+    The interval is over groups; a style of one group, which one fit has judged, has none.
+    """
     by_name = {arm.name: arm.paths(dataset) for arm in arms}
     points = [_points(by_name[name]) for name in ONE_VIEW]
     errors = [np.abs(estimates - labels) for estimates, labels, *_ in points]
+    _, _, names, groups = points[0]
     style_of = {path.piece.name: path.piece.style for path in by_name[FULL]}
-    styles = np.array([style_of[name] for name in points[0][2]])
+    styles = np.array([style_of[name] for name in names])
     table: dict[str, Any] = {}
     for style in np.unique(styles):
         mel, cochleagram = (error[styles == style] for error in errors)
-        names = [str(number) for number in range(len(mel))]
-        table[str(style)] = {"pieces": len(mel)}
+        units = [groups[k] for k in np.flatnonzero(styles == style)]
+        table[str(style)] = {"pieces": len(mel), "groups": len(set(units))}
         for k, axis in enumerate(AXES):
             apart = mel[:, k] - cochleagram[:, k]
             table[str(style)][axis] = {
                 "mel": float(mel[:, k].mean()),
                 "cochleagram": float(cochleagram[:, k].mean()),
-                "interval": bootstrap_interval(partial(_mean, apart), names),
+                "interval": _over_groups(apart, units),
             }
     return table
+
+
+def _over_groups(values: Points, groups: list[str]) -> tuple[float, float] | None:
+    return bootstrap_interval(partial(_mean, values), groups) if len(set(groups)) > 1 else None
 
 
 def _mean(values: Points, rows: NDArray[np.int64]) -> float:

@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import window_ends
-from training.judging.ablation import FOLDS, FULL, Arm, where_views_differ
+from training.judging.ablation import FOLDS, FULL, Arm, heard_by, where_views_differ
 from training.judging.crossval import FoldResult
 from training.judging.drift import Readings, read_embeddings
 from training.judging.folds import split
@@ -50,7 +50,8 @@ def embed_test(
 ) -> Embedded:
     """Embed the windows of a fold's test pieces of one data set, in one rendering."""
     spec = recipe.front_end
-    test = split(pieces, result.fold, FOLDS, result.seed, recipe.datasets).test
+    heard = heard_by(recipe, pieces)
+    test = split(heard, result.fold, FOLDS, result.seed, recipe.datasets).test
     own = [piece for piece in test if piece.dataset == dataset]
     network = result.network(recipe)
     parts, labels, styles, tracks = [], [], [], []
@@ -119,15 +120,16 @@ def write_ablation(
     cache: Path,
     path: Path,
     reference: str = FULL,
-) -> dict[str, dict[str, Any]]:
-    """Write tables and pictures to `path`; give the table of drift, of windows of `dataset`."""
+) -> dict[str, Any]:
+    """Write tables and pictures to `path`; give all numbers, those of drift of `dataset`."""
     embedded = {
         arm.name: [embed_test(one, arm.recipe, pieces, dataset, cache) for one in arm.results]
         for arm in arms
         if arm.name in (FULL, reference) or arm.recipe.saml != arms[0].recipe.saml
     }
     drift = drift_table(embedded, reference)
-    figures = {name: bars(name, table) for name, table in summary.items()}
+    views = {name: where_views_differ(arms, name) for name in summary}
+    figures = {name: bars(name, table, reference) for name, table in summary.items()}
     for name, folds in embedded.items():
         figures[f"embeddings {name}"] = embedding_map(name, folds[0])
     for arm in arms:
@@ -141,22 +143,29 @@ def write_ablation(
         summary=summary,
         drift=drift,
         drift_of=dataset,
-        views={name: where_views_differ(arms, name) for name in summary},
+        views=views,
         axes=AXES,
         reference=reference,
     )
-    return drift
+    return {
+        "reference": reference,
+        "recipes": {arm.name: arm.recipe.model_dump(mode="json") for arm in arms},
+        "ablation": summary,
+        "views": views,
+        "drift_of": dataset,
+        "drift": drift,
+    }
 
 
-def bars(dataset: str, table: dict[str, Any]) -> Figure:
-    """Draw the CCC of every arm with its interval over pieces."""
+def bars(dataset: str, table: dict[str, Any], reference: str = FULL) -> Figure:
+    """Draw the CCC of every arm with its interval over pieces, the reference in colour."""
     figure = Figure(figsize=(9, 0.4 * len(table) + 1.2))
     names = list(table)[::-1]
     for place, axis in enumerate(AXES):
         axes = figure.add_subplot(1, 2, place + 1)
         values = np.array([table[name][axis]["ccc"] for name in names])
         spans = np.array([table[name][axis]["interval"] for name in names])
-        colours = [_COLOURS[axis] if name == FULL else "#bbbbbb" for name in names]
+        colours = [_COLOURS[axis] if name == reference else "#bbbbbb" for name in names]
         axes.barh(names, values, color=colours)
         axes.hlines(names, spans[:, 0], spans[:, 1], color="black")
         axes.set(title=f"{dataset}: {axis}", xlabel="CCC")

@@ -27,8 +27,8 @@ class Attending(NamedTuple):
     evenness
         Entropy of the attention, as a share of that of even attention: 1 asks all alike, 0 one.
     common
-        Share of the attention that every asking token gives alike: 1 where it does not matter who
-        asks.
+        Share of the attention that all asking tokens give alike, each moment counting as the one
+        who gives it least: 1 where it does not matter who asks.
     distance
         Mean distance in seconds between asking and asked token.
     evenly
@@ -60,15 +60,13 @@ def attending(weights: Tensor, level: Tensor, token_seconds: float) -> Attending
     """
     count = weights.shape[-1]
     entropy = -torch.special.xlogy(weights, weights).sum(dim=-1)
-    usual = weights.mean(dim=2, keepdim=True)
-    apart = (weights - usual).abs().sum(dim=-1) / 2.0
     asked = weights.mean(dim=(1, 2))
     rise = level.diff(dim=1, prepend=level[:, :1])
     places = torch.arange(count)
     distance = (places[None] - places[:, None]).abs() * token_seconds
     return Attending(
         evenness=float(entropy.mean()) / float(np.log(count)),
-        common=1.0 - float(apart.mean()),
+        common=float(weights.amin(dim=2).sum(dim=-1).mean()),
         distance=float((weights * distance).sum(dim=-1).mean()),
         evenly=float(distance.mean()),
         loud=_correlation(asked, level),
@@ -90,7 +88,8 @@ def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
     Raises
     ------
     ValueError
-        It is missing, damaged or something else.
+        It is missing, damaged or something else, or its views do not ask each other or are such as
+        no sound gives.
     """
     content = read_checkpoint(path)
     try:
@@ -99,6 +98,10 @@ def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
         network.load_state_dict(content["weights"])
     except (KeyError, ValidationError, RuntimeError):
         raise ValueError(f"{path} was not written by `fit`") from None
+    if recipe.origin != "internal":
+        raise ValueError(f"{path} was fitted to ready views, which no sound gives")
+    if recipe.network.fusion != "dsaf" or recipe.network.hears != "both":
+        raise ValueError(f"in {path} the views do not ask each other")
     return network.eval(), recipe.front_end
 
 

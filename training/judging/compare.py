@@ -21,7 +21,9 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> str:
     ValueError
         One is something else, they have no piece in common, or its labels differ.
     """
-    if not all({"recipe", "scores"} <= one.keys() for one in (before, after)):
+    if not all(
+        isinstance(one, dict) and {"recipe", "scores"} <= one.keys() for one in (before, after)
+    ):
         raise ValueError("this is not what `evaluate` wrote")
     rows = []
     for dataset in before["recipe"]["datasets"]:

@@ -1,6 +1,7 @@
 """Nested cross-validation by group: one network for each fold and seed."""
 
 import hashlib
+import os
 import pickle
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -138,7 +139,7 @@ def _kept(job: Job) -> FoldResult:
     if not job.kept.exists():
         result = _run(job)
         job.kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = job.kept.with_suffix(".partial")
+        partial = job.kept.with_suffix(f".{os.getpid()}.partial")
         partial.write_bytes(pickle.dumps(result))
         partial.replace(job.kept)
     try:

@@ -16,7 +16,7 @@ def write_page(template: Path, path: Path, figures: dict[str, Figure], **values:
     template, path
         What is filled in, and the file to write.
     figures
-        Pictures by name, `pictures` in the template; each also as PNG in a folder beside the file.
+        Pictures by name, `pictures` in the template; each also as PNG in `<name>-pictures` beside.
     values
         Our own numbers and SVG.
     """
@@ -26,7 +26,7 @@ def write_page(template: Path, path: Path, figures: dict[str, Figure], **values:
     pictures = {name: svg(figure) for name, figure in figures.items()}
     page = environment.from_string(text).render(pictures=pictures, **values)
     path.write_text(page, encoding="utf-8")
-    folder = path.with_suffix("")
+    folder = path.with_name(f"{path.stem}-pictures")
     folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name.replace(' ', '-')}.png", dpi=110, bbox_inches="tight")

@@ -189,6 +189,18 @@ def test_an_unknown_variant_is_refused(change):
         NetworkSize(**change)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"heads": 3}, {"heads": 0}, {"width": 0}, {"width": 65, "heads": 5}, {"layers": 0}),
+        *({"token_frames": 0}, {"own_layers": -1}, {"dropout": 1.0}),
+    ],
+)
+def test_a_size_that_cannot_be_built_is_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        NetworkSize(**change)
+
+
 @pytest.mark.parametrize("size", [SMALL, *VARIANTS, *DEEPER])
 def test_attention_maps_are_of_what_is_asked(size):
     model = network(size=size).eval()

@@ -18,6 +18,7 @@ from training.judging.ablation import (
 )
 from training.judging.ablation_report import write_ablation
 from training.judging.predict import piece_means
+from training.sound.render import Rendering
 
 pytestmark = pytest.mark.train
 VARIANT = "network.gated=true pcl=none"
@@ -119,14 +120,17 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
     monkeypatch.setattr(ablation_report, "FOLDS", 3)
     summary = summarise(arms, ["musemodataset"], VARIANT)
     page = tmp_path / "deep/ablation.html"
-    drift = write_ablation(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
+    numbers = write_ablation(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
+    drift = numbers["drift"]
+    assert numbers["reference"] == VARIANT
+    assert numbers["recipes"][VARIANT]["network"]["gated"] is True
     assert set(drift) == {FULL, "without SAML", "all off", VARIANT}
     for one in drift.values():
         assert 0.0 <= one["track"]["share"] <= 1.0
         assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
     assert drift[VARIANT]["style"]["above_reference"] == 0.0
     html = page.read_text(encoding="utf-8")
-    beside = {path.name for path in (tmp_path / "deep/ablation").iterdir()}
+    beside = {path.name for path in (tmp_path / "deep/ablation-pictures").iterdir()}
     assert {"musemodataset.png", "embeddings-full.png", "pseudo-labels-full.png"} <= beside
     assert html.count("<svg") == 6
     assert all(arm.name in html for arm in arms)
@@ -139,7 +143,11 @@ def test_another_reference_is_above_what_the_full_one_is_not(arms):
     for axis in ("valence", "arousal"):
         there = of_full[VARIANT][axis]["reference_is_above"]
         assert of_other[FULL][axis]["reference_is_above"] == pytest.approx(-there)
-    assert "without DSAF is above by" in markdown({}, "without DSAF")
+    lines = markdown(summarise(arms, ["musemodataset"], VARIANT), VARIANT).splitlines()
+    assert f"{VARIANT} is above by" in lines[0]
+    blank = [line for line in lines if line.endswith("|  |  |  |")]
+    assert len(blank) == 2
+    assert all(VARIANT in line for line in blank)
 
 
 def test_a_variant_is_the_recipe_with_its_changes(recipe):
@@ -158,10 +166,27 @@ def test_the_views_alone_are_compared_by_style(arms, collection):
     mean = sum(one["pieces"] * one["valence"]["mel"] for one in table.values()) / len(collection)
     assert mean == pytest.approx(abs(estimates - labels)[:, 0].mean())
     for one in table.values():
+        assert one["groups"] > 1
         low, high = one["arousal"]["interval"]
         assert low <= one["arousal"]["mel"] - one["arousal"]["cochleagram"] <= high
+    alone = [replace(arm, results=[_of_one_group(one) for one in arm.results]) for arm in arms]
+    for one in where_views_differ(alone, "musemodataset").values():
+        assert one["valence"]["interval"] is None
+
+
+def _of_one_group(result):
+    test = [replace(path, piece=replace(path.piece, group="all")) for path in result.test]
+    return replace(result, test=test)
 
 
 def test_an_ablation_begins_from_scratch(make_recipe):
     with pytest.raises(ValueError, match="begins from scratch"):
         arms_of(make_recipe(pretrained="venue-student"))
+    with pytest.raises(ValueError, match="begins from scratch"):
+        arms_of(make_recipe(), ["pretrained='venue-student'"])
+
+
+@pytest.mark.parametrize("change", ["window_frames=87", "datasets={vgmidi=1.0}", "renderings=[]"])
+def test_a_variant_is_judged_as_all_arms_are(make_recipe, change):
+    with pytest.raises(ValueError, match="are those of all arms"):
+        arms_of(make_recipe(renderings=[Rendering("a.sf2")]), [change])

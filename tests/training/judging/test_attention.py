@@ -6,9 +6,11 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
+from training.fitting.recipe import Augmentation
 from training.judging.attention import attending, attention_table, open_fitted, windows_of
 
 SPEC = FrontEndSpec(window_frames=44)
+SILENT = Augmentation(gain_db=0.0, equaliser_db=0.0)
 
 
 def test_even_attention_is_even_common_and_as_far_as_chance():
@@ -21,8 +23,15 @@ def test_even_attention_is_even_common_and_as_far_as_chance():
 def test_who_asks_only_the_same_moment_asks_nobody_else():
     one = attending(torch.eye(5).expand(1, 2, 5, 5), torch.rand(1, 5), 0.1)
     assert one.evenness == pytest.approx(0.0, abs=1e-6)
-    assert one.common == pytest.approx(1 / 5)
+    assert one.common == 0.0
     assert one.distance == 0.0
+
+
+def test_what_only_half_of_them_ask_is_not_common():
+    weights = torch.zeros(1, 1, 4, 4)
+    weights[:, :, :2, 0] = weights[:, :, 2:, 1] = 0.7
+    weights[..., 3] = 0.3
+    assert attending(weights, torch.rand(1, 4), 0.1).common == pytest.approx(0.3)
 
 
 def test_all_asking_one_moment_is_common_and_not_even():
@@ -39,6 +48,25 @@ def test_all_asking_one_moment_is_common_and_not_even():
 def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
     torch.save({"weights": {}, "recipe": {"name": "x"}}, tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"model\.pt was not written by `fit`"):
+        open_fitted(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"origin": "external", "augmentation": SILENT}, "no sound gives"),
+        ({"network": NetworkSize(width=8, heads=2, fusion="concatenation")}, "do not ask"),
+        ({"network": NetworkSize(width=8, heads=2, hears="mel")}, "do not ask"),
+    ],
+)
+def test_views_that_do_not_ask_each_other_are_not_drawn(tmp_path, make_recipe, values, reason):
+    recipe = make_recipe(**values)
+    content = {
+        "weights": DAMER(recipe.network).state_dict(),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=reason):
         open_fitted(tmp_path / "model.pt")
 
 
