@@ -259,7 +259,7 @@ def ablate(
         ),
     ] = None,
     against: Annotated[
-        str, typer.Option(help="Arm that the others are compared with, by its name.")
+        str, typer.Option(help="Arm, but constant-Q, that the others are compared with, by name.")
     ] = FULL,
     jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
 ) -> None:

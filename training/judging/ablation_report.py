@@ -12,7 +12,15 @@ from sklearn.manifold import TSNE
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import window_ends
-from training.judging.ablation import FOLDS, FULL, Arm, heard_by, where_views_differ
+from training.judging.ablation import (
+    CONSTANT_Q,
+    FOLDS,
+    FULL,
+    Arm,
+    arms_of,
+    heard_by,
+    where_views_differ,
+)
 from training.judging.crossval import FoldResult
 from training.judging.drift import Readings, read_embeddings
 from training.judging.folds import split
@@ -132,8 +140,9 @@ def write_ablation(
     figures = {name: bars(name, table, reference) for name, table in summary.items()}
     for name, folds in embedded.items():
         figures[f"embeddings {name}"] = embedding_map(name, folds[0])
+    plain = {*arms_of(arms[0].recipe), CONSTANT_Q} - {FULL}
     for arm in arms:
-        if arm.recipe.pcl and (arm.name == FULL or arm.recipe.pcl != arms[0].recipe.pcl):
+        if arm.recipe.pcl and arm.name not in plain:
             curves = pseudo_label_curves(arm.name, arm.results)
             figures[f"pseudo labels {arm.name}"] = curves
     write_page(
@@ -182,20 +191,21 @@ def embedding_map(name: str, one: Embedded) -> Figure:
     perplexity = min(30.0, (len(one.embedding) - 1) / 3)
     points = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(one.embedding)
     figure = Figure(figsize=(12, 4))
+    figure.suptitle(name)
     styles, numbers = np.unique(one.style, return_inverse=True)
     axes = figure.add_subplot(1, 3, 1)
     for number, style in enumerate(styles):
         chosen = numbers == number
         axes.scatter(points[chosen, 0], points[chosen, 1], s=6, label=style)
     axes.legend(fontsize=6, markerscale=2, ncols=5, loc="upper center", bbox_to_anchor=(0.5, 0.0))
-    axes.set(title=f"{name}: style", xticks=[], yticks=[])
+    axes.set(title="style", xticks=[], yticks=[])
     for k, axis in enumerate(AXES):
         axes = figure.add_subplot(1, 3, k + 2)
         drawn = axes.scatter(
             points[:, 0], points[:, 1], s=6, c=one.label[:, k], cmap="coolwarm", vmin=-1, vmax=1
         )
         figure.colorbar(drawn, ax=axes)
-        axes.set(title=f"{name}: {axis}", xticks=[], yticks=[])
+        axes.set(title=axis, xticks=[], yticks=[])
     return figure
 
 

@@ -1,5 +1,6 @@
 """Results as one HTML file that needs nothing beside it, with its pictures for other uses."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -29,4 +30,5 @@ def write_page(template: Path, path: Path, figures: dict[str, Figure], **values:
     folder = path.with_name(f"{path.stem}-pictures")
     folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(folder / f"{name.replace(' ', '-')}.png", dpi=110, bbox_inches="tight")
+        file = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
+        figure.savefig(folder / f"{file}.png", dpi=110, bbox_inches="tight")
