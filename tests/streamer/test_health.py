@@ -84,6 +84,16 @@ def test_the_state_says_how_the_zone_fares(report, changes, state, word):
     assert word in health.reason
 
 
+def test_an_engine_in_the_place_of_another_is_told(engine):
+    publisher = FakePublisher()
+    own = {name: getattr(engine, name) for name in ("name", "model", "front_end", "smoothing")}
+    other = SimpleNamespace(**own, trouble="not on TensorRT: no NVIDIA GPU")
+    HealthReporter(other, publisher).offer([tracker()])
+    health = publisher.health["main"]
+    assert (health.state, health.reason) == ("degraded", "not on TensorRT: no NVIDIA GPU")
+    assert health.engine == engine.name
+
+
 def test_drops_of_long_ago_do_not_degrade_it(report):
     assert report(dropped=3).state == "degraded"
     assert report(dropped=3).state == "ok"
