@@ -18,7 +18,7 @@ run: .venv/run-installed
 install: .venv/run-installed
 
 test: .venv/test-installed .cache/musicnn.onnx
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest
 
 check: lint types layers test
 
