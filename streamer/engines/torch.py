@@ -49,19 +49,30 @@ class TorchEngine:
         self.name = f"torch {torch.__version__}, {where}"
         self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
         self.trouble = ""
-        network = _load_network(model).to(device)
+        network = _load_network(model)
         spec = about.front_end
         shapes = [
             (bands, spec.window_frames) for bands in (spec.mel_bands, spec.gammatone_channels)
         ]
         kind = _Graph if device == "cuda" else _Eager
-        self._plans = [kind(network, size, shapes) for size in sorted(batches)]
+        try:
+            self._plans = [kind(network.to(device), size, shapes) for size in sorted(batches)]
+        except RuntimeError as error:
+            raise _of(error) from None
         self._lock = threading.Lock()
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""
-        with self._lock:
-            return infer_in_parts(self._plans, mel, cochleagram)
+        try:
+            with self._lock:
+                return infer_in_parts(self._plans, mel, cochleagram)
+        except RuntimeError as error:  # torch's name for whatever the GPU cannot do
+            raise _of(error) from None
+
+
+def _of(error: RuntimeError) -> EngineError:
+    reason = str(error).strip() or "it failed"
+    return EngineError(f"torch: {reason.splitlines()[0]}")
 
 
 def _load_network(model: Path) -> Any:

@@ -60,6 +60,19 @@ def test_another_network_is_refused(tmp_path):
         TorchEngine(path, device="cpu")
 
 
+def test_what_the_gpu_cannot_do_is_an_error_of_the_engine(on_torch, monkeypatch):
+    def fail(mel, cochleagram):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(on_torch._plans[0], "run", fail)
+    spec = on_torch.front_end
+    with pytest.raises(EngineError, match=r"^torch: CUDA out of memory\.$"):
+        on_torch.infer(
+            np.zeros((1, spec.mel_bands, spec.window_frames), np.float32),
+            np.zeros((1, spec.gammatone_channels, spec.window_frames), np.float32),
+        )
+
+
 class Counting:
     """Answers with the number of the window, and remembers how full it was."""
 
