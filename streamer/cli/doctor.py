@@ -12,7 +12,7 @@ from rich.text import Text
 
 from streamer import logs
 from streamer.cli.loops import new_loop
-from streamer.cli.run import Channels, Config, Device, Model
+from streamer.cli.run import Channels, Config, Device, Model, Require
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.config.layer import printable
@@ -33,6 +33,7 @@ def doctor(
     channels: Channels = None,
     broker: Annotated[str | None, typer.Option(help="MQTT broker, as for `run`.")] = None,
     model: Model = None,
+    require: Require = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     config: Config = None,
 ) -> None:
@@ -45,6 +46,7 @@ def doctor(
 
     options = {
         "input": input, "device": device, "channels": channels, "broker": broker, "model": model,
+        "require": require,
     }  # fmt: skip
     logs.configure("console", "error")
     findings: list[Finding] = []

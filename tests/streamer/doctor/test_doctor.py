@@ -6,8 +6,18 @@ import pytest
 
 from damer.weights import SHIPPED_MODEL
 from streamer.doctor.storage import cache_folders
+from streamer.engines.cuda import find_gpu
+from streamer.errors import EngineError
 
 pytestmark = pytest.mark.peer
+
+
+def has_gpu():
+    try:
+        find_gpu()
+    except EngineError:
+        return False
+    return True
 
 
 def findings(answer):
@@ -83,6 +93,14 @@ class TestWeights:
         assert answer.code == 1
         assert "fail engine" in answer.out
         assert "no weights at gone.onnx" in answer.out
+
+    def test_a_gpu_that_is_required_and_missing_fails(self, streamer, broker):
+        if has_gpu():
+            pytest.skip("there is a GPU")
+        answer = streamer("doctor", "--require", "gpu", "--broker", broker.address, "-i", "demo")
+        assert answer.code == 1
+        assert "fail engine" in answer.out
+        assert "no NVIDIA GPU" in answer.out
 
     def test_broken_ones_fail(self, streamer, broker, away):
         (away / "cut.onnx").write_bytes(SHIPPED_MODEL.read_bytes()[:1000])
