@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,8 @@ def _engines(folder: Path, capability: str) -> Iterator[tuple[str, Callable[[], 
     halve(SHIPPED_MODEL, half)
     yield "onnxruntime", None
     for name, model in (("tensorrt", SHIPPED_MODEL), ("tensorrt in half precision", half)):
-        yield name, lambda model=model: _built(model, capability, folder)  # type: ignore[misc]
-    yield "torch", lambda: TorchEngine(SHIPPED_MODEL, batches=BATCHES)
+        yield name, partial(_built, model, capability, folder)
+    yield "torch", partial(TorchEngine, SHIPPED_MODEL, batches=BATCHES)
 
 
 def _built(model: Path, capability: str, folder: Path) -> Engine:

@@ -27,6 +27,8 @@ from benchmarks.pulse import Performer, Pulse, noise
 from streamer.cli import main
 from streamer.config.models import Mqtt
 from streamer.engines import Engine, open_engine
+from streamer.engines.cuda import find_gpu
+from streamer.errors import EngineError
 from streamer.logs import OURS, Sparing
 from streamer.mqtt import Address, Publisher
 from streamer.tracking import Affect, Update
@@ -197,6 +199,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def engine() -> Engine:
     """The shipped weights."""
     return open_engine()
+
+
+@pytest.fixture(scope="session")
+def without_gpu() -> None:
+    """Skip what says how it is where there is no GPU."""
+    with contextlib.suppress(EngineError):
+        pytest.skip(f"there is a GPU: {find_gpu().name}")
 
 
 def make_music(seconds: float, rate: int, seed: int = 0) -> NDArray[np.float32]:

@@ -9,6 +9,8 @@ from training.judging.metrics import bootstrap_interval, mean_ccc
 from training.judging.predict import AXES
 from training.judging.tables import markdown_table
 
+Points = NDArray[np.float64]
+
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Write a table in Markdown of what `evaluate` wrote of two recipes.
@@ -37,28 +39,32 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> str:
         if not np.allclose(labels, _column([new[name]["label"] for name in names]), atol=1e-3):
             raise ValueError(f"the labels of {dataset} differ: the two were not judged alike")
         seeds = min(len(one[names[0]]["damer"]) for one in (old, new))
-        estimates = [
+        earlier, later = (
             [_column([one[name]["damer"][seed] for name in names]) for seed in range(seeds)]
             for one in (old, new)
-        ]
+        )
         for k, axis in enumerate(AXES):
-
-            def ccc(place: int, rows: NDArray[np.int64], axis: int = k) -> float:
-                return mean_ccc(estimates[place], labels, axis, rows)  # noqa: B023 - used at once
-
-            def gain(rows: NDArray[np.int64]) -> float:
-                return ccc(1, rows) - ccc(0, rows)
-
-            every = np.arange(len(names))
-            low, high = bootstrap_interval(gain, names)
-            scores = f"{ccc(0, every):.3f}", f"{ccc(1, every):.3f}", f"{gain(every):+.3f}"
-            span = f"{low:+.3f} to {high:+.3f}"
-            rows.append([dataset, axis, *scores, span, str(len(names)), str(seeds)])
+            cells = _side_by_side(earlier, later, labels, k, names)
+            rows.append([dataset, axis, *cells, str(len(names)), str(seeds)])
     if not rows:
         raise ValueError("the two evaluations have no piece in common")
     head = "data set, axis, before, after, difference, over pieces, pieces, seeds"
     return markdown_table(head.split(", "), rows)
 
 
-def _column(values: list[Any]) -> NDArray[np.float64]:
+def _side_by_side(
+    old: list[Points], new: list[Points], labels: Points, axis: int, names: list[str]
+) -> tuple[str, ...]:
+    """CCC of both, a seed each in the lists, the difference and its interval."""
+
+    def gain(rows: NDArray[np.int64]) -> float:
+        return mean_ccc(new, labels, axis, rows) - mean_ccc(old, labels, axis, rows)
+
+    every = np.arange(len(names))
+    scores = (f"{mean_ccc(one, labels, axis, every):.3f}" for one in (old, new))
+    low, high = bootstrap_interval(gain, names)
+    return (*scores, f"{gain(every):+.3f}", f"{low:+.3f} to {high:+.3f}")
+
+
+def _column(values: list[Any]) -> Points:
     return np.array(values, dtype=np.float64)

@@ -6,18 +6,8 @@ import pytest
 
 from damer.weights import SHIPPED_MODEL
 from streamer.doctor.storage import cache_folders
-from streamer.engines.cuda import find_gpu
-from streamer.errors import EngineError
 
 pytestmark = pytest.mark.peer
-
-
-def has_gpu():
-    try:
-        find_gpu()
-    except EngineError:
-        return False
-    return True
 
 
 def findings(answer):
@@ -94,9 +84,8 @@ class TestWeights:
         assert "fail engine" in answer.out
         assert "no weights at gone.onnx" in answer.out
 
+    @pytest.mark.usefixtures("without_gpu")
     def test_a_gpu_that_is_required_and_missing_fails(self, streamer, broker):
-        if has_gpu():
-            pytest.skip("there is a GPU")
         answer = streamer("doctor", "--require", "gpu", "--broker", broker.address, "-i", "demo")
         assert answer.code == 1
         assert "fail engine" in answer.out

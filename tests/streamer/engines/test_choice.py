@@ -7,20 +7,8 @@ import numpy as np
 import pytest
 
 from streamer.engines import Estimate, OnnxEngine, open_engine
-from streamer.engines.cuda import find_gpu
 from streamer.engines.fallback import FallbackEngine
 from streamer.errors import EngineError
-
-
-def has_gpu():
-    try:
-        find_gpu()
-    except EngineError:
-        return False
-    return True
-
-
-without_gpu = pytest.mark.skipif(has_gpu(), reason="says what happens where there is no GPU")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +23,7 @@ def test_by_default_the_processor_runs_the_network():
     assert engine.trouble == ""
 
 
-@without_gpu
+@pytest.mark.usefixtures("without_gpu")
 def test_a_gpu_that_is_required_and_missing_is_an_error():
     with pytest.raises(EngineError, match=r"no NVIDIA GPU|not installed"):
         open_engine(require="gpu")
@@ -48,7 +36,7 @@ def test_a_gpu_cannot_be_required_of_the_processor():
         open_engine(backend="onnxruntime", require="gpu")
 
 
-@without_gpu
+@pytest.mark.usefixtures("without_gpu")
 def test_where_anything_will_do_the_processor_takes_the_gpus_place(caplog):
     with caplog.at_level(logging.WARNING):
         engine = open_engine(backend="tensorrt")
@@ -57,7 +45,7 @@ def test_where_anything_will_do_the_processor_takes_the_gpus_place(caplog):
     assert "runs in its place" in caplog.text
 
 
-@without_gpu
+@pytest.mark.usefixtures("without_gpu")
 def test_an_engine_that_was_built_for_elsewhere_is_told_of(own_cache, caplog):
     pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed here")
     folder = own_cache / "streamer" / "engines"

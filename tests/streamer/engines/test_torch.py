@@ -36,10 +36,8 @@ def test_it_says_what_it_is(on_torch, engine):
     assert on_torch.smoothing == engine.smoothing
 
 
+@pytest.mark.usefixtures("without_gpu")
 def test_without_a_gpu_it_says_so():
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
     with pytest.raises(EngineError, match="sees no NVIDIA GPU"):
         TorchEngine(SHIPPED_MODEL)
 
