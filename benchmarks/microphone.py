@@ -26,7 +26,7 @@ MICROPHONE = Zone(input="mic", device="alpha")
 async def clock(pulse: Pulse, seconds: float, ppm: float) -> None:
     """Clicks at known times: the error of the time they are told to have sounded at."""
     pulse.plug_in("alpha")
-    performer = Performer(pulse, "alpha", clicks(every=RATE // 2), drift_ppm=ppm)
+    performer = Performer(pulse.pipe("alpha"), clicks(every=RATE // 2), drift_ppm=ppm)
     period = performer.time_of(RATE // 2) - performer.begun
     errors: list[float] = []
     async with open_source(MICROPHONE) as source:
@@ -68,7 +68,7 @@ def _grows(tracker: ZoneTracker) -> Callable[[], bool]:
 async def faults(pulse: Pulse) -> None:
     """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
     module = pulse.plug_in("alpha")
-    performer = Performer(pulse, "alpha", noise)
+    performer = Performer(pulse.pipe("alpha"), noise)
     with ThreadPoolExecutor(1) as workers:
         tracker = ZoneTracker(
             MICROPHONE, Tracking(), Inference(open_engine(), workers), lambda *_: None
@@ -104,7 +104,7 @@ async def faults(pulse: Pulse) -> None:
 async def run(pulse: Pulse, seconds: float) -> None:
     """`streamer run --input mic`: how even and how late its estimates are."""
     pulse.plug_in("alpha")
-    performer = Performer(pulse, "alpha", noise)
+    performer = Performer(pulse.pipe("alpha"), noise)
     async with listening("--input", "mic") as program:
         begun = time.time()
         await asyncio.sleep(seconds)

@@ -102,13 +102,13 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(*options: str) -> AsyncIterator[Listening]:
-    """Run the program; it has published when the context begins."""
+async def listening(*options: str, stdin: int | None = None) -> AsyncIterator[Listening]:
+    """Run the program, perhaps with a standard input; it has published when the context begins."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         PROGRAM, "run", "--broker", "embedded", "--node", "bench", "--log", "json", *options,
         env={**os.environ, "STREAMER_MQTT__PORT": str(port), "STREAMER_MQTT__HEALTH_INTERVAL": "2"},
-        stderr=asyncio.subprocess.PIPE,
+        stdin=stdin, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None  # noqa: S101 - for the type checker
     found = Listening()

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,19 @@ class Pulse:
             self._process.wait(10)
             self._process = None
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Start the daemon, lead PortAudio in this process and its children to it, end it."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            self.start()
+            yield
+        finally:
+            self.close()
+            os.environ.clear()
+            os.environ.update(before)
+
     def close(self) -> None:
         """End the daemon and remove its folder."""
         self.stop()
@@ -84,6 +97,10 @@ class Pulse:
             timeout=10,
         )
         return done.stdout.strip()
+
+    def pipe(self, microphone: str) -> Path:
+        """Return where a microphone's sound is written to."""
+        return self.folder / f"{microphone}.fifo"
 
     def plug_in(self, microphone: str, layout: str = "mono", rate: int = RATE) -> str:
         """Create a microphone's source, and make the first of all the default.
@@ -104,7 +121,7 @@ class Pulse:
         """
         module = self.control(
             "load-module", "module-pipe-source", f"source_name={microphone}",
-            f"file={self.folder}/{microphone}.fifo", "format=s16le", f"rate={rate}",
+            f"file={self.pipe(microphone)}", "format=s16le", f"rate={rate}",
             f"channels={layout.count(',') + 1}", f"channel_map={layout}",
         )  # fmt: skip
         self.control("set-default-source", self.microphones[0])
@@ -147,22 +164,20 @@ class Pulse:
 
 
 class Performer:
-    """Makes the sound before a microphone, in real time; what nobody records is lost.
+    """Makes sound in real time, 16-bit mono at 48 kHz; what nobody records is lost.
 
     Parameters
     ----------
-    pulse, microphone
-        Whose.
+    pipe
+        Where it goes: the `pipe` of a microphone, or any other named one.
     compose
         The sound.
     drift_ppm
         How much faster than nominal the microphone's clock runs.
     """
 
-    def __init__(
-        self, pulse: Pulse, microphone: str, compose: Compose, *, drift_ppm: float = 0.0
-    ) -> None:
-        self._path = pulse.folder / f"{microphone}.fifo"
+    def __init__(self, pipe: Path, compose: Compose, *, drift_ppm: float = 0.0) -> None:
+        self._path = pipe
         self._compose = compose
         self._rate = RATE * (1 + drift_ppm * 1e-6)
         self._stop = threading.Event()
@@ -212,5 +227,15 @@ def clicks(every: int) -> Compose:
         sound = noise(first, last) // 10
         sound[[n - first for n in range(-(-first // every) * every, last, every)]] = 30000
         return sound
+
+    return compose
+
+
+def recording(sound: NDArray[np.float32]) -> Compose:
+    """Return sound at 48 kHz, (n,), again and again."""
+    whole = np.round(32767 * np.clip(sound, -1.0, 1.0)).astype(np.int16)
+
+    def compose(first: int, last: int) -> NDArray[np.int16]:
+        return whole[np.arange(first, last) % len(whole)]
 
     return compose

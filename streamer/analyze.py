@@ -69,7 +69,6 @@ def analyze(
             for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
                 seconds = block.end_sample / sound.rate
                 yield from listener.push(block)
-            yield from listener.finish()
 
         for batch in _batches(windows(), _BATCH):
             estimates = infer(engine, batch)

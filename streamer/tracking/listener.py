@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from damer.views import Frames, FrontEnd, FrontEndSpec
 from streamer.audio.block import Block
-from streamer.audio.resample import Resampler
+from streamer.audio.resample import Resampler, zone_sample
 from streamer.tracking.gate import Gate
 
 FIRST_ESTIMATE_SECONDS = 1.0
@@ -86,8 +86,8 @@ class _History:
 class Listener:
     """Hears one stream: resampler, both views, level and gate; gives a window at each tick.
 
-    Ticks follow samples: tick k ends at zone sample floor(k * 22050 / rate), its window is the last
-    T frames complete there. A block that does not follow the last one is a gap: everything begins
+    Ticks follow samples: tick k falls where the source has given all before zone sample
+    floor(k * 22050 / rate), its window is the last T frames that are complete then. A block that does not follow the last one is a gap: everything begins
     anew from digital silence and zone time advances.
 
     Parameters
@@ -114,7 +114,7 @@ class Listener:
         self._front_end = FrontEnd(spec)
         self._history = _History(spec)
         self._gate = Gate(spec.sample_rate, spec.hop)
-        self._expected: int | None = None
+        self._position: int | None = None
         self._restart(0)
 
     @property
@@ -123,57 +123,51 @@ class Listener:
         return self._resampler.delay
 
     def push(self, block: Block) -> list[Window]:
-        """Take the next block; give the windows of the ticks it completes."""
-        if block.start_sample != self._expected:
-            self.gaps += self._expected is not None
+        """Take the next block; give the windows of the ticks that fall in it."""
+        if block.start_sample != self._position:
+            self.gaps += self._position is not None
             self._restart(block.start_sample)
-        self._expected = block.end_sample
-        self._block = block
-        return self._hear(self._resampler.push(block.samples))
+        position, samples = block.start_sample, block.samples
+        windows = []
+        while len(samples):
+            until_tick = self._tick_sample() - position
+            part, samples = samples[:until_tick], samples[until_tick:]
+            self._take(self._resampler.push(part))
+            position += len(part)
+            if len(part) == until_tick:
+                windows.append(self._window(block))
+                self._tick += 1
+        self._position = block.end_sample
+        return windows
 
     def retune(self, rate: float) -> None:
         """Give so many windows a second from here on."""
         self._rate = rate
-        self._tick = max(self._first_tick(), self._tick_after(self._start + self._heard))
-
-    def finish(self) -> list[Window]:
-        """Give the windows still held back when the stream has ended."""
-        return self._hear(self._resampler.flush())
+        self._tick = self._first_tick()
+        if self._position is not None:
+            heard = self.origin + zone_sample(self._position, self._source_rate)
+            self._tick = max(self._tick, math.ceil((heard + 1) * rate / self.spec.sample_rate))
 
     def _restart(self, source_sample: int) -> None:
-        spec = self.spec
         self._resampler.reset()
         self._front_end.reset()
         self._history.restart()
         self._gate.reset()
-        self._start = self.origin + source_sample * spec.sample_rate // self._source_rate
-        self._heard = 0  # zone samples since the start
-        self._frames = 0  # frames since the start
+        self._start = self.origin + zone_sample(source_sample, self._source_rate)
+        self._frames = 0  # since the start
         self._tick = self._first_tick()
 
     def _first_tick(self) -> int:
         first = self._start + FIRST_ESTIMATE_SECONDS * self.spec.sample_rate
         return math.ceil(first * self._rate / self.spec.sample_rate)
 
-    def _tick_after(self, sample: int) -> int:
-        return math.ceil((sample + 1) * self._rate / self.spec.sample_rate)
-
     def _tick_sample(self) -> int:
-        return math.floor(self._tick * self.spec.sample_rate / self._rate)
-
-    def _hear(self, samples: NDArray[np.float32]) -> list[Window]:
-        windows = []
-        while len(samples):
-            until_tick = self._tick_sample() - self._start - self._heard
-            part, samples = samples[:until_tick], samples[until_tick:]
-            self._take(part)
-            if len(part) == until_tick:
-                windows.append(self._window())
-                self._tick += 1
-        return windows
+        """Give the source's sample at which the next tick falls."""
+        sample_rate = self.spec.sample_rate
+        sample = math.floor(self._tick * sample_rate / self._rate) - self.origin
+        return -(-sample * self._source_rate // sample_rate)
 
     def _take(self, samples: NDArray[np.float32]) -> None:
-        self._heard += len(samples)
         self._gate.push(samples)
         limit = 2 * self.spec.window_frames * self.spec.hop
         for start in range(0, len(samples), limit):
@@ -181,16 +175,16 @@ class Listener:
             self._history.append(frames)
             self._frames += len(frames.mel)
 
-    def _window(self) -> Window:
+    def _window(self, block: Block) -> Window:
         spec = self.spec
         end = self._start + self._frames * spec.hop
         source_end = (end - self.origin) / spec.sample_rate
-        source_time = source_end - self._block.start_sample / self._source_rate
+        source_time = source_end - block.start_sample / self._source_rate
         mel, cochleagram = self._history.window()
         return Window(
             tick=self._tick,
             end_sample=end,
-            captured=self._block.captured + source_time,
+            captured=block.captured + source_time,
             mel=mel,
             cochleagram=cochleagram,
             warm=min(1.0, self._frames / spec.window_frames),

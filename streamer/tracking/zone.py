@@ -212,8 +212,6 @@ class ZoneTracker:
                 listener.origin + zone_sample(block.end_sample, source.rate),
                 block.captured + len(block.samples) / source.rate,
             )
-        for window in listener.finish() if listener else ():
-            windows.put(window)
         windows.close()
 
     def _begin(self, rate: int, block: Block) -> Listener:

@@ -319,7 +319,7 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
 def stage(pulse: Pulse) -> Iterator[dict[str, str]]:
     """Noise before both microphones, which are plugged in: their modules by their names."""
     modules = {name: pulse.plug_in(name) for name in pulse.microphones}
-    performers = [Performer(pulse, name, noise) for name in pulse.microphones]
+    performers = [Performer(pulse.pipe(name), noise) for name in pulse.microphones]
     yield modules
     for performer in performers:
         performer.end()

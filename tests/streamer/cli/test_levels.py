@@ -15,7 +15,7 @@ def a_desk(first, last):
 
 def test_it_shows_on_which_channels_the_music_comes(streamer, pulse):
     pulse.plug_in("alpha", "front-left,front-right,rear-left,rear-right")
-    performer = Performer(pulse, "alpha", a_desk)
+    performer = Performer(pulse.pipe("alpha"), a_desk)
     answer = streamer("levels", "--device", "alpha")
     performer.end()
     assert answer.code == 0

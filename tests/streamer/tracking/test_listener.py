@@ -33,10 +33,9 @@ def cut(sound, sizes, *, rate=44100, start=0, captured=100.0):
         begin += size
 
 
-def hear(blocks, *, source_rate=44100, rate=10.0, finish=True):
+def hear(blocks, *, source_rate=44100, rate=10.0):
     listener = Listener(source_rate, SPEC, rate)
-    windows = [window for block in blocks for window in listener.push(block)]
-    return windows + (listener.finish() if finish else [])
+    return [window for block in blocks for window in listener.push(block)]
 
 
 def bits(window):
@@ -95,9 +94,15 @@ class TestPrefix:
 
     def test_a_window_is_given_at_its_tick_though_nothing_follows(self, sound):
         until = 2 * 44100
-        given = hear(cut(sound[:until], [441]), finish=False)
-        assert len(given) >= 10  # of 11: the resampler holds back some milliseconds
+        given = hear(cut(sound[:until], [441]))
+        assert [window.tick for window in given] == list(range(10, 21))
         assert list(map(bits, given)) == list(map(bits, hear(cut(sound, [441]))))[: len(given)]
+
+    @pytest.mark.parametrize("source_rate", [44100, 48000, 96000])
+    def test_a_window_ends_a_frame_and_the_resampler_before_its_tick(self, music, source_rate):
+        blocks = cut(music(3, source_rate), [960], rate=source_rate)
+        for window in hear(blocks, source_rate=source_rate):
+            assert 0 <= window.tick / 10 - window.end_sample / RATE < SPEC.hop / RATE + 0.0039
 
     def test_windows_belong_to_who_gets_them(self, sound):
         listener = Listener(44100, SPEC, 10.0)
@@ -178,7 +183,7 @@ class TestGaps:
         rest = list(cut(sound, [882], start=start))
         after = [window for block in rest for window in listener.push(block)]
         assert listener.gaps == 1
-        return after, hear(rest, rate=rate, finish=False)
+        return after, hear(rest, rate=rate)
 
     @pytest.mark.parametrize("start", [66151, 100000, 44100 * 3600 + 17])
     @pytest.mark.parametrize("rate", [3.0, 10.0])
@@ -193,8 +198,8 @@ class TestGaps:
         origin = start * RATE // 44100
         assert after[0].tick == math.ceil((origin + RATE) * 10 / RATE)
         for window in after:
-            tick_sample = math.floor(window.tick * RATE / 10)
-            assert window.end_sample <= tick_sample < window.end_sample + SPEC.hop
+            late = window.tick / 10 - window.end_sample / RATE
+            assert 0 <= late < SPEC.hop / RATE + 0.0039
             assert (window.end_sample - origin) % SPEC.hop == 0
             assert window.captured == pytest.approx(100 + window.end_sample / RATE, abs=1e-4)
 

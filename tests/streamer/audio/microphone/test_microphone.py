@@ -72,7 +72,7 @@ def elsewhere(pulse):
     other.start()
     module = other.plug_in("gamma")
     pulse.adopt(other)
-    performer = Performer(other, "gamma", noise)
+    performer = Performer(other.pipe("gamma"), noise)
     yield other, module
     performer.end()
     other.close()
@@ -130,7 +130,7 @@ def each_channel_at_its_level(first, last):
 async def test_channels_are_those_that_are_meant(pulse, layout, channels, level):
     """A sound server would rather mix."""
     pulse.plug_in("alpha", layout)
-    performer = Performer(pulse, "alpha", each_channel_at_its_level)
+    performer = Performer(pulse.pipe("alpha"), each_channel_at_its_level)
     async with open_source(Zone(input="mic", device="alpha", channels=channels)) as source:
         blocks = await collect(source, 1)
     performer.end()
@@ -140,7 +140,7 @@ async def test_channels_are_those_that_are_meant(pulse, layout, channels, level)
 
 async def test_a_click_is_told_when_it_sounded(pulse):
     pulse.plug_in("alpha")
-    performer = Performer(pulse, "alpha", clicks(every=RATE // 4))
+    performer = Performer(pulse.pipe("alpha"), clicks(every=RATE // 4))
     async with open_source(Zone(input="mic", device="alpha")) as source:
         blocks = await collect(source, 6)
     performer.end()
