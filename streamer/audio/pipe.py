@@ -1,5 +1,6 @@
 """Raw samples from standard input, in real time."""
 
+import math
 import os
 import select
 import sys
@@ -16,6 +17,10 @@ from streamer.errors import AudioError, UsageError
 
 LEAD = 0.25
 """Seconds that a pipe may run ahead of real time: its bursts."""
+
+BACKLOG = 1.0
+"""Seconds that may wait in the pipe before it is first read; taken at once, or all would be late by
+them for ever."""
 
 HASTE = 1.001
 """How much faster than real time a pipe is read at most: more than any clock drifts."""
@@ -63,7 +68,8 @@ class RawFeed:
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
         """Read into the ring until the pipe ends or `stop`."""
-        played = time.monotonic()  # when all that was read has been played, at HASTE
+        backlog = BACKLOG
+        played = -math.inf  # when all that was read has been played, at HASTE
         while not stop.is_set():
             ahead = max(played - time.monotonic(), 0.0)
             if ahead > LEAD - _STEP:
@@ -71,7 +77,7 @@ class RawFeed:
                 continue
             if not _readable(self._descriptor, _POLL):
                 continue
-            frames = max(int((LEAD - ahead) * self.rate), 1)
+            frames = max(int((LEAD + backlog - ahead) * self.rate), 1)
             data = self._read(frames * self._decoder.frame_bytes)
             now = time.monotonic()
             if data is None:
@@ -81,7 +87,8 @@ class RawFeed:
                 return
             samples = self._decoder.push(data)
             if len(samples):
-                played = max(played, now) + len(samples) / self.rate / HASTE
+                played = max(played, now - backlog) + len(samples) / self.rate / HASTE
+                backlog = 0.0
                 ring.write(samples)
                 self._clock.observe(ring.head, now)
                 wake()

@@ -87,8 +87,9 @@ class Listener:
     """Hears one stream: resampler, both views, level and gate; gives a window at each tick.
 
     Ticks follow samples: tick k falls where the source has given all before zone sample
-    floor(k * 22050 / rate), its window is the last T frames that are complete then. A block that does not follow the last one is a gap: everything begins
-    anew from digital silence and zone time advances.
+    floor(k * 22050 / rate), its window is the last T frames that are complete then. A block that
+    does not follow the last one is a gap: everything begins anew from digital silence and zone time
+    advances.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from streamer.audio import Block, Source, open_sound_file, open_source
-from streamer.audio.pipe import HASTE, LEAD
+from streamer.audio.pipe import BACKLOG, HASTE, LEAD
 from streamer.config.models import RawFormat, Zone
 from streamer.errors import AudioError, UsageError
 
@@ -267,7 +267,8 @@ async def test_a_live_pipe_is_heard_as_it_comes(pipe: tuple[int, int]) -> None:
 
 
 async def test_a_fast_pipe_is_held_back_to_real_time(pipe: tuple[int, int]) -> None:
-    writer = threading.Thread(target=feed, args=(pipe[1], NOISE[:24000], 0.0, 4000))
+    sound = np.resize(NOISE, 48000)
+    writer = threading.Thread(target=feed, args=(pipe[1], sound, 0.0, 4000))
     writer.start()
     begin = time.monotonic()
     async with open_source(Zone(input="-", raw=MONO), descriptor=pipe[0]) as source:
@@ -276,8 +277,26 @@ async def test_a_fast_pipe_is_held_back_to_real_time(pipe: tuple[int, int]) -> N
             async for block in source.blocks()
         ]
     writer.join()
-    assert time.monotonic() - begin > 1.5 / HASTE - LEAD - 0.02
-    assert max(ahead) <= LEAD + 0.001
+    assert time.monotonic() - begin > 3.0 / HASTE - LEAD - BACKLOG - 0.02
+    assert max(ahead) <= LEAD + BACKLOG + 0.001
+
+
+async def test_what_waited_in_the_pipe_makes_nothing_late(pipe: tuple[int, int]) -> None:
+    sound = np.resize(NOISE, 24000)
+    os.write(pipe[1], sound[:12800].tobytes())  # 0.8 s
+
+    def go_on() -> None:
+        feed(pipe[1], sound[12800:], 0.05, 800)
+
+    writer = threading.Thread(target=go_on)
+    async with open_source(Zone(input="-", raw=MONO), descriptor=pipe[0]) as source:
+        begin = time.monotonic()
+        writer.start()
+        arrived = [(block, time.monotonic()) async for block in source.blocks()]
+    writer.join()
+    late = [at - begin - (block.end_sample - 12800) / 16000 for block, at in arrived]
+    assert np.median(late[len(late) * 2 // 3 :]) < 0.15
+    assert arrived[-1][0].captured - begin == pytest.approx(0.7, abs=0.2)
 
 
 async def test_a_pause_of_the_writer_is_no_gap_and_gives_no_credit(pipe: tuple[int, int]) -> None:
