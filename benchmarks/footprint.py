@@ -1,0 +1,100 @@
+"""What one zone takes of a show machine: processor, memory, and how soon it speaks."""
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import numpy as np
+import psutil
+
+from benchmarks.mosquitto import Mosquitto
+from benchmarks.program import PROGRAM
+from benchmarks.pulse import RATE, Performer, Pulse, recording
+from streamer.demo import PIECE
+from training.sound.render import decode
+
+_SETTLING = 5.0
+
+
+def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
+    """Run a zone that plays the demo piece, and one that hears it through a microphone.
+
+    Returns
+    -------
+    dict
+        By source: `cpu_percent` of one core, `resident_mb`, both with all processes of ours;
+        `first_estimate_seconds`, from the start of the program to its first message, median and
+        longest of several starts.
+    """
+    pulse = Pulse(("alpha",))
+    with tempfile.TemporaryDirectory() as folder, pulse.running():
+        pulse.plug_in("alpha")
+        performer = Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE)))
+        broker = Mosquitto(Path(folder))
+        broker.start()
+        try:
+            found = {}
+            for source in ("demo", "mic"):
+                first = [asyncio.run(_run(broker, source, 0.0))[0] for _ in range(starts - 1)]
+                last, cpu, memory = asyncio.run(_run(broker, source, seconds))
+                first.append(last)
+                found[source] = {
+                    "cpu_percent": cpu,
+                    "resident_mb": memory,
+                    "first_estimate_seconds": {"median": float(np.median(first)), "max": max(first)},
+                }
+        finally:
+            broker.kill()
+            performer.end()
+    return found
+
+
+async def _run(broker: Mosquitto, source: str, seconds: float) -> tuple[float, float, float]:
+    """Give the seconds to the first message, percent of a core and megabytes."""
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+        await client.subscribe("streamer/footprint/main/va")
+        begun = time.monotonic()
+        program = await asyncio.create_subprocess_exec(
+            PROGRAM, "run", "--no-view", "--input", source, "--node", "footprint",
+            "--broker", f"mqtt://127.0.0.1:{broker.port}",
+            stderr=asyncio.subprocess.DEVNULL, env={**os.environ, "STREAMER_LOG__LEVEL": "warning"},
+        )  # fmt: skip
+        try:
+            await anext(aiter(client.messages))
+            first = time.monotonic() - begun
+            if not seconds:
+                return first, 0.0, 0.0
+            await asyncio.sleep(_SETTLING)
+            ours = [one := psutil.Process(program.pid), *one.children(recursive=True)]
+            before, since = cpu_seconds(ours), time.monotonic()
+            await asyncio.sleep(seconds)
+            used = cpu_seconds(ours) - before
+            return first, 100 * used / (time.monotonic() - since), resident_mb(ours)
+        finally:
+            program.terminate()
+            await program.wait()
+
+
+def cpu_seconds(processes: list[psutil.Process]) -> float:
+    """Processor time that they have used so far."""
+    return sum(one.cpu_times().user + one.cpu_times().system for one in processes)
+
+
+def resident_mb(processes: list[psutil.Process]) -> float:
+    """Their resident memory in megabytes; what they share is counted for each."""
+    return sum(one.memory_info().rss for one in processes) / 1e6
+
+
+def show_footprint(found: dict[str, Any]) -> None:
+    """Print it."""
+    print(f"{'input':8} {'% of a core':>12} {'MB':>6} {'first estimate, s':>18} {'longest':>8}")
+    for source, one in found.items():
+        first = one["first_estimate_seconds"]
+        print(
+            f"{source:8} {one['cpu_percent']:12.1f} {one['resident_mb']:6.0f} "
+            f"{first['median']:18.2f} {first['max']:8.2f}"
+        )

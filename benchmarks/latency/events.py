@@ -1,0 +1,129 @@
+"""The way from outside: from a click with a tone to the first message that has heard it."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.latency.stages import percentiles
+from benchmarks.program import Listening, listening
+from benchmarks.pulse import RATE, Performer, Pulse
+
+_FIRST = 6.0
+_APART = (3.7, 4.7)  # longer than the window, so that each is met by a window of pure silence
+_CLICK, _TONE_HZ, _TONE_SECONDS = 0.9, 440.0, 0.3
+
+
+def measure_events(count: int = 60) -> dict[str, Any]:
+    """Let the program hear events in silence, through a pipe and through a microphone.
+
+    Returns
+    -------
+    dict
+        By source: `event_to_message_ms` from an event until the first message whose raw estimate
+        differs from that of silence; `latency_ms` as the messages say it, and `network_ms`, what
+        their arrival adds to it; `events` heard and `missed`; `ts_error_ms`, the most by which an
+        event lay outside the sound that a message's `ts` says was new in it.
+    """
+    moments = _moments(count)
+    found = {}
+    with _named_pipe() as (path, descriptor):
+        options = ("--input", "-", "--raw-rate", str(RATE), "--raw-channels", "1")
+        found["pipe"] = asyncio.run(_hear(path, moments, options, stdin=descriptor))
+    pulse = Pulse(("alpha",))
+    with pulse.running():
+        pulse.plug_in("alpha")
+        found["microphone"] = asyncio.run(
+            _hear(pulse.pipe("alpha"), moments, ("--input", "mic", "--device", "alpha"))
+        )
+    return found
+
+
+def _moments(count: int) -> NDArray[np.int64]:
+    """Samples at which events begin, at every phase of the ticks."""
+    apart = np.random.default_rng(0).uniform(*_APART, count)
+    return np.round(RATE * (_FIRST + np.cumsum(apart))).astype(np.int64)
+
+
+@contextlib.contextmanager
+def _named_pipe() -> Iterator[tuple[Path, int]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sound")
+        os.mkfifo(path)
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            yield path, descriptor
+        finally:
+            os.close(descriptor)
+
+
+async def _hear(
+    pipe: Path, moments: NDArray[np.int64], options: tuple[str, ...], stdin: int | None = None
+) -> dict[str, Any]:
+    sound = _sound(moments)
+
+    def compose(first: int, last: int) -> NDArray[np.int16]:
+        return np.pad(sound[first:last], (0, max(0, last - max(first, len(sound)))))
+
+    performer = Performer(pipe, compose)
+    epoch = time.time() - time.monotonic()
+    async with listening(*options, "--no-view", stdin=stdin) as program:
+        begun = time.time()
+        await asyncio.sleep(performer.time_of(len(sound)) + epoch - begun)
+        await asyncio.sleep(1.0)
+    performer.end()
+    times = [performer.time_of(int(moment)) + epoch for moment in moments]
+    return _judge(program, [at for at in times if at > begun + _APART[0]])
+
+
+def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
+    tone_time = np.arange(round(_TONE_SECONDS * RATE)) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * _TONE_HZ * tone_time)
+    tone[0] = _CLICK
+    sound = np.zeros(moments[-1] + RATE, np.int16)
+    for moment in moments:
+        sound[moment : moment + len(tone)] = np.round(32767 * tone)
+    return sound
+
+
+def _judge(program: Listening, events: list[float]) -> dict[str, Any]:
+    estimates = program.estimates
+    arrivals = np.array([at for at, _ in estimates])
+    took, error, missed = [], 0.0, 0
+    for event in events:
+        k = int(np.searchsorted(arrivals, event))
+        quiet = estimates[k - 1][1]
+        while k < len(estimates) and estimates[k][1]["raw"] == quiet["raw"]:
+            quiet, k = estimates[k][1], k + 1
+        if k == len(estimates) or arrivals[k] - event > 1.0:
+            missed += 1
+            continue
+        took.append(1e3 * (arrivals[k] - event))
+        beyond = (1e3 * event - estimates[k][1]["ts"], quiet["ts"] - 1e3 * event)
+        error = max(error, *beyond)
+    latency = np.array([payload["latency_ms"] for _, payload in estimates])
+    stamps = np.array([payload["ts"] for _, payload in estimates])
+    return {
+        "events": len(took),
+        "missed": missed,
+        "event_to_message_ms": percentiles(took),
+        "ts_error_ms": error,
+        "latency_ms": percentiles(latency),
+        "network_ms": percentiles(1e3 * arrivals - stamps - latency),
+    }
+
+
+def show_events(found: dict[str, Any]) -> None:
+    """Print them."""
+    for source, one in found.items():
+        print(f"{source}: {one['events']} events heard, {one['missed']} missed; ms, p50 / p99:")
+        for name in ("event_to_message_ms", "latency_ms", "network_ms"):
+            print(f"  {name[:-3]:18} {one[name]['p50']:6.1f} /{one[name]['p99']:6.1f}")
+        print(f"  ts wrong by at most {one['ts_error_ms']:.1f}")

@@ -1,0 +1,137 @@
+"""From calm to energetic music: how soon the arousal that is published has gone 63 % of its way.
+
+Of musemodataset, where its recordings are there, the calmest clips each joined to one of the most
+energetic; else the demo piece's calm section to its joyful one.
+"""
+
+import asyncio
+import tempfile
+import time
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.program import listening
+from benchmarks.pulse import RATE, Performer, Pulse, recording
+from streamer.analyze import analyze
+from streamer.config import Tracking
+from streamer.demo import PIECE
+from streamer.engines import open_engine
+from training.cli import DEFAULT_DATA
+from training.datasets import read_data_sets
+from training.sound.render import decode
+
+_SHARE = 0.63
+_PAIRS = 12
+_PART_SECONDS = 15.0
+_GRID = np.arange(-2.0, 12.0, 0.05)
+_CALM, _JOYFUL = 5.0, 25.0  # seconds of the demo piece
+
+Times = NDArray[np.float64]
+Sound = NDArray[np.float32]
+
+
+def measure_response(live_pairs: int = 4) -> dict[str, Any]:
+    """Track the joins as a file, and the first of them live through a microphone.
+
+    Returns
+    -------
+    dict
+        `music`, and for "file" and "microphone" the number of `joins` and, in seconds, `smoothed`
+        and `raw`: from the join in the sound until the mean over the joins is there. For the file
+        on its own time; for the microphone until the message has come.
+    """
+    music, pairs = _pairs()
+    pulse = Pulse(("alpha",))
+    with pulse.running():
+        pulse.plug_in("alpha")
+        live = asyncio.run(_live(pulse.pipe("alpha"), pairs[:live_pairs]))
+    return {"music": music, "file": _from_file(pairs), "microphone": live}
+
+
+def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
+    try:
+        pieces = read_data_sets({"musemodataset": 1.0}, DEFAULT_DATA)
+    except (OSError, ValueError):
+        piece = decode(PIECE, RATE)
+        calm, joyful = (piece[round(RATE * at) :] for at in (_CALM, _JOYFUL))
+        return "demo piece", [(_part(calm), _part(joyful))]
+    ranked = sorted(pieces, key=lambda one: float(one.arousal.mean()))
+    chosen = zip(ranked[:_PAIRS], ranked[::-1][:_PAIRS], strict=True)
+    return "musemodataset", [
+        (_part(decode(calm.source, RATE)), _part(decode(excited.source, RATE)))
+        for calm, excited in chosen
+    ]
+
+
+def _part(sound: Sound) -> Sound:
+    """So many seconds of it, over and over where it is shorter."""
+    return np.resize(sound, round(_PART_SECONDS * RATE))
+
+
+def _from_file(pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
+    engine = open_engine()
+    traces = []
+    with tempfile.TemporaryDirectory() as folder:
+        for pair in pairs:
+            path = Path(folder, "join.wav")
+            _write(path, np.concatenate(pair))
+            updates, _ = analyze(path, engine, Tracking())
+            times = np.array([update.time for update in updates]) - _PART_SECONDS
+            arousal = [(update.smooth.arousal, update.raw.arousal) for update in updates]
+            traces.append(_trace(times, np.array(arousal)))
+    return _figures(traces)
+
+
+async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
+    sound = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
+    performer = Performer(pipe, recording(sound))
+    epoch = time.time() - time.monotonic()
+    async with listening("--input", "mic", "--device", "alpha", "--no-view") as program:
+        await asyncio.sleep(performer.time_of(len(sound)) - time.monotonic())
+    performer.end()
+    arrivals = np.array([at for at, _ in program.estimates])
+    arousal = np.array(
+        [(one["arousal"], one["raw"]["arousal"]) for _, one in program.estimates], dtype=np.float64
+    )
+    traces = []
+    for k in range(len(pairs)):
+        join = performer.time_of(round((10 + (2 * k + 1) * _PART_SECONDS) * RATE)) + epoch
+        traces.append(_trace(arrivals - join, arousal))
+    return _figures(traces)
+
+
+def _trace(times: Times, arousal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smoothed and raw arousal around a join, (2, moments): what was last said at each moment."""
+    last = np.searchsorted(times, _GRID, side="right") - 1
+    return arousal[last].T
+
+
+def _figures(traces: list[NDArray[np.float64]]) -> dict[str, Any]:
+    smoothed, raw = map(_response, np.mean(traces, axis=0))
+    return {"joins": len(traces), "smoothed": smoothed, "raw": raw}
+
+
+def _response(trace: NDArray[np.float64]) -> float:
+    before, after = trace[_GRID < 0].mean(), trace[_GRID >= 10.0].mean()
+    gone = (trace - before) / (after - before)
+    return float(_GRID[(gone >= _SHARE) & (_GRID >= 0)][0])
+
+
+def _write(path: Path, sound: Sound) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.round(32767 * np.clip(sound, -1, 1)).astype("<i2").tobytes())
+
+
+def show_response(found: dict[str, Any]) -> None:
+    """Print it."""
+    print(f"calm to energetic ({found['music']}), seconds until 63 %:  smoothed  raw")
+    for source in ("file", "microphone"):
+        one = found[source]
+        print(f"  {source}, {one['joins']} joins: {one['smoothed']:8.2f} {one['raw']:8.2f}")

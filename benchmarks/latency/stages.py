@@ -1,0 +1,119 @@
+"""Where the milliseconds go between a sound and its message, for a file and for a microphone."""
+
+import asyncio
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.mosquitto import Mosquitto
+from benchmarks.pulse import RATE, Performer, Pulse, recording
+from streamer.audio import open_source
+from streamer.config import Mqtt, Tracking, Zone
+from streamer.demo import PIECE
+from streamer.engines import open_engine
+from streamer.mqtt import Address, Publisher
+from streamer.tracking.inference import Inference
+from streamer.tracking.listener import Listener
+from streamer.tracking.trajectory import Trajectory
+from training.sound.render import decode
+
+STAGES = ("capture", "resampler", "views", "engine", "smoother", "network")
+_ZONE = "main"
+_SETTLING = 20  # updates
+
+
+def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
+    """Walk the way of a file and that of a microphone with a stopwatch.
+
+    Returns
+    -------
+    dict
+        By source and stage, milliseconds, `p50` and `p99`. "capture": from the end of a block's
+        sound until the block is here. "resampler": the end of the block that its newest window
+        does not hold, for the filter, and because frames and ticks end before it. "network": from
+        the offer to the publisher until a subscriber has the message. "whole": their sum.
+    """
+    found = {}
+    pulse = Pulse(("alpha",))
+    with tempfile.TemporaryDirectory() as folder, pulse.running():
+        broker = Mosquitto(Path(folder))
+        broker.start()
+        try:
+            found["file"] = asyncio.run(_walk(Zone(input="demo"), broker.address, seconds))
+            pulse.plug_in("alpha")
+            performer = Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE)))
+            microphone = Zone(input="mic", device="alpha")
+            found["microphone"] = asyncio.run(_walk(microphone, broker.address, seconds))
+            performer.end()
+        finally:
+            broker.kill()
+    return found
+
+
+async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
+    tracking, engine = Tracking(), open_engine()
+    spec = engine.front_end
+    async with AsyncExitStack() as stack:
+        workers = stack.enter_context(ThreadPoolExecutor(1))
+        inference = Inference(engine, workers)
+        trajectory = Trajectory(
+            spec.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
+        )
+        publisher = Publisher(Mqtt(node="stages"), address, zones=[_ZONE])
+        publishing = asyncio.create_task(publisher.run())
+        stack.push_async_callback(publisher.close)
+        await publisher.wait_connected()
+        client = await stack.enter_async_context(aiomqtt.Client(address.host, address.port))
+        await client.subscribe(f"{publisher.topics.base}/{_ZONE}/va")
+        messages = aiter(client.messages)
+        source = await stack.enter_async_context(open_source(zone))
+        listener = Listener(source.rate, spec, tracking.rate)
+        moments: list[list[float]] = []
+        begun = time.monotonic()
+        async for block in source.blocks():
+            came = time.monotonic()
+            if came - begun > seconds:
+                break
+            windows = listener.push(block)
+            heard = time.monotonic()
+            for window in windows[-1:]:
+                raw = await inference.ask(window)
+                answered = time.monotonic()
+                update = trajectory.step(window, raw)
+                smoothed = time.monotonic()
+                publisher.offer_update(_ZONE, update)
+                await anext(messages)
+                ended = block.captured + len(block.samples) / source.rate
+                moments.append(
+                    [window.captured, ended, came, heard, answered, smoothed, time.monotonic()]
+                )
+    await publishing
+    return _milliseconds(np.diff(np.array(moments[_SETTLING:])))
+
+
+def _milliseconds(steps: NDArray[np.float64]) -> dict[str, Any]:
+    """Steps in the order of time: resampler, capture, views and so on; (updates, 6)."""
+    by_name = dict(zip(("resampler", "capture", *STAGES[2:]), 1e3 * steps.T, strict=True))
+    columns = {name: by_name[name] for name in STAGES} | {"whole": 1e3 * steps.sum(axis=1)}
+    return {name: percentiles(column) for name, column in columns.items()}
+
+
+def percentiles(values: NDArray[np.float64] | list[float]) -> dict[str, float]:
+    """Return the median and the 99th percentile."""
+    p50, p99 = np.percentile(values, [50, 99])
+    return {"p50": float(p50), "p99": float(p99)}
+
+
+def show_stages(found: dict[str, Any]) -> None:
+    """Print them."""
+    for source, stages in found.items():
+        print(f"{source}, ms:      p50     p99")
+        for name, one in stages.items():
+            print(f"  {name:12} {one['p50']:7.2f} {one['p99']:7.2f}")

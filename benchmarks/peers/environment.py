@@ -1,0 +1,44 @@
+"""An environment for each peer, so that none bends to the versions of another."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_FOLDER = ROOT / ".cache/peers"
+
+
+def python_of(name: str, packages: tuple[str, ...], bare: tuple[str, ...] = ()) -> Path:
+    """Return the interpreter of an environment with packages, made where it is not there yet.
+
+    Parameters
+    ----------
+    name
+        Of its folder.
+    packages, bare
+        What it holds; those in `bare` without what they ask for.
+
+    Raises
+    ------
+    RuntimeError
+        A package cannot be installed.
+    """
+    folder = _FOLDER / name
+    python, label = folder / "bin/python", folder / "packages"
+    wanted = "\n".join((*packages, *bare))
+    if label.is_file() and label.read_text(encoding="utf-8") == wanted:
+        return python
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    _install(python, *packages)
+    if bare:
+        _install(python, "--no-deps", *bare)
+    label.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _install(python: Path, *arguments: str) -> None:
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise RuntimeError(f"pip cannot install {' '.join(arguments)}: {said[-1]}")

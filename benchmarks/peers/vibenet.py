@@ -1,0 +1,20 @@
+"""VibeNet's energy, valence and five others of the last three seconds."""
+
+from benchmarks.peers.protocol import Sound, Update, contend, last_window
+
+RATE = 16000
+
+
+def prepare() -> Update:
+    from vibenet import load_model
+
+    model = load_model()
+
+    def update(sound: Sound, end: int) -> None:
+        model.predict(last_window(sound, end, RATE), sr=RATE)
+
+    return update
+
+
+if __name__ == "__main__":
+    contend(RATE, prepare)
