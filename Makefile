@@ -59,7 +59,7 @@ teacher: .cache/musicnn.onnx
 	scripts/teacher $(PYTHON) $@
 
 bench: .venv/test-installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.update_cost
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 # For the owner of an NVIDIA GPU: build engines, compare and time them; writes benchmarks/gpu.json.
 gpu-check: .venv/training-installed

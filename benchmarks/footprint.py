@@ -45,7 +45,10 @@ def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
                 found[source] = {
                     "cpu_percent": cpu,
                     "resident_mb": memory,
-                    "first_estimate_seconds": {"median": float(np.median(first)), "max": max(first)},
+                    "first_estimate_seconds": {
+                        "median": float(np.median(first)),
+                        "max": max(first),
+                    },
                 }
         finally:
             broker.kill()
@@ -81,12 +84,12 @@ async def _run(broker: Mosquitto, source: str, seconds: float) -> tuple[float, f
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
     """Processor time that they have used so far."""
-    return sum(one.cpu_times().user + one.cpu_times().system for one in processes)
+    return float(sum(sum(one.cpu_times()[:2]) for one in processes))
 
 
 def resident_mb(processes: list[psutil.Process]) -> float:
     """Their resident memory in megabytes; what they share is counted for each."""
-    return sum(one.memory_info().rss for one in processes) / 1e6
+    return float(sum(one.memory_info().rss for one in processes)) / 1e6
 
 
 def show_footprint(found: dict[str, Any]) -> None:

@@ -1,31 +1,33 @@
-"""Many zones on one core: processor time, drops and latency by the number of zones.
+"""Many zones on one core: processor time, memory, latency and drops by the number of zones.
 
-Each zone plays the demo piece; the broker runs on the other cores. Usage:
-python -m benchmarks.zones [--zones 1 4 8 16 32] [--rate 4] [--seconds 120]
+Each zone plays the demo piece; the broker and the subscriber run on the other cores.
 """
 
-import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import psutil
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from rich.progress import track
 
+from benchmarks.figures import percentiles
+from benchmarks.footprint import cpu_seconds, resident_mb
 from benchmarks.mosquitto import Mosquitto
 from benchmarks.program import PROGRAM
 
+COUNTS = (1, 10, 20, 30, 40, 50, 60)
 _SETTLING = 10.0
-_TICKS = os.sysconf("SC_CLK_TCK")
+_HEALTH_INTERVAL = 2
 
 
-class Messages:
+class _Messages:
     """What the zones publish."""
 
     def __init__(self, port: int) -> None:
@@ -55,29 +57,41 @@ class Messages:
         self._client.disconnect()
 
 
-def main(counts: list[int], rate: float, seconds: float) -> None:
-    print(f"{rate:g} estimates a second and zone, {seconds:g} s, all zones on one core")
-    columns = ("zones", "% of core", "MB", "p50 ms", "p99 ms", "missing", "drops")
-    print(" ".join(f"{name:>9}" for name in columns))
+def measure_zones(
+    seconds: float = 120.0, counts: Sequence[int] = COUNTS, rate: float = 4.0
+) -> dict[str, Any]:
+    """Run so many zones at a time on one core.
+
+    Returns
+    -------
+    dict
+        By number of zones: `cpu_percent` of the core, `resident_mb`, `latency_ms`, `drops`, and
+        `missing` estimates. Nothing beyond the first number whose zones lose a tenth of theirs.
+    """
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for count in counts:
+        for count in track(counts, description="Zones"):
             broker = Mosquitto(Path(folder))
             broker.start()
             try:
-                _measure(Path(folder), broker.port, count, rate, seconds)
+                one = _measure(Path(folder), broker.port, count, rate, seconds)
             finally:
                 broker.kill()
+            found[str(count)] = one
+            if one["drops"] + one["missing"] > 0.1 * count * rate * seconds:
+                break
+    return found
 
 
-def _measure(folder: Path, port: int, count: int, rate: float, seconds: float) -> None:
+def _measure(folder: Path, port: int, count: int, rate: float, seconds: float) -> dict[str, Any]:
     config = folder / f"{count}.toml"
     zones = "".join(f'[[zones]]\nid = "zone-{k}"\ninput = "demo"\n' for k in range(count))
     config.write_text(
         f'{zones}[tracking]\nrate = {rate}\n[mqtt]\nbroker = "mqtt://127.0.0.1:{port}"\n'
-        'node = "zones"\nhealth_interval = 2\n',
+        f'node = "zones"\nhealth_interval = {_HEALTH_INTERVAL}\n',
         encoding="utf-8",
     )
-    messages = Messages(port)
+    messages = _Messages(port)
     core = max(os.sched_getaffinity(0))
     program = subprocess.Popen(
         ["taskset", "-c", str(core), PROGRAM, "run", "--no-view", "--config", str(config)],
@@ -85,34 +99,33 @@ def _measure(folder: Path, port: int, count: int, rate: float, seconds: float) -
     )
     try:
         time.sleep(_SETTLING)
-        before, dropped, begun = _processor(program.pid), messages.drops(), time.monotonic()
+        ours = [psutil.Process(program.pid)]
+        used, dropped, begun = cpu_seconds(ours), messages.drops(), time.monotonic()
         messages.latency.clear()
         time.sleep(seconds)
         lasted = time.monotonic() - begun
-        used, latency = _processor(program.pid) - before, np.array(messages.latency)
-        memory = int(Path(f"/proc/{program.pid}/statm").read_text().split()[1]) * 4096 / 1e6
-        time.sleep(2.5)  # the last health messages
-        missing = round(count * rate * lasted) - len(latency)
-        p50, p99 = np.percentile(latency, [50, 99]) if len(latency) else (np.nan, np.nan)
-        numbers = (100 * used / lasted, memory, p50, p99, max(missing, 0))
-        cells = [f"{count:9}", *(f"{number:9.1f}" for number in numbers)]
-        print(*cells, f"{messages.drops() - dropped:9}", flush=True)
+        used, latency = cpu_seconds(ours) - used, list(messages.latency)
+        memory = resident_mb(ours)
+        time.sleep(_HEALTH_INTERVAL + 0.5)  # the last health messages
+        return {
+            "cpu_percent": 100 * used / lasted,
+            "resident_mb": memory,
+            "latency_ms": percentiles(latency) if latency else None,
+            "missing": max(round(count * rate * lasted) - len(latency) - count, 0),
+            "drops": messages.drops() - dropped,
+        }
     finally:
         program.terminate()
         program.wait()
         messages.close()
 
 
-def _processor(process: int) -> float:
-    """Seconds of processor time of a process."""
-    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=sys.modules[__name__].__doc__)
-    parser.add_argument("--zones", type=int, nargs="+", default=[1, 4, 8, 16, 32])
-    parser.add_argument("--rate", type=float, default=4.0)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    options = parser.parse_args()
-    main(options.zones, options.rate, options.seconds)
+def show_zones(found: dict[str, Any]) -> None:
+    """Print them."""
+    columns = ("zones", "% of core", "MB", "p50 ms", "p99 ms", "missing", "drops")
+    print(" ".join(f"{name:>9}" for name in columns))
+    for count, one in found.items():
+        latency = one["latency_ms"] or {"p50": float("nan"), "p99": float("nan")}
+        numbers = (one["cpu_percent"], one["resident_mb"], latency["p50"], latency["p99"])
+        cells = " ".join(f"{number:9.1f}" for number in numbers)
+        print(f"{count:>9} {cells} {one['missing']:9} {one['drops']:9}")

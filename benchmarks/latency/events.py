@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.latency.stages import percentiles
+from benchmarks.figures import percentiles
 from benchmarks.program import Listening, listening
 from benchmarks.pulse import RATE, Performer, Pulse
 

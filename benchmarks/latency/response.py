@@ -22,7 +22,7 @@ from streamer.demo import PIECE
 from streamer.engines import open_engine
 from training.cli import DEFAULT_DATA
 from training.datasets import read_data_sets
-from training.sound.render import decode
+from training.sound.render import Rendering, decode, sound_of
 
 _SHARE = 0.63
 _PAIRS = 12
@@ -54,7 +54,7 @@ def measure_response(live_pairs: int = 4) -> dict[str, Any]:
 
 def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
     try:
-        pieces = read_data_sets({"musemodataset": 1.0}, DEFAULT_DATA)
+        pieces = read_data_sets(["musemodataset"], DEFAULT_DATA)
     except (OSError, ValueError):
         piece = decode(PIECE, RATE)
         calm, joyful = (piece[round(RATE * at) :] for at in (_CALM, _JOYFUL))
@@ -62,7 +62,7 @@ def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
     ranked = sorted(pieces, key=lambda one: float(one.arousal.mean()))
     chosen = zip(ranked[:_PAIRS], ranked[::-1][:_PAIRS], strict=True)
     return "musemodataset", [
-        (_part(decode(calm.source, RATE)), _part(decode(excited.source, RATE)))
+        (_part(sound_of(calm, Rendering(), RATE)), _part(sound_of(excited, Rendering(), RATE)))
         for calm, excited in chosen
     ]
 

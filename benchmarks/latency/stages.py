@@ -12,6 +12,7 @@ import aiomqtt
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import percentiles
 from benchmarks.mosquitto import Mosquitto
 from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.audio import open_source
@@ -83,6 +84,7 @@ async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
                 break
             windows = listener.push(block)
             heard = time.monotonic()
+            source.wanted = listener.next_tick
             for window in windows[-1:]:
                 raw = await inference.ask(window)
                 answered = time.monotonic()
@@ -103,12 +105,6 @@ def _milliseconds(steps: NDArray[np.float64]) -> dict[str, Any]:
     by_name = dict(zip(("resampler", "capture", *STAGES[2:]), 1e3 * steps.T, strict=True))
     columns = {name: by_name[name] for name in STAGES} | {"whole": 1e3 * steps.sum(axis=1)}
     return {name: percentiles(column) for name, column in columns.items()}
-
-
-def percentiles(values: NDArray[np.float64] | list[float]) -> dict[str, float]:
-    """Return the median and the 99th percentile."""
-    p50, p99 = np.percentile(values, [50, 99])
-    return {"p50": float(p50), "p99": float(p99)}
 
 
 def show_stages(found: dict[str, Any]) -> None:

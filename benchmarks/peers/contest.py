@@ -56,6 +56,7 @@ class Contestant:
 _TEACHER = Path(".cache/musicnn.onnx")
 OURS_VIEWS = Contestant("streamer: both views", "streamer_views", "views")
 OURS = Contestant("streamer: an update", "streamer_update", "affect", argument=SHIPPED_MODEL)
+VIBENET = Contestant("VibeNet", "vibenet", "affect", ("vibenet", "soundfile", "scipy"))
 CONTESTANTS = (
     OURS_VIEWS,
     Contestant("torchaudio: Mel alone, rolling", "torchaudio_mel", "views",
@@ -68,7 +69,7 @@ CONTESTANTS = (
     Contestant("MusiCNN + regressor", "musicnn_regressor", "affect",
                ("librosa", "onnxruntime"), argument=_TEACHER),
     Contestant("openSMILE eGeMAPS", "opensmile_egemaps", "affect", ("opensmile",)),
-    Contestant("VibeNet", "vibenet", "affect", ("vibenet", "soundfile", "scipy")),
+    VIBENET,
 )  # fmt: skip
 """Of those that compute the same, ours comes first."""
 
@@ -119,7 +120,7 @@ class _Process:
         return json.loads(line)
 
 
-def run_contest(rounds: int = ROUNDS) -> dict[str, Any]:
+def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
     """Run every contestant that can be had.
 
     Returns
@@ -179,7 +180,7 @@ def _figures(running: list[_Process]) -> Iterator[tuple[str, Any]]:
         )
 
 
-def print_contest(found: dict[str, Any]) -> None:
+def show_peers(found: dict[str, Any]) -> None:
     """Print the table."""
     print(f"{'':38} {'ms, p50':>9} {'p99':>9} {'times ours':>11} {'MB':>6} {'start, s':>9}")
     for name, one in found.items():
@@ -191,7 +192,3 @@ def print_contest(found: dict[str, Any]) -> None:
             f"{name:38} {ms['p50']:9.2f} {ms['p99']:9.2f} {one['ratio']:11.1f} "
             f"{one['peak_mb']:6.0f} {one['start_seconds']:9.1f}"
         )
-
-
-if __name__ == "__main__":
-    print_contest(run_contest())

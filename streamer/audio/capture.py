@@ -11,11 +11,13 @@ from typing import Protocol, runtime_checkable
 from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.clock import Clock
-from streamer.audio.decode import BLOCK_SECONDS
 from streamer.audio.ring import RingBuffer
 
 RING_SECONDS = 4.0
 """Sound that is kept for a reader who is late."""
+
+LONGEST_BLOCK = 0.25
+"""Seconds of a block at most."""
 
 _JOIN_SECONDS = 2.0
 
@@ -76,7 +78,9 @@ class CapturedSource:
     def __init__(self, feed: Feed) -> None:
         self.gaps = 0
         self._feed = feed
-        self._ring = RingBuffer(max(round(RING_SECONDS * feed.rate), 2))
+        self._ring = RingBuffer(
+            max(round(RING_SECONDS * feed.rate), 2), patience=round(LONGEST_BLOCK * feed.rate)
+        )
         self._stop = threading.Event()
         self._wake = asyncio.Event()
         self._ended = False
@@ -123,8 +127,17 @@ class CapturedSource:
         """Samples at full scale or beyond."""
         return self._feed.cleaner.clipped
 
+    @property
+    def wanted(self) -> int:
+        """See `RingBuffer`."""
+        return self._ring.wanted
+
+    @wanted.setter
+    def wanted(self, sample: int) -> None:
+        self._ring.wanted = sample
+
     async def blocks(self) -> AsyncIterator[Block]:
-        """Yield what is captured, at most 20 ms each, until the sound ends. To be called once."""
+        """Yield what is captured, at most 0.25 s each, until the sound ends. To be called once."""
         loop = asyncio.get_running_loop()
         self._thread = threading.Thread(
             target=contextvars.copy_context().run,
@@ -133,7 +146,7 @@ class CapturedSource:
             daemon=True,
         )
         self._thread.start()
-        longest = max(round(self.rate * BLOCK_SECONDS), 1)
+        longest = max(round(self.rate * LONGEST_BLOCK), 1)
         expected = 0
         while True:
             self._wake.clear()
@@ -163,6 +176,8 @@ class CapturedSource:
 
     def _capture(self, loop: asyncio.AbstractEventLoop) -> None:
         def wake() -> None:
+            if not self._ended and not self._ring.due(self._ring.head):
+                return
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._wake.set)
 

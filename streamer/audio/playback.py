@@ -64,13 +64,16 @@ class FileFeed:
         self._clock.anchor(ring.head, time.monotonic())
         while True:
             begin = ring.head
+            together: list[Block] = []
             for block in _in_bursts(self._sound.blocks()):
-                start = begin + block.start_sample
-                if not self._wait(start, start + len(block.samples), stop):
-                    return
-                ring.skip(start - ring.head)
-                ring.write(block.samples)
-                wake()
+                together.append(block)
+                if ring.due(begin + block.end_sample):
+                    if not self._play(together, begin, ring, stop):
+                        return
+                    wake()
+                    together = []
+            if together and not self._play(together, begin, ring, stop):
+                return
             if not self._loop:
                 return
             self._rewind()
@@ -78,6 +81,18 @@ class FileFeed:
     def close(self) -> None:
         """Close the file."""
         self._sound.close()
+
+    def _play(
+        self, blocks: list[Block], begin: int, ring: RingBuffer, stop: threading.Event
+    ) -> bool:
+        """Give blocks to the ring once the last has been played; False where `stop` came first."""
+        first, last = blocks[0], blocks[-1]
+        if not self._wait(begin + first.start_sample, begin + last.end_sample, stop):
+            return False
+        for block in blocks:
+            ring.skip(begin + block.start_sample - ring.head)
+            ring.write(block.samples)
+        return True
 
     def _wait(self, start: int, end: int, stop: threading.Event) -> bool:
         """Wait until `end` has been played; False where `stop` came first."""

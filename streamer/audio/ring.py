@@ -19,9 +19,14 @@ class RingBuffer:
     ----------
     capacity
         Samples held, at least 2.
+    patience
+        Samples that the reader lets wait at most.
 
     Attributes
     ----------
+    wanted
+        Number of the sample up to which the reader needs all before it can do anything: to wake it
+        for every few milliseconds costs more than to hear them. Set by the reader only.
     head
         Absolute number of the sample to be written next. Moved by the writer only.
     tail
@@ -32,14 +37,16 @@ class RingBuffer:
         Samples that it never saw because of that.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, patience: int = 0) -> None:
         if capacity < 2:
             raise ValueError("a ring holds at least 2 samples")
+        self.wanted = 0
         self.head = 0
         self.tail = 0
         self.overruns = 0
         self.lost = 0
         self._claim = 0
+        self._patience = patience
         self._store: Samples = np.zeros(capacity, np.float32)
         self._gaps: deque[tuple[int, int]] = deque()
 
@@ -47,6 +54,10 @@ class RingBuffer:
     def capacity(self) -> int:
         """Samples held."""
         return len(self._store)
+
+    def due(self, head: int) -> bool:
+        """Whether the reader is to be woken once all before `head` is there. For the writer."""
+        return head >= self.wanted or head - self.tail >= self._patience
 
     def write(self, samples: Samples) -> None:
         """Append samples; never waits. For the writer.

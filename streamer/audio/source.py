@@ -19,7 +19,14 @@ class Source(Protocol):
     """Sound as it is heard, in real time.
 
     Every number counts from the start of the source; all may be read at any time.
+
+    Attributes
+    ----------
+    wanted
+        Number of the sample up to which the reader wants all at once; set by the reader.
     """
+
+    wanted: int
 
     @property
     def name(self) -> str:
@@ -58,7 +65,7 @@ class Source(Protocol):
         """Samples at full scale or beyond, limited to it."""
 
     def blocks(self) -> AsyncIterator[Block]:
-        """Yield mono blocks of at most 20 ms until the sound ends. To be called once.
+        """Yield mono blocks of at most 0.25 s until the sound ends. To be called once.
 
         Raises
         ------

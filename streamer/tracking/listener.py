@@ -123,6 +123,13 @@ class Listener:
         """Seconds by which the resampler lags behind its input."""
         return self._resampler.delay
 
+    @property
+    def next_tick(self) -> int:
+        """The source's sample at which the next tick falls."""
+        sample_rate = self.spec.sample_rate
+        sample = math.floor(self._tick * sample_rate / self._rate) - self.origin
+        return -(-sample * self._source_rate // sample_rate)
+
     def push(self, block: Block) -> list[Window]:
         """Take the next block; give the windows of the ticks that fall in it."""
         if block.start_sample != self._position:
@@ -131,7 +138,7 @@ class Listener:
         position, samples = block.start_sample, block.samples
         windows = []
         while len(samples):
-            until_tick = self._tick_sample() - position
+            until_tick = self.next_tick - position
             part, samples = samples[:until_tick], samples[until_tick:]
             self._take(self._resampler.push(part))
             position += len(part)
@@ -161,12 +168,6 @@ class Listener:
     def _first_tick(self) -> int:
         first = self._start + FIRST_ESTIMATE_SECONDS * self.spec.sample_rate
         return math.ceil(first * self._rate / self.spec.sample_rate)
-
-    def _tick_sample(self) -> int:
-        """Give the source's sample at which the next tick falls."""
-        sample_rate = self.spec.sample_rate
-        sample = math.floor(self._tick * sample_rate / self._rate) - self.origin
-        return -(-sample * self._source_rate // sample_rate)
 
     def _take(self, samples: NDArray[np.float32]) -> None:
         self._gate.push(samples)

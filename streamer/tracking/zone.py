@@ -208,6 +208,7 @@ class ZoneTracker:
                 listener = self.listener = self._begin(source.rate, block)
             for window in listener.push(block):
                 windows.put(window)
+            source.wanted = listener.next_tick
             self._heard = (
                 listener.origin + zone_sample(block.end_sample, source.rate),
                 block.captured + len(block.samples) / source.rate,

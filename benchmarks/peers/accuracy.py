@@ -1,0 +1,89 @@
+"""How well VibeNet hears valence and arousal, on the folds on which ours and the baselines stand.
+
+The others' agreement is that of `python -m training evaluate`, in training/results.
+"""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.peers.contest import VIBENET
+from benchmarks.peers.environment import ROOT, python_of
+from training.cli import DEFAULT_DATA
+from training.datasets import read_data_sets
+from training.judging.folds import fold_of_each
+from training.judging.metrics import agreement
+from training.sound.render import Rendering, sound_of
+
+_FOLDS = 5
+_ALPHAS = np.logspace(-2, 4, 13)
+_OWN_WORDS = {"valence": "valence", "arousal": "energy"}
+
+
+def measure_accuracy() -> dict[str, Any]:
+    """Ask VibeNet about the recordings of musemodataset.
+
+    Returns
+    -------
+    dict
+        `r_as_it_is`: correlation of its valence with valence, of its energy with arousal; `ccc`:
+        agreement of a ridge regression on all seven, fitted to the other four folds. Or `missing`
+        with the reason.
+    """
+    try:
+        pieces = read_data_sets(["musemodataset"], DEFAULT_DATA)
+        python = python_of(VIBENET.module, VIBENET.packages)
+    except (ValueError, OSError, RuntimeError) as error:
+        return {"missing": str(error)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sounds.npz")
+        sounds: dict[str, Any] = {
+            str(k): sound_of(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
+        }
+        np.savez(path, **sounds)
+        done = subprocess.run(
+            [python, "-m", "benchmarks.peers.vibenet_labels", path],
+            cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    attributes = json.loads(done.stdout)
+    features = np.array([list(one.values()) for one in attributes])
+    labels = np.array([piece.mean_label for piece in pieces])
+    folds = fold_of_each(pieces, _FOLDS)
+    fold = np.array([folds[piece.dataset, piece.group] for piece in pieces])
+    estimates = _cross_validated(features, labels, fold)
+    found: dict[str, Any] = {"pieces": len(pieces), "r_as_it_is": {}, "ccc": {}}
+    for column, (axis, word) in enumerate(_OWN_WORDS.items()):
+        said = np.array([one[word] for one in attributes])
+        found["r_as_it_is"][axis] = float(np.corrcoef(said, labels[:, column])[0, 1])
+        found["ccc"][axis] = agreement(estimates[:, column], labels[:, column]).ccc
+    return found
+
+
+def _cross_validated(
+    features: NDArray[np.float64], labels: NDArray[np.float64], fold: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    answers = np.empty_like(labels)
+    for k in range(_FOLDS):
+        model = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS))
+        answers[fold == k] = model.fit(features[fold != k], labels[fold != k]).predict(
+            features[fold == k]
+        )
+    return answers
+
+
+def show_accuracy(found: dict[str, Any]) -> None:
+    """Print it."""
+    if "missing" in found:
+        print(f"VibeNet's accuracy is missing: {found['missing']}")
+        return
+    print(f"VibeNet on {found['pieces']} recordings of musemodataset: valence, arousal")
+    for name in ("r_as_it_is", "ccc"):
+        print(f"  {name:12} {found[name]['valence']:6.3f} {found[name]['arousal']:6.3f}")
