@@ -2,6 +2,7 @@
 
 python -m benchmarks [NAME...] [--output FILE] [--quick]
 
+views        CPU time of both views, beside what the core's arithmetic allows
 peers        CPU time of an update beside librosa, torchaudio, openSMILE, MusiCNN, VibeNet
 accuracy     what VibeNet hears, beside what it costs
 stages       each step of the way from sound to message
@@ -34,6 +35,7 @@ from benchmarks.latency.stages import measure_stages, show_stages
 from benchmarks.peers.accuracy import measure_accuracy, show_accuracy
 from benchmarks.peers.contest import measure_peers, show_peers
 from benchmarks.precision import measure_precision, show_precision
+from benchmarks.views import measure_views, show_views
 from benchmarks.zones import measure_zones, show_zones
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -49,6 +51,7 @@ class Measurement(NamedTuple):
 
 
 MEASUREMENTS = {
+    "views": Measurement(measure_views, show_views, {"rounds": 1}),
     "peers": Measurement(measure_peers, show_peers, {"rounds": 1}),
     "accuracy": Measurement(measure_accuracy, show_accuracy, {}),
     "stages": Measurement(measure_stages, show_stages, {"seconds": 10.0}),

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,6 @@ def last_window(sound: Sound, end: int, rate: int) -> Sound:
 
 def _peak_mb() -> float:
     """Resident memory at its highest; that of `getrusage` begins with the parent's."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        [peak] = [int(line.split()[1]) for line in file if line.startswith("VmHWM:")]
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    [peak] = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
     return peak * 1024 / 1e6
