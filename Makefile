@@ -10,7 +10,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training teacher bench gpu-check soak clean
+.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -58,8 +58,13 @@ teacher: .cache/musicnn.onnx
 .cache/musicnn.onnx: scripts/teacher scripts/convert_musicnn.py
 	scripts/teacher $(PYTHON) $@
 
-bench: .venv/test-installed
+# Half an hour on a quiet machine: ours and the peers', each of which gets an environment in .cache.
+bench: .venv/test-installed .cache/musicnn.onnx
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+# The last `make bench` beside the numbers of benchmarks/README.md.
+bench-compare: .venv/test-installed
+	$(BIN)/python -m benchmarks.compare benchmarks/results.json runs/bench.json
 
 # For the owner of an NVIDIA GPU: build engines, compare and time them; writes benchmarks/gpu.json.
 gpu-check: .venv/training-installed

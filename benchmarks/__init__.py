@@ -1,4 +1,5 @@
 """What things cost and how they behave for long; peers that benchmarks and tests share.
 
-`python -m benchmarks.update_cost`, `... .microphone`, `... .stream`.
+`python -m benchmarks` measures what README.md here tells; `... .microphone` and `... .stream` are
+the long ones; `... .gpu` is for the owner of an NVIDIA GPU.
 """

@@ -38,7 +38,7 @@ from benchmarks.precision import measure_precision, show_precision
 from benchmarks.views import measure_views, show_views
 from benchmarks.zones import measure_zones, show_zones
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path("runs/bench.json")
 
 
 class Measurement(NamedTuple):
@@ -86,9 +86,10 @@ def main() -> None:
         found[name] = one.measure(**(one.quick if options.quick else {}))
         one.show(found[name])
         print(f"({time.monotonic() - begun:.0f} s)", flush=True)
-        text = json.dumps(_rounded(found), indent=1, sort_keys=True)
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(_rounded(found), indent=1)
         options.output.write_text(f"{text}\n", encoding="utf-8")
-    print(f"\nwrote {options.output}")
+    print(f"\nwrote {options.output}; beside those of benchmarks/README.md: make bench-compare")
 
 
 def _machine() -> dict[str, Any]:

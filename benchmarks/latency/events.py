@@ -80,7 +80,7 @@ async def _hear(
         await asyncio.sleep(1.0)
     performer.end()
     times = [performer.time_of(int(moment)) + epoch for moment in moments]
-    return _judge(program, [at for at in times if at > begun + _APART[0]])
+    return judge(program, [at for at in times if at > begun + _APART[0]])
 
 
 def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
@@ -93,7 +93,16 @@ def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
     return sound
 
 
-def _judge(program: Listening, events: list[float]) -> dict[str, Any]:
+def judge(program: Listening, events: list[float]) -> dict[str, Any]:
+    """Find the message that first heard each event; see `measure_events`.
+
+    Parameters
+    ----------
+    program
+        What it has published.
+    events
+        When each was heard, by `time.time()`.
+    """
     estimates = program.estimates
     arrivals = np.array([at for at, _ in estimates])
     took, error, missed = [], 0.0, 0

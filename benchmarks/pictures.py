@@ -1,0 +1,69 @@
+"""Pictures of the results."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+_OURS, _PEER = "#2166ac", "#bbbbbb"
+_STAGES = {
+    "capture": "#d9d9d9", "resampler": "#92c5de", "views": "#2166ac", "engine": "#b2182b",
+    "smoother": "#f4a582", "network": "#888888",
+}  # fmt: skip
+
+
+def draw_peers(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) -> Figure:
+    """Draw what an update costs, on a logarithmic axis, and what is heard for it."""
+    there = {name: one for name, one in peers.items() if "missing" not in one}
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    bars, points = figure.subplots(1, 2, width_ratios=[1.5, 1])
+    names = list(there)[::-1]
+    costs = [there[name]["ms"]["p50"] for name in names]
+    bars.barh(names, costs, color=[_OURS if "streamer" in name else _PEER for name in names])
+    for name, cost in zip(names, costs, strict=True):
+        bars.annotate(f" {cost:.2g}", (cost, name), va="center")
+    bars.set(xscale="log", xlabel="ms of CPU an update", xlim=(0.05, 4 * max(costs)))
+    for name, heard in accuracy.items():
+        if name in there:
+            cost, ours = there[name]["ms"]["p50"], "streamer" in name
+            for value, marker, axis in zip(heard, "os", ("valence", "arousal"), strict=True):
+                points.scatter(cost, value, marker=marker, color=_OURS if ours else "#777777")
+                label = f"{name.split(':')[0]}, {axis}"
+                left = cost > 5
+                points.annotate(
+                    label, (cost, value), fontsize=8, ha="right" if left else "left",
+                    xytext=(-5 if left else 5, 4), textcoords="offset points",
+                )  # fmt: skip
+    points.set(xscale="log", xlabel="ms of CPU an update", ylabel="CCC, musemodataset")
+    points.set(xlim=(0.7, 120), ylim=(0.3, 0.95))
+    return figure
+
+
+def draw_stages(stages: dict[str, Any]) -> Figure:
+    """Draw where the milliseconds of a file and of a microphone go, medians."""
+    figure = Figure(figsize=(9, 2.2), layout="constrained")
+    axes = figure.subplots()
+    sources = list(stages)[::-1]
+    begin = [0.0] * len(sources)
+    for name, colour in _STAGES.items():
+        widths = [stages[source][name]["p50"] for source in sources]
+        axes.barh(sources, widths, left=begin, color=colour, label=name)
+        begin = [a + b for a, b in zip(begin, widths, strict=True)]
+    axes.set(xlabel="ms from the newest sample of a window to its message")
+    axes.legend(ncols=len(_STAGES), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.35))
+    return figure
+
+
+def draw_zones(zones: dict[str, Any]) -> Figure:
+    """Draw processor time and latency against the number of zones on one core."""
+    counts = [int(count) for count in zones]
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(counts, [one["cpu_percent"] for one in zones.values()], "o-", color=_OURS)
+    left.axhline(100, color="#bbbbbb", linestyle=":")
+    left.set(xlabel="zones", ylabel="% of the core", ylim=(0, 110))
+    for part, style in (("p50", "o-"), ("p99", "s--")):
+        latencies = [one["latency_ms"][part] for one in zones.values()]
+        right.plot(counts, latencies, style, color=_OURS, label=part)
+    right.set(xlabel="zones", ylabel="latency, ms", yscale="log")
+    right.legend()
+    return figure
