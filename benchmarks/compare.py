@@ -2,8 +2,8 @@
 
 python -m benchmarks.compare BEFORE.json AFTER.json [--all]
 
-Only what differs by a tenth or more is shown; `--all` shows the rest. Timings of this kind wander by
-some tenths from run to run: ask a second time before you believe one.
+Only what differs by a tenth or more is shown; `--all` shows the rest. Timings of this kind wander
+by some tenths from run to run: ask a second time before you believe one.
 """
 
 import argparse

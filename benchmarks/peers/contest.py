@@ -92,7 +92,11 @@ class _Process:
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
-        self._answer()
+        try:
+            self._answer()
+        except RuntimeError:
+            self.end()
+            raise
         self.start_seconds = time.monotonic() - begun
         self._updates = _LEAST_UPDATES
         self.round()

@@ -65,7 +65,7 @@ class FileFeed:
         while True:
             begin = ring.head
             together: list[Block] = []
-            for block in _in_bursts(self._sound.blocks()):
+            for block in _cut(_in_bursts(self._sound.blocks()), ring, begin):
                 together.append(block)
                 if ring.due(begin + block.end_sample):
                     if not self._play(together, begin, ring, stop):
@@ -118,3 +118,13 @@ def _in_bursts(blocks: Iterator[Block]) -> Iterator[Block]:
     """Decode several blocks at once: cheaper than waking the decoder with cold caches for each."""
     while burst := list(islice(blocks, _BURST)):
         yield from burst
+
+
+def _cut(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator[Block]:
+    """Cut a block in two where the ring's reader wants the sound up to."""
+    for block in blocks:
+        first = ring.wanted - begin - block.start_sample
+        if 0 < first < len(block.samples):
+            yield Block(block.samples[:first], block.start_sample, block.captured)
+            block = Block(block.samples[first:], block.start_sample + first, block.captured)
+        yield block

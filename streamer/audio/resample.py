@@ -1,5 +1,6 @@
 """From the source's rate to the zone's."""
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -12,7 +13,8 @@ from streamer.audio.block import Samples
 ZONE_RATE = 22050
 """Samples per second behind the resampler: those that the views hear."""
 
-_FILTER = "filter_size=160:cutoff=0.957:kaiser_beta=10"
+_SIZE, _CUTOFF = 160, 0.957
+_FILTER = f"filter_size={_SIZE}:cutoff={_CUTOFF}:kaiser_beta=10"
 """Flat to 0.91 of the Nyquist frequency, more than 100 dB down above it."""
 
 
@@ -47,6 +49,16 @@ class Resampler:
         self.source_rate = source_rate
         self.target_rate = target_rate
         self.reset()
+
+    @property
+    def lookahead(self) -> int:
+        """Source samples that it needs beyond the time of an output sample, once it is under way.
+
+        Half its filter, which is as long as the lower of both rates asks for.
+        """
+        if self.source_rate == self.target_rate:
+            return 0
+        return math.ceil(_SIZE / 2 / _CUTOFF * max(1.0, self.source_rate / self.target_rate)) + 2
 
     @property
     def delay(self) -> float:

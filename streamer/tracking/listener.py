@@ -86,10 +86,10 @@ class _History:
 class Listener:
     """Hears one stream: resampler, both views, level and gate; gives a window at each tick.
 
-    Ticks follow samples: tick k falls where the source has given all before zone sample
-    floor(k * 22050 / rate), its window is the last T frames that are complete then. A block that
-    does not follow the last one is a gap: everything begins anew from digital silence and zone time
-    advances.
+    Ticks follow samples: the window of tick k is the last T frames that are complete once the
+    source has given all before zone sample floor(k * 22050 / rate); it is given as soon as they
+    are. A block that does not follow the last one is a gap: everything begins anew from digital
+    silence and zone time advances.
 
     Parameters
     ----------
@@ -125,10 +125,12 @@ class Listener:
 
     @property
     def next_tick(self) -> int:
-        """The source's sample at which the next tick falls."""
-        sample_rate = self.spec.sample_rate
-        sample = math.floor(self._tick * sample_rate / self._rate) - self.origin
-        return -(-sample * self._source_rate // sample_rate)
+        """The source's sample at which the next tick's frames are complete."""
+        spec, lookahead = self.spec, self._resampler.lookahead
+        tick = math.floor(self._tick * spec.sample_rate / self._rate) - self._start
+        heard = tick - math.ceil(lookahead * spec.sample_rate / self._source_rate)
+        end = self._start - self.origin + heard // spec.hop * spec.hop
+        return -(-end * self._source_rate // spec.sample_rate) + lookahead
 
     def push(self, block: Block) -> list[Window]:
         """Take the next block; give the windows of the ticks that fall in it."""
@@ -154,7 +156,9 @@ class Listener:
         self._tick = self._first_tick()
         if self._position is not None:
             heard = self.origin + zone_sample(self._position, self._source_rate)
-            self._tick = max(self._tick, math.ceil((heard + 1) * rate / self.spec.sample_rate))
+            self._tick = max(self._tick, math.floor(heard * rate / self.spec.sample_rate))
+            while self.next_tick <= self._position:
+                self._tick += 1
 
     def _restart(self, source_sample: int) -> None:
         self._resampler.reset()

@@ -76,6 +76,17 @@ def test_the_delay_is_what_is_held_back(rate: int) -> None:
     assert resampler.delay == 0
 
 
+@pytest.mark.parametrize("rate", RATES)
+def test_it_looks_ahead_no_further_than_it_says(rate: int) -> None:
+    resampler = Resampler(rate)
+    taken = given = 0
+    for size in np.random.default_rng(0).integers(1, rate // 100, 400):
+        given += len(resampler.push(np.zeros(size, np.float32)))
+        taken += size
+        if taken > rate / 10:
+            assert given >= (taken - resampler.lookahead) * 22050 // rate
+
+
 def test_at_the_zone_rate_samples_walk_through() -> None:
     resampler = Resampler(22050)
     assert resampler.push(NOISE) is NOISE

@@ -235,4 +235,5 @@ async def test_nothing_is_kept_back_for_longer_than_a_quarter_of_a_second(
         source.wanted = 10**9
         blocks = await heard(source)
     assert gapless(blocks)
-    assert [len(block.samples) for block in blocks] == pytest.approx([11025] * 4 + [4410], abs=900)
+    assert max(len(block.samples) for block in blocks) == 11025
+    assert len(blocks) <= 10

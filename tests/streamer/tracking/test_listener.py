@@ -115,19 +115,30 @@ class TestPrefix:
 
 class TestTicks:
     @pytest.mark.parametrize("rate", [0.7, 3.0, 9.99, 20.0])
-    def test_tick_k_ends_at_its_sample(self, music, rate):
+    def test_a_window_is_given_once_its_last_frame_is_complete(self, music, rate):
         sound = music(5, RATE)
         listener = Listener(RATE, SPEC, rate)
         tick, heard = math.ceil(rate), 0
-        while (end := math.floor(tick * RATE / rate)) <= len(sound):
+        while (at := math.floor(tick * RATE / rate)) <= len(sound):
+            end = at // SPEC.hop * SPEC.hop
             before = Block(sound[heard : end - 1], heard, heard / RATE)
             last = Block(sound[end - 1 : end], end - 1, (end - 1) / RATE)
             assert listener.push(before) == []
             [window] = listener.push(last)
             assert window.tick == tick
-            assert window.end_sample == end // SPEC.hop * SPEC.hop
+            assert window.end_sample == end
             tick, heard = tick + 1, end
         assert tick - math.ceil(rate) == math.floor(5 * rate) - math.ceil(rate) + 1
+
+    @pytest.mark.parametrize("source_rate", [8000, 16000, 44099, 44100, 48000, 192000])
+    def test_that_is_half_the_resamplers_filter_later(self, music, source_rate):
+        listener = Listener(source_rate, SPEC, 10.0)
+        half = 83.6 / min(source_rate, RATE)
+        size = source_rate // 2000
+        for block in cut(music(3, source_rate), [size], rate=source_rate):
+            for window in listener.push(block):
+                late = block.end_sample / source_rate - window.end_sample / RATE
+                assert half - 1e-4 < late < half + (size + 4) / source_rate
 
     @pytest.mark.parametrize("rate", [0.7, 3.0, 9.99, 10.0, 20.0])
     @pytest.mark.parametrize("source_rate", [44100, 48000, 8000])
@@ -152,6 +163,17 @@ class TestTicks:
             np.testing.assert_array_equal(
                 window.cochleagram.T, frames.cochleagram[last - 44 : last]
             )
+
+    def test_another_rate_goes_on_from_the_next_tick(self, sound):
+        listener = Listener(44100, SPEC, 3.0)
+        blocks = list(cut(sound, [441]))
+        for block in blocks[:170]:
+            listener.push(block)
+        listener.retune(20.0)
+        given = [window for block in blocks[170:] for window in listener.push(block)]
+        ticks = [window.tick for window in given]
+        assert ticks == list(range(ticks[0], 61))
+        assert 0 <= ticks[0] - 1.7 * 20 <= 1.5
 
 
 class TestWarmUp:
