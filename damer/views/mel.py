@@ -34,15 +34,24 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def mel_filters(spec: FrontEndSpec) -> NDArray[np.float64]:
     """Triangular Slaney filters of equal area, shape (mel_bands, fft_size // 2 + 1)."""
-    ends = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
-    edges = mel_to_hz(np.linspace(ends[0], ends[1], spec.mel_bands + 2))
-    bins = np.fft.rfftfreq(spec.fft_size, 1.0 / spec.sample_rate)
+    edges, bins = _edges(spec), _bins(spec)
     widths = np.diff(edges)[:, None]
     ramps = edges[:, None] - bins
     rising = -ramps[:-2] / widths[:-1]
     falling = ramps[2:] / widths[1:]
     area = 2.0 / (edges[2:] - edges[:-2])[:, None]
     return np.maximum(0.0, np.minimum(rising, falling)) * area
+
+
+def _edges(spec: FrontEndSpec) -> NDArray[np.float64]:
+    """Frequencies where filters begin, peak and end, (mel_bands + 2,): filter b peaks at b + 1."""
+    ends = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
+    return mel_to_hz(np.linspace(ends[0], ends[1], spec.mel_bands + 2))
+
+
+def _bins(spec: FrontEndSpec) -> NDArray[np.float64]:
+    bins: NDArray[np.float64] = np.fft.rfftfreq(spec.fft_size, 1.0 / spec.sample_rate)
+    return bins
 
 
 @kernel("void(f8[::1], i8, f8[::1], f8[:,::1])")
@@ -52,21 +61,27 @@ def _cut(signal, hop, hann, windows):  # type: ignore[no-untyped-def]
             windows[frame, k] = signal[frame * hop + k] * hann[k]
 
 
-@kernel("void(c16[:,::1], f8[::1], i8[::1], i8[::1], f8, f4[:,::1])")
-def _project(spectra, weights, first, offset, floor, out):  # type: ignore[no-untyped-def]
-    # Each filter's sum runs over its own non-zero bins in rising order: a matrix product would
-    # round differently for different numbers of frames.
+@kernel("void(c16[:,::1], f8[::1], f8[::1], i8[::1], f8, f4[:,::1])")
+def _project(spectra, rising, falling, edge, floor, out):  # type: ignore[no-untyped-def]
+    # Each filter's sum runs over its own bins in rising order: a matrix product would round
+    # differently for different numbers of frames. Between two edges one filter rises and the one
+    # before it falls, so two sums go on side by side.
     power = np.empty(spectra.shape[1])
+    bands = out.shape[1]
     for frame in range(spectra.shape[0]):
         for k in range(spectra.shape[1]):
             real = spectra[frame, k].real
             imag = spectra[frame, k].imag
             power[k] = real * real + imag * imag
-        for band in range(first.shape[0]):
+        before = 0.0
+        for band in range(bands + 1):
             total = 0.0
-            for k in range(offset[band], offset[band + 1]):
-                total += weights[k] * power[first[band] + k - offset[band]]
-            out[frame, band] = math.log(max(total, floor))
+            for k in range(edge[band], edge[band + 1]):
+                total += rising[k] * power[k]
+                before += falling[k] * power[k]
+            if band > 0:
+                out[frame, band - 1] = math.log(max(before, floor))
+            before = total
 
 
 class LogMel:
@@ -84,14 +99,14 @@ class LogMel:
         self._spec = spec
         angle = 2.0 * np.pi * np.arange(spec.fft_size) / spec.fft_size
         self._hann = 0.5 - 0.5 * np.cos(angle)
-        filters = mel_filters(spec)
-        spans = [np.flatnonzero(row) for row in filters]
-        self._first = np.array([span[0] if len(span) else 0 for span in spans], dtype=np.int64)
-        lengths = [0, *(len(span) for span in spans)]
-        self._offset = np.cumsum(lengths, dtype=np.int64)
-        self._weights = np.concatenate(
-            [row[span] for row, span in zip(filters, spans, strict=True)]
-        )
+        # Of each bin the filter that rises there, -1 below the first and mel_bands beyond the last.
+        band = np.searchsorted(_edges(spec), _bins(spec), side="right") - 1
+        band = np.minimum(band, spec.mel_bands)
+        self._edge = np.searchsorted(band, np.arange(spec.mel_bands + 2))
+        bordered = np.pad(mel_filters(spec), ((1, 1), (0, 0)))  # filter b is row b + 1
+        bins = np.arange(len(band))
+        self._rising = bordered[band + 1, bins]
+        self._falling = bordered[np.maximum(band, 0), bins]
         self.reset()
 
     def reset(self) -> None:
@@ -107,5 +122,5 @@ class LogMel:
         _cut(signal, spec.hop, self._hann, windows)
         spectra = np.fft.rfft(windows)
         frames = np.empty((len(hops), spec.mel_bands), dtype=np.float32)
-        _project(spectra, self._weights, self._first, self._offset, spec.mel_floor, frames)
+        _project(spectra, self._rising, self._falling, self._edge, spec.mel_floor, frames)
         return frames

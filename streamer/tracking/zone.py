@@ -40,8 +40,8 @@ class Losses(NamedTuple):
 class ZoneTracker:
     """Tracks one zone from its source to its updates.
 
-    Sound is heard in the event loop, a fifth of a millisecond a block; the engine runs in a worker
-    thread. Between them is one slot: while the engine is busy, an older window gives way.
+    Sound is heard in the event loop, a millisecond a tick; the engine runs in a worker thread.
+    Between them is one slot: while the engine is busy, an older window gives way.
 
     A microphone or a network stream that is lost is opened anew until it is back; the zone's time
     and its trajectory go on over the gap.
