@@ -50,8 +50,7 @@ def _edges(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 
 def _bins(spec: FrontEndSpec) -> NDArray[np.float64]:
-    bins: NDArray[np.float64] = np.fft.rfftfreq(spec.fft_size, 1.0 / spec.sample_rate)
-    return bins
+    return np.fft.rfftfreq(spec.fft_size, 1.0 / spec.sample_rate).astype(np.float64)
 
 
 @kernel("void(f8[::1], i8, f8[::1], f8[:,::1])")
