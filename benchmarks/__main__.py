@@ -14,7 +14,8 @@ zones        many zones on one core
 precision    agreement of int8 and fp16 (only where named: its fits take an hour where not kept)
 
 A quarter of an hour for zones, another for the rest; other load on the machine shows. What is named
-replaces its part in the file, the rest stays. `--quick` measures briefly, to see that all runs.
+replaces its part in the file, the rest stays. `--quick` measures briefly, to see that all runs, and
+writes runs/bench-quick.json.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from benchmarks.precision import measure_precision, show_precision
 from benchmarks.views import measure_views, show_views
 from benchmarks.zones import measure_zones, show_zones
 
-RESULTS = Path("runs/bench.json")
+RESULTS, QUICK_RESULTS = Path("runs/bench.json"), Path("runs/bench-quick.json")
 
 
 class Measurement(NamedTuple):
@@ -71,14 +72,20 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, metavar="FILE", help=f"by default {RESULTS}")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"no measurement {unknown.pop()!r}; there are {', '.join(MEASUREMENTS)}")
     chosen = options.names or [name for name, one in MEASUREMENTS.items() if one.unasked]
-    found = json.loads(options.output.read_text()) if options.output.is_file() else {}
-    found["machine"] = _machine()
+    output = options.output or (QUICK_RESULTS if options.quick else RESULTS)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    found = {"machine": _machine()}
+    if output.is_file():
+        before = json.loads(output.read_text(encoding="utf-8"))
+        if before["machine"] != found["machine"]:
+            parser.error(f"{output} is of another machine or other versions; give another --output")
+        found = before
     for name in chosen:
         one = MEASUREMENTS[name]
         print(f"\n{name}", flush=True)
@@ -86,10 +93,8 @@ def main() -> None:
         found[name] = one.measure(**(one.quick if options.quick else {}))
         one.show(found[name])
         print(f"({time.monotonic() - begun:.0f} s)", flush=True)
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(_rounded(found), indent=1)
-        options.output.write_text(f"{text}\n", encoding="utf-8")
-    print(f"\nwrote {options.output}; beside those of benchmarks/README.md: make bench-compare")
+        output.write_text(f"{json.dumps(_rounded(found), indent=1)}\n", encoding="utf-8")
+    print(f"\nwrote {output}; beside those of benchmarks/README.md: make bench-compare")
 
 
 def _machine() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What one zone takes of a show machine: processor, memory, and how soon it speaks."""
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import time
@@ -31,28 +32,24 @@ def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
         longest of several starts.
     """
     pulse = Pulse(("alpha",))
-    with tempfile.TemporaryDirectory() as folder, pulse.running():
+    found = {}
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(pulse.running())
         pulse.plug_in("alpha")
-        performer = Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE)))
+        stack.enter_context(Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))))
         broker = Mosquitto(Path(folder))
         broker.start()
-        try:
-            found = {}
-            for source in ("demo", "mic"):
-                first = [asyncio.run(_run(broker, source, 0.0))[0] for _ in range(starts - 1)]
-                last, cpu, memory = asyncio.run(_run(broker, source, seconds))
-                first.append(last)
-                found[source] = {
-                    "cpu_percent": cpu,
-                    "resident_mb": memory,
-                    "first_estimate_seconds": {
-                        "median": float(np.median(first)),
-                        "max": max(first),
-                    },
-                }
-        finally:
-            broker.kill()
-            performer.end()
+        stack.callback(broker.kill)
+        for source in ("demo", "mic"):
+            first = [asyncio.run(_run(broker, source, 0.0))[0] for _ in range(starts - 1)]
+            last, cpu, memory = asyncio.run(_run(broker, source, seconds))
+            first.append(last)
+            found[source] = {
+                "cpu_percent": cpu,
+                "resident_mb": memory,
+                "first_estimate_seconds": {"median": float(np.median(first)), "max": max(first)},
+            }
     return found
 
 

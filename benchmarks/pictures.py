@@ -62,8 +62,9 @@ def draw_zones(zones: dict[str, Any]) -> Figure:
     left.axhline(100, color="#bbbbbb", linestyle=":")
     left.set(xlabel="zones", ylabel="% of the core", ylim=(0, 110))
     for part, style in (("p50", "o-"), ("p99", "s--")):
-        latencies = [one["latency_ms"][part] for one in zones.values()]
-        right.plot(counts, latencies, style, color=_OURS, label=part)
+        there = {count: one["latency_ms"] for count, one in zones.items() if one["latency_ms"]}
+        latencies = [latency[part] for latency in there.values()]
+        right.plot(list(map(int, there)), latencies, style, color=_OURS, label=part)
     right.set(xlabel="zones", ylabel="latency, ms", yscale="log")
     right.legend()
     return figure

@@ -189,6 +189,12 @@ class Performer:
         """Return the `time.monotonic()` at which a sample sounds."""
         return self.begun + sample / self._rate
 
+    def __enter__(self) -> "Performer":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
     def end(self) -> None:
         """Stop."""
         self._stop.set()

@@ -1,7 +1,8 @@
 """Puts results into README.md, as tables and pictures: python -m benchmarks.report RESULTS.json
 
 Between `<!-- NAME -->` and `<!-- end -->` the README is written by this module and by nobody else.
-The results become `results.json` beside it, which `make bench-compare` compares with.
+The results replace their parts of `results.json` beside it, which `make bench-compare` compares
+with.
 """
 
 import json
@@ -26,19 +27,23 @@ _LADDER = {
 
 def main(path: Path) -> None:
     found = json.loads(path.read_text(encoding="utf-8"))
+    if RESULTS.is_file():
+        before = json.loads(RESULTS.read_text(encoding="utf-8"))
+        if before["machine"] != found["machine"] and set(before) > set(found):
+            missing = ", ".join(set(before) - set(found))
+            sys.exit(f"{path} is of another machine or other versions; measure {missing} there too")
+        found = before | found
     accuracy = accuracies(found)
     text = README.read_text(encoding="utf-8")
     for name, table in TABLES.items():
-        if name in found:
-            text = _put(text, name, table(found[name]))
+        text = _put(text, name, table(found[name]))
     text = _put(text, "peers", peers_table(found["peers"], accuracy))
     README.write_text(text, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
     pictures.draw_peers(found["peers"], accuracy).savefig(PICTURES / "peers.png", dpi=120)
     pictures.draw_stages(found["stages"]).savefig(PICTURES / "stages.png", dpi=120)
     pictures.draw_zones(found["zones"]).savefig(PICTURES / "zones.png", dpi=120)
-    if path.resolve() != RESULTS:
-        RESULTS.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    RESULTS.write_text(f"{json.dumps(found, indent=1)}\n", encoding="utf-8")
 
 
 def accuracies(found: dict[str, Any]) -> dict[str, tuple[float, float]]:
@@ -70,6 +75,17 @@ def peers_table(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]])
         )  # fmt: skip
     header = ("", "ms, median", "p99", "times ours", "MB", "start, s", "CCC, valence/arousal")
     return _table(header, rows)
+
+
+def _accuracy(found: dict[str, Any]) -> str:
+    if "missing" in found:
+        return "VibeNet's accuracy was not measured."
+    r = found["r_as_it_is"]
+    return (
+        f"As it is, on {found['pieces']} recordings, VibeNet's valence correlates with listeners' "
+        f"by {r['valence']:.2f}, its energy with their arousal by {r['arousal']:.2f} "
+        "(`python -m benchmarks accuracy`)."
+    )
 
 
 def _views(found: dict[str, Any]) -> str:
@@ -133,7 +149,7 @@ def _footprint(found: dict[str, Any]) -> str:
 def _zones(found: dict[str, Any]) -> str:
     rows = []
     for count, one in found.items():
-        latency = one["latency_ms"]
+        latency = one["latency_ms"] or dict.fromkeys(("p50", "p99"), float("nan"))
         rows.append(
             (count, f"{one['cpu_percent']:.0f}", f"{one['resident_mb']:.0f}",
              f"{latency['p50']:.0f}", f"{latency['p99']:.0f}", str(one["drops"]),
@@ -176,6 +192,7 @@ def _machine(found: dict[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "machine": _machine,
+    "accuracy": _accuracy,
     "views": _views,
     "stages": _stages,
     "events": _events,

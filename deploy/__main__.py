@@ -89,7 +89,7 @@ def quantize_weights(
 ) -> None:
     """Write eight-bit weights: a third of the size, and quicker on a processor.
 
-    What they lose in agreement: `python -m benchmarks.quantization`.
+    What they lose in agreement: `python -m benchmarks precision`.
     """
     output = output or weights.with_name(f"{weights.stem}-int8.onnx")
     quantize(weights, output)

@@ -72,13 +72,12 @@ async def _hear(
     def compose(first: int, last: int) -> NDArray[np.int16]:
         return np.pad(sound[first:last], (0, max(0, last - max(first, len(sound)))))
 
-    performer = Performer(pipe, compose)
     epoch = time.time() - time.monotonic()
-    async with listening(*options, "--no-view", stdin=stdin) as program:
-        begun = time.time()
-        await asyncio.sleep(performer.time_of(len(sound)) + epoch - begun)
-        await asyncio.sleep(1.0)
-    performer.end()
+    with Performer(pipe, compose) as performer:
+        async with listening(*options, "--no-view", stdin=stdin) as program:
+            begun = time.time()
+            await asyncio.sleep(performer.time_of(len(sound)) + epoch - begun)
+            await asyncio.sleep(1.0)
     times = [performer.time_of(int(moment)) + epoch for moment in moments]
     return judge(program, [at for at in times if at > begun + _APART[0]])
 
@@ -122,7 +121,7 @@ def judge(program: Listening, events: list[float]) -> dict[str, Any]:
     return {
         "events": len(took),
         "missed": missed,
-        "event_to_message_ms": percentiles(took),
+        "event_to_message_ms": percentiles(took or [float("nan")]),
         "ts_error_ms": error,
         "latency_ms": percentiles(latency),
         "network_ms": percentiles(1e3 * arrivals - stamps - latency),

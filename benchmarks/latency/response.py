@@ -88,11 +88,10 @@ def _from_file(pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
 
 async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
     sound = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
-    performer = Performer(pipe, recording(sound))
     epoch = time.time() - time.monotonic()
-    async with listening("--input", "mic", "--device", "alpha", "--no-view") as program:
-        await asyncio.sleep(performer.time_of(len(sound)) - time.monotonic())
-    performer.end()
+    with Performer(pipe, recording(sound)) as performer:
+        async with listening("--input", "mic", "--device", "alpha", "--no-view") as program:
+            await asyncio.sleep(performer.time_of(len(sound)) - time.monotonic())
     arrivals = np.array([at for at, _ in program.estimates])
     arousal = np.array(
         [(one["arousal"], one["raw"]["arousal"]) for _, one in program.estimates], dtype=np.float64

@@ -28,6 +28,7 @@ from training.sound.render import decode
 STAGES = ("capture", "resampler", "views", "engine", "smoother", "network")
 _ZONE = "main"
 _SETTLING = 20  # updates
+_LOST = 5.0  # seconds after which a message will not come
 
 
 def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
@@ -49,10 +50,9 @@ def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
         try:
             found["file"] = asyncio.run(_walk(Zone(input="demo"), broker.address, seconds))
             pulse.plug_in("alpha")
-            performer = Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE)))
             microphone = Zone(input="mic", device="alpha")
-            found["microphone"] = asyncio.run(_walk(microphone, broker.address, seconds))
-            performer.end()
+            with Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))):
+                found["microphone"] = asyncio.run(_walk(microphone, broker.address, seconds))
         finally:
             broker.kill()
     return found
@@ -91,7 +91,8 @@ async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
                 update = trajectory.step(window, raw)
                 smoothed = time.monotonic()
                 publisher.offer_update(_ZONE, update)
-                await anext(messages)
+                async with asyncio.timeout(_LOST):
+                    await anext(messages)
                 ended = block.captured + len(block.samples) / source.rate
                 moments.append(
                     [window.captured, ended, came, heard, answered, smoothed, time.monotonic()]

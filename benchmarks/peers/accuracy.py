@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.peers.contest import VIBENET
 from benchmarks.peers.environment import ROOT, python_of
 from training.cli import DEFAULT_DATA
-from training.datasets import read_data_sets
+from training.datasets import Piece, read_data_sets
 from training.judging.folds import fold_of_each
 from training.judging.metrics import agreement
 from training.sound.render import Rendering, sound_of
@@ -41,19 +41,12 @@ def measure_accuracy() -> dict[str, Any]:
     try:
         pieces = read_data_sets(["musemodataset"], DEFAULT_DATA)
         python = python_of(VIBENET.module, VIBENET.packages)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
         return {"missing": str(error)}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "sounds.npz")
-        sounds: dict[str, Any] = {
-            str(k): sound_of(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
-        }
-        np.savez(path, **sounds)
-        done = subprocess.run(
-            [python, "-m", "benchmarks.peers.vibenet_labels", path],
-            cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    attributes = json.loads(done.stdout)
+    try:
+        attributes = _asked(python, pieces)
+    except subprocess.CalledProcessError as error:
+        return {"missing": str(error)}
     features = np.array([list(one.values()) for one in attributes])
     labels = np.array([piece.mean_label for piece in pieces])
     folds = fold_of_each(pieces, _FOLDS)
@@ -65,6 +58,22 @@ def measure_accuracy() -> dict[str, Any]:
         found["r_as_it_is"][axis] = float(np.corrcoef(said, labels[:, column])[0, 1])
         found["ccc"][axis] = agreement(estimates[:, column], labels[:, column]).ccc
     return found
+
+
+def _asked(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
+    """Give VibeNet's seven attributes of each piece."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sounds.npz")
+        sounds: dict[str, Any] = {
+            str(k): sound_of(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
+        }
+        np.savez(path, **sounds)
+        done = subprocess.run(
+            [python, "-m", "benchmarks.peers.vibenet_labels", path],
+            cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    answer: list[dict[str, float]] = json.loads(done.stdout)
+    return answer
 
 
 def _cross_validated(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from benchmarks.peers.environment import ROOT, python_of
+from benchmarks.peers.environment import ROOT, python_of, versions_of
 from damer.weights import SHIPPED_MODEL
 from streamer.demo import PIECE
 from training.sound.render import decode
@@ -99,6 +99,9 @@ class _Process:
             raise
         self.start_seconds = time.monotonic() - begun
         self._updates = _LEAST_UPDATES
+
+    def calibrate(self) -> None:
+        """Choose the updates of a round by what a first one costs."""
         self.round()
         cost = np.median(self.milliseconds.pop()) / 1e3
         self._updates = int(np.clip(_ROUND_SECONDS / cost, _LEAST_UPDATES, _MOST_UPDATES))
@@ -130,7 +133,7 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
     Returns
     -------
     dict
-        By name: `ms` (median and 99th percentile of an update's CPU time over all rounds), `ratio`
+        By name, with `packages` and their versions: `ms` (median and 99th percentile of an update's CPU time over all rounds), `ratio`
         (to ours that computes the same, median over rounds), `peak_mb`, `start_seconds` until the
         first update, or `missing` with the reason.
     """
@@ -138,21 +141,31 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
     core = max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sound = Path(folder, "demo.npz")
-        sounds: dict[str, Any] = {str(rate): decode(PIECE, rate) for rate in (16000, 22050)}
+        sounds: dict[str, Any] = {str(rate): decode(PIECE, rate) for rate in (16000, 22050, 44100)}
         np.savez(sound, **sounds)
         running: list[_Process] = []
+
+
+        def lost(contestant: Contestant, error: Exception) -> None:
+            found[contestant.name] = {"missing": str(error)}
+            print(f"{contestant.name} is missing: {error}")
+
         for contestant in track(CONTESTANTS, description="Peers: environments"):
+            found[contestant.name] = {}
             try:
                 one = _Process(contestant, _python(contestant), sound, core)
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-                found[contestant.name] = {"missing": str(error)}
-                print(f"{contestant.name} is missing: {error}")
+                lost(contestant, error)
             else:
                 stack.callback(one.end)
                 running.append(one)
-        for _ in track(range(rounds), description="Peers: rounds"):
-            for one in running:
-                one.round()
+        for k in track(range(rounds + 1), description="Peers: rounds"):
+            for one in list(running):
+                try:
+                    one.round() if k else one.calibrate()
+                except (RuntimeError, OSError) as error:
+                    running.remove(one)
+                    lost(one.contestant, error)
         found |= dict(_figures(running))
     return found
 
@@ -177,6 +190,7 @@ def _figures(running: list[_Process]) -> Iterator[tuple[str, Any]]:
                 "computes": contestant.computes,
                 "ms": {"p50": p50, "p99": p99},
                 "ratio": float(np.median(medians[contestant] / medians[ours])),
+                "packages": versions_of(contestant.module) if contestant.packages else [],
                 "updates": int(np.size(one.milliseconds)),
                 "peak_mb": one.peak_mb,
                 "start_seconds": one.start_seconds,

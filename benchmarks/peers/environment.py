@@ -36,6 +36,13 @@ def python_of(name: str, packages: tuple[str, ...], bare: tuple[str, ...] = ()) 
     return python
 
 
+def versions_of(name: str) -> list[str]:
+    """Return what an environment holds, as `pip freeze` says it."""
+    command = [str(_FOLDER / name / "bin/python"), "-m", "pip", "freeze"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
 def _install(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)

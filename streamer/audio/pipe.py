@@ -87,11 +87,14 @@ class RawFeed:
                 return
             samples = self._decoder.push(data)
             if len(samples):
-                played = max(played, now - backlog) + len(samples) / self.rate / HASTE
-                backlog = 0.0
+                seconds = len(samples) / self.rate / HASTE
+                played = max(played, now - backlog) + seconds
                 ring.write(samples)
                 self._clock.observe(ring.head, now)
                 wake()
+                backlog = max(backlog - seconds, 0.0)
+                if backlog and not _readable(self._descriptor, _STEP):
+                    backlog = 0.0  # all that waited is here
 
     def close(self) -> None:
         """Nothing: the descriptor belongs to who opened it."""

@@ -66,6 +66,10 @@ class FileFeed:
             begin = ring.head
             together: list[Block] = []
             for block in _cut(_in_bursts(self._sound.blocks()), ring, begin):
+                if together and block.start_sample != together[-1].end_sample:
+                    if not self._play(together, begin, ring, stop):
+                        return
+                    together = []
                 together.append(block)
                 if ring.due(begin + block.end_sample):
                     if not self._play(together, begin, ring, stop):

@@ -35,6 +35,7 @@ class Resampler:
     """Streaming resampler of FFmpeg: however the sound is cut, the same samples to the last bit.
 
     Its output is aligned with its input: sample m of the output lies at input time m / target rate.
+    Before its first sample it takes the sound to be mirrored there.
     It holds back half its filter, 3.8 ms of what comes at 22,050 Hz or more.
 
     Parameters
@@ -48,7 +49,7 @@ class Resampler:
     def __init__(self, source_rate: int, target_rate: int = ZONE_RATE) -> None:
         self.source_rate = source_rate
         self.target_rate = target_rate
-        self.reset()
+        self._begin()
 
     @property
     def lookahead(self) -> int:
@@ -100,15 +101,19 @@ class Resampler:
         Samples
             float32, shape (m,).
         """
-        if not self._taken:
-            return np.zeros(0, np.float32)
-        self._graph.push(None)
-        rest = _joined(self._resampled())
+        length = -(-self._taken * self.target_rate // self.source_rate)
+        missing = length - self._given
+        silence = np.zeros(3 * self.lookahead, np.float32)
+        rest = self.push(silence)[:missing] if missing > 0 else silence[:0]
         self.reset()
         return rest
 
     def reset(self) -> None:
         """Forget the sound before: what comes next follows a gap."""
+        if self._taken:
+            self._begin()
+
+    def _begin(self) -> None:
         self._taken = 0
         self._given = 0
         if self.source_rate != self.target_rate:

@@ -1,8 +1,9 @@
 """A ring of samples between one thread that captures and one that reads.
 
 The writer owns the memory; the reader gets copies. No lock: the writer announces what it is about
-to overwrite before it does so (`_claim`), and what is complete after (`head`); the reader copies,
-then looks at the announcement again.
+to overwrite before it does so (`_claim`), and what is complete after (`_written`); the reader
+copies, then looks at the announcement again. These count what was captured; `head` and `tail` count
+the gaps too, which take no room.
 """
 
 from collections import deque
@@ -46,6 +47,8 @@ class RingBuffer:
         self.overruns = 0
         self.lost = 0
         self._claim = 0
+        self._written = 0
+        self._taken = 0
         self._patience = patience
         self._store: Samples = np.zeros(capacity, np.float32)
         self._gaps: deque[tuple[int, int]] = deque()
@@ -68,14 +71,15 @@ class RingBuffer:
             float32, shape (n,), any n. Of more than `capacity` only the last ones are kept.
         """
         capacity = self.capacity
-        end = self.head + len(samples)
+        end = self._written + len(samples)
         self._claim = end
         kept = samples[-capacity:]
         first = (end - len(kept)) % capacity
         until_edge = min(len(kept), capacity - first)
         self._store[first : first + until_edge] = kept[:until_edge]
         self._store[: len(kept) - until_edge] = kept[until_edge:]
-        self.head = end
+        self._written = end
+        self.head += len(samples)
 
     def skip(self, count: int) -> None:
         """Leave out samples that were never captured: a gap. For the writer.
@@ -86,10 +90,8 @@ class RingBuffer:
             Samples missing, at least 0. The reader's numbers jump by as many.
         """
         if count > 0:
-            end = self.head + count
-            self._gaps.append((self.head, end))
-            self._claim = end
-            self.head = end
+            self._gaps.append((self._written, count))
+            self.head += count
 
     def read(self, max_samples: int) -> tuple[int, Samples]:
         """Take the oldest samples. For the reader.
@@ -109,29 +111,31 @@ class RingBuffer:
             A copy, float32, shape (n,), 0 <= n <= max_samples, gapless.
         """
         while True:
-            claim = self._claim  # before the gaps: each is announced before it is claimed
-            self._cross_gaps()
-            if claim - self.capacity > self.tail:
+            claim = self._claim
+            if claim - self.capacity > self._taken:
                 self._jump(claim)
-                self._cross_gaps()
-            start = self.tail
-            head = self.head
-            end = min(start + max_samples, self._gaps[0][0] if self._gaps else head, head)
+            written = self._written  # before the gaps: what follows one is written after it is told
+            self._cross_gaps()
+            start = self._taken
+            end = min(start + max_samples, self._gaps[0][0] if self._gaps else written, written)
             samples = self._copy(start, max(end - start, 0))
             if self._claim - self.capacity <= start:
-                self.tail = start + len(samples)
-                return start, samples
+                self._taken += len(samples)
+                self.tail += len(samples)
+                return self.tail - len(samples), samples
 
     def _cross_gaps(self) -> None:
-        while self._gaps and self._gaps[0][0] <= self.tail:
-            self.tail = max(self.tail, self._gaps.popleft()[1])
+        while self._gaps and self._gaps[0][0] <= self._taken:
+            self.tail += self._gaps.popleft()[1]
 
     def _jump(self, claim: int) -> None:
-        target = min(claim - self.capacity // 2, self.head)
+        target = min(claim - self.capacity // 2, self._written)
         target = max(target, claim - self.capacity)
+        missed = target - self._taken
         self.overruns += 1
-        self.lost += target - self.tail
-        self.tail = target
+        self.lost += missed
+        self._taken += missed
+        self.tail += missed
 
     def _copy(self, start: int, count: int) -> Samples:
         samples = np.empty(count, np.float32)

@@ -28,7 +28,8 @@ class Update:
     Attributes
     ----------
     tick
-        Number of the tick; tick k ends at zone sample floor(k * 22050 / rate).
+        Number of the tick: the window ends with the last frame that is complete once the source has
+        given all before zone sample floor(k * 22050 / rate).
     time
         End of the window in seconds of zone time.
     captured

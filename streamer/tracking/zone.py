@@ -148,6 +148,8 @@ class ZoneTracker:
         self.trajectory.retune(tracking.smoother, tracking.on_silence)
         if self.listener is not None:
             self.listener.retune(tracking.rate)
+            if self.source is not None:
+                self.source.wanted = self.listener.next_tick
 
     async def close(self) -> None:
         """Close what is open; more than once is fine."""

@@ -18,6 +18,7 @@ def found():
 
 def test_each_is_beside_ours_that_computes_the_same(found):
     assert found[OURS.name]["ratio"] == found[OURS_VIEWS.name]["ratio"] == 1
+    assert found[OURS.name]["start_seconds"] > 0
     assert 0 < found[OURS_VIEWS.name]["ms"]["p50"] < found[OURS.name]["ms"]["p50"] < 50
     assert found[OURS.name]["updates"] >= 6
 

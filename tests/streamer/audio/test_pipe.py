@@ -109,6 +109,32 @@ async def test_what_waited_in_the_pipe_makes_nothing_late(pipe: tuple[int, int])
     assert arrived[-1][0].captured - begin == pytest.approx(0.7, abs=0.2)
 
 
+async def test_what_the_pipe_could_not_hold_makes_nothing_late_either(
+    pipe: tuple[int, int],
+) -> None:
+    layout = RawFormat(format="s16le", rate=44100, channels=2)  # the pipe holds 0.37 s
+    sound = np.zeros((2 * 44100, 2), "<i2").tobytes()
+    waits = round(0.8 * 44100) * 4
+
+    def write() -> None:
+        os.write(pipe[1], sound[:waits])  # as a program that records does once it can
+        begun = time.monotonic()
+        for k, at in enumerate(range(waits, len(sound), 4 * 2205)):
+            time.sleep(max(begun + 0.05 * (k + 1) - time.monotonic(), 0))
+            os.write(pipe[1], sound[at : at + 4 * 2205])
+        os.close(pipe[1])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    await asyncio.sleep(0.2)
+    async with open_source(Zone(input="-", raw=layout), descriptor=pipe[0]) as source:
+        begun = time.monotonic()
+        arrived = [(block.end_sample, time.monotonic() - begun) async for block in source.blocks()]
+    writer.join()
+    late = [at - (end / 44100 - 0.8) for end, at in arrived if end > 1.5 * 44100]
+    assert np.median(late) < 0.15
+
+
 async def test_a_pause_of_the_writer_is_no_gap_and_gives_no_credit(pipe: tuple[int, int]) -> None:
     def write() -> None:
         os.write(pipe[1], NOISE[:3200].tobytes())

@@ -87,6 +87,12 @@ def test_it_looks_ahead_no_further_than_it_says(rate: int) -> None:
             assert given >= (taken - resampler.lookahead) * 22050 // rate
 
 
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+@pytest.mark.parametrize("length", [1, 7, 200, 300, 1000])
+def test_a_short_sound_is_flushed_whole(rate: int, length: int) -> None:
+    assert len(one_shot(rate, NOISE[:length])) == -(-length * 22050 // rate)
+
+
 def test_at_the_zone_rate_samples_walk_through() -> None:
     resampler = Resampler(22050)
     assert resampler.push(NOISE) is NOISE

@@ -111,6 +111,42 @@ def test_samples_overwritten_while_they_are_copied_are_not_handed_out(
     assert ring.overruns == 1
 
 
+def test_a_gap_longer_than_the_ring_takes_nothing_from_what_waits_before_it() -> None:
+    ring = RingBuffer(1000, patience=62)
+    ring.write(numbered(0, 50))
+    ring.skip(5000)
+    ring.write(numbered(5050, 20))
+    assert [(start, len(samples)) for start, samples in (ring.read(100), ring.read(100))] == [
+        (0, 50),
+        (5050, 20),
+    ]
+    assert (ring.overruns, ring.lost, ring.head, ring.tail) == (0, 0, 5070, 5070)
+
+
+def test_an_overrun_beyond_gaps_keeps_their_numbers() -> None:
+    ring = RingBuffer(100)
+    ring.write(numbered(0, 80))
+    ring.skip(500)
+    ring.write(numbered(580, 90))
+    start, samples = ring.read(1000)
+    assert np.array_equal(samples, numbered(start, len(samples)))
+    assert ring.overruns == 1
+    assert start + len(samples) == ring.head == 670
+
+
+def test_a_reader_is_due_when_what_it_wants_is_there_or_has_waited_for_long() -> None:
+    ring = RingBuffer(1000, patience=200)
+    assert ring.due(0)
+    ring.wanted = 150
+    assert not ring.due(149)
+    assert ring.due(150)
+    ring.wanted = 10**6
+    ring.write(numbered(0, 200))
+    assert ring.due(ring.head)
+    ring.read(100)
+    assert not ring.due(ring.head)
+
+
 def test_one_thread_writes_while_another_reads() -> None:
     ring = RingBuffer(4096)
     total = 1_000_000

@@ -176,6 +176,18 @@ class TestTicks:
         assert 0 <= ticks[0] - 1.7 * 20 <= 1.5
 
 
+    def test_what_it_waits_for_next_is_where_the_next_window_comes(self, sound):
+        listener = Listener(44100, SPEC, 10.0, origin=12345)
+        rest = sound
+        position = 0
+        while (until := listener.next_tick - position) <= len(rest):
+            assert listener.push(Block(rest[: until - 1], position, 0.0)) == []
+            [window] = listener.push(Block(rest[until - 1 : until], position + until - 1, 0.0))
+            assert 0 <= window.tick * 2205 - window.end_sample < SPEC.hop + 90
+            rest, position = rest[until:], position + until
+        assert position > 2.8 * 44100
+
+
 class TestWarmUp:
     def test_what_was_not_heard_is_digital_silence(self, sound):
         spec = FrontEndSpec(window_frames=258)
