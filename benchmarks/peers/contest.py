@@ -133,9 +133,9 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
     Returns
     -------
     dict
-        By name, with `packages` and their versions: `ms` (median and 99th percentile of an update's CPU time over all rounds), `ratio`
+        By name: `ms` (median and 99th percentile of an update's CPU time over all rounds), `ratio`
         (to ours that computes the same, median over rounds), `peak_mb`, `start_seconds` until the
-        first update, or `missing` with the reason.
+        first update, and `packages` with their versions; or `missing` with the reason.
     """
     found: dict[str, Any] = {}
     core = max(os.sched_getaffinity(0))
@@ -144,7 +144,6 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
         sounds: dict[str, Any] = {str(rate): decode(PIECE, rate) for rate in (16000, 22050, 44100)}
         np.savez(sound, **sounds)
         running: list[_Process] = []
-
 
         def lost(contestant: Contestant, error: Exception) -> None:
             found[contestant.name] = {"missing": str(error)}

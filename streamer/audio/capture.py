@@ -51,7 +51,7 @@ class Feed(Protocol):
         """Capture time of every sample."""
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
-        """Fill the ring until the sound ends or `stop` is set; call `wake` once the reader may read."""
+        """Fill the ring until the sound ends or `stop` is set; `wake` when there is more."""
 
     def close(self) -> None:
         """Free what the feed holds, once `run` is over or was never begun."""

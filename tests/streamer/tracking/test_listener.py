@@ -175,7 +175,6 @@ class TestTicks:
         assert ticks == list(range(ticks[0], 61))
         assert 0 <= ticks[0] - 1.7 * 20 <= 1.5
 
-
     def test_what_it_waits_for_next_is_where_the_next_window_comes(self, sound):
         listener = Listener(44100, SPEC, 10.0, origin=12345)
         rest = sound
