@@ -1,7 +1,8 @@
 """What eight-bit weights and half precision cost in agreement, and what they spare.
 
-The networks of a cross-validation are exported in each precision. Fits that `python -m training
-evaluate` has kept are taken from its cache; else they are made, which takes an hour.
+The networks of a cross-validation are exported in each precision: those of `python -m training
+evaluate --recipe distilled --change "saml={}"`, of the shipped size. Fits that it has kept are
+taken from its cache; else they are made, which takes an hour.
 """
 
 import tempfile
@@ -20,7 +21,7 @@ from deploy.quantize import quantize
 from streamer.engines import KalmanSettings, OnnxEngine
 from training.cli import DEFAULT_CACHE, DEFAULT_DATA
 from training.datasets import read_data_sets
-from training.fitting.recipe import FitRecipe, load_recipe
+from training.fitting.recipe import FitRecipe, changed, load_recipe
 from training.fitting.sampling import window_ends, windows
 from training.judging.crossval import cross_validate
 from training.judging.folds import split
@@ -28,7 +29,7 @@ from training.judging.metrics import bootstrap_interval, mean_ccc
 from training.judging.predict import AXES, Trajectory, piece_means
 from training.sound.features import Rendition, in_every, open_frames
 
-_RECIPE = "distilled"
+_RECIPE, _CHANGE = "distilled", "saml={}"
 _FOLDS, _SEED = 5, 0
 _EVERY_SECONDS = 2.0
 _NO_SMOOTHING = KalmanSettings((1.0, 1.0), 1.0, (1.0, 1.0))
@@ -44,7 +45,7 @@ def measure_precision() -> dict[str, Any]:
         By precision: `ms`, the median CPU time of a window on ONNX Runtime; by data set and axis
         the `ccc` over pieces, and for the smaller ones `change` with its 95 % `interval`.
     """
-    recipe = load_recipe(FitRecipe, _RECIPE)
+    recipe = changed(load_recipe(FitRecipe, _RECIPE), _CHANGE)
     pieces = read_data_sets(recipe.shares, DEFAULT_DATA)
     paths: dict[str, list[Trajectory]] = {"fp32": [], **{kind: [] for kind in _SMALLER}}
     times: dict[str, list[float]] = {kind: [] for kind in paths}
