@@ -68,7 +68,8 @@ def peers_table(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]])
             continue
         ms = one["ms"]
         heard = "/".join(f"{value:.2f}" for value in accuracy[name]) if name in accuracy else ""
-        times = "" if one["ratio"] == 1 else f"{one['ratio']:.2g}"
+        ratio = one["ratio"]
+        times = "" if ratio == 1 else f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
         rows.append(
             (name, f"{ms['p50']:.2f}", f"{ms['p99']:.2f}", times, f"{one['peak_mb']:.0f}",
              f"{one['start_seconds']:.1f}", heard)
@@ -210,10 +211,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _put(text: str, name: str, content: str) -> str:
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- {name} -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"README.md has no place for {name}")
-    return pattern.sub(lambda found: found[1] + content + found[2], text)
+    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
 if __name__ == "__main__":
