@@ -20,21 +20,19 @@ def draw_peers(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) 
     costs = [there[name]["ms"]["p50"] for name in names]
     bars.barh(names, costs, color=[_OURS if "streamer" in name else _PEER for name in names])
     for name, cost in zip(names, costs, strict=True):
-        bars.annotate(f" {cost:.2g}", (cost, name), va="center")
-    bars.set(xscale="log", xlabel="ms of CPU an update", xlim=(0.05, 4 * max(costs)))
+        bars.annotate(f" {cost:.0f}" if cost >= 10 else f" {cost:.2g}", (cost, name), va="center")
+    bars.set(xscale="log", xlabel="ms of CPU an update", xlim=(0.05, 6 * max(costs)))
     for name, heard in accuracy.items():
         if name in there:
             cost, ours = there[name]["ms"]["p50"], "streamer" in name
-            for value, marker, axis in zip(heard, "os", ("valence", "arousal"), strict=True):
+            for value, marker in zip(heard, "os", strict=True):
                 points.scatter(cost, value, marker=marker, color=_OURS if ours else "#777777")
-                label = f"{name.split(':')[0]}, {axis}"
-                left = cost > 5
                 points.annotate(
-                    label, (cost, value), fontsize=8, ha="right" if left else "left",
-                    xytext=(-5 if left else 5, 4), textcoords="offset points",
+                    name.split(":")[0].split()[0], (cost, value), fontsize=8, ha="center",
+                    xytext=(0, 6), textcoords="offset points",
                 )  # fmt: skip
-    points.set(xscale="log", xlabel="ms of CPU an update", ylabel="CCC, musemodataset")
-    points.set(xlim=(0.7, 120), ylim=(0.3, 0.95))
+    points.set(xscale="log", xlabel="ms of CPU an update", ylabel="CCC: ● valence, ■ arousal")
+    points.set(xlim=(0.7, 200), ylim=(0.3, 0.95))
     return figure
 
 

@@ -40,9 +40,15 @@ def main(path: Path) -> None:
     text = _put(text, "peers", peers_table(found["peers"], accuracy))
     README.write_text(text, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
-    pictures.draw_peers(found["peers"], accuracy).savefig(PICTURES / "peers.png", dpi=120)
-    pictures.draw_stages(found["stages"]).savefig(PICTURES / "stages.png", dpi=120)
-    pictures.draw_zones(found["zones"]).savefig(PICTURES / "zones.png", dpi=120)
+    pictures.draw_peers(found["peers"], accuracy).savefig(
+        PICTURES / "peers.png", dpi=120, bbox_inches="tight"
+    )
+    pictures.draw_stages(found["stages"]).savefig(
+        PICTURES / "stages.png", dpi=120, bbox_inches="tight"
+    )
+    pictures.draw_zones(found["zones"]).savefig(
+        PICTURES / "zones.png", dpi=120, bbox_inches="tight"
+    )
     RESULTS.write_text(f"{json.dumps(found, indent=1)}\n", encoding="utf-8")
 
 
