@@ -1,0 +1,58 @@
+"""Engines that run on the GPU of this machine answer as ONNX Runtime does."""
+
+import numpy as np
+import pytest
+
+from damer.weights import SHIPPED_MODEL
+from deploy.half import halve
+from streamer.engines.cuda import find_gpu
+from streamer.engines.parts import BATCHES
+from streamer.engines.tensorrt.build import build_engine
+from streamer.engines.tensorrt.library import load_library
+from streamer.engines.tensorrt.runner import TensorRTEngine
+from streamer.engines.tensorrt.store import keep
+from streamer.engines.torch import TorchEngine
+from streamer.errors import EngineError
+
+pytestmark = pytest.mark.gpu
+AXES = ("valence", "arousal", "valence_std", "arousal_std")
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    try:
+        return find_gpu()
+    except EngineError as error:
+        pytest.skip(f"{error}")
+
+
+def tensorrt(model, gpu, folder):
+    try:
+        library = load_library()
+        content = build_engine(model, library, (gpu.capability,), BATCHES)
+    except EngineError as error:
+        pytest.skip(f"TensorRT does not serve {gpu.name}: {error}")
+    keep(content, model, library, (gpu.capability,), BATCHES, folder)
+    return TensorRTEngine(model, folder)
+
+
+@pytest.mark.parametrize("kind", ["tensorrt", "tensorrt in half precision", "torch"])
+@pytest.mark.parametrize("count", [1, 8, 45])
+def test_it_answers_as_onnx_runtime_does(gpu, kind, count, engine, tmp_path):
+    half = tmp_path / "half.onnx"
+    halve(SHIPPED_MODEL, half)
+    match kind:
+        case "tensorrt":
+            on_gpu, apart = tensorrt(SHIPPED_MODEL, gpu, tmp_path), 1e-4
+        case "torch":
+            on_gpu, apart = TorchEngine(SHIPPED_MODEL), 1e-4
+        case _:
+            on_gpu, apart = tensorrt(half, gpu, tmp_path), 1e-2
+    spec = engine.front_end
+    random = np.random.default_rng(count)
+    mel = random.normal(-8, 3, (count, spec.mel_bands, spec.window_frames)).astype(np.float32)
+    shape = count, spec.gammatone_channels, spec.window_frames
+    cochleagram = random.random(shape, dtype=np.float32)
+    ours, theirs = (one.infer(mel, cochleagram) for one in (on_gpu, engine))
+    for axis in AXES:
+        np.testing.assert_allclose(getattr(ours, axis), getattr(theirs, axis), atol=apart)
