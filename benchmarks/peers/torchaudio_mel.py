@@ -1,11 +1,9 @@
 """The Mel view alone, rolling: torchaudio on the new tenth of a second and the window before it."""
 
-import sys
-import types
-
 import torch
 
 from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
+from training.fitting.transforms import torchaudio_transforms
 
 RATE = 22050
 N_FFT, HOP = 2048, 256
@@ -13,18 +11,7 @@ N_FFT, HOP = 2048, 256
 
 def prepare() -> Update:
     torch.set_num_threads(1)
-    if not torch.cuda.is_available():  # torchaudio's wheel wants CUDA; its transforms do not
-        inert = types.ModuleType("torchaudio._extension")
-        inert.__dict__.update(
-            _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-            _IS_ALIGN_AVAILABLE=False,
-            _check_cuda_version=lambda: None,
-            fail_if_no_align=lambda function: function,
-        )
-        sys.modules["torchaudio._extension"] = inert
-    from torchaudio.transforms import MelSpectrogram
-
-    mel = MelSpectrogram(
+    mel = torchaudio_transforms().MelSpectrogram(
         RATE, n_fft=N_FFT, hop_length=HOP, n_mels=128, center=False, norm="slaney",
         mel_scale="slaney",
     )  # fmt: skip

@@ -202,6 +202,20 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
+def random_windows(engine: Engine) -> Callable[[int], tuple[NDArray[np.float32], ...]]:
+    """Both views of so many windows, in the ranges of music, the same for the same number."""
+
+    def windows(count: int) -> tuple[NDArray[np.float32], ...]:
+        spec = engine.front_end
+        random = np.random.default_rng(count)
+        mel = random.normal(-8, 3, (count, spec.mel_bands, spec.window_frames)).astype(np.float32)
+        shape = count, spec.gammatone_channels, spec.window_frames
+        return mel, random.random(shape, dtype=np.float32)
+
+    return windows
+
+
+@pytest.fixture(scope="session")
 def without_gpu() -> None:
     """Skip what says how it is where there is no GPU."""
     with contextlib.suppress(EngineError):

@@ -1,10 +1,7 @@
 """What may happen to a window before the network sees it in training."""
 
 import math
-import sys
-import types
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +12,7 @@ from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.recipe import Recipe
+from training.fitting.transforms import torchaudio_transforms
 from training.sound.venue import training_talk
 
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
@@ -23,26 +21,6 @@ _NOISE_BELOW_DB = (0.0, 40.0)
 _PEOPLE_BELOW_DB, _PEOPLE, _TALK_SECONDS = (0.0, 25.0), (1, 4, 24), 60
 _LOG_ROOM_SECONDS, _ROOM_DB = (math.log(0.3), math.log(3.0)), (-14.0, 0.0)
 _CODEC_HZ, _CODEC_DB_PER_OCTAVE = (5000.0, 10000.0), 60.0
-
-
-def spec_augment_masks() -> Any:
-    """Give torchaudio's masking transforms.
-
-    torchaudio's wheel is linked to CUDA and does not import beside a CPU-only torch; its Python
-    transforms need nothing of that, so the extension module is replaced by an inert one.
-    """
-    if not torch.cuda.is_available() and "torchaudio" not in sys.modules:
-        inert = types.ModuleType("torchaudio._extension")
-        inert.__dict__.update(
-            _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-            _IS_ALIGN_AVAILABLE=False,
-            _check_cuda_version=lambda: None,
-            fail_if_no_align=lambda function: function,
-        )
-        sys.modules["torchaudio._extension"] = inert
-    from torchaudio import transforms
-
-    return transforms
 
 
 class Augment:
@@ -63,7 +41,7 @@ class Augment:
             [np.interp(np.log(centres), points, row) for row in np.eye(len(points))], axis=1
         )
         self._noise = torch.from_numpy(_white_noise_power(spec)).float()
-        transforms = spec_augment_masks()
+        transforms = torchaudio_transforms()
         self._masks = (
             transforms.TimeMasking(self._what.mask_frames, iid_masks=True, p=0.4),
             transforms.FrequencyMasking(self._what.mask_bands, iid_masks=True),

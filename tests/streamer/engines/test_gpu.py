@@ -38,7 +38,7 @@ def tensorrt(model, gpu, folder):
 
 @pytest.mark.parametrize("kind", ["tensorrt", "tensorrt in half precision", "torch"])
 @pytest.mark.parametrize("count", [1, 8, 45])
-def test_it_answers_as_onnx_runtime_does(gpu, kind, count, engine, tmp_path):
+def test_it_answers_as_onnx_runtime_does(gpu, kind, count, engine, random_windows, tmp_path):
     half = tmp_path / "half.onnx"
     halve(SHIPPED_MODEL, half)
     match kind:
@@ -48,11 +48,6 @@ def test_it_answers_as_onnx_runtime_does(gpu, kind, count, engine, tmp_path):
             on_gpu, apart = TorchEngine(SHIPPED_MODEL), 1e-4
         case _:
             on_gpu, apart = tensorrt(half, gpu, tmp_path), 1e-2
-    spec = engine.front_end
-    random = np.random.default_rng(count)
-    mel = random.normal(-8, 3, (count, spec.mel_bands, spec.window_frames)).astype(np.float32)
-    shape = count, spec.gammatone_channels, spec.window_frames
-    cochleagram = random.random(shape, dtype=np.float32)
-    ours, theirs = (one.infer(mel, cochleagram) for one in (on_gpu, engine))
+    ours, theirs = (one.infer(*random_windows(count)) for one in (on_gpu, engine))
     for axis in AXES:
         np.testing.assert_allclose(getattr(ours, axis), getattr(theirs, axis), atol=apart)
