@@ -64,20 +64,10 @@ class FileFeed:
         self._clock.anchor(ring.head, time.monotonic())
         while True:
             begin = ring.head
-            together: list[Block] = []
-            for block in _cut(_in_bursts(self._sound.blocks()), ring, begin):
-                if together and block.start_sample != together[-1].end_sample:
-                    if not self._play(together, begin, ring, stop):
-                        return
-                    together = []
-                together.append(block)
-                if ring.due(begin + block.end_sample):
-                    if not self._play(together, begin, ring, stop):
-                        return
-                    wake()
-                    together = []
-            if together and not self._play(together, begin, ring, stop):
-                return
+            for blocks in _together(_in_bursts(self._sound.blocks()), ring, begin):
+                if not self._play(blocks, begin, ring, stop):
+                    return
+                wake()
             if not self._loop:
                 return
             self._rewind()
@@ -122,6 +112,21 @@ def _in_bursts(blocks: Iterator[Block]) -> Iterator[Block]:
     """Decode several blocks at once: cheaper than waking the decoder with cold caches for each."""
     while burst := list(islice(blocks, _BURST)):
         yield from burst
+
+
+def _together(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator[list[Block]]:
+    """Group what the ring's reader may have at once: up to where it is due, or to a gap."""
+    group: list[Block] = []
+    for block in _cut(blocks, ring, begin):
+        if group and block.start_sample != group[-1].end_sample:
+            yield group
+            group = []
+        group.append(block)
+        if ring.due(begin + block.end_sample):
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _cut(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator[Block]:

@@ -123,7 +123,7 @@ class Resampler:
         while True:
             try:
                 frame = self._graph.pull()
-            except (av.BlockingIOError, av.EOFError):
+            except av.BlockingIOError:
                 return
             yield frame.to_ndarray()[0]
 
