@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
-	vlc-bin vlc-plugin-base chromium
+	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
@@ -49,7 +49,7 @@ install-training: .venv/training-installed
 
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
-	$(PIP) --editable ".[broker,train,gpu,dev]"
+	$(PIP) --editable ".[broker,lights,record,train,gpu,dev]"
 	touch $@
 
 # MusiCNN as ONNX, for distillation and the baselines; TensorFlow lives in an environment of its own.

@@ -8,7 +8,18 @@
 
 from streamer.config.files import default_text
 from streamer.config.load import OPTIONS, Loaded, explain, load
-from streamer.config.models import Config, Engine, Log, Mqtt, RawFormat, Tracking, Zone
+from streamer.config.models import (
+    Config,
+    Engine,
+    HomeAssistant,
+    Lights,
+    Log,
+    Mqtt,
+    RawFormat,
+    Record,
+    Tracking,
+    Zone,
+)
 from streamer.errors import ConfigError
 
 __all__ = [
@@ -16,10 +27,13 @@ __all__ = [
     "Config",
     "ConfigError",
     "Engine",
+    "HomeAssistant",
+    "Lights",
     "Loaded",
     "Log",
     "Mqtt",
     "RawFormat",
+    "Record",
     "Tracking",
     "Zone",
     "default_text",

@@ -41,6 +41,9 @@ OPTIONS: Mapping[str, schema.Path] = {
     "node": ("mqtt", "node"),
     "base-topic": ("mqtt", "base_topic"),
     "protocol": ("mqtt", "protocol"),
+    "lights": ("lights", "show"),
+    "record": ("record", "folder"),
+    "record-audio": ("record", "audio"),
     "log": ("log", "format"),
     "log-level": ("log", "level"),
 }

@@ -23,6 +23,15 @@ File = Annotated[Path, AfterValidator(_without_nul)]
 """The path of a file."""
 
 
+def _topic_without_wildcards(topic: str) -> str:
+    wild = set(topic) & set("+#")
+    if wild or topic.strip("/") != topic or not topic.isprintable() or not topic:
+        raise ValueError(
+            "a base topic has no '+' or '#', no control character, and no '/' at its ends"
+        )
+    return topic
+
+
 class Table(BaseModel):
     """A table of the configuration: immutable, and an unknown key is an error."""
 
@@ -60,6 +69,11 @@ class Zone(Table):
     loop: bool = Field(
         default=False, description="Start a file again at its end. The demo always loops."
     )
+    auto_gain: bool = Field(
+        default=False,
+        description="Follow how loud the music is over minutes, so that a quieter evening is heard "
+        "like a louder one; a quiet passage stays quiet.",
+    )
     raw: RawFormat = Field(
         default=RawFormat(), description="Layout of raw samples on standard input."
     )
@@ -74,6 +88,11 @@ class Tracking(Table):
     )
     smoother: Literal["kalman", "one-euro", "exponential", "none"] = Field(
         default="kalman", description="How raw estimates become a trajectory."
+    )
+    calibration: File | None = Field(
+        default=None,
+        description="File in which `streamer calibrate` keeps what it found; "
+        "calibration.json in the user's state folder.",
     )
 
 
@@ -156,17 +175,60 @@ class Mqtt(Table):
 
     @field_validator("base_topic")
     @classmethod
-    def _topic_without_wildcards(cls, topic: str | None) -> str | None:
-        if topic is not None and (
-            set(topic) & set("+#")
-            or topic.strip("/") != topic
-            or not topic.isprintable()
-            or not topic
-        ):
-            raise ValueError(
-                "a base topic has no '+' or '#', no control character, and no '/' at its ends"
-            )
-        return topic
+    def _base_topic(cls, topic: str | None) -> str | None:
+        return None if topic is None else _topic_without_wildcards(topic)
+
+
+class HomeAssistant(Table):
+    """How Home Assistant finds the zones."""
+
+    discovery: bool = Field(
+        default=True,
+        description="Announce each zone as a device. When it is off, devices announced before are "
+        "removed.",
+    )
+    prefix: str = Field(
+        default="homeassistant",
+        min_length=1,
+        max_length=100,
+        description="Home Assistant's discovery prefix.",
+    )
+
+    @field_validator("prefix")
+    @classmethod
+    def _topic(cls, prefix: str) -> str:
+        return _topic_without_wildcards(prefix)
+
+
+class Lights(Table):
+    """What drives lights."""
+
+    show: File | None = Field(
+        default=None,
+        description="Show file that turns the trajectory into light; none.",
+    )
+
+
+class Record(Table):
+    """What is kept of a run."""
+
+    folder: File | None = Field(
+        default=None, description="Folder in which estimates are recorded; none."
+    )
+    audio: bool = Field(default=False, description="Record the sound too, as FLAC.")
+    minutes: float = Field(default=60.0, ge=1, le=1440, description="Length of a file in minutes.")
+    limit_gb: float = Field(
+        default=20.0,
+        gt=0,
+        le=1e6,
+        description="Size of the folder's recordings in GB; beyond it the oldest are deleted.",
+    )
+    free_gb: float = Field(
+        default=2.0,
+        ge=0,
+        le=1e6,
+        description="Space in GB that is left free on the disk; recording pauses before.",
+    )
 
 
 class Log(Table):
@@ -189,6 +251,11 @@ class Config(Table):
     tracking: Tracking = Field(default=Tracking(), description="From views to a trajectory.")
     engine: Engine = Field(default=Engine(), description="What runs the network.")
     mqtt: Mqtt = Field(default=Mqtt(), description="Where the trajectory is published.")
+    home_assistant: HomeAssistant = Field(
+        default=HomeAssistant(), description="How Home Assistant finds the zones."
+    )
+    lights: Lights = Field(default=Lights(), description="What drives lights.")
+    record: Record = Field(default=Record(), description="What is kept of a run.")
     log: Log = Field(default=Log(), description="Messages about the program itself.")
 
     @field_validator("zones")

@@ -9,11 +9,14 @@ from streamer.errors import ConfigError
 
 _WORDS = {"demo", "mic", "-"}
 _PATHS = (
+    ("tracking", "calibration"),
     ("engine", "model"),
     ("mqtt", "password_file"),
     ("mqtt", "ca_file"),
     ("mqtt", "cert_file"),
     ("mqtt", "key_file"),
+    ("lights", "show"),
+    ("record", "folder"),
 )
 
 

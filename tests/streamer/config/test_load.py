@@ -110,8 +110,10 @@ class TestEnvironment:
     def test_every_key_can_be_set(self):
         for path in schema.every_key():
             name = "STREAMER_" + "__".join(map(str, path)).upper()
-            value = (schema.find(path).get("enum") or ["9000" if path[-1] == "rate" else "7"])[-1]
-            value = {("tracking", "rate"): "7", ("zones", 0, "loop"): "true"}.get(path, value)
+            node = schema.find(path)
+            plain = "true" if node.get("type") == "boolean" else "7"
+            value = (node.get("enum") or [plain])[-1]
+            value = "9000" if path[-2:] == ("raw", "rate") else value
             origins = explain({}, config_path=None, environ={name: value}).origins
             assert origins == {".".join(map(str, path)): name}
 

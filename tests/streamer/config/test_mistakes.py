@@ -40,7 +40,11 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
             'there is no key "rte" in [zones.raw] (zone 2 in the file); did you mean "rate"?',
         ),
         ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, require, model'),
-        ('"a\\nb" = 1', 'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, log'),
+        (
+            '"a\\nb" = 1',
+            'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, home_assistant, '
+            "lights, record, log",
+        ),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one_with_file_and_table(text, message):
