@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from streamer.audio import open_sound_file
+from streamer.audio import Block, open_sound_file
 from streamer.config import Tracking
 from streamer.engines import Engine
 from streamer.errors import StreamerError
@@ -62,18 +62,24 @@ def analyze(
     with open_sound_file(path, channels) as sound:
         listener = Listener(sound.rate, engine.front_end, tracking.rate)
         seconds = 0.0
-        updates: list[Update] = []
 
-        def windows() -> Iterator[Window]:
+        def blocks() -> Iterator[Block]:
             nonlocal seconds
             for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
                 seconds = block.end_sample / sound.rate
-                yield from listener.push(block)
+                yield block
 
-        for batch in _batches(windows(), _BATCH):
-            estimates = infer(engine, batch)
-            updates += map(trajectory.step, batch, estimates)
+        updates = list(follow(blocks(), listener, engine, trajectory))
     return updates, seconds
+
+
+def follow(
+    blocks: Iterable[Block], listener: Listener, engine: Engine, trajectory: Trajectory
+) -> Iterator[Update]:
+    """Yield the updates of sound that is there already, as fast as they can be made."""
+    windows = (window for block in blocks for window in listener.push(block))
+    for batch in _batches(windows, _BATCH):
+        yield from map(trajectory.step, batch, infer(engine, batch))
 
 
 def analyze_files(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from damer.views import Frames, FrontEnd, FrontEndSpec
 from streamer.audio.block import Block
 from streamer.audio.resample import Resampler, zone_sample
+from streamer.tracking.gain import Gain
 from streamer.tracking.gate import Gate
 
 FIRST_ESTIMATE_SECONDS = 1.0
@@ -101,13 +102,22 @@ class Listener:
         Ticks a second.
     origin
         Zone sample at which the source's sample 0 lies.
+    gain
+        What the sound passes first, level and gate too; none by default.
     """
 
     def __init__(
-        self, source_rate: int, spec: FrontEndSpec, rate: float, *, origin: int = 0
+        self,
+        source_rate: int,
+        spec: FrontEndSpec,
+        rate: float,
+        *,
+        origin: int = 0,
+        gain: Gain | None = None,
     ) -> None:
         self.spec = spec
         self.origin = origin
+        self._gain = Gain(spec.sample_rate) if gain is None else gain
         self.gaps = 0
         self._source_rate = source_rate
         self._rate = rate
@@ -162,6 +172,7 @@ class Listener:
 
     def _restart(self, source_sample: int) -> None:
         self._resampler.reset()
+        self._gain.reset()
         self._front_end.reset()
         self._history.restart()
         self._gate.reset()
@@ -174,6 +185,7 @@ class Listener:
         return math.ceil(first * self._rate / self.spec.sample_rate)
 
     def _take(self, samples: NDArray[np.float32]) -> None:
+        samples = self._gain.push(samples)
         self._gate.push(samples)
         limit = 2 * self.spec.window_frames * self.spec.hop
         for start in range(0, len(samples), limit):

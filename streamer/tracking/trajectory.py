@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from streamer.engines import Engine, Estimate, KalmanSettings
+from streamer.tracking.correction import Correction
 from streamer.tracking.listener import Window
 from streamer.tracking.smoother import make_smoother
 from streamer.tracking.update import Affect, Update
@@ -42,6 +43,13 @@ class Trajectory:
         The Kalman settings that belong to the weights.
     on_silence
         "decay" or "hold".
+
+    Attributes
+    ----------
+    correction
+        What is done to each estimate before anything else.
+    frozen
+        Whether the trajectory stays where it is, whatever is heard.
     """
 
     def __init__(
@@ -51,6 +59,8 @@ class Trajectory:
         settings: KalmanSettings,
         on_silence: Literal["decay", "hold"],
     ) -> None:
+        self.correction = Correction()
+        self.frozen = False
         self._sample_rate = sample_rate
         self._settings = settings
         self._smoother_name = smoother
@@ -77,7 +87,11 @@ class Trajectory:
         """Take a window and its estimate, in the order of time; give the update."""
         seconds = (window.end_sample - self._end_sample) / self._sample_rate
         self._end_sample = window.end_sample
-        if window.silence:
+        raw = self.correction(raw)
+        if self.frozen and self._last is not None:
+            smooth = self._last
+            self._smoother.settle(smooth)
+        elif window.silence:
             smooth = self._rest(seconds)
             self._smoother.settle(smooth)
         else:

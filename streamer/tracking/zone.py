@@ -11,9 +11,12 @@ from streamer import logs
 from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
 from streamer.audio.paths import is_url
 from streamer.audio.stream.urls import public
+from streamer.calibration import Calibration
 from streamer.config import Tracking, Zone
 from streamer.errors import StreamerError
 from streamer.retry import Backoff
+from streamer.tracking.correction import Correction
+from streamer.tracking.gain import Gain
 from streamer.tracking.inference import Inference
 from streamer.tracking.latest import Latest
 from streamer.tracking.listener import Listener, Window
@@ -54,11 +57,17 @@ class ZoneTracker:
         Shared with the other zones.
     on_update
         Called in the event loop with the zone's name and each update; must not block.
+    on_sound
+        Called alike with each block that is heard.
 
     Attributes
     ----------
     input
         What it listens to, for people: a URL without user, password and query.
+    tracking
+        How it tracks now.
+    gain
+        What its sound passes first.
     source, listener
         Those of the present attempt; None while there is none.
     trajectory
@@ -81,6 +90,7 @@ class ZoneTracker:
         tracking: Tracking,
         inference: Inference,
         on_update: Callable[[str, Update], None],
+        on_sound: Callable[[str, Block], None] = lambda _zone, _block: None,
     ) -> None:
         self.id = zone.id
         self.input = public(zone.input) if is_url(zone.input) else zone.input
@@ -94,6 +104,8 @@ class ZoneTracker:
             engine.smoothing,
             tracking.on_silence,
         )
+        self.tracking = tracking
+        self.gain = Gain(engine.front_end.sample_rate, automatic=zone.auto_gain)
         self.estimates = 0
         self.dropped = 0
         self.restarts = 0
@@ -101,9 +113,9 @@ class ZoneTracker:
         self.ended = False
         self.last: Update | None = None
         self._zone = zone
-        self._tracking = tracking
         self._inference = inference
         self._on_update = on_update
+        self._on_sound = on_sound
         self._opened = contextlib.AsyncExitStack()
         self._heard: tuple[int, float] | None = None  # zone time's end so far, when captured
         self._gaps = 0  # of earlier attempts
@@ -144,12 +156,17 @@ class ZoneTracker:
 
     def retune(self, tracking: Tracking) -> None:
         """Track in another way from here on; the trajectory goes on where it is."""
-        self._tracking = tracking
+        self.tracking = tracking
         self.trajectory.retune(tracking.smoother, tracking.on_silence)
         if self.listener is not None:
             self.listener.retune(tracking.rate)
             if self.source is not None:
                 self.source.wanted = self.listener.next_tick
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Hear and estimate by this calibration from here on; None undoes it."""
+        self.gain.set(calibration.gain_db if calibration else 0.0)
+        self.trajectory.correction = calibration.correction if calibration else Correction()
 
     async def close(self) -> None:
         """Close what is open; more than once is fine."""
@@ -208,6 +225,7 @@ class ZoneTracker:
         async for block in source.blocks():
             if listener is None:
                 listener = self.listener = self._begin(source.rate, block)
+            self._on_sound(self.id, block)
             for window in listener.push(block):
                 windows.put(window)
             source.wanted = listener.next_tick
@@ -232,7 +250,7 @@ class ZoneTracker:
             self._lost_at = None
         self.trouble = ""
         spec = self._inference.engine.front_end
-        return Listener(rate, spec, self._tracking.rate, origin=origin)
+        return Listener(rate, spec, self.tracking.rate, origin=origin, gain=self.gain)
 
     def _healthy_seconds(self, begun: float) -> float:
         heard = self._heard[1] if self._heard else begun

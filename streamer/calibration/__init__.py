@@ -1,0 +1,11 @@
+"""Rooms differ: how loud a zone's sound is heard, and what its room does to the estimates.
+
+`level` finds a gain from how loud the music was, `reference` a gain and a correction from music
+that is known and was played in the room; `store` keeps both from run to run.
+"""
+
+from streamer.calibration.level import by_level
+from streamer.calibration.model import Calibration
+from streamer.calibration.store import CalibrationStore, default_file
+
+__all__ = ["Calibration", "CalibrationStore", "by_level", "default_file"]

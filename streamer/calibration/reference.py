@@ -1,0 +1,186 @@
+"""A gain and a correction from music that is known and was played in the room."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.analyze import follow
+from streamer.audio import Block, open_sound_file
+from streamer.calibration.level import gain_for, programme_level
+from streamer.calibration.model import Calibration
+from streamer.config import Tracking, Zone
+from streamer.engines import Engine
+from streamer.errors import StreamerError
+from streamer.tracking.correction import (
+    LEAST_SCALE,
+    MOST_OFFSET,
+    MOST_SCALE,
+    Correction,
+    Line,
+)
+from streamer.tracking.gain import Gain
+from streamer.tracking.listener import Listener
+from streamer.tracking.trajectory import Trajectory
+
+RATE = 10.0
+"""Estimates a second that are compared."""
+
+_ALIKE = 0.6  # correlation of two level curves that are the same music, one through a room
+_FOLLOWED = 0.7  # correlation from which the size of a movement is taken for the room's doing
+_SHORTEST = 100  # ticks
+_WARM = 30  # ticks at the beginning of which a window is not yet full
+_QUIET_DB = 40.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """What was heard and estimated of a piece of sound, at `RATE`.
+
+    Attributes
+    ----------
+    level
+        In dBFS, shape (n,).
+    affect
+        Valence and arousal of the smoothed trajectory, shape (n, 2).
+    """
+
+    level: NDArray[np.float64]
+    affect: NDArray[np.float64]
+
+
+def track(
+    blocks: Sequence[Block], rate: int, engine: Engine, tracking: Tracking, gain_db: float = 0.0
+) -> Track:
+    """Hear blocks of `rate` Hz through a gain, by the pipeline that runs live."""
+    spec = engine.front_end
+    trajectory = Trajectory(spec.sample_rate, tracking.smoother, engine.smoothing, "hold")
+    listener = Listener(rate, spec, RATE, gain=Gain(spec.sample_rate, gain_db))
+    updates = list(follow(blocks, listener, engine, trajectory))
+    smooth = [(update.smooth.valence, update.smooth.arousal) for update in updates]
+    level = [update.level - gain_db for update in updates]
+    return Track(np.array(level), np.array(smooth).reshape(-1, 2))
+
+
+def by_reference(
+    zone: Zone,
+    heard: Sequence[Block],
+    rate: int,
+    clips: Sequence[Path],
+    engine: Engine,
+    tracking: Tracking,
+) -> Calibration:
+    """Return the calibration that makes what was heard of the clips most like the clips.
+
+    The clips are found in what was heard by their loudness. The gain is the one at which the
+    heard music is as loud as the reference asks for, and the correction takes the heard
+    trajectory's mean and spread to the clips' own.
+
+    Parameters
+    ----------
+    zone
+        The zone that listened.
+    heard
+        What it heard, at `rate` Hz, in one piece.
+    clips
+        Sound files that were played, in any order, each once or more.
+    engine, tracking
+        As they will run.
+
+    Raises
+    ------
+    StreamerError
+        A clip cannot be read, was not heard, or far too quietly.
+    """
+    alone = [_track_file(clip, engine, tracking) for clip in clips]
+    before = track(heard, rate, engine, tracking)
+    places = [_place(clip, one, before) for clip, one in zip(clips, alone, strict=True)]
+    parts = [before.level[at : at + len(one.level)] for at, one in zip(places, alone, strict=True)]
+    level = programme_level(np.concatenate(parts))
+    gain = gain_for(level)
+    after = track(heard, rate, engine, tracking, gain)
+    want, have = [], []
+    for at, one in zip(places, alone, strict=True):
+        count = min(len(one.level), len(after.level) - at)
+        loud = one.level[:count] > one.level.max() - _QUIET_DB
+        loud[:_WARM] = False
+        want.append(one.affect[:count][loud])
+        have.append(after.affect[at : at + count][loud])
+    lines = [
+        _line(np.concatenate(want)[:, axis], np.concatenate(have)[:, axis]) for axis in range(2)
+    ]
+    return Calibration.of(
+        zone,
+        gain_db=gain,
+        correction=Correction(valence=lines[0], arousal=lines[1]),
+        level_dbfs=round(level, 1),
+        reference=tuple(clip.name for clip in clips),
+    )
+
+
+def seconds_of(clips: Sequence[Path]) -> float:
+    """Return the length of the clips together.
+
+    Raises
+    ------
+    StreamerError
+        One cannot be read.
+    """
+    total = 0.0
+    for clip in clips:
+        with open_sound_file(clip, ()) as sound:
+            for block in sound.blocks(sound.rate):
+                end = block.end_sample / sound.rate
+        total += end
+    return total
+
+
+def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
+    with open_sound_file(clip, ()) as sound:
+        blocks = list(sound.blocks(sound.rate))
+        level = programme_level(track(blocks, sound.rate, engine, tracking).level)
+        found = track(blocks, sound.rate, engine, tracking, gain_for(level))
+    if len(found.level) < _SHORTEST:
+        raise StreamerError(f"{clip} is too short to calibrate by; take music of a minute or more")
+    return found
+
+
+def _place(clip: Path, alone: Track, heard: Track) -> int:
+    """Return the tick of `heard` at which the clip begins."""
+    wanted, curve = _curve(alone.level), _curve(heard.level)
+    count = min(len(wanted), len(curve))
+    best, place = -1.0, 0
+    for at in range(len(curve) - count + 1):
+        part = curve[at : at + count]
+        spread = part.std() * wanted[:count].std()
+        if spread > 0.0:
+            centred = (part - part.mean()) * (wanted[:count] - wanted[:count].mean())
+            alike = float(centred.mean() / spread)
+            if alike > best:
+                best, place = alike, at
+    if best < _ALIKE:
+        raise StreamerError(
+            f"no calibration: {clip.name} was not recognised in what was heard (likeness "
+            f"{max(best, 0.0):.2f} of {_ALIKE}); play it in the room from its beginning to its end "
+            "while `streamer calibrate` listens, louder than everything else"
+        )
+    return place
+
+
+def _curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return levels without their deep valleys, which a room fills."""
+    curve: NDArray[np.float64] = np.maximum(level, level.max() - 30.0)
+    return curve
+
+
+def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> Line:
+    spread = float(have.std())
+    related = spread > 0.0 and want.std() > 0.0 and np.corrcoef(want, have)[0, 1] > _FOLLOWED
+    scale = float(want.std()) / spread if related else 1.0
+    scale = min(MOST_SCALE, max(LEAST_SCALE, scale))
+    offset = float(want.mean() - scale * have.mean())
+    return Line(
+        offset=round(min(MOST_OFFSET, max(-MOST_OFFSET, offset)), 4), scale=round(scale, 4)
+    )

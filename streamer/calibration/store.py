@@ -1,0 +1,108 @@
+"""Where calibrations are kept from run to run: one JSON file, by the names of the zones."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from streamer.calibration.model import Calibration
+from streamer.config import Zone
+from streamer.errors import StreamerError
+
+logger = logging.getLogger(__name__)
+
+_CONTENT = TypeAdapter(dict[str, Calibration])
+
+
+def default_file(environ: Mapping[str, str]) -> Path:
+    """Return where calibrations are kept unless the configuration says otherwise.
+
+    `calibration.json` in systemd's `$STATE_DIRECTORY`, else in `$XDG_STATE_HOME/streamer`, by
+    default `~/.local/state/streamer`.
+    """
+    if environ.get("STATE_DIRECTORY"):
+        folder = Path(environ["STATE_DIRECTORY"].partition(":")[0])
+    elif Path(environ.get("XDG_STATE_HOME", "")).is_absolute():
+        folder = Path(environ["XDG_STATE_HOME"], "streamer")
+    else:
+        folder = Path(environ.get("HOME") or "~").expanduser() / ".local" / "state" / "streamer"
+    return folder / "calibration.json"
+
+
+class CalibrationStore:
+    """Calibrations in a file, which is replaced as a whole or not at all.
+
+    Parameters
+    ----------
+    file
+        Need not exist.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def get(self, zone: Zone) -> Calibration | None:
+        """Return what holds for a zone; None where nothing does, which is logged if it is odd."""
+        try:
+            calibration = self._read().get(zone.id)
+        except StreamerError as error:
+            logger.warning("%s; the zone is heard as it comes", error, extra={"zone": zone.id})
+            return None
+        if calibration is None or calibration.holds_for(zone):
+            return calibration
+        logger.info(
+            "the calibration was made for another input (%s) and is not used",
+            " ".join(filter(None, (calibration.input, calibration.device))),
+            extra={"zone": zone.id},
+        )
+        return None
+
+    def put(self, zone: str, calibration: Calibration | None) -> None:
+        """Keep a zone's calibration in place of an older one; None forgets it.
+
+        Raises
+        ------
+        StreamerError
+            The file cannot be written, or holds something else.
+        """
+        content = self._read()
+        content.pop(zone, None)
+        if calibration is not None:
+            content[zone] = calibration
+        try:
+            self._write(_CONTENT.dump_json(content, indent=2))
+        except OSError as error:
+            raise StreamerError(
+                f"cannot keep the calibration in {self.file}: {error.strerror}; "
+                "set calibration in [tracking] to a file that can be written"
+            ) from None
+
+    def _read(self) -> dict[str, Calibration]:
+        try:
+            return _CONTENT.validate_json(self.file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is damaged"
+            raise StreamerError(
+                f"the calibrations in {self.file} cannot be read: {why}; delete the file and "
+                "calibrate again"
+            ) from None
+
+    def _write(self, content: bytes) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self.file.parent, prefix=f".{self.file.name}.")
+        try:
+            with open(descriptor, "wb") as temporary:  # noqa: PTH123 - it has a descriptor already
+                temporary.write(content + b"\n")
+                temporary.flush()
+                os.fsync(temporary.fileno())
+            Path(name).replace(self.file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
