@@ -2,13 +2,16 @@
 
 import time
 from importlib.metadata import version
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from streamer import __version__
 from streamer.engines import Engine
-from streamer.mqtt import Cleaned, Delays, Drops, Health, Publisher
+from streamer.mqtt import Cleaned, Delays, Drops, Health, Publisher, Recording
 from streamer.system import resident_memory
 from streamer.tracking.zone import ZoneTracker
+
+if TYPE_CHECKING:
+    from streamer.outputs.recording import Recorder
 
 State = Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"]
 
@@ -20,13 +23,16 @@ class HealthReporter:
 
     Parameters
     ----------
-    engine, publisher
-        Whose figures stand in the message.
+    engine, publisher, recorder
+        Whose figures stand in the message; None where nothing is recorded.
     """
 
-    def __init__(self, engine: Engine, publisher: Publisher) -> None:
+    def __init__(
+        self, engine: Engine, publisher: Publisher, recorder: "Recorder | None" = None
+    ) -> None:
         self._engine = engine
         self._publisher = publisher
+        self._recorder = recorder
         self._begun = time.monotonic()
         self._dropped: dict[str, int] = {}
         self._versions = {
@@ -72,9 +78,18 @@ class HealthReporter:
                 resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
                 smoother_ms=tracker.trajectory.delay * 1e3,
             ),
+            recording=self._recording(),
             versions=self._versions,
             cpu_percent=cpu,
             memory_mb=memory / _MEGABYTE if memory is not None else None,
+        )
+
+    def _recording(self) -> Recording | None:
+        recorder = self._recorder
+        if recorder is None:
+            return None
+        return Recording(
+            recorded=recorder.recorded, dropped=recorder.dropped, trouble=recorder.trouble
         )
 
     def _state(self, tracker: ZoneTracker) -> tuple[State, str]:
@@ -87,6 +102,8 @@ class HealthReporter:
             return "restarting", tracker.trouble
         if self._engine.trouble:
             return "degraded", self._engine.trouble
+        if self._recorder is not None and self._recorder.trouble:
+            return "degraded", f"not recording: {self._recorder.trouble}"
         if tracker.last is None:
             return "warming", "waiting for the first second of sound"
         if tracker.last.silence:

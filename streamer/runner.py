@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import time
@@ -12,13 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from streamer import logs
+from streamer.audio import Block
+from streamer.calibration import CalibrationStore, default_file
 from streamer.config import Config
+from streamer.control import Control
 from streamer.engines import Engine
 from streamer.errors import AudioError, StreamerError
 from streamer.health import HealthReporter
-from streamer.mqtt import Publisher, open_broker
+from streamer.mqtt import Address, Publisher, open_broker
+from streamer.outputs.attached import Attached
 from streamer.outputs.terminal import LiveView, summary_line
-from streamer.reload import merge
+from streamer.reload import Reload, merge
 from streamer.tracking import Update
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
@@ -49,8 +54,10 @@ class Runner:
         self._engine = engine
         self._console = console
         self._view: LiveView | None = None
-        self._publisher: Publisher | None = None
         self._trackers: dict[str, ZoneTracker] = {}
+        self._control: Control | None = None
+        self._attached: Attached | None = None
+        self._outputs: list[Callable[[str, Update], None]] = []
         self._reloads = 0
         self._reloaded = asyncio.Event()
 
@@ -67,18 +74,19 @@ class Runner:
             workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="engine"))
             inference = Inference(self._engine, workers)
             trackers = [
-                ZoneTracker(zone, config.tracking, inference, self._on_update)
+                ZoneTracker(zone, config.tracking, inference, self._on_update, self._on_sound)
                 for zone in config.zones
             ]
             self._trackers = {tracker.id: tracker for tracker in trackers}
+            self._attached = Attached(config, self._trackers, self._engine.model)
+            stack.push_async_callback(self._attached.close)
             for tracker in trackers:
                 stack.push_async_callback(tracker.close)
             await _open(trackers)  # what cannot be heard is told before a broker is troubled
             address = await stack.enter_async_context(
                 open_broker(config.mqtt, port=config.mqtt.port)
             )
-            publisher = Publisher(config.mqtt, address, zones=[zone.id for zone in config.zones])
-            self._publisher = publisher
+            publisher = self._begin(address)
             if self._console is not None:
                 self._view = LiveView(
                     {tracker.id: tracker.input for tracker in trackers},
@@ -86,6 +94,7 @@ class Runner:
                     broker=str(address),
                     console=self._console,
                 )
+                self._outputs.append(self._draw)
             try:
                 async with asyncio.TaskGroup() as group:
                     publishing = group.create_task(publisher.run())
@@ -97,10 +106,15 @@ class Runner:
             except* StreamerError as failures:
                 raise _first(failures) from None
 
-    def reload(self) -> None:
+    def reload(self) -> Reload:
         """Take over the safe settings of the configuration as it is now; a bad one changes nothing.
 
-        See `streamer.reload.SAFE`.
+        See `streamer.reload.SAFE`. Calibrations are read again, too.
+
+        Raises
+        ------
+        StreamerError
+            The configuration is wrong, which is logged.
         """
         self._reloads += 1
         cause = {"cause": f"reload {self._reloads}"}  # each is answered, however soon it comes
@@ -109,29 +123,67 @@ class Runner:
         except StreamerError as error:
             said = "the configuration stays as it was: %s"
             logger.error(said, error, extra=cause)  # noqa: TRY400
-            return
+            raise
         self._config = change.config
         self._reloaded.set()
         logs.set_level(change.config.log.level)
-        for tracker in self._trackers.values():
-            tracker.retune(change.config.tracking)
+        if self._control is not None:
+            self._control.begin(change.config.tracking)
+        if self._attached is not None:
+            self._attached.reload()
         taken = ", ".join(change.taken) or "nothing"
         logger.info("configuration read again; changed: %s", taken, extra=cause)
         if change.waiting:
             waiting = ", ".join(change.waiting)
             logger.warning("these keys wait for the next start: %s", waiting, extra=cause)
+        return change
+
+    def _begin(self, address: Address) -> Publisher:
+        """Connect the trackers with what hears of their updates."""
+        config = self._config
+        publisher = Publisher(
+            config.mqtt,
+            address,
+            zones=self._trackers,
+            home_assistant=config.home_assistant,
+            handler=lambda command: control.execute(command),
+        )
+        self._control = control = Control(
+            {zone.id: zone for zone in config.zones},
+            self._trackers,
+            CalibrationStore(config.tracking.calibration or default_file(os.environ)),
+            reload=self.reload,
+            answer=publisher.answer,
+            show=publisher.show_controls,
+        )
+        control.begin(config.tracking)
+
+        def publish(zone: str, update: Update) -> None:
+            source = self._trackers[zone].source
+            publisher.offer_update(zone, update, title=(source.title if source else "") or None)
+
+        self._outputs = [publish, control.hear]
+        if self._attached is not None:
+            self._outputs += self._attached.hears
+        return publisher
 
     def _on_update(self, zone: str, update: Update) -> None:
-        if self._publisher is not None:
-            source = self._trackers[zone].source
-            title = source.title if source is not None else ""
-            self._publisher.offer_update(zone, update, title=title or None)
+        for output in self._outputs:
+            output(zone, update)
+
+    def _on_sound(self, zone: str, block: Block) -> None:
+        if self._attached is not None:
+            self._attached.sound(zone, block)
+
+    def _draw(self, zone: str, update: Update) -> None:
         if self._view is not None:
             self._view.update(zone, update, (time.monotonic() - update.captured) * 1e3)
 
     async def _track(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(self._report(publisher, trackers))]
+            if self._attached is not None:
+                background.append(group.create_task(self._attached.run()))
             if self._view is not None:
                 background.append(group.create_task(self._view.run()))
                 informing = self._inform_view(self._view, publisher, trackers)
@@ -152,7 +204,8 @@ class Runner:
             if on_terminal and not sys.stderr.isatty():  # its window was closed
                 stop.set()
             else:
-                self.reload()
+                with contextlib.suppress(StreamerError):  # logged
+                    self.reload()
 
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels `run`
@@ -173,7 +226,8 @@ class Runner:
             logger.info("the sound has ended", extra={"zone": tracker.id})
 
     async def _report(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
-        reporter = HealthReporter(self._engine, publisher)
+        recorder = self._attached.recorder if self._attached is not None else None
+        reporter = HealthReporter(self._engine, publisher, recorder)
         while True:
             self._reloaded.clear()
             with contextlib.suppress(TimeoutError):

@@ -12,18 +12,22 @@
 from streamer.mood import mood, quadrant
 from streamer.mqtt.address import Address
 from streamer.mqtt.broker import open_broker, resolve_broker
+from streamer.mqtt.commands import Command, CommandError
 from streamer.mqtt.embedded import embedded_broker
 from streamer.mqtt.link import check
 from streamer.mqtt.mosquitto import find_mosquitto
 from streamer.mqtt.outbox import Counters
 from streamer.mqtt.payloads import (
     VA,
+    Ack,
     Cleaned,
+    Controls,
     Delays,
     Drops,
     Health,
     Latency,
     Point,
+    Recording,
     State,
     json_schemas,
 )
@@ -32,8 +36,12 @@ from streamer.mqtt.topics import Topics, default_node
 
 __all__ = [
     "VA",
+    "Ack",
     "Address",
     "Cleaned",
+    "Command",
+    "CommandError",
+    "Controls",
     "Counters",
     "Delays",
     "Drops",
@@ -41,6 +49,7 @@ __all__ = [
     "Latency",
     "Point",
     "Publisher",
+    "Recording",
     "State",
     "Topics",
     "check",

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from streamer.mqtt.payloads import Health, Latency
+from streamer.mqtt.payloads import Controls, Health, Latency
 from streamer.tracking import Update
 
 STATE_INTERVAL = 1.0
@@ -59,6 +59,7 @@ class ZoneBox:
     sent: int = 0
     dropped: int = 0
     health: Health | None = None
+    controls: Controls | None = None
     _seq: int = 0
     _va: tuple[int, Update] | None = None
     _state: tuple[Update, str | None] | None = None

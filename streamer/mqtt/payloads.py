@@ -21,6 +21,7 @@ Deviation = Annotated[float, Field(ge=0), _rounded(4)]
 Share = Annotated[float, Field(ge=0, le=1), _rounded(4)]
 Milliseconds = Annotated[float, _rounded(1)]
 Decibels = Annotated[float, _rounded(1)]
+Smoothing = Literal["kalman", "one-euro", "exponential", "none"]
 Epoch = Annotated[int, Field(ge=0, description="Milliseconds since 1970-01-01 UTC.")]
 
 
@@ -90,6 +91,16 @@ class VA(Message):
         )
 
 
+class Controls(Message):
+    """How a zone is set now; see the commands of those names."""
+
+    smoothing: Smoothing = Field(description="How estimates become a trajectory.")
+    rate: Annotated[float, Field(gt=0), _rounded(3)] = Field(description="Estimates a second.")
+    freeze: bool = Field(description="Whether the trajectory is held where it is.")
+    gain_db: Decibels = Field(description="What the sound is raised by before it is heard, in dB.")
+    calibrating: bool = Field(description="Whether a calibration is listening.")
+
+
 class State(Message):
     """The latest state of a zone, retained, at most once a second: `<base>/<zone>/state`."""
 
@@ -108,15 +119,27 @@ class State(Message):
     title: str | None = Field(
         default=None, max_length=200, description="What plays, where a network stream tells it."
     )
+    controls: Controls | None = Field(
+        default=None, description="How the zone is set; null where it takes no commands."
+    )
 
     @classmethod
-    def of(cls, update: Update, *, epoch: float, title: str | None = None) -> Self:
+    def of(
+        cls,
+        update: Update,
+        *,
+        epoch: float,
+        title: str | None = None,
+        controls: Controls | None = None,
+    ) -> Self:
         """Build the message of one update; other parameters and errors as for `VA.of`.
 
         Parameters
         ----------
         title
             Of what plays, at most 200 characters; None where it is not told.
+        controls
+            How the zone is set; None where it takes no commands.
         """
         valence, arousal = _clip(update.smooth.valence), _clip(update.smooth.arousal)
         return cls(
@@ -130,6 +153,7 @@ class State(Message):
             silence=update.silence,
             level=update.level,
             title=title,
+            controls=controls,
         )
 
 
@@ -167,6 +191,14 @@ class Delays(Message):
     )
 
 
+class Recording(Message):
+    """What is kept of the run, all zones together, counted since the start."""
+
+    recorded: NonNegativeInt = Field(description="Estimates written.")
+    dropped: NonNegativeInt = Field(description="Estimates that were not written.")
+    trouble: str = Field(default="", description="Why nothing is recorded now; empty otherwise.")
+
+
 class Health(Message):
     """How a zone fares, every ten seconds or so: `<base>/<zone>/health`."""
 
@@ -201,6 +233,7 @@ class Health(Message):
         default=None, description="None before the first estimate went out."
     )
     delays: Delays = Delays()
+    recording: Recording | None = Field(default=None, description="null where nothing is recorded.")
     versions: dict[str, str] = Field(default={}, description="Program and weights.")
     cpu_percent: Annotated[float, _rounded(1)] | None = Field(
         default=None, description="Of one core."
@@ -210,12 +243,25 @@ class Health(Message):
     )
 
 
-KINDS: dict[str, type[Message]] = {"va": VA, "state": State, "health": Health}
-"""Message of each kind, by the last level of its topic."""
+class Ack(Message):
+    """The answer to a command: `<base>/<zone>/ack/<name>`."""
+
+    v: Literal[1] = Field(default=1, description="Version of this layout.")
+    ts: Epoch = Field(description="When it was answered, in epoch ms.")
+    ok: bool = Field(description="Whether it was done.")
+    value: str | float | bool | None = Field(
+        default=None, description="What is in effect now; what was found, of a calibration."
+    )
+    reason: str = Field(default="", description="Why it was not done; empty otherwise.")
+    id: str | None = Field(default=None, description="The id that came with the command.")
+
+
+KINDS: dict[str, type[Message]] = {"va": VA, "state": State, "health": Health, "ack": Ack}
+"""Message of each kind, by the level of its topic that follows the zone."""
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema (2020-12) of each kind of message, by the last level of its topic."""
+    """Return the JSON Schema (2020-12) of each kind of message, by the keys of `KINDS`."""
     return {kind: model.model_json_schema(mode="serialization") for kind, model in KINDS.items()}
 
 

@@ -10,13 +10,16 @@ from typing import Any
 
 import aiomqtt
 
-from streamer.config.models import Mqtt
+from streamer.config.models import HomeAssistant, Mqtt
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import cause_of
+from streamer.mqtt.commands import Handler, Reply
 from streamer.mqtt.credentials import read_credentials
+from streamer.mqtt.discovery import Discovery
+from streamer.mqtt.inbox import letters
 from streamer.mqtt.link import Dialler, Version
 from streamer.mqtt.outbox import Counters, ZoneBox
-from streamer.mqtt.payloads import Health, Latency
+from streamer.mqtt.payloads import Ack, Controls, Health, Latency
 from streamer.mqtt.sender import OFFLINE, Sender
 from streamer.mqtt.topics import Topics, default_node
 from streamer.retry import Backoff
@@ -40,6 +43,10 @@ class Publisher:
         Where the broker is; see `open_broker`.
     zones
         Names of the zones that will be offered.
+    home_assistant
+        How Home Assistant is told of them; not at all by default.
+    handler
+        Carries out the commands that arrive; without one none are taken.
 
     Attributes
     ----------
@@ -58,7 +65,15 @@ class Publisher:
             await publisher.close()
     """
 
-    def __init__(self, config: Mqtt, address: Address, *, zones: Iterable[str]) -> None:
+    def __init__(
+        self,
+        config: Mqtt,
+        address: Address,
+        *,
+        zones: Iterable[str],
+        home_assistant: HomeAssistant | None = None,
+        handler: Handler | None = None,
+    ) -> None:
         self.topics = Topics.of(config)
         self._name = f"streamer-{config.node or default_node()}"
         self._address = address
@@ -69,6 +84,12 @@ class Publisher:
             keepalive=config.keepalive,
         )
         self._boxes = {zone: ZoneBox() for zone in zones}
+        self._handler = handler
+        self._discovery = (
+            Discovery(home_assistant, config, self._boxes, controlled=handler is not None)
+            if home_assistant is not None
+            else None
+        )
         self._connected = asyncio.Event()
         self._sender: Sender | None = None
         self._connections = 0
@@ -117,6 +138,20 @@ class Publisher:
         self._boxes[zone].health = health
         if self._sender is not None:
             self._sender.wake()
+
+    def show_controls(self, zone: str, controls: Controls) -> None:
+        """Let a zone's state say how it is set, at once and from now on."""
+        box = self._boxes[zone]
+        box.controls = controls
+        box.repeat_state()
+        if self._sender is not None:
+            self._sender.wake()
+
+    def answer(self, reply: Reply, ack: Ack) -> None:
+        """Answer a command later on; while the broker is away, the answer is lost."""
+        if self._sender is not None:
+            for letter in letters(reply, ack):
+                self._sender.post(letter)
 
     async def run(self) -> None:
         """Stay connected, publish what is offered, return after `close`.
@@ -174,7 +209,14 @@ class Publisher:
         """Connect, and publish until the connection is lost or `stop` is done."""
         will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
         async with self._dialler.dial(self._name, will) as (link, version):
-            sender = Sender(link, version, topics=self.topics, boxes=self._boxes)
+            sender = Sender(
+                link,
+                version,
+                topics=self.topics,
+                boxes=self._boxes,
+                discovery=self._discovery,
+                handler=self._handler,
+            )
             try:
                 await sender.begin()
                 self._begin(sender, version)

@@ -4,31 +4,38 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from streamer.mqtt.commands import Handler
+from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.epoch import EpochClock
+from streamer.mqtt.inbox import OFFLINE, ONLINE, Inbox, Letter
 from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
 from streamer.mqtt.topics import Topics
 from streamer.tracking import Update
 
-ONLINE, OFFLINE = b"online", b"offline"
 VA_EXPIRY = 3
 """Seconds a broker that speaks MQTT 5 may hold an estimate back."""
 CONFIRMED_WITHIN = 3.0
 """Seconds within which our own status has to come back; a broker forbids in silence."""
 STALLED = 1.0
 """Seconds without the broker's acknowledgement after which the fast stream is held."""
+MOST_LETTERS = 500
+"""Answers and announcements that wait at most; what is older gives way."""
+
+__all__ = ["OFFLINE", "ONLINE", "Sender"]
 
 logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Lanes over one connection: the status, the fast stream, and states with health.
+    """Lanes over one connection: what arrives, letters, the fast stream, states with health.
 
     States ask the broker for an acknowledgement, which the fast stream never waits for; but when it
     stays out, the broker or the way to it hangs, and what were sent now would arrive stale.
@@ -41,6 +48,8 @@ class Sender:
         Where to.
     boxes
         What waits, by zone. Emptied from here.
+    discovery, handler
+        See `Inbox`.
     """
 
     def __init__(
@@ -50,18 +59,30 @@ class Sender:
         *,
         topics: Topics,
         boxes: Mapping[str, ZoneBox],
+        discovery: Discovery | None = None,
+        handler: Handler | None = None,
     ) -> None:
         self._link = link
         self._topics = topics
         self._boxes = boxes
-        modern = version == "5"
-        self._va_properties = json_properties(seconds=VA_EXPIRY) if modern else None
-        self._properties = json_properties() if modern else None
+        self._inbox = Inbox(
+            topics,
+            boxes,
+            discovery=discovery,
+            handler=handler,
+            post=self.post,
+            welcome=self._repeat_states,
+        )
+        self._announces = discovery is not None and bool(discovery.messages())
+        self._letters: deque[Letter] = deque(maxlen=MOST_LETTERS)
+        self._posted = asyncio.Event()
+        self._modern = version == "5"
+        self._va_properties = json_properties(seconds=VA_EXPIRY) if self._modern else None
+        self._properties = json_properties() if self._modern else None
         self._clock = EpochClock()
         self._fast = asyncio.Event()
         self._slow = asyncio.Event()
         self._asked: float | None = None
-        self._confirmed = asyncio.Event()
         # asyncio.wait_for may swallow a cancellation before Python 3.12, inside aiomqtt too.
         self._over = False
 
@@ -75,17 +96,22 @@ class Sender:
         self._fast.set()
         self._slow.set()
 
+    def post(self, letter: Letter) -> None:
+        """Let a letter be sent, after those posted before."""
+        self._letters.append(letter)
+        self._posted.set()
+
     async def say(self, status: bytes) -> None:
         """Publish the status of this node, and wait until the broker has it."""
         await self._link.publish(self._topics.status, status, qos=1, retain=True)
 
     async def begin(self) -> None:
-        """Say `online`, listen to the status, and let the last states be sent again."""
+        """Say `online`, listen, announce the devices, and let the last states be sent again."""
         await self.say(ONLINE)
-        await self._link.subscribe(self._topics.status, qos=1)
-        for box in self._boxes.values():
-            box.repeat_state()
-        self.wake()
+        for each in self._inbox.filters:
+            await self._link.subscribe(each, qos=1)
+        self._inbox.announce()
+        self._repeat_states()
 
     async def run(self, stop: "asyncio.Future[Any]") -> None:
         """Send until `stop` is done.
@@ -96,8 +122,9 @@ class Sender:
             The connection is lost.
         """
         lanes = [
-            asyncio.create_task(self._stay_online(), name="mqtt-status"),
+            asyncio.create_task(self._read(), name="mqtt-inbox"),
             asyncio.create_task(self._confirm(), name="mqtt-confirm"),
+            asyncio.create_task(self._send_letters(), name="mqtt-letters"),
             asyncio.create_task(self._send_estimates(), name="mqtt-va"),
             asyncio.create_task(self._send_states(), name="mqtt-state"),
         ]
@@ -113,25 +140,25 @@ class Sender:
             if isinstance(end, Exception):
                 raise end
 
-    async def _stay_online(self) -> None:
-        """Say `online` again where the will of an old session of ours overwrote it."""
+    def _repeat_states(self) -> None:
+        for box in self._boxes.values():
+            box.repeat_state()
+        self.wake()
+
+    async def _read(self) -> None:
         async for message in self._link.messages:
-            if str(message.topic) == self._topics.status:
-                if message.payload == ONLINE:
-                    self._confirmed.set()
-                elif message.payload == OFFLINE:
-                    await self.say(ONLINE)
+            self._inbox.take(message)
             if self._over:
                 return
 
     async def _confirm(self) -> None:
         """Say that the broker forbids us to publish or to read, and when it does no longer."""
-        forbidden = False
+        inbox, forbidden = self._inbox, False
         while not self._over:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CONFIRMED_WITHIN):
-                    await self._confirmed.wait()
-            if not self._confirmed.is_set():
+                    await inbox.confirmed.wait()
+            if not inbox.confirmed.is_set():
                 forbidden = True
                 logger.error(
                     "nothing that we publish comes back from the broker: its access control list "
@@ -143,7 +170,34 @@ class Sender:
                 continue
             if forbidden:
                 logger.info("the broker lets us publish now")
-            await asyncio.Event().wait()
+            break
+        if self._announces:
+            await self._confirm_devices()
+        await asyncio.Event().wait()
+
+    async def _confirm_devices(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONFIRMED_WITHIN):
+                await self._inbox.announced.wait()
+                return
+        logger.warning(
+            "Home Assistant cannot find us: what announces the zones does not come back from the "
+            "broker; allow this user to write and read %s, or set discovery = false in "
+            "[home_assistant]",
+            self._inbox.filters[-1],
+            extra={"cause": "acl of discovery"},
+        )
+
+    async def _send_letters(self) -> None:
+        while not self._over:
+            await self._posted.wait()
+            self._posted.clear()
+            while self._letters and not self._over:
+                letter = self._letters.popleft()
+                properties = (letter.properties or self._properties) if self._modern else None
+                await self._link.publish(
+                    letter.topic, letter.payload, 1, retain=letter.retain, properties=properties
+                )
 
     async def _send_estimates(self) -> None:
         while not self._over:
@@ -187,8 +241,9 @@ class Sender:
                     due = wait if due is None else min(due, wait)
 
     async def _send_state(self, zone: str, update: Update, title: str | None) -> None:
+        controls = self._boxes[zone].controls
         try:
-            payload = State.of(update, epoch=self._clock.offset(), title=title)
+            payload = State.of(update, epoch=self._clock.offset(), title=title, controls=controls)
         except ValidationError as error:
             self._complain(zone, error)
             return

@@ -35,6 +35,25 @@ class Topics:
         """Whether this node is `online` or `offline`; retained, and the last will."""
         return f"{self.base}/status"
 
+    @property
+    def commands(self) -> str:
+        """Filter of all commands to all zones."""
+        return f"{self.base}/+/cmd/+"
+
+    def command(self, zone: str, name: str) -> str:
+        """Return the topic of a command to a zone."""
+        return f"{self.base}/{zone}/cmd/{name}"
+
+    def ack(self, zone: str, name: str) -> str:
+        """Return the topic of the answers to a command."""
+        return f"{self.base}/{zone}/ack/{name}"
+
+    def command_of(self, topic: str) -> tuple[str, str] | None:
+        """Return the zone and the name of the command that a topic is for; None if it is none."""
+        levels = topic.removeprefix(f"{self.base}/").split("/")
+        is_command = topic.startswith(f"{self.base}/") and len(levels) == 3 and levels[1] == "cmd"
+        return (levels[0], levels[2]) if is_command else None
+
     def va(self, zone: str) -> str:
         """Return the topic of a zone's fast stream."""
         return f"{self.base}/{zone}/va"

@@ -25,12 +25,13 @@ from benchmarks.mosquitto import Certificates, Mosquitto
 from benchmarks.ports import free_port as port_that_is_free
 from benchmarks.pulse import Performer, Pulse, noise
 from streamer.cli import main
-from streamer.config.models import Mqtt
+from streamer.config.models import HomeAssistant, Mqtt
 from streamer.engines import Engine, open_engine
 from streamer.engines.cuda import find_gpu
 from streamer.errors import EngineError
 from streamer.logs import OURS, Sparing
 from streamer.mqtt import Address, Publisher
+from streamer.mqtt.commands import Handler
 from streamer.tracking import Affect, Update
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -98,11 +99,18 @@ async def subscribed(
 
 @contextlib.asynccontextmanager
 async def publishing(
-    address: Address, *, feed: bool = True, **options: Any
+    address: Address,
+    *,
+    feed: bool = True,
+    home_assistant: HomeAssistant | None = None,
+    handler: Handler | None = None,
+    **options: Any,
 ) -> AsyncIterator[Publisher]:
     """Run a publisher of the zone `main`, fed at 10 Hz."""
     config = Mqtt(**{"node": "test", "keepalive": 1, **options})
-    publisher = Publisher(config, address, zones=["main"])
+    publisher = Publisher(
+        config, address, zones=["main"], home_assistant=home_assistant, handler=handler
+    )
 
     async def offer() -> None:
         tick = 0
@@ -271,6 +279,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("STREAMER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -54,7 +54,12 @@ class Program:
         self._command = [PROGRAM, "run", *map(str, arguments)]
         self._options = {
             "cwd": folder,
-            "env": {**clean, "XDG_CONFIG_HOME": str(folder), **variables},
+            "env": {
+                **clean,
+                "XDG_CONFIG_HOME": str(folder),
+                "XDG_STATE_HOME": str(folder),
+                **variables,
+            },
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,

@@ -1,0 +1,210 @@
+"""Commands that a zone takes over MQTT: reading what arrived, and answering.
+
+A command is a message to `<base>/<zone>/cmd/<name>`. Its payload is the value as plain text
+(`kalman`, `5`, `on`), or a JSON object `{"value": ..., "id": ...}` whose id comes back with the
+answer on `<base>/<zone>/ack/<name>`. With MQTT 5 the answer also goes to the response topic that
+the message names, with its correlation data.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import aiomqtt
+from paho.mqtt.properties import Properties
+
+from streamer.config import schema
+from streamer.errors import UsageError
+from streamer.mqtt.link import json_properties
+from streamer.mqtt.payloads import Ack
+
+Name = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
+NAMES: tuple[Name, ...] = get_args(Name)
+Value = str | float | bool
+
+LONGEST = 1024
+"""Bytes of a payload, at most."""
+
+CALIBRATION_SECONDS = (10.0, 600.0)
+"""How long a calibration may listen."""
+
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_LONGEST_ID = 64
+_LONGEST_SHOWN = 60
+
+
+class CommandError(UsageError):
+    """A command that is not carried out; its message is the reason that is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is wanted of a zone.
+
+    Attributes
+    ----------
+    zone
+        Its name.
+    name
+        Of the command.
+    value
+        smoothing: the name of a smoother. rate: Hz. freeze: whether. calibrate: seconds to listen,
+        or "reset". reload: "now".
+    reply
+        Whom to answer.
+    """
+
+    zone: str
+    name: Name
+    value: Value
+    reply: "Reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Where answers to one command go, and what they bring back.
+
+    Attributes
+    ----------
+    topics
+        The topics to answer on.
+    id, correlation
+        Of the message that asked, where it had them.
+    """
+
+    topics: tuple[str, ...]
+    id: str | None = None
+    correlation: bytes | None = None
+
+    def ok(self, value: Value | None = None) -> Ack:
+        """Return the answer that it was done."""
+        return Ack(ts=_now(), ok=True, value=value, id=self.id)
+
+    def refused(self, reason: str) -> Ack:
+        """Return the answer that it was not done."""
+        return Ack(ts=_now(), ok=False, reason=reason, id=self.id)
+
+    def properties(self) -> Properties:
+        """Return the MQTT 5 properties of an answer."""
+        properties = json_properties()
+        if self.correlation is not None:
+            properties.CorrelationData = self.correlation
+        return properties
+
+
+Handler = Callable[[Command], Value | None]
+"""Carries out a command at once and returns the value in effect; raises `CommandError`."""
+
+
+def read_reply(message: aiomqtt.Message, topic: str) -> Reply:
+    """Return where to answer a message, on `topic` first."""
+    content = _object(message.payload)
+    identifier = content.get("id") if content else None
+    properties = message.properties
+    asked = getattr(properties, "ResponseTopic", None)
+    topics = (topic,) if not asked or set(asked) & set("+#") else (topic, asked)
+    return Reply(
+        topics,
+        None if identifier is None else str(identifier)[:_LONGEST_ID],
+        getattr(properties, "CorrelationData", None),
+    )
+
+
+def read_value(name: str, payload: Any) -> tuple[Name, Value]:
+    """Return the name and the value of a command.
+
+    Raises
+    ------
+    CommandError
+        There is no such command, or its payload cannot be meant; the message says what can.
+    """
+    if name not in NAMES:
+        near = schema.nearest(name, NAMES)
+        advice = f'did you mean "{near}"?' if near else f"there are {', '.join(NAMES)}"
+        raise CommandError(f"there is no command {_shown(name)}; {advice}")
+    if not isinstance(payload, bytes):
+        payload = b""
+    if len(payload) > LONGEST:
+        raise CommandError(f"the payload has {len(payload)} bytes, {LONGEST} are the most")
+    text = _text(payload)
+    read: Callable[[str], Value | None] = _READERS[name]
+    value = read(text)
+    if value is None:
+        raise CommandError(f"{_shown(text)} is not possible: send {_WANTED[name]}")
+    return name, value
+
+
+def _text(payload: bytes) -> str:
+    content = _object(payload)
+    try:
+        value = content["value"] if content is not None else payload.decode()
+    except UnicodeDecodeError:
+        raise CommandError("the payload is no text in UTF-8") from None
+    except KeyError:
+        raise CommandError('the payload is a JSON object without "value"') from None
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value).strip().strip('"')
+
+
+def _object(payload: Any) -> dict[str, Any] | None:
+    if not isinstance(payload, bytes) or len(payload) > LONGEST or payload[:1] != b"{":
+        return None
+    try:
+        content = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _rate(text: str) -> float | None:
+    number = _number(text)
+    node = schema.find(("tracking", "rate")) or {}
+    return number if number is not None and 0 < number <= node["maximum"] else None
+
+
+def _calibrate(text: str) -> Value | None:
+    if text in ("start", "reset"):
+        return 60.0 if text == "start" else text
+    number = _number(text)
+    least, most = CALIBRATION_SECONDS
+    return number if number is not None and least <= number <= most else None
+
+
+_SMOOTHERS = (schema.find(("tracking", "smoother")) or {})["enum"]
+_READERS: dict[str, Callable[[str], Value | None]] = {
+    "smoothing": lambda text: text if text in _SMOOTHERS else None,
+    "rate": _rate,
+    "freeze": lambda text: _SWITCH.get(text.lower()),
+    "calibrate": _calibrate,
+    "reload": lambda text: text if text == "now" else None,
+}
+_WANTED = {
+    "smoothing": " or ".join(_SMOOTHERS),
+    "rate": schema.allowed(schema.find(("tracking", "rate")) or {}),
+    "freeze": "on or off",
+    "calibrate": "start, reset, or how many seconds to listen, {:g} to {:g}".format(
+        *CALIBRATION_SECONDS
+    ),
+    "reload": "now",
+}
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+    return json.dumps(short, ensure_ascii=False) if text else "an empty payload"
+
+
+def _now() -> int:
+    return round(time.time() * 1e3)

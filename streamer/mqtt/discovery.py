@@ -1,0 +1,197 @@
+"""Home Assistant's MQTT device discovery: each zone as a device with its sensors and controls.
+
+The layout is that of https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload,
+which Home Assistant understands from 2024.11 on. A zone's retained configuration lies at
+`<prefix>/device/<node>/<zone>/config`; an empty one removes the device.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from streamer import __version__
+from streamer.config import HomeAssistant, Mqtt, schema
+from streamer.mood import Mood, Quadrant
+from streamer.mqtt.payloads import Health
+from streamer.mqtt.topics import Topics, slug
+
+EXPIRE_AFTER = 30
+"""Seconds without a new state after which Home Assistant shows a zone's values as unavailable."""
+
+_HEALTH_ATTRIBUTES = ("reason", "source", "engine", "uptime_s", "drops", "gaps", "latency_ms")
+
+
+class Discovery:
+    """What this node tells Home Assistant of its zones.
+
+    Parameters
+    ----------
+    config
+        The `[home_assistant]` table.
+    mqtt
+        The `[mqtt]` table.
+    zones
+        Names of the zones.
+    controlled
+        Whether the zones take commands.
+
+    Attributes
+    ----------
+    birth
+        The topic on which Home Assistant says `online` when it starts.
+    ours
+        Filter of the configurations of all zones that this node has or ever had.
+    """
+
+    def __init__(
+        self, config: HomeAssistant, mqtt: Mqtt, zones: Iterable[str], *, controlled: bool
+    ) -> None:
+        self._topics = Topics.of(mqtt)
+        self._node = slug(self._topics.base.replace("/", "-"))
+        self._folder = f"{config.prefix}/device/{self._node}"
+        self._zones = tuple(zones) if config.discovery else ()
+        self._controlled = controlled
+        self._health_expires = max(EXPIRE_AFTER, round(3 * mqtt.health_interval))
+        self.birth = f"{config.prefix}/status"
+        self.ours = f"{self._folder}/+/config"
+
+    def messages(self) -> dict[str, bytes]:
+        """Return the configuration of each zone by its topic; none where discovery is off."""
+        return {self._topic(zone): json.dumps(self.device(zone)).encode() for zone in self._zones}
+
+    def is_stale(self, topic: str) -> bool:
+        """Whether a topic under `ours` is of a zone that is not announced any more."""
+        return topic not in map(self._topic, self._zones)
+
+    def device(self, zone: str) -> dict[str, Any]:
+        """Return the configuration of a zone."""
+        identifier = f"{self._node}-{zone}"
+        components = self._sensors(zone) | (self._controls(zone) if self._controlled else {})
+        for name, component in components.items():
+            component["unique_id"] = f"{identifier}-{name}"
+        shown = self._topics.base.removeprefix("streamer/").replace("/", " ")
+        return {
+            "device": {
+                "identifiers": [identifier],
+                "name": f"Streamer {shown} {zone}",
+                "manufacturer": "streamer",
+                "model": "Music emotion tracker",
+                "sw_version": __version__,
+            },
+            "origin": {"name": "streamer", "sw_version": __version__},
+            "availability_topic": self._topics.status,
+            "state_topic": self._topics.state(zone),
+            "qos": 1,
+            "components": components,
+        }
+
+    def _topic(self, zone: str) -> str:
+        return f"{self._folder}/{zone}/config"
+
+    def _sensors(self, zone: str) -> dict[str, dict[str, Any]]:
+        health = self._topics.health(zone)
+        attributes = ", ".join(f"'{name}': value_json.{name}" for name in _HEALTH_ATTRIBUTES)
+        return {
+            "valence": _number("Valence", "valence", "mdi:emoticon-happy-outline"),
+            "arousal": _number("Arousal", "arousal", "mdi:lightning-bolt-outline"),
+            "mood": _choice("Mood", "mood", "mdi:music-circle-outline", get_args(Mood)),
+            "quadrant": _choice("Quadrant", "quadrant", "mdi:axis-arrow", get_args(Quadrant)),
+            "level": _number("Level", "level", "mdi:volume-medium", unit="dBFS", decimals=0),
+            "silence": {
+                "platform": "binary_sensor",
+                "name": "Silence",
+                "value_template": "{{ 'ON' if value_json.silence else 'OFF' }}",
+                "icon": "mdi:volume-off",
+                "expire_after": EXPIRE_AFTER,
+            },
+            "health": {
+                **_choice(
+                    "Health",
+                    "state",
+                    "mdi:heart-pulse",
+                    get_args(Health.model_fields["state"].annotation),
+                ),
+                "state_topic": health,
+                "json_attributes_topic": health,
+                "json_attributes_template": f"{{{{ {{{attributes}}} | tojson }}}}",
+                "expire_after": self._health_expires,
+                "entity_category": "diagnostic",
+            },
+        }
+
+    def _controls(self, zone: str) -> dict[str, dict[str, Any]]:
+        rate = schema.find(("tracking", "rate")) or {}
+        smoothers = (schema.find(("tracking", "smoother")) or {})["enum"]
+        controls: dict[str, dict[str, Any]] = {
+            "freeze": {
+                "platform": "switch",
+                "name": "Freeze",
+                "icon": "mdi:snowflake",
+                "value_template": "{{ 'on' if value_json.controls.freeze else 'off' }}",
+                "payload_on": "on",
+                "payload_off": "off",
+            },
+            "smoothing": {
+                "platform": "select",
+                "name": "Smoothing",
+                "icon": "mdi:chart-bell-curve-cumulative",
+                "value_template": "{{ value_json.controls.smoothing }}",
+                "options": smoothers,
+                "entity_category": "config",
+            },
+            "rate": {
+                "platform": "number",
+                "name": "Rate",
+                "icon": "mdi:metronome",
+                "value_template": "{{ value_json.controls.rate }}",
+                "min": 0.1,
+                "max": rate["maximum"],
+                "step": 0.1,
+                "mode": "box",
+                "unit_of_measurement": "Hz",
+                "entity_category": "config",
+            },
+            "calibrate": {
+                "platform": "button",
+                "name": "Calibrate",
+                "icon": "mdi:tune-vertical",
+                "payload_press": "start",
+                "entity_category": "config",
+            },
+            "reload": {
+                "platform": "button",
+                "name": "Reload configuration",
+                "icon": "mdi:reload",
+                "payload_press": "now",
+                "entity_category": "config",
+            },
+        }
+        for name, control in controls.items():
+            control["command_topic"] = self._topics.command(zone, name)
+        return controls
+
+
+def _number(
+    name: str, key: str, icon: str, *, unit: str | None = None, decimals: int = 2
+) -> dict[str, Any]:
+    return {
+        "platform": "sensor",
+        "name": name,
+        "value_template": f"{{{{ value_json.{key} }}}}",
+        "icon": icon,
+        "state_class": "measurement",
+        "suggested_display_precision": decimals,
+        "expire_after": EXPIRE_AFTER,
+    } | ({"unit_of_measurement": unit} if unit else {})
+
+
+def _choice(name: str, key: str, icon: str, options: Iterable[str]) -> dict[str, Any]:
+    return {
+        "platform": "sensor",
+        "name": name,
+        "value_template": f"{{{{ value_json.{key} }}}}",
+        "icon": icon,
+        "device_class": "enum",
+        "options": list(options),
+        "expire_after": EXPIRE_AFTER,
+    }

@@ -1,0 +1,134 @@
+"""Follows what another process says of a zone, whatever becomes of the broker."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+
+import aiomqtt
+from pydantic import ValidationError
+
+from streamer.config.models import Mqtt
+from streamer.mqtt.address import Address
+from streamer.mqtt.causes import cause_of
+from streamer.mqtt.credentials import read_credentials
+from streamer.mqtt.link import Dialler
+from streamer.mqtt.payloads import VA
+from streamer.mqtt.sender import ONLINE
+from streamer.mqtt.topics import Topics, default_node
+from streamer.retry import Backoff
+
+LARGEST = 4096
+"""Bytes of a payload that is read; an estimate has some 300."""
+
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """The estimates of one zone, as they come; it stays subscribed for ever.
+
+    Nothing that happens to the broker is raised: it is logged, one line for each cause, and the
+    broker is tried again. A payload that is no estimate is left out, with one line too.
+
+    Parameters
+    ----------
+    config
+        The `[mqtt]` table.
+    address
+        Where the broker is.
+    zone
+        Whose estimates.
+
+    Attributes
+    ----------
+    topics
+        The topics in use.
+    connected
+        Whether the broker is there and we are subscribed; None while it is tried for the first
+        time.
+    online
+        Whether the node that is followed says so; None before it said anything.
+
+    Raises
+    ------
+    ConfigError
+        The credentials cannot be read.
+
+    Examples
+    --------
+    ::
+
+        follower = Follower(config.mqtt, address, zone="main")
+        async with contextlib.aclosing(aiter(follower)) as estimates:
+            async for va in estimates:
+                print(va.valence, va.arousal)
+    """
+
+    def __init__(self, config: Mqtt, address: Address, *, zone: str) -> None:
+        self.topics = Topics.of(config)
+        self.connected: bool | None = None
+        self.online: bool | None = None
+        self._zone = zone
+        self._name = f"streamer-follower-{config.node or default_node()}"
+        self._address = address
+        self._dialler = Dialler(
+            address,
+            read_credentials(config, address),
+            protocol=config.protocol,
+            keepalive=config.keepalive,
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where the broker is."""
+        return self._address
+
+    async def __aiter__(self) -> AsyncGenerator[VA, None]:
+        """Yield each estimate; ends only by being closed or cancelled."""
+        backoff = Backoff()
+        trouble = ""
+        while True:
+            begun = time.monotonic()
+            try:
+                async with self._dialler.dial(self._name) as (link, version):
+                    await link.subscribe(self.topics.status, qos=1)
+                    await link.subscribe(self.topics.va(self._zone), qos=0)
+                    self.connected = True
+                    where = (self.topics.va(self._zone), self._address, version)
+                    cause = {"cause": f"connected after: {trouble}"}
+                    logger.info("following %s at %s (MQTT %s)", *where, extra=cause)
+                    async for message in link.messages:
+                        if (estimate := self._read(message)) is not None:
+                            yield estimate
+            except (aiomqtt.MqttError, OSError) as error:
+                trouble = cause_of(error)
+                logger.warning("MQTT broker at %s: %s; trying again", self._address, trouble)
+            finally:
+                self.connected = False
+            await asyncio.sleep(backoff.delay(time.monotonic() - begun))
+
+    def _read(self, message: aiomqtt.Message) -> VA | None:
+        """Return the estimate in a message, None where there is none."""
+        payload = message.payload
+        if not isinstance(payload, bytes):
+            return None
+        if str(message.topic) == self.topics.status:
+            self.online = payload == ONLINE
+            return None
+        if message.retain:
+            return None  # somebody kept it: it may be of last week
+        if len(payload) > LARGEST:
+            self._skip(f"larger than {LARGEST} bytes")
+            return None
+        try:
+            return VA.model_validate_json(payload)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            self._skip(f"{where}: {first['msg']}" if where else first["msg"])
+            return None
+
+    def _skip(self, reason: str) -> None:
+        topic = self.topics.va(self._zone)
+        cause = {"cause": reason}
+        logger.warning("a message on %s is left out: %s", topic, reason, extra=cause)

@@ -1,0 +1,152 @@
+"""What arrives over one connection: our own status, Home Assistant's birth, commands."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+import aiomqtt
+from paho.mqtt.properties import Properties
+
+from streamer.mqtt.commands import Command, CommandError, Handler, Reply, read_reply, read_value
+from streamer.mqtt.discovery import Discovery
+from streamer.mqtt.payloads import Ack
+from streamer.mqtt.topics import Topics
+
+ONLINE, OFFLINE = b"online", b"offline"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that is sent once, in order.
+
+    Attributes
+    ----------
+    topic, payload, retain
+        As MQTT has them.
+    properties
+        Of MQTT 5; left out before.
+    """
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    properties: Properties | None = None
+
+
+def letters(reply: Reply, ack: Ack) -> list[Letter]:
+    """Return an answer as it is sent to each of its topics."""
+    return [Letter(topic, ack.wire(), properties=reply.properties()) for topic in reply.topics]
+
+
+class Inbox:
+    """Deals with each message that arrives; what is to be said in turn is posted.
+
+    Parameters
+    ----------
+    topics
+        Of this node.
+    zones
+        Names of its zones.
+    discovery
+        What Home Assistant is told; None for nothing.
+    handler
+        Carries out commands; None where none are taken.
+    post
+        Takes what is to be sent.
+    welcome
+        Called when Home Assistant has started and wants to hear everything again.
+
+    Attributes
+    ----------
+    confirmed
+        Set once our own status came back.
+    announced
+        Set once a device that we announced came back.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        zones: Container[str],
+        *,
+        discovery: Discovery | None,
+        handler: Handler | None,
+        post: Callable[[Letter], None],
+        welcome: Callable[[], None],
+    ) -> None:
+        self.confirmed = asyncio.Event()
+        self.announced = asyncio.Event()
+        self._topics = topics
+        self._zones = zones
+        self._discovery = discovery
+        self._devices = discovery.messages() if discovery else {}
+        self._handler = handler
+        self._post = post
+        self._welcome = welcome
+
+    @property
+    def filters(self) -> list[str]:
+        """What is to be subscribed to."""
+        filters = [self._topics.status]
+        if self._handler is not None:
+            filters.append(self._topics.commands)
+        if self._discovery is not None:
+            filters += [self._discovery.birth, self._discovery.ours]
+        return filters
+
+    def announce(self) -> None:
+        """Post every zone's device."""
+        for topic, device in self._devices.items():
+            self._post(Letter(topic, device, retain=True))
+
+    def take(self, message: aiomqtt.Message) -> None:
+        """Deal with a message; nothing it holds is raised."""
+        topic, payload = str(message.topic), message.payload
+        if topic == self._topics.status:
+            if payload == ONLINE:
+                self.confirmed.set()
+            elif payload == OFFLINE:
+                self._post(Letter(topic, ONLINE, retain=True))
+        elif self._discovery is not None and topic == self._discovery.birth:
+            if payload == ONLINE:
+                self.announce()
+                self._welcome()
+        elif self._discovery is not None and message.topic.matches(self._discovery.ours):
+            if payload == self._devices.get(topic):
+                self.announced.set()
+            elif payload and self._discovery.is_stale(topic):
+                self._post(Letter(topic, b"", retain=True))
+                logger.info("Home Assistant: removed the device of %s", topic.split("/")[-2])
+        elif (asked := self._topics.command_of(topic)) is not None:
+            self._command(*asked, message)
+
+    def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
+        reply = read_reply(message, self._topics.ack(zone, name))
+        try:
+            ack = reply.ok(self._carry_out(zone, name, message, reply))
+            logger.info("command %s: %s", name, ack.value, extra={"zone": zone})
+        except CommandError as error:
+            ack = reply.refused(str(error))
+            logger.warning("command refused: %s", error, extra={"zone": zone})
+        for letter in letters(reply, ack):
+            self._post(letter)
+
+    def _carry_out(
+        self, zone: str, name: str, message: aiomqtt.Message, reply: Reply
+    ) -> str | float | bool | None:
+        if message.retain:
+            raise CommandError("a retained command is an old one; publish it without retain")
+        if zone not in self._zones:
+            raise CommandError("there is no such zone")
+        name, value = read_value(name, message.payload)
+        assert self._handler is not None  # noqa: S101 - or we had not subscribed
+        try:
+            return self._handler(Command(zone, name, value, reply))
+        except CommandError:
+            raise
+        except Exception:
+            logger.exception("command %s failed", name, extra={"zone": zone})
+            raise CommandError("it failed; the log of streamer says why") from None

@@ -1,0 +1,181 @@
+"""Home Assistant finds the zones: what it is told, when, and how it is taken back."""
+
+import asyncio
+import json
+
+import aiomqtt
+import jinja2
+import jsonschema
+import pytest
+
+from streamer.config.models import HomeAssistant, Mqtt
+from streamer.mqtt import Controls, Health, State
+from streamer.mqtt.discovery import Discovery
+from streamer.tracking import Affect
+
+CONFIG = "homeassistant/device/streamer-test/main/config"
+STATE = "streamer/test/main/state"
+CONTROLS = Controls(smoothing="one-euro", rate=5, freeze=True, gain_db=3, calibrating=False)
+
+
+def announced(controlled=True, **mqtt):
+    discovery = Discovery(
+        HomeAssistant(), Mqtt(**{"node": "test", **mqtt}), ["main", "bar"], controlled=controlled
+    )
+    return {topic: json.loads(payload) for topic, payload in discovery.messages().items()}
+
+
+def do_nothing(command):
+    return command.value
+
+
+class TestPayload:
+    @pytest.mark.parametrize("controlled", [True, False])
+    def test_every_field_is_as_home_assistant_documents_it(self, device_schema, controlled):
+        for payload in announced(controlled).values():
+            jsonschema.validate(payload, device_schema)
+
+    def test_the_schema_itself_refuses_what_is_not_documented(self, device_schema):
+        for component, key, value in (
+            ("valence", "suggested_precision", 2),
+            ("mood", "state_class", "measurement"),
+            ("level", "entity_category", "config"),
+            ("freeze", "platform", "lamp"),
+            ("calibrate", "options", ["a"]),
+        ):
+            payload = announced()[CONFIG]
+            payload["components"][component][key] = value
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(payload, device_schema)
+
+    def test_every_zone_is_a_device_of_its_own(self):
+        devices = announced()
+        assert set(devices) == {CONFIG, CONFIG.replace("main", "bar")}
+        ids = [
+            component["unique_id"]
+            for device in devices.values()
+            for component in device["components"].values()
+        ]
+        assert len(ids) == len(set(ids)) == 24
+
+    def test_nodes_do_not_share_ids_and_a_base_topic_counts(self):
+        one, other = announced(node="hall"), announced(node="bar")
+        based = announced(base_topic="venue/club 1/mood")
+        assert not set(one) & set(other)
+        assert next(iter(based)) == "homeassistant/device/venue-club-1-mood/main/config"
+
+    def test_what_expires_outlives_slow_health(self):
+        components = announced(health_interval=100)[CONFIG]["components"]
+        assert components["valence"]["expire_after"] == 30
+        assert components["health"]["expire_after"] == 300
+
+    def test_templates_find_what_the_messages_hold(self, update):
+        environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
+        affect = Affect(0.123456, -0.5, 0.1, 0.1)
+        state = State.of(update(smooth=affect, silence=True), epoch=0.0, controls=CONTROLS)
+        health = Health(ts=1, state="degraded", reason="slow", source="demo", uptime_s=1)
+
+        def rendered(template, message):
+            value = json.loads(message.wire())
+            return environment.from_string(template).render(value_json=value)
+
+        said = {}
+        for name, component in announced()[CONFIG]["components"].items():
+            message = health if "state_topic" in component else state
+            if "value_template" in component:
+                said[name] = rendered(component["value_template"], message)
+                if "options" in component:
+                    assert said[name] in component["options"]
+            if "json_attributes_template" in component:
+                attributes = json.loads(rendered(component["json_attributes_template"], message))
+                assert attributes["reason"] == "slow"
+        assert said == {
+            "valence": "0.1235", "arousal": "-0.5", "mood": "sleepy", "quadrant": "Q4",
+            "level": "-20.0", "silence": "ON", "health": "degraded", "freeze": "on",
+            "smoothing": "one-euro", "rate": "5.0",
+        }  # fmt: skip
+
+
+@pytest.mark.peer
+class TestAtABroker:
+    async def test_it_is_retained_and_comes_again_with_a_restarted_broker(
+        self, launch, subscribe, publish, device_schema
+    ):
+        broker = launch()
+        options = {"home_assistant": HomeAssistant(), "handler": do_nothing}
+        async with publish(broker.address, **options) as publisher:
+            for _ in range(2):
+                async with subscribe(broker.address) as seen:
+                    await seen.until(lambda seen=seen: seen.on(CONFIG) and seen.on(STATE))
+                    jsonschema.validate(seen.payloads(CONFIG)[0], device_schema)
+                async with subscribe(broker.address) as late:
+                    await late.until(lambda late=late: late.on(CONFIG))
+                    assert late.on(CONFIG)[0].retain
+                broker.kill()
+                broker.start()  # without a memory
+            assert publisher.reconnects >= 1
+
+    async def test_home_assistants_birth_brings_it_again(self, mosquitto, subscribe, publish):
+        async with (
+            subscribe(mosquitto.address) as seen,
+            publish(mosquitto.address, home_assistant=HomeAssistant()) as publisher,
+            aiomqtt.Client(mosquitto.address.host, mosquitto.address.port) as home_assistant,
+        ):
+            await publisher.wait_connected()
+            await seen.until(lambda: seen.on(CONFIG) and seen.on(STATE))
+            await home_assistant.publish("homeassistant/status", "offline")
+            configs, states = len(seen.on(CONFIG)), len(seen.on(STATE))
+            await home_assistant.publish("homeassistant/status", "online")
+            await seen.until(lambda: len(seen.on(CONFIG)) > configs, 3)
+            await seen.until(lambda: len(seen.on(STATE)) > states, 3)
+            assert len(seen.on(CONFIG)) == configs + 1
+
+    async def test_off_takes_back_what_was_announced(self, mosquitto, subscribe, publish):
+        async with (
+            subscribe(mosquitto.address) as seen,
+            publish(mosquitto.address, home_assistant=HomeAssistant()),
+        ):
+            await seen.until(lambda: seen.on(CONFIG))
+        off = HomeAssistant(discovery=False)
+        async with (
+            subscribe(mosquitto.address) as seen,
+            publish(mosquitto.address, home_assistant=off),
+        ):
+            await seen.until(lambda: "" in seen.texts(CONFIG))
+        assert not await retained(subscribe, mosquitto.address, "homeassistant/")
+
+    async def test_a_zone_that_is_gone_is_taken_back_and_others_are_left_alone(
+        self, mosquitto, subscribe, publish
+    ):
+        old, foreign = CONFIG.replace("main", "old"), CONFIG.replace("-test", "-bar")
+        async with aiomqtt.Client(mosquitto.address.host, mosquitto.address.port) as client:
+            for topic in (old, foreign):
+                await client.publish(topic, "{}", qos=1, retain=True)
+        async with (
+            subscribe(mosquitto.address) as seen,
+            publish(mosquitto.address, home_assistant=HomeAssistant()),
+        ):
+            await seen.until(lambda: "" in seen.texts(old))
+        found = await retained(subscribe, mosquitto.address, "homeassistant/")
+        assert found == {foreign, CONFIG}
+
+    async def test_a_broker_that_forbids_it_is_told(self, launch, publish, log, tmp_path):
+        rules = tmp_path / "rules.acl"
+        rules.write_text("topic readwrite streamer/#\n")
+        broker = launch("allow_anonymous true", f"acl_file {rules}")
+        async with publish(broker.address, home_assistant=HomeAssistant()) as publisher:
+            await publisher.wait_connected()
+            async with asyncio.timeout(8):
+                while "Home Assistant cannot find us" not in log.text:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+
+async def retained(subscribe, address, below):
+    """Topics of what a client finds that comes later."""
+    async with subscribe(address) as late:
+        await late.until(lambda: late.on(STATE))
+        return {
+            str(message.topic)
+            for _, message in late.messages
+            if message.retain and str(message.topic).startswith(below)
+        }
