@@ -51,6 +51,20 @@ class Track:
     affect: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How far the heard trajectory is from the clips' own: mean distances, valence and arousal.
+
+    Attributes
+    ----------
+    before, after
+        Without and with the calibration.
+    """
+
+    before: tuple[float, float]
+    after: tuple[float, float]
+
+
 def track(
     blocks: Sequence[Block], rate: int, engine: Engine, tracking: Tracking, gain_db: float = 0.0
 ) -> Track:
@@ -71,7 +85,7 @@ def by_reference(
     clips: Sequence[Path],
     engine: Engine,
     tracking: Tracking,
-) -> Calibration:
+) -> tuple[Calibration, Agreement]:
     """Return the calibration that makes what was heard of the clips most like the clips.
 
     The clips are found in what was heard by their loudness. The gain is the one at which the
@@ -101,23 +115,29 @@ def by_reference(
     level = programme_level(np.concatenate(parts))
     gain = gain_for(level)
     after = track(heard, rate, engine, tracking, gain)
-    want, have = [], []
-    for at, one in zip(places, alone, strict=True):
-        count = min(len(one.level), len(after.level) - at)
-        loud = one.level[:count] > one.level.max() - _QUIET_DB
-        loud[:_WARM] = False
-        want.append(one.affect[:count][loud])
-        have.append(after.affect[at : at + count][loud])
-    lines = [
-        _line(np.concatenate(want)[:, axis], np.concatenate(have)[:, axis]) for axis in range(2)
-    ]
-    return Calibration.of(
+    want, plain, have = (
+        np.concatenate(each)
+        for each in zip(
+            *(
+                _meeting(one, place, before, after)
+                for one, place in zip(alone, places, strict=True)
+            ),
+            strict=True,
+        )
+    )  # each (n, 2)
+    correction = Correction(
+        valence=_line(want[:, 0], have[:, 0]), arousal=_line(want[:, 1], have[:, 1])
+    )
+    lines = (correction.valence, correction.arousal)
+    corrected = np.stack([[line(x) for x in have[:, i]] for i, line in enumerate(lines)], axis=1)
+    calibration = Calibration.of(
         zone,
         gain_db=gain,
-        correction=Correction(valence=lines[0], arousal=lines[1]),
+        correction=correction,
         level_dbfs=round(level, 1),
         reference=tuple(clip.name for clip in clips),
     )
+    return calibration, Agreement(_distance(plain, want), _distance(corrected, want))
 
 
 def seconds_of(clips: Sequence[Path]) -> float:
@@ -169,6 +189,22 @@ def _place(clip: Path, alone: Track, heard: Track) -> int:
     return place
 
 
+def _meeting(
+    alone: Track, place: int, before: Track, after: Track
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the clip's trajectory and both heard ones where the clip is loud, each (n, 2)."""
+    count = min(len(alone.level), len(after.level) - place)
+    loud = alone.level[:count] > alone.level.max() - _QUIET_DB
+    loud[:_WARM] = False
+    heard = slice(place, place + count)
+    return alone.affect[:count][loud], before.affect[heard][loud], after.affect[heard][loud]
+
+
+def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    valence, arousal = np.abs(one - other).mean(axis=0)
+    return float(valence), float(arousal)
+
+
 def _curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return levels without their deep valleys, which a room fills."""
     curve: NDArray[np.float64] = np.maximum(level, level.max() - 30.0)
@@ -181,6 +217,4 @@ def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> Line:
     scale = float(want.std()) / spread if related else 1.0
     scale = min(MOST_SCALE, max(LEAST_SCALE, scale))
     offset = float(want.mean() - scale * have.mean())
-    return Line(
-        offset=round(min(MOST_OFFSET, max(-MOST_OFFSET, offset)), 4), scale=round(scale, 4)
-    )
+    return Line(offset=round(min(MOST_OFFSET, max(-MOST_OFFSET, offset)), 4), scale=round(scale, 4))

@@ -41,9 +41,7 @@ class Gain:
         Whether to follow the programme level.
     """
 
-    def __init__(
-        self, sample_rate: int, decibels: float = 0.0, *, automatic: bool = False
-    ) -> None:
+    def __init__(self, sample_rate: int, decibels: float = 0.0, *, automatic: bool = False) -> None:
         self._automatic = automatic
         self._stretch = np.zeros(round(LEVEL_SECONDS * sample_rate), dtype=np.float32)
         self._filled = 0

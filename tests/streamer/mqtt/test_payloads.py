@@ -51,6 +51,7 @@ def test_a_state_names_the_mood(update):
         "silence": True,
         "level": -23.5,
         "title": None,
+        "controls": None,
     }
     assert json.loads(State.of(tick, epoch=1.0, title="So What").wire())["title"] == "So What"
 

@@ -5,6 +5,7 @@ import pytest
 
 from streamer.engines import KalmanSettings
 from streamer.tracking import Affect
+from streamer.tracking.correction import Correction, Line
 from streamer.tracking.listener import Window
 from streamer.tracking.trajectory import Trajectory
 
@@ -106,3 +107,37 @@ def test_before_any_sound_silence_is_neutral_and_uncertain(smoother):
         smooth = trajectory.step(window(10, silence=True), JOY).smooth
         assert (smooth.valence, smooth.arousal) == (0.0, 0.0)
         assert smooth.valence_std == smooth.arousal_std == 0.5
+
+
+class TestFrozen:
+    def test_it_stays_where_it_is_whatever_is_heard(self, smoother):
+        trajectory, before = follow("decay", smoother)
+        trajectory.frozen = True
+        for tick in range(60, 90):
+            update = trajectory.step(window(tick, silence=tick > 75), GRIEF)
+            assert update.smooth == before.smooth
+            assert update.raw == GRIEF
+        assert update.silence
+
+    def test_it_goes_on_from_there(self):
+        trajectory, before = follow("decay")
+        trajectory.frozen = True
+        trajectory.step(window(60), GRIEF)
+        trajectory.frozen = False
+        first = trajectory.step(window(61), GRIEF).smooth.valence
+        assert GRIEF.valence < first < before.smooth.valence
+        for tick in range(62, 160):
+            update = trajectory.step(window(tick), GRIEF)
+        assert update.smooth.valence == pytest.approx(GRIEF.valence, abs=0.02)
+
+    def test_before_the_first_estimate_there_is_nothing_to_hold(self):
+        trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
+        trajectory.frozen = True
+        assert trajectory.step(window(10), JOY).smooth == JOY
+
+
+def test_a_correction_comes_before_everything_else():
+    trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
+    trajectory.correction = Correction(valence=Line(offset=-0.1, scale=0.5))
+    update = trajectory.step(window(10), JOY)
+    assert update.raw == update.smooth == Affect(pytest.approx(0.3), 0.6, 0.05, 0.1)
