@@ -92,7 +92,7 @@ class Control:
             case "freeze":
                 tracker.trajectory.frozen = bool(command.value)
             case "calibrate":
-                self._calibrate(command)
+                return self._calibrate(command)
             case "reload":
                 return self._reload_now()
         self._show_zone(command.zone)
@@ -113,17 +113,20 @@ class Control:
     def _retune(self, tracker: ZoneTracker, **values: Value) -> None:
         tracker.retune(tracker.tracking.model_copy(update=values))
 
-    def _calibrate(self, command: Command) -> None:
+    def _calibrate(self, command: Command) -> Value:
         zone = command.zone
         if isinstance(command.value, str):
             self._listening.pop(zone, None)
             self._keep(zone, None)
-            return
+            self._show_zone(zone)
+            return command.value
         if zone in self._listening:
             raise CommandError("a calibration is listening already")
         if self._trackers[zone].trouble or self._trackers[zone].ended:
             raise CommandError("the zone hears nothing")
         self._listening[zone] = _Listening(command.reply, float(command.value))
+        self._show_zone(zone)
+        return f"listening for {command.value:g} s"
 
     def _conclude(self, zone: str, listening: _Listening) -> None:
         reply = listening.reply

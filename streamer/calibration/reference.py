@@ -99,7 +99,7 @@ def by_reference(
     heard
         What it heard, at `rate` Hz, in one piece.
     clips
-        Sound files that were played, in any order, each once or more.
+        Sound files that were played, in any order, at least half of each.
     engine, tracking
         As they will run.
 
@@ -110,21 +110,20 @@ def by_reference(
     """
     alone = [_track_file(clip, engine, tracking) for clip in clips]
     before = track(heard, rate, engine, tracking)
-    places = [_place(clip, one, before) for clip, one in zip(clips, alone, strict=True)]
-    parts = [before.level[at : at + len(one.level)] for at, one in zip(places, alone, strict=True)]
-    level = programme_level(np.concatenate(parts))
+    meetings = [_meet(clip, one, before) for clip, one in zip(clips, alone, strict=True)]
+    level = programme_level(np.concatenate([before.level[there] for _, there in meetings]))
     gain = gain_for(level)
     after = track(heard, rate, engine, tracking, gain)
     want, plain, have = (
-        np.concatenate(each)
+        np.concatenate(each)  # (n, 2)
         for each in zip(
             *(
-                _meeting(one, place, before, after)
-                for one, place in zip(alone, places, strict=True)
+                _loud(one.level[here], one.affect[here], before.affect[there], after.affect[there])
+                for one, (here, there) in zip(alone, meetings, strict=True)
             ),
             strict=True,
         )
-    )  # each (n, 2)
+    )
     correction = Correction(
         valence=_line(want[:, 0], have[:, 0]), arousal=_line(want[:, 1], have[:, 1])
     )
@@ -167,37 +166,39 @@ def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
     return found
 
 
-def _place(clip: Path, alone: Track, heard: Track) -> int:
-    """Return the tick of `heard` at which the clip begins."""
+def _meet(clip: Path, alone: Track, heard: Track) -> tuple[slice, slice]:
+    """Return the ticks of a clip that were heard, half of it at least, and where that was."""
     wanted, curve = _curve(alone.level), _curve(heard.level)
-    count = min(len(wanted), len(curve))
-    best, place = -1.0, 0
-    for at in range(len(curve) - count + 1):
-        part = curve[at : at + count]
-        spread = part.std() * wanted[:count].std()
-        if spread > 0.0:
-            centred = (part - part.mean()) * (wanted[:count] - wanted[:count].mean())
-            alike = float(centred.mean() / spread)
-            if alike > best:
-                best, place = alike, at
+    half = len(wanted) // 2
+    best, found = -1.0, (slice(0, 0), slice(0, 0))
+    for at in range(-half, len(curve) - half + 1):
+        here = slice(max(0, -at), min(len(wanted), len(curve) - at))
+        there = slice(here.start + at, here.stop + at)
+        alike = _likeness(wanted[here], curve[there])
+        if alike > best:
+            best, found = alike, (here, there)
     if best < _ALIKE:
         raise StreamerError(
             f"no calibration: {clip.name} was not recognised in what was heard (likeness "
             f"{max(best, 0.0):.2f} of {_ALIKE}); play it in the room from its beginning to its end "
             "while `streamer calibrate` listens, louder than everything else"
         )
-    return place
+    return found
 
 
-def _meeting(
-    alone: Track, place: int, before: Track, after: Track
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the clip's trajectory and both heard ones where the clip is loud, each (n, 2)."""
-    count = min(len(alone.level), len(after.level) - place)
-    loud = alone.level[:count] > alone.level.max() - _QUIET_DB
+def _likeness(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the correlation of two curves."""
+    spread = float(one.std() * other.std())
+    if len(one) < _SHORTEST // 2 or spread == 0.0:
+        return -1.0
+    return float(np.mean((one - one.mean()) * (other - other.mean())) / spread)
+
+
+def _loud(level: NDArray[np.float64], *affects: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return what was estimated where a clip is loud, once the window is full."""
+    loud = level > level.max() - _QUIET_DB
     loud[:_WARM] = False
-    heard = slice(place, place + count)
-    return alone.affect[:count][loud], before.affect[heard][loud], after.affect[heard][loud]
+    return [affect[loud] for affect in affects]
 
 
 def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
@@ -213,7 +214,7 @@ def _curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> Line:
     spread = float(have.std())
-    related = spread > 0.0 and want.std() > 0.0 and np.corrcoef(want, have)[0, 1] > _FOLLOWED
+    related = _likeness(want, have) > _FOLLOWED
     scale = float(want.std()) / spread if related else 1.0
     scale = min(MOST_SCALE, max(LEAST_SCALE, scale))
     offset = float(want.mean() - scale * have.mean())

@@ -7,11 +7,16 @@ import typer
 
 from streamer import __version__
 from streamer.cli.analyze import analyze
+from streamer.cli.calibrate import calibrate
 from streamer.cli.config import config
 from streamer.cli.devices import devices
 from streamer.cli.doctor import doctor
 from streamer.cli.engines import engines
+from streamer.cli.forget import forget
 from streamer.cli.levels import levels
+from streamer.cli.lights import lights
+from streamer.cli.plot import plot
+from streamer.cli.replay import replay
 from streamer.cli.run import run
 from streamer.errors import StreamerError
 
@@ -28,10 +33,15 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(analyze)
+app.command()(replay)
+app.command()(plot)
 app.command()(config)
 app.command()(devices)
 app.command()(levels)
+app.command()(lights)
 app.command()(doctor)
+app.command()(calibrate)
+app.command()(forget)
 app.add_typer(engines, name="engines")
 
 

@@ -87,6 +87,19 @@ def run(
     rate: Rate = None,
     model: Model = None,
     require: Require = None,
+    lights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SHOW", help="Drive lights by this show file, as `streamer lights` does."
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Record the estimates in this folder, for `replay`."),
+    ] = None,
+    record_audio: Annotated[
+        bool | None, typer.Option("--record-audio", help="Record the sound there too, as FLAC.")
+    ] = None,
     view: Annotated[
         bool, typer.Option("--view/--no-view", help="Draw the trajectory in the terminal.")
     ] = True,
@@ -116,6 +129,9 @@ def run(
         "rate": rate,
         "model": model,
         "require": require,
+        "lights": lights,
+        "record": record,
+        "record-audio": record_audio,
         "log": log,
     }
 

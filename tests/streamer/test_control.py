@@ -84,7 +84,7 @@ class TestReload:
 
 class TestCalibrate:
     def test_listens_then_keeps_uses_and_answers(self, desk, update):
-        assert desk.send("calibrate", 20.0) == 20.0
+        assert desk.send("calibrate", 20.0) == "listening for 20 s"
         assert desk.shown[-1].calibrating
         desk.hear(update, -33.0, 20)
         [(reply, ack)] = desk.answers

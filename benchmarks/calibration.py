@@ -1,0 +1,128 @@
+"""How well a calibration undoes a room: the demo 15 dB quieter, through real PulseAudio.
+
+`python -m benchmarks.calibration [--decay S] [--decibels DB]` takes eight minutes. It prints how
+far the valence and arousal that `streamer run` publishes from the microphone are from the file's.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.mosquitto import Mosquitto
+from benchmarks.pulse import RATE, Performer, Pulse, recording
+from streamer.audio import open_sound_file
+from streamer.calibration.reference import Track, track
+from streamer.config import Tracking
+from streamer.demo import PIECE
+from streamer.engines import open_engine
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+_QUIET = 4.0  # seconds between two performances
+
+
+def place(sound: NDArray[np.float32], decay: float, decibels: float) -> NDArray[np.float32]:
+    """Sound in a room whose reverberation is as loud as the sound itself, and at a distance."""
+    random = np.random.default_rng(1)
+    count = int(decay * RATE)
+    response = random.normal(size=count) * 10.0 ** (-3 * np.arange(count) / count)
+    response /= np.sqrt(np.sum(response**2))
+    response[0] = 1.0
+    size = len(sound) + count
+    spectrum = np.fft.rfft(sound, size) * np.fft.rfft(response, size)
+    heard = np.fft.irfft(spectrum, size)[: len(sound)] * 10 ** (decibels / 20)
+    return np.concatenate([np.zeros(int(_QUIET * RATE)), heard]).astype(np.float32)
+
+
+def read_demo() -> tuple[NDArray[np.float32], Track]:
+    with open_sound_file(PIECE, ()) as sound:
+        blocks = list(sound.blocks(RATE // 10))
+        alone = track(blocks, sound.rate, open_engine(), Tracking())
+        return np.concatenate([block.samples for block in blocks]), alone
+
+
+async def listen(
+    environment: dict[str, str], broker: Mosquitto, seconds: float
+) -> list[dict[str, Any]]:
+    """What `streamer run` says of the microphone."""
+    command = [PROGRAM, "run", "--input", "mic", "--device", "alpha", "--node", "room"]
+    running = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
+        [*command, "--broker", str(broker.address), "--no-view"],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    said = []
+    try:
+        async with aiomqtt.Client(broker.address.host, broker.address.port) as client:
+            await client.subscribe("streamer/room/main/va")
+            async for message in client.messages:
+                said.append(json.loads(message.payload))
+                if len(said) >= seconds * 10:
+                    return said
+    finally:
+        running.terminate()
+        running.wait(10)
+    return said
+
+
+def distances(said: list[dict[str, Any]], performer: Performer, alone: Track, epoch: float) -> str:
+    """Mean, 95th percentile and largest distance between messages and the file's trajectory."""
+    period = _QUIET + (len(alone.affect) + 10) / 10
+    pairs = []
+    for message in said[40:]:
+        sounded = (message["ts"] / 1e3 - epoch - performer.begun) % period - _QUIET
+        tick = round(sounded * 10) - 10
+        if 30 <= tick < len(alone.affect):
+            want, have = alone.affect[tick], (message["valence"], message["arousal"])
+            pairs.append(np.abs(want - have))
+    away = np.array(pairs)
+    columns = zip(("valence", "arousal"), away.T, strict=True)
+    return "; ".join(
+        f"{axis} mean {each.mean():.3f} p95 {np.quantile(each, 0.95):.3f} max {each.max():.3f}"
+        for axis, each in columns
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--decay", type=float, default=1.2, help="reverberation time in s")
+    parser.add_argument("--decibels", type=float, default=-15.0)
+    options = parser.parse_args()
+    sound, alone = read_demo()
+    placed = place(sound, options.decay, options.decibels)
+    seconds = len(placed) / RATE + 8
+    pulse = Pulse(("alpha",))
+    epoch = time.time() - time.monotonic()
+    with pulse.running(), tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(Path(folder))
+        broker.start()
+        pulse.plug_in("alpha")
+        environment = {**os.environ, "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
+        with Performer(pulse.pipe("alpha"), recording(placed)) as performer:
+            try:
+                for what, options_of in (
+                    ("as it comes", None),
+                    ("by level", []),
+                    ("by the demo", ["--reference", "demo"]),
+                ):
+                    if options_of is not None:
+                        command = [PROGRAM, "calibrate", "--input", "mic", "--device", "alpha"]
+                        subprocess.run([*command, *options_of], env=environment, check=True)
+                    said = asyncio.run(listen(environment, broker, seconds))
+                    print(f"{what}: {distances(said, performer, alone, epoch)}", flush=True)
+            finally:
+                broker.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""`streamer lights`."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.cells import cell_len
+
+from streamer import logs
+from streamer.cli.loops import new_loop
+from streamer.cli.run import Config
+from streamer.config import Mqtt, load
+from streamer.config.layer import printable, shown
+from streamer.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamer.mqtt import Address
+    from streamer.mqtt.follower import Follower
+    from streamer.outputs.lights import Lights, Show
+    from streamer.outputs.lights.preview import Preview
+
+
+def lights(
+    show: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SHOW", help="Show file (TOML).  [default: show in \\[lights] of config.toml]"
+        ),
+    ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|URL",
+            help="MQTT broker that `streamer run` publishes to: the one on this machine, "
+            "mqtt://HOST[:PORT], or with TLS mqtts://HOST[:PORT].  [default: auto]",
+        ),
+    ] = None,
+    node: Annotated[
+        str | None,
+        typer.Option(help="Name in the topics of the machine that runs it.  [default: host name]"),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Zone to follow.  [default: that of the show]")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Draw palettes, fixtures and outputs in the terminal.")
+    ] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Send no light data.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say whether the show is valid, and print its patch.")
+    ] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a show to begin with, which explains itself.")
+    ] = False,
+    log: Annotated[
+        Literal["console", "json"] | None,
+        typer.Option(help="Messages for people or one JSON object a line.  [default: console]"),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Drive lights with the music: sACN, Art-Net and OSC, by a show file.
+
+    Begin with `streamer lights --example > show.toml`, and look at it while `streamer run` plays:
+    `streamer lights show.toml --preview --dry`. Leave out `--dry` for light.
+
+    A desk that sends sACN at its usual priority (100) wins over this (90), and gives back when it
+    stops. Save the show file while it runs: the change is taken over within a second (or at once
+    with SIGHUP); a mistake in it is told, and the last good show goes on. When no estimates come,
+    the look is held or fades. Ctrl-C ends the stream.
+
+    Light made from music is for effect: never for exits, warnings or anybody's safety. It may
+    flash; think of those who are sensitive to that.
+    """
+    from streamer.outputs.lights import Lights, example_text, load_show  # wants the extra `lights`
+
+    if example:
+        typer.echo(example_text(), nl=False)
+        return
+    options = {"broker": broker, "node": node, "lights": show, "log": log}
+    settings = load(options, config_path=config, environ=os.environ)
+    path = settings.lights.show
+    if path is None:
+        raise UsageError(
+            "which show? give its file, `streamer lights show.toml`, or show in [lights] of "
+            "config.toml; `streamer lights --example > show.toml` begins one"
+        )
+    found = load_show(path)
+    if check:
+        _print_patch(path, found)
+        return
+    logs.configure(settings.log.format, settings.log.level)
+
+    from rich.console import Console
+
+    from streamer.mqtt import default_node
+    from streamer.mqtt.follower import Follower
+    from streamer.mqtt.topics import slug
+    from streamer.outputs.lights.preview import Preview
+    from streamer.outputs.terminal import LiveView
+
+    if zone is not None and slug(zone) != zone:
+        raise UsageError(f"--zone: {shown(zone)} is no zone; did you mean {shown(slug(zone))}?")
+    if preview and not LiveView.suits(Console()):
+        raise UsageError("--preview needs a terminal with UTF-8; leave it out")
+    playing = Lights(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
+    follower = Follower(settings.mqtt, _broker(settings.mqtt), zone=playing.zone)
+    picture = Preview(playing, title=str(path)) if preview else None
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
+        loops.run(_play(playing, follower, path, picture))
+
+
+def _broker(config: Mqtt) -> "Address":
+    """Return the broker to follow; none is started here, it is the publisher's."""
+    from streamer.mqtt import Address, resolve_broker
+
+    return resolve_broker(config) or Address("localhost", config.port)
+
+
+async def _play(
+    lights: "Lights", follower: "Follower", path: Path, preview: "Preview | None"
+) -> None:
+    """Run everything until SIGINT or SIGTERM."""
+    from streamer.outputs.lights import watch_show
+
+    stop, reload = asyncio.Event(), asyncio.Event()
+    _heed_signals(stop, reload)
+    async with asyncio.TaskGroup() as group:
+        parts = [
+            lights.run(),
+            watch_show(path, lights, reload=reload),
+            _follow(follower, lights),
+        ]
+        if preview is not None:
+            parts += [preview.run(), _inform(preview, follower)]
+        tasks = [group.create_task(part) for part in parts]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _heed_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
+    on_terminal = sys.stderr.isatty()
+
+    def hang_up() -> None:
+        gone = on_terminal and not sys.stderr.isatty()  # its window was closed
+        (stop if gone else reload).set()
+
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels all
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+async def _follow(follower: "Follower", lights: "Lights") -> None:
+    from streamer.tracking import Affect
+
+    async with contextlib.aclosing(aiter(follower)) as estimates:
+        async for va in estimates:
+            here = Affect(va.valence, va.arousal, va.valence_std, va.arousal_std)
+            lights.feel(here, va.silence)
+
+
+async def _inform(preview: "Preview", follower: "Follower") -> None:
+    while True:
+        preview.set_broker(str(follower.address), connected=bool(follower.connected))
+        await asyncio.sleep(0.5)
+
+
+def _print_patch(path: Path, show: "Show") -> None:
+    from streamer.outputs.lights import patch
+
+    protocols = {output.name: output.protocol for output in show.outputs}
+    rows = [("output", "protocol", "universe", "channels", "fixture", "type")]
+    rows += [
+        (
+            place.fixture.output,
+            protocols[place.fixture.output],
+            str(place.fixture.universe),
+            str(place),
+            place.fixture.name,
+            place.fixture.type,
+        )
+        for place in sorted(
+            patch.places(show),
+            key=lambda place: (place.fixture.output, place.fixture.universe, place.first),
+        )
+    ]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        typer.echo("  ".join(cells).rstrip())
+    for output in show.outputs:
+        if output.protocol == "osc":
+            typer.echo(f"\n{output.name}: OSC to {output.host}:{output.port}")
+            for message in output.messages:
+                of = f" of {message.palette}" if message.palette is not None else ""
+                typer.echo(f"  {message.address}  {message.value}{of}")
+    typer.echo(f"\n{printable(str(path))} is valid")

@@ -1,0 +1,48 @@
+"""`streamer plot`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+_TALLEST = 40  # rows; a higher picture says no more
+_PROMPT = 2  # rows
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of `streamer run`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT.png|svg|pdf",
+            help="Picture to write.  [default: the terminal]",
+        ),
+    ] = None,
+) -> None:
+    """Draw a recorded trajectory, in the terminal or to a file.
+
+    FILE is a Parquet file, or the journal of a recording that is in progress or was cut off.
+    """
+    # A second to import, so not before help is answered.
+    from streamer.outputs.recording import read_recording
+    from streamer.outputs.recording.sketch import sketch
+
+    recording = read_recording(file)
+    if recording.note:
+        Console(stderr=True).print(Text(recording.note), soft_wrap=True)
+    if output is None:
+        console = Console(highlight=False)
+        height = min(console.height - _PROMPT, _TALLEST)
+        console.print(sketch(recording, console.width, height), end="", crop=False)
+        return
+
+    from streamer.outputs.recording.extra import need
+
+    need("matplotlib")
+    from streamer.outputs.recording.figure import write_figure
+
+    write_figure(recording, output)

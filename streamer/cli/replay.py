@@ -1,0 +1,114 @@
+"""`streamer replay`."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from streamer import logs
+from streamer.cli.loops import new_loop
+from streamer.cli.run import Config
+from streamer.config import load
+from streamer.outputs.history import signed
+
+if TYPE_CHECKING:
+    from streamer.outputs.recording import Recording
+    from streamer.tracking.update import Update
+
+logger = logging.getLogger(__name__)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of `streamer run`.")],
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|embedded|URL", help="MQTT broker, as of `run`.  [default: auto]"
+        ),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="This machine's name in the topics.  [default: host name]")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="The zone.  [default: as recorded]")] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=100, metavar="X", help="How many times faster.")
+    ] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    start: Annotated[
+        float, typer.Option("--from", min=0, metavar="SECONDS", help="Where to begin.")
+    ] = 0.0,
+    config: Config = None,
+) -> None:
+    """Publish a recorded trajectory over MQTT with its timing, as if the music played again.
+
+    Topics and messages are those of `run`, so a show can be programmed without the band. FILE is a
+    Parquet file, or the journal of a recording that is in progress or was cut off. Ctrl-C stops.
+    """
+    settings = load({"broker": broker, "node": node}, config_path=config, environ=os.environ)
+
+    # Seconds to import, so not before help and mistakes are answered.
+    from streamer.outputs.recording import read_recording
+    from streamer.outputs.recording.publishing import publish_replay
+
+    recording = read_recording(file)
+    if zone is not None:
+        recording = recording.in_zone(zone)
+    console = Console(stderr=True)
+    shown = console.is_terminal and settings.log.format == "console"
+    with contextlib.suppress(KeyboardInterrupt), _Position(console, recording, shown) as position:
+        logs.configure(settings.log.format, settings.log.level)
+        if recording.note:
+            logger.warning("%s", recording.note)
+        logger.info("replaying %s: %s", file, clock(recording.length))
+        playing = publish_replay(
+            recording, settings.mqtt, [position.show], speed=speed, loop=loop, start=start
+        )
+        with asyncio.Runner(loop_factory=new_loop) as loops:
+            loops.run(playing)
+
+
+def clock(seconds: float) -> str:
+    """Return a length of time as it is shown: "0:07", "72:30"."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+class _Position:
+    """A line in the terminal that tells how far the replay is; messages appear above it."""
+
+    def __init__(self, console: Console, recording: "Recording", shown: bool) -> None:
+        self._begin = float(recording.columns["time"][0])
+        self._end = clock(recording.length)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=console,
+            refresh_per_second=5,
+            disable=not shown,
+        )
+        self._task = self._progress.add_task(self._end, total=recording.length, said="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, zone: str, update: "Update") -> None:
+        """Show where an update of a zone stands."""
+        position = update.time - self._begin
+        here = update.smooth
+        self._progress.update(
+            self._task,
+            completed=position,
+            description=f"{zone}  {clock(position)} / {self._end}",
+            said=f"valence {signed(here.valence)}  arousal {signed(here.arousal)}",
+        )

@@ -1,0 +1,103 @@
+"""Estimates while they are recorded: JSON lines, each whole or, after a crash, the last one not.
+
+The first line is an object that says what is recorded; a later object adds to it. Every other line
+is an array of a row's values. Floats are written so that they are read back to the last bit.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from streamer.outputs.recording.lock import claim
+from streamer.outputs.recording.row import TYPES, Row
+
+MARK = "streamer_recording"
+"""The key that tells a recording from any other file; its value is the version of the layout."""
+
+VERSION = "1"
+
+Metadata = Mapping[str, str]
+"""What is said about a recording, all of it text."""
+
+_BEYOND_INT64 = 2**63
+
+
+class Journal:
+    """Writes a journal; every line is with the operating system before `add` returns.
+
+    Parameters
+    ----------
+    path
+        Of a file that does not exist yet.
+    metadata
+        What is recorded.
+
+    Raises
+    ------
+    OSError
+        It cannot be written. So may every method; then `close` it, and begin another one.
+    """
+
+    def __init__(self, path: Path, metadata: Metadata) -> None:
+        self.path = path
+        self._file = path.open("xb")
+        claim(self._file)
+        try:
+            self.note({MARK: VERSION, **metadata})
+        except BaseException:
+            self.close()
+            raise
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        self._write(row)
+
+    def note(self, metadata: Metadata) -> None:
+        """Append what became known about the recording."""
+        self._write(metadata)
+
+    def sync(self) -> None:
+        """Bring what was written to the disk, so that it outlives a power cut."""
+        os.fsync(self._file.fileno())
+        self.path.stat()  # the folder, or the file, may have been taken away from under us
+
+    def close(self) -> None:
+        """Close the file; more than once is fine."""
+        self._file.close()
+
+    def _write(self, line: object) -> None:
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+
+def read_journal(file: BinaryIO) -> Iterator[Metadata | Row]:
+    """Yield what a journal says, up to the first line that is not whole.
+
+    The first is the metadata, with `MARK`; where it is not, the file is no journal.
+    """
+    for line in file:
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError):  # cut off, or damaged
+            return
+        said = _understood(content)
+        if said is None:
+            return
+        yield said
+
+
+def _understood(content: object) -> Metadata | Row | None:
+    if isinstance(content, dict) and all(isinstance(value, str) for value in content.values()):
+        return content
+    if isinstance(content, list) and _is_row(content):
+        return Row(*content)
+    return None
+
+
+def _is_row(values: list[object]) -> bool:
+    return len(values) == len(TYPES) and all(
+        type(value) is wanted and (not isinstance(value, int) or abs(value) < _BEYOND_INT64)
+        for value, wanted in zip(values, TYPES.values(), strict=True)
+    )

@@ -1,0 +1,54 @@
+"""`streamer calibrate` at a real microphone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.pulse import Performer
+
+pytestmark = pytest.mark.peer
+
+
+def music(first, last):
+    """Return a tone of -38 dBFS, which is 20 dB quieter than recordings are."""
+    tone = np.sin(2 * np.pi * 440 / 48000 * np.arange(first, last))
+    return (tone * 32768 * 2**0.5 * 10 ** (-38 / 20)).astype(np.int16)
+
+
+def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, pulse, away):
+    pulse.plug_in("alpha")
+    performer = Performer(pulse.pipe("alpha"), music)
+    options = ("--input", "mic", "--device", "alpha", "--zone", "stage")
+    answer = streamer("calibrate", *options, "--seconds", 10)
+    performer.end()
+    assert answer.code == 0, answer.err
+    assert "now play music as loud as on the evening" in answer.out
+    assert "kept for the zone stage in" in answer.out
+    file = away / "state" / "streamer" / "calibration.json"
+    kept = json.loads(file.read_text())["stage"]
+    assert kept["gain_db"] == pytest.approx(20, abs=0.5)
+    assert (kept["input"], kept["device"], kept["channels"]) == ("mic", "alpha", [])
+    answer = streamer("calibrate", *options, "--forget")
+    assert answer.out == "the zone stage has no calibration now\n"
+    assert json.loads(file.read_text()) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--reference", "gone.wav", "--input", "demo"],
+            "gone.wav does not exist; give the path of a sound file",
+        ),
+        (["--seconds", "3"], "Invalid value"),
+        (["--zone", "attic"], "say which zone: --zone with one of stage, bar"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(streamer, away, options, message):
+    (away / "config.toml").write_text('[[zones]]\nid = "stage"\n[[zones]]\nid = "bar"\n')
+    if "--input" in options:
+        (away / "config.toml").unlink()
+    answer = streamer("calibrate", *options)
+    assert answer.code in (1, 2)
+    assert message in answer.err

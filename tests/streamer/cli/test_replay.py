@@ -1,0 +1,177 @@
+"""A recording over a real broker, as if the music played again."""
+
+import asyncio
+import json
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+import aiomqtt
+import numpy as np
+import pytest
+
+from streamer.config.models import Record
+from streamer.mqtt import VA
+from streamer.outputs.recording import Recorder, read_recording
+from streamer.tracking import Affect, Update
+
+SECONDS = 10
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+
+
+def synthetic(count):
+    """A round trip through the plane; the steps are uneven, as those of windows are."""
+    for tick in range(count):
+        at = tick / 10 + 0.004 * math.sin(2.3 * tick)
+        smooth = Affect(0.8 * math.sin(at), 0.6 * math.cos(at / 2), 0.1 + tick / 1000, 1 / 3)
+        raw = Affect(1.1 * math.sin(at), 0.7 * math.cos(at / 2), 0.3, 0.31)
+        level = -20.0 + math.sin(at)
+        yield Update(
+            tick, 1 + at, 500 + at, raw, smooth, 20 <= tick < 30, min(1.0, tick / 30), level
+        )
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    recorder = Recorder(Record(folder=folder, free_gb=0), {"main": "demo"}, model="test")
+    for update in synthetic(10 * SECONDS):
+        recorder.update("main", update)
+    recorder.close()
+    return read_recording(next(folder.iterdir()))
+
+
+async def replayed(recording, broker, subscribe, *options, base, stop_after=None):
+    """Run `streamer replay`; give what a client saw, the exit code and the messages."""
+    async with subscribe(broker.address) as seen:
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, "replay", str(recording.path), "--broker", str(broker.address), *options,
+            stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if "STREAMER" not in name},
+        )  # fmt: skip
+        if stop_after is not None:
+            number, messages, topic = stop_after
+            await seen.until(lambda: len(seen.on(topic)) >= messages, 20)
+            process.send_signal(number)
+        _, told = await asyncio.wait_for(process.communicate(), 30)
+        await seen.until(lambda: "offline" in seen.texts(f"{base}/status"))
+    return seen, process.returncode, told.decode()
+
+
+@pytest.fixture(scope="module")
+def performance(recording, broker, subscribe):
+    options = ("--node", "replayed")
+    playing = replayed(recording, broker, subscribe, *options, base="streamer/replayed")
+    return asyncio.run(playing)
+
+
+@pytest.mark.peer
+class TestAgainstABroker:
+    def test_the_fast_stream_equals_the_recorded_one(self, performance):
+        seen, *_ = performance
+        sent = [
+            json.loads(VA.of(update, seq=0, epoch=0, latency=0).wire())
+            for update in synthetic(10 * SECONDS)
+        ]
+        assert without_time(seen.payloads("streamer/replayed/main/va")) == without_time(sent)
+
+    def test_its_numbers_count_up(self, performance):
+        seen, *_ = performance
+        numbers = [each["seq"] for each in seen.payloads("streamer/replayed/main/va")]
+        assert numbers == list(range(10 * SECONDS))
+
+    def test_its_timing_is_within_20_ms_of_the_recorded_one(self, performance, recording):
+        seen, *_ = performance
+        arrived = np.array(
+            [at for at, message in seen.messages if str(message.topic).endswith("/va")]
+        )
+        steps = np.diff(arrived) - np.diff(recording.columns["captured"])
+        assert np.percentile(np.abs(steps), 99) < 0.020
+        whole = (arrived[-1] - arrived[0]) - recording.length
+        assert abs(whole) < 0.020
+
+    def test_it_says_online_and_offline_and_keeps_a_state(self, performance):
+        seen, code, told = performance
+        assert seen.texts("streamer/replayed/status") == ["online", "offline"]
+        assert len(seen.on("streamer/replayed/main/state")) == pytest.approx(SECONDS, abs=2)
+        assert code == 0
+        assert "0:09" in told
+        assert "Traceback" not in told
+
+    async def test_zone_speed_beginning_and_round_can_be_chosen(self, recording, broker, subscribe):
+        va = "streamer/chosen/bar/va"
+        seen, code, told = await replayed(
+            recording, broker, subscribe,
+            "--node", "chosen", "--zone", "bar", "--speed", "2", "--from", "8.5", "--loop",
+            base="streamer/chosen", stop_after=(signal.SIGINT, 25, va),
+        )  # fmt: skip
+        assert (code, "Traceback" in told) == (0, False)
+        messages = without_time(seen.payloads(va))
+        expected = without_time(
+            json.loads(VA.of(update, seq=0, epoch=0, latency=0).wire())
+            for update in synthetic(10 * SECONDS)
+        )
+        assert messages[:25] == [*expected[85:], *expected[:10]]
+        times = [at for at, message in seen.messages if str(message.topic) == va]
+        assert times[20] - times[0] == pytest.approx(1.0, abs=0.1)
+
+    async def test_sigterm_ends_it_well(self, recording, broker, subscribe):
+        seen, code, told = await replayed(
+            recording, broker, subscribe, "--node", "ended",
+            base="streamer/ended", stop_after=(signal.SIGTERM, 3, "streamer/ended/main/va"),
+        )  # fmt: skip
+        assert (code, "Traceback" in told) == (0, False)
+        assert seen.texts("streamer/ended/status") == ["online", "offline"]
+
+    async def test_where_somebody_is_online_it_refuses(self, recording, broker, program):
+        async with aiomqtt.Client(broker.address.host, broker.address.port) as client:
+            await client.publish("streamer/stage/status", "online", qos=1, retain=True)
+        options = ("--broker", broker.address, "--node", "stage")
+        answer = await asyncio.to_thread(program, "replay", recording.path, *options)
+        assert answer.code == 2
+        last = answer.err.splitlines()[-1]
+        assert last.startswith("streamer: somebody is online at streamer/stage already")
+        assert "--node" in last
+        assert "Traceback" not in answer.err
+
+
+def without_time(messages):
+    """The messages without what tells when they were sent."""
+    kept = []
+    for message in messages:
+        message = dict(message)
+        for name in ("ts", "seq", "latency_ms"):
+            del message[name]
+        kept.append(message)
+    return kept
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--from", "99"], "ends after 9.9 s"),
+            (["--zone", "No Zone"], "names no zone"),
+            (["--broker", "mqtt://127.0.0.1:1"], "127.0.0.1:1"),
+        ],
+    )
+    def test_one_clear_line_each(self, streamer, recording, options, said):
+        answer = streamer("replay", recording.path, *options)
+        assert answer.code != 0
+        last = answer.err.splitlines()[-1]
+        assert last.startswith("streamer: ")
+        assert said in last
+        assert "Traceback" not in answer.err
+
+    def test_a_speed_that_is_none_is_a_usage_error(self, streamer, recording):
+        answer = streamer("replay", recording.path, "--speed", "0")
+        assert answer.code == 2
+        assert "--speed" in answer.err
+
+    def test_a_missing_file_is_told_before_any_broker_is_sought(self, streamer):
+        answer = streamer("replay", "missing.parquet", "--broker", "mqtt://127.0.0.1:1")
+        assert answer.code == 2
+        assert answer.err.count("\n") == 1
+        assert "missing.parquet does not exist" in answer.err

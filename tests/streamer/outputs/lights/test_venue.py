@@ -1,0 +1,210 @@
+"""The whole of `streamer lights`, from MQTT to real receivers in a network of their own."""
+
+import re
+import signal
+import subprocess
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+
+pytestmark = pytest.mark.peer
+
+SHOW = """
+[show]
+{settings}
+[palettes.halves]
+anchors = [
+  {{ valence = 1, arousal = 1, color = "#ff0000" }},
+  {{ valence = 1, arousal = 0, color = "#ff0000" }},
+  {{ valence = 1, arousal = -0.5, color = "#ff0000" }},
+  {{ valence = -1, arousal = 1, color = "#0000ff" }},
+  {{ valence = -1, arousal = 0, color = "#0000ff" }},
+]
+[[outputs]]
+name = "stage"
+protocol = "sacn"
+[[outputs]]
+name = "node"
+protocol = "artnet"
+host = "10.99.0.2"
+[[fixtures]]
+name = "wash"
+type = "dimmer-rgb16"
+output = "stage"
+universe = 1
+address = 1
+palette = "halves"
+attack = 0.1
+release = 0.1
+intensity = [0.0, 1.0]
+[[fixtures]]
+name = "par"
+type = "rgb"
+output = "node"
+universe = 2
+address = 3
+palette = "halves"
+attack = 0.1
+release = 0.1
+intensity = [0.0, 1.0]
+"""
+
+
+def show(settings=""):
+    return SHOW.format(settings=settings)
+
+
+def near(levels, *wanted):
+    return len(levels) >= len(wanted) and all(
+        abs(level - value) <= 2 for level, value in zip(levels, wanted, strict=False)
+    )
+
+
+def test_sacn_and_artnet_follow_the_music(ola, band, light_up, until):
+    light_up(show())
+    for valence, arousal in ((1, 1), (-1, 0), (1, -0.5), (-1, 1)):
+        band.play(valence, arousal)
+        level = round(255 * (1 + arousal) / 2)
+        red, blue = (255, 0) if valence > 0 else (0, 255)
+        until(lambda: near(ola.levels(1)[0::2], level, red, 0, blue), 3)  # noqa: B023
+        scaled = red * level // 255, 0, blue * level // 255
+        until(lambda: near(ola.levels(2)[2:], *scaled), 3)  # noqa: B023
+    assert ola.levels(2)[:2] == [0, 0]
+
+
+def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
+    light_up(show())
+    band.play(1, 1)
+    until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
+    for _ in range(20):
+        desk.send(7, 8, 9)
+        time.sleep(0.05)
+        band.play(1, 0)
+    assert ola.levels(1)[:4] == [7, 8, 9, 0]
+    desk.stop()
+    stopped = time.monotonic()
+    until(lambda: near(ola.levels(1)[0::2], 128, 255, 0, 0))
+    assert time.monotonic() - stopped < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_end_terminates_the_stream(band, light_up, sniffer, until, number):
+    process = light_up(show())
+    band.play(1, 1)
+    packets = []
+    until(lambda: packets.extend(sniffer.heard()) or any(each.dmxData[0] for _, each in packets))
+    process.send_signal(number)
+    assert process.wait(5) == 0
+    packets += sniffer.heard()
+    ends = [packet.option_StreamTerminated for _, packet in packets]
+    assert ends[-3:] == [True] * 3
+    assert not any(ends[:-3])
+    assert {packet.priority for _, packet in packets} == {90}
+    steps = [
+        (after.sequence - before.sequence) % 256 for (_, before), (_, after) in pairwise(packets)
+    ]
+    assert set(steps) == {1}
+
+
+def test_at_most_40_frames_a_second_and_keep_alive_when_nothing_changes(
+    band, light_up, sniffer, until
+):
+    light_up(show())
+    sniffer.heard()
+    begun = time.monotonic()
+    while time.monotonic() - begun < 2:
+        band.play(1, -1 if round(time.monotonic() * 4) % 2 else 1)
+        time.sleep(0.1)
+    times = [when for when, _ in sniffer.heard()]
+    assert 50 < len(times) <= 2.1 * 40
+    time.sleep(1.5)  # until the last change is over
+    sniffer.heard()
+    time.sleep(2.5)
+    times = [when for when, _ in sniffer.heard()]
+    assert 2 <= len(times) <= 3
+    assert all(0.8 <= after - before <= 1 for before, after in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("settings", "begins", "ends"),
+    [
+        ('on_loss = "fade"\nloss_after = 1.0\nfade_time = 1.0', 1.0, 2.0),
+        ('on_loss = "hold"\nloss_after = 0.5\nhold_time = 1.0\nfade_time = 0.5', 1.5, 2.0),
+    ],
+)
+def test_without_estimates_it_holds_and_fades_in_the_stated_time(
+    band, light_up, sniffer, until, settings, begins, ends
+):
+    light_up(show(settings))
+    for _ in range(10):
+        band.play(1, 1)
+        time.sleep(0.1)
+    lost = time.time()
+    sniffer.heard()
+    time.sleep(ends + 0.5)
+    packets = [(when - lost + 0.1, packet.dmxData[0]) for when, packet in sniffer.heard()]
+    held = [level for when, level in packets if when < begins - 0.05]
+    assert held
+    assert min(held) >= 253
+    assert [level for when, level in packets if begins + 0.3 * (ends - begins) < when < ends - 0.1]
+    first = next(when for when, level in packets if level < 250)
+    dark = next(when for when, level in packets if level == 0)
+    assert first == pytest.approx(begins, abs=0.15)
+    assert dark == pytest.approx(ends, abs=0.15)
+
+
+def test_held_for_ever_by_default(ola, band, light_up, until):
+    light_up(show("loss_after = 0.5"))
+    band.play(1, 1)
+    until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
+    time.sleep(4)
+    assert near(ola.levels(1)[0::2], 255, 255, 0, 0)
+
+
+def test_a_show_file_that_changes_is_taken_over_and_a_bad_one_is_not(
+    ola, band, light_up, until, tmp_path
+):
+    file, said = tmp_path / "show.toml", tmp_path / "said"
+    process = light_up(show())
+    band.play(1, 1)
+    until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
+    file.write_text(show().replace('type = "dimmer-rgb16"', 'type = "dimer-rgb16"'))
+    until(lambda: 'did you mean "dimmer-rgb16"' in said.read_text(), 3)
+    assert near(ola.levels(1)[0::2], 255, 255, 0, 0)
+    file.write_text(show().replace('color = "#ff0000"', 'color = "#00ff00"'))
+    process.send_signal(signal.SIGHUP)
+    until(lambda: near(ola.levels(1)[0::2], 255, 0, 255, 0), 3)
+    assert process.poll() is None
+    assert said.read_text().count("the show goes on as it was") == 1
+
+
+def test_osc_reaches_a_real_receiver(venue, band, light_up, until):
+    dump = venue.start("oscdump", "-L", 9000, stdout=subprocess.PIPE, text=True)
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(iter(dump.stdout.readline, "")))
+    reader.start()
+    try:
+        light_up(
+            '[palettes.line]\nanchors = [{ valence = 0, arousal = 0, color = "#ff8000" }]\n'
+            '[[outputs]]\nname = "visuals"\nprotocol = "osc"\nhost = "127.0.0.1"\nport = 9000\n'
+            'messages = [{ address = "/{node}/{zone}/v", value = "valence" },'
+            ' { address = "/mood/{zone}/a01", value = "arousal_01" },'
+            ' { address = "/word", value = "mood" }, { address = "/silent", value = "silence" },'
+            ' { address = "/rgb", value = "color", palette = "line" }]\n'
+        )
+        band.play(0.5, 0.5, silence=True)
+        until(lambda: sum("/rgb" in line for line in lines) >= 2)
+    finally:
+        dump.send_signal(signal.SIGTERM)
+        dump.wait(5)
+        reader.join()
+        dump.stdout.close()
+    said = [re.sub(r"^\S+ ", "", line.strip()) for line in lines]
+    assert "/test/main/v f 0.500000" in said
+    assert "/mood/main/a01 f 0.750000" in said
+    assert '/word s "excited"' in said
+    assert "/silent i 1" in said
+    assert "/rgb fff 1.000000 0.502000 0.000000" in said
+    assert said.count("/silent i 1") <= 3  # unchanged: once a second

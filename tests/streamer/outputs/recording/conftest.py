@@ -1,0 +1,82 @@
+"""A synthetic trajectory, and recorders that are always closed."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamer.config.models import Record
+from streamer.outputs.recording import Recorder
+from streamer.tracking import Affect, Update
+
+
+def make_trajectory(count: int, *, begun: float | None = None, step: float = 0.1) -> list[Update]:
+    """So many updates of a round trip through the plane, the steps uneven as those of windows."""
+    begun = time.monotonic() - count * step if begun is None else begun
+    updates = []
+    for tick in range(count):
+        at = tick * step + 0.004 * math.sin(2.3 * tick)
+        smooth = Affect(
+            0.8 * math.sin(at / 3), 0.6 * math.cos(at / 2), 0.1 + 1e-3 * tick % 0.2, 0.2
+        )
+        raw = Affect(0.9 * math.sin(at / 3), 0.7 * math.cos(at / 2), 0.3, 0.31)
+        silent = 20 <= tick < 30
+        level = -70.25 if silent else -20.0 + math.sin(at)
+        warm = min(1.0, tick / 30)
+        updates.append(Update(tick, 1.0 + at, begun + at, raw, smooth, silent, warm, level))
+    return updates
+
+
+@pytest.fixture(scope="session")
+def trajectory() -> Callable[..., list[Update]]:
+    return make_trajectory
+
+
+@pytest.fixture
+def start_recorder(tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
+    """Start recorders in the folder `recordings`, which leave no room free."""
+    recorders: list[Recorder] = []
+
+    def start(*, zones: tuple[str, ...] = ("main",), **options: Any) -> Recorder:
+        settings = {"folder": tmp_path / "recordings", "free_gb": 0.0, **options}
+        own = {name: settings.pop(name) for name in ("look", "room") if name in settings}
+        recorder = Recorder(
+            Record(**settings), {zone: f"{zone} microphone" for zone in zones}, model="test", **own
+        )
+        recorders.append(recorder)
+        return recorder
+
+    yield start
+    for recorder in recorders:
+        recorder.close()
+
+
+@pytest.fixture
+def record(start_recorder: Callable[..., Recorder]) -> Callable[..., Path]:
+    """Record updates of the zone `main` from beginning to end; give the newest file."""
+
+    def record(updates: list[Update], **options: Any) -> Path:
+        recorder = start_recorder(**options)
+        for update in updates:
+            recorder.update("main", update)
+        recorder.close()
+        assert (recorder.recorded, recorder.dropped, recorder.trouble) == (len(updates), 0, "")
+        return max((recorder.folder).glob("*.parquet"))
+
+    return record
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Wait for something that another thread does."""
+
+    def until(done: Callable[[], object], seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return until

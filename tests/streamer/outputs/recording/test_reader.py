@@ -1,0 +1,114 @@
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from streamer.errors import UsageError
+from streamer.outputs.recording import read_recording
+
+
+def refusal(path):
+    with pytest.raises(UsageError) as refused:
+        read_recording(path)
+    message = str(refused.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def read_table(path, **metadata):
+    """Our table, as others would write it."""
+    metadata = {"streamer_recording": "1", "zone": "main", **metadata}
+    return parquet.read_table(path).replace_schema_metadata(metadata)
+
+
+@pytest.fixture
+def finished(record, trajectory):
+    return record(trajectory(50))
+
+
+class TestRefuses:
+    def test_a_file_that_does_not_exist(self, tmp_path):
+        assert "does not exist" in refusal(tmp_path / "nothing.parquet")
+
+    def test_a_folder(self, tmp_path):
+        assert "is a folder" in refusal(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"Dear diary", b'{"streamer_rec', b"fLaC"])
+    def test_what_is_no_recording(self, tmp_path, content):
+        path = tmp_path / "diary.txt"
+        path.write_bytes(content)
+        assert "is no recording" in refusal(path)
+
+    def test_a_table_of_somebody_else(self, tmp_path):
+        path = tmp_path / "other.parquet"
+        parquet.write_table(pa.table({"ts": [1], "valence": [0.5]}), path)
+        assert "is no recording" in refusal(path)
+
+    def test_our_table_with_a_column_of_another_type(self, tmp_path, finished):
+        table = read_table(finished)
+        level = table.column_names.index("level")
+        table = table.set_column(level, "level", pa.array(["loud"] * len(table)))
+        parquet.write_table(table, tmp_path / "loud.parquet")
+        assert "is no recording" in refusal(tmp_path / "loud.parquet")
+
+    def test_our_table_without_a_time(self, tmp_path, finished):
+        table = read_table(finished)
+        time = table.column_names.index("time")
+        table = table.set_column(time, "time", pa.array([float("nan")] * len(table)))
+        parquet.write_table(table, tmp_path / "when.parquet")
+        assert "is damaged" in refusal(tmp_path / "when.parquet")
+
+    def test_a_table_without_its_end_and_says_what_to_do(self, finished):
+        content = finished.read_bytes()
+        for length in range(4, len(content), 97):
+            finished.write_bytes(content[:length])
+            message = refusal(finished)
+            assert "is cut off" in message
+            assert "copy it again" in message
+
+    def test_a_table_with_a_damaged_middle(self, finished):
+        content = bytearray(finished.read_bytes())
+        content[20:-4] = b"\x55" * (len(content) - 24)
+        finished.write_bytes(content)
+        assert "is damaged" in refusal(finished)
+
+    def test_a_layout_of_the_future(self, tmp_path):
+        path = tmp_path / "later.journal"
+        path.write_text('{"streamer_recording":"2","zone":"main"}\n')
+        assert "later streamer" in refusal(path)
+
+    def test_a_zone_that_cannot_stand_in_a_topic(self, tmp_path, finished):
+        table = read_table(finished, zone="a/#")
+        parquet.write_table(table, tmp_path / "zone.parquet")
+        assert "is no recording" in refusal(tmp_path / "zone.parquet")
+
+
+class TestTells:
+    def test_how_long_it_is_and_when_it_began(self, finished, trajectory):
+        recording = read_recording(finished)
+        assert len(recording) == 50
+        assert recording.length == pytest.approx(4.9, abs=0.02)
+        assert recording.seconds[0] == 0
+        stem = f"main-{recording.begun:%Y%m%dT%H%M%SZ}"
+        assert finished.stem == stem
+        assert recording.note == ""
+
+    def test_of_a_journal_how_many_seconds_are_whole(self, start_recorder, trajectory, until):
+        recorder = start_recorder()
+        for update in trajectory(50):
+            recorder.update("main", update)
+        until(lambda: recorder.recorded == 50)
+        [journal] = recorder.folder.glob("*.journal")
+        recording = read_recording(journal)
+        assert recording.unfinished
+        assert "4.9 s of it are whole" in recording.note
+        content = journal.read_bytes()
+        journal.with_name("copy.journal").write_bytes(content[: len(content) // 2])
+        assert len(read_recording(journal.with_name("copy.journal"))) in range(23, 26)
+
+    def test_another_zone_where_that_is_wanted(self, finished):
+        recording = read_recording(finished)
+        assert recording.zone == "main"
+        assert recording.in_zone("bar").zone == "bar"
+        with pytest.raises(UsageError, match="names no zone"):
+            recording.in_zone("a/b")
