@@ -42,8 +42,10 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
         ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, require, model'),
         (
             '"a\\nb" = 1',
-            'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, home_assistant, '
-            "lights, record, log",
+            (
+                'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, home_assistant, '
+                "lights, record, log"
+            ),
         ),
     ],
 )
