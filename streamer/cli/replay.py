@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from streamer import logs
 from streamer.cli.loops import new_loop
 from streamer.cli.run import Config
+from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.outputs.history import signed
 
@@ -43,18 +44,23 @@ def replay(
     start: Annotated[
         float, typer.Option("--from", min=0, metavar="SECONDS", help="Where to begin.")
     ] = 0.0,
+    lights: Annotated[
+        Path | None,
+        typer.Option(metavar="SHOW", help="Drive lights by this show file, too."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Publish a recorded trajectory over MQTT with its timing, as if the music played again.
 
-    Topics and messages are those of `run`, so a show can be programmed without the band. FILE is a
+    Topics and messages are those of `run`, so a show can be programmed without the band; lights
+    follow by a show file, here or in `streamer lights`. FILE is a
     Parquet file, or the journal of a recording that is in progress or was cut off. Ctrl-C stops.
     """
-    settings = load({"broker": broker, "node": node}, config_path=config, environ=os.environ)
+    options = {"broker": broker, "node": node, "lights": lights}
+    settings = load(options, config_path=config, environ=os.environ)
 
     # Seconds to import, so not before help and mistakes are answered.
     from streamer.outputs.recording import read_recording
-    from streamer.outputs.recording.publishing import publish_replay
 
     recording = read_recording(file)
     if zone is not None:
@@ -66,11 +72,32 @@ def replay(
         if recording.note:
             logger.warning("%s", recording.note)
         logger.info("replaying %s: %s", file, clock(recording.length))
-        playing = publish_replay(
-            recording, settings.mqtt, [position.show], speed=speed, loop=loop, start=start
-        )
+        playing = _play(recording, settings, position, speed=speed, loop=loop, start=start)
         with asyncio.Runner(loop_factory=new_loop) as loops:
             loops.run(playing)
+
+
+async def _play(
+    recording: "Recording", settings: Settings, position: "_Position", **options: Any
+) -> None:
+    from streamer.mqtt import default_node
+    from streamer.outputs.recording.publishing import publish_replay
+
+    offers = [position.show]
+    lighting: asyncio.Task[None] | None = None
+    if settings.lights.show is not None:
+        from streamer.outputs.lights import LiveShow
+
+        node = settings.mqtt.node or default_node()
+        show = LiveShow(settings.lights.show, node=node, zones=[recording.zone])
+        offers.append(show.hear)
+        lighting = asyncio.create_task(show.run())
+    try:
+        await publish_replay(recording, settings.mqtt, offers, **options)
+    finally:
+        if lighting is not None:
+            lighting.cancel()
+            await asyncio.wait({lighting})
 
 
 def clock(seconds: float) -> str:

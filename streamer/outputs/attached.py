@@ -1,23 +1,18 @@
 """What hears a run beside the broker: the recorder and the lights, where they are configured."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from streamer.audio import Block
 from streamer.config import Config
-from streamer.errors import UsageError
 from streamer.mqtt import default_node
 from streamer.tracking import Update
 from streamer.tracking.zone import ZoneTracker
 
 if TYPE_CHECKING:
-    from streamer.outputs.lights import Lights
+    from streamer.outputs.lights import LiveShow
     from streamer.outputs.recording import Recorder
-
-logger = logging.getLogger(__name__)
 
 
 class Attached:
@@ -45,16 +40,15 @@ class Attached:
         The show file is wrong, follows another zone, or a package is missing.
     """
 
-    def __init__(self, config: Config, trackers: dict[str, ZoneTracker], model: str) -> None:
+    def __init__(self, config: Config, trackers: Mapping[str, ZoneTracker], model: str) -> None:
         self.hears: list[Callable[[str, Update], None]] = []
-        self.recorder: Recorder | None = None
+        self.recorder = _recorder(config, trackers, model)
+        if self.recorder is not None:
+            self.hears.append(self.recorder.update)
+        self._show = _show(config)
+        if self._show is not None:
+            self.hears.append(self._show.hear)
         self._trackers = trackers
-        self._reload = asyncio.Event()
-        self._lights: tuple[Path, Lights] | None = None
-        if config.lights.show is not None:
-            self._light(config, config.lights.show)
-        if config.record.folder is not None:
-            self._record(config, model)
 
     def sound(self, zone: str, block: Block) -> None:
         """Take a block that a zone heard."""
@@ -64,54 +58,33 @@ class Attached:
 
     def reload(self) -> None:
         """Read the show file again."""
-        self._reload.set()
+        if self._show is not None:
+            self._show.reload()
 
     async def run(self) -> None:
         """Drive the lights until cancelled."""
-        if self._lights is None:
-            return
-        from streamer.outputs.lights import watch_show
-
-        path, lights = self._lights
-        await asyncio.gather(
-            _alone("lights", lights.run()),
-            _alone("show file", watch_show(path, lights, reload=self._reload)),
-        )
+        if self._show is not None:
+            await self._show.run()
 
     async def close(self) -> None:
         """Finish what is recorded; takes some seconds at most."""
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.close)
 
-    def _record(self, config: Config, model: str) -> None:
-        from streamer.outputs.recording import Recorder
 
-        inputs = {tracker.id: tracker.input for tracker in self._trackers.values()}
-        self.recorder = Recorder(config.record, inputs, model=model)
-        self.hears.append(self.recorder.update)
+def _recorder(config: Config, trackers: Mapping[str, ZoneTracker], model: str) -> "Recorder | None":
+    if config.record.folder is None:
+        return None
+    from streamer.outputs.recording import Recorder
 
-    def _light(self, config: Config, path: Path) -> None:
-        from streamer.outputs.lights import Lights, load_show
-
-        lights = Lights(load_show(path), node=config.mqtt.node or default_node())
-        zones = [zone.id for zone in config.zones]
-        if lights.zone not in zones:
-            raise UsageError(
-                f'{path}: [show] zone = "{lights.zone}" is not tracked; there are '
-                f"{', '.join(zones)}"
-            )
-        self._lights = (path, lights)
-
-        def feel(zone: str, update: Update) -> None:
-            if zone == lights.zone:
-                lights.feel(update.smooth, update.silence)
-
-        self.hears.append(feel)
+    inputs = {tracker.id: tracker.input for tracker in trackers.values()}
+    return Recorder(config.record, inputs, model=model)
 
 
-async def _alone(what: str, work: Coroutine[Any, Any, None]) -> None:
-    """Do work whose failure is nobody else's."""
-    try:
-        await work
-    except Exception:
-        logger.exception("the %s failed; tracking goes on", what)
+def _show(config: Config) -> "LiveShow | None":
+    if config.lights.show is None:
+        return None
+    from streamer.outputs.lights import LiveShow
+
+    zones = [zone.id for zone in config.zones]
+    return LiveShow(config.lights.show, node=config.mqtt.node or default_node(), zones=zones)

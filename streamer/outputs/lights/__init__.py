@@ -10,7 +10,8 @@
         running.cancel()  # ends the stream as E1.31 asks
 
 What flows: a `Look` (where the music is, and when that was told) stands on a `Timeline`; a `Stage`
-for each output reads it, `delay` seconds late, lets its lamps follow, and sends.
+for each output reads it, `delay` seconds late, lets its lamps follow, and sends. A `LiveShow` is
+all of that beside a run or a replay.
 
 Importing this package without the extra `lights` is a `UsageError` that says what to install.
 """
@@ -18,6 +19,7 @@ Importing this package without the extra `lights` is a `UsageError` that says wh
 from streamer.errors import UsageError
 
 try:
+    from streamer.outputs.lights.live import LiveShow
     from streamer.outputs.lights.load import example_text, load_show
     from streamer.outputs.lights.player import Lights
     from streamer.outputs.lights.show import Show
@@ -29,4 +31,4 @@ except ModuleNotFoundError as error:
         'pip install "damer-streamer[lights]"'
     ) from None
 
-__all__ = ["Lights", "Show", "example_text", "load_show", "watch_show"]
+__all__ = ["Lights", "LiveShow", "Show", "example_text", "load_show", "watch_show"]

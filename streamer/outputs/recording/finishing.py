@@ -17,7 +17,7 @@ from streamer.outputs.recording.row import Row
 _AT_A_TIME = 50  # rows, a millisecond or so
 _REST = 0.002  # seconds
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def finish_journal(path: Path, *, hurry: bool = False) -> Path | None:
@@ -47,7 +47,7 @@ def finish_journal(path: Path, *, hurry: bool = False) -> Path | None:
         if first is not None:
             write_parquet(path.with_suffix(PARQUET), metadata, chain([first], rows))
         elif MARK not in metadata and _lines(file) > 1:
-            _log.warning("%s is no journal of a recording; it stays as it is", path)
+            logger.warning("%s is no journal of a recording; it stays as it is", path)
             return None
     path.unlink(missing_ok=True)
     return None if first is None else path.with_suffix(PARQUET)

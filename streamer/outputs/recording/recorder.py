@@ -26,7 +26,7 @@ CLOSING = 30.0
 
 _LOOK = 1.0  # seconds between two looks at the disk
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Item = tuple[str, Update | tuple[Block, int]]
 
@@ -136,7 +136,7 @@ class Recorder:
         self._queue.put(None)
         self._thread.join(CLOSING)
         if self._thread.is_alive():
-            _log.warning(
+            logger.warning(
                 "the disk takes too long; the next recording in that folder completes the files"
             )
 

@@ -10,7 +10,7 @@ from streamer.outputs.recording.names import finished
 GIGABYTE = 1e9
 _ROOM_AGAIN = 1.05  # of the floor, so that what is freed by pausing does not end the pause
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def free_space(folder: Path) -> int:
@@ -81,4 +81,4 @@ class Space:
                 return
             path.unlink(missing_ok=True)
             total -= size
-            _log.info("deleted %s: recordings take more than %g GB", path, self._limit / GIGABYTE)
+            logger.info("deleted %s: recordings take more than %g GB", path, self._limit / GIGABYTE)

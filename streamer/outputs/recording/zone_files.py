@@ -16,7 +16,7 @@ from streamer.tracking.update import Update
 LONGEST_GAP = 60.0
 """Seconds without sound that become silence; after a longer gap another file begins."""
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class ZoneFiles:
@@ -93,12 +93,12 @@ class ZoneFiles:
         if sound is not None:
             finished = sound.finish()
             self._sound = None
-            _log.info("recorded %s", finished)
+            logger.info("recorded %s", finished)
         if journal is not None:
             journal.close()
             self._journal = None
             if (table := finish_journal(journal.path, hurry=hurry)) is not None:
-                _log.info("recorded %s", table)
+                logger.info("recorded %s", table)
         if self._stem is not None:
             self._stem = None
             self._on_finished()

@@ -1,0 +1,144 @@
+"""Recorder and lights beside a run and a replay: the real program, sockets, files."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from streamer.outputs.recording import read_recording
+
+pytestmark = pytest.mark.peer
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+SHOW = """
+[[outputs]]
+name = "visuals"
+protocol = "osc"
+host = "127.0.0.1"
+port = {port}
+messages = [{{ address = "/{{node}}/{{zone}}/arousal", value = "arousal" }}]
+"""
+
+
+class Receiver:
+    """What arrives by OSC on a port of this machine."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+
+    def messages(self):
+        """Return what came since the last call."""
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                message = OscMessage(self.socket.recv(4096))
+                found.append((message.address, message.params[0]))
+        return found
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.socket.close()
+
+
+@contextlib.asynccontextmanager
+async def started(folder, *arguments):
+    log = (folder / "log.txt").open("wb")
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, *map(str, arguments), cwd=folder, stderr=log, stdin=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        log.close()
+        if process.returncode is None:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 15)
+
+
+async def test_a_run_drives_lights_and_is_recorded_and_a_replay_does_it_again(
+    broker, subscribe, away, receiver
+):
+    (away / "show.toml").write_text(SHOW.format(port=receiver.port))
+    va = "streamer/attached/main/va"
+    options = ("--broker", broker.address, "--node", "attached", "--lights", "show.toml")
+    async with subscribe(broker.address) as seen:
+        async with started(
+            away, "run", "--input", "demo", "--record", "rec", "--record-audio", *options
+        ) as process:
+            await seen.until(lambda: len(seen.on(va)) >= 30, 30)
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 15) == 0
+        await seen.until(lambda: seen.texts("streamer/attached/status")[-1] == "offline")
+        live = seen.payloads(va)
+        heard = receiver.messages()
+        assert {address for address, _ in heard} == {"/attached/main/arousal"}
+        assert max(value for _, value in heard) > min(value for _, value in heard)
+        [table] = (away / "rec").glob("*.parquet")
+        assert len(list((away / "rec").glob("*.flac"))) == 1
+        assert len(list((away / "rec").iterdir())) == 2
+        assert len(read_recording(table)) >= len(live) - 1
+
+        async with started(away, "replay", table, "--speed", "4", *options) as process:
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+        again = seen.payloads(va)[len(live) :]
+        assert {address for address, _ in receiver.messages()} == {"/attached/main/arousal"}
+    own = {"ts", "seq", "latency_ms"}
+    said = [{key: value for key, value in each.items() if key not in own} for each in live]
+    resaid = [{key: value for key, value in each.items() if key not in own} for each in again]
+    assert resaid[: len(said)] == said
+
+
+async def test_health_says_what_is_recorded(broker, subscribe, away):
+    (away / "config.toml").write_text(
+        '[mqtt]\nnode = "kept"\nhealth_interval = 1\n[record]\nfolder = "rec"\nfree_gb = 1000000\n'
+    )
+    health = "streamer/kept/main/health"
+    async with (
+        subscribe(broker.address) as seen,
+        started(away, "run", "--input", "demo", "--broker", broker.address),
+    ):
+        await seen.until(lambda: [each for each in seen.payloads(health) if each["recording"]], 30)
+        await seen.until(lambda: seen.payloads(health)[-1]["recording"]["dropped"] > 5, 30)
+        last = seen.payloads(health)[-1]
+    assert last["state"] == "degraded"
+    assert "are free for rec: recording pauses" in last["reason"]
+
+
+@pytest.mark.parametrize(
+    ("show", "message"),
+    [
+        ("[show]\nzone = 'attic'" + SHOW, 'zone = "attic" is not tracked; there is main'),
+        (SHOW.replace("osc", "osk"), "osk"),
+        (None, "show.toml"),
+    ],
+)
+def test_a_show_that_is_wrong_is_told_before_anything_starts(program, away, show, message):
+    if show is not None:
+        (away / "show.toml").write_text(show.format(port=9000))
+    answer = program("run", "--input", "demo", "--lights", "show.toml", "--broker", "embedded")
+    assert answer.code in (1, 2)
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_extras_that_are_missing_are_named(program, away, monkeypatch):
+    blocked = away / "sitecustomize.py"
+    blocked.write_text("import sys\nsys.modules['sacn'] = sys.modules['pyarrow'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(away))
+    (away / "show.toml").write_text(SHOW.format(port=9000))
+    for options, extra in ((("--lights", "show.toml"), "lights"), (("--record", "rec"), "record")):
+        answer = program("run", "--input", "demo", *options)
+        assert answer.code == 2
+        assert f"[{extra}]" in answer.err, json.dumps(answer.err)
+        assert len(answer.err.splitlines()) == 1
