@@ -3,13 +3,20 @@
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from streamer.config.models import Record
+from streamer.outputs.recording import Recorder
+
 pytestmark = pytest.mark.peer
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
 SHOW = """
 [show]
@@ -72,6 +79,28 @@ def test_sacn_and_artnet_follow_the_music(ola, band, light_up, until):
         scaled = red * level // 255, 0, blue * level // 255
         until(lambda: near(ola.levels(2)[2:], *scaled), 3)  # noqa: B023
     assert ola.levels(2)[:2] == [0, 0]
+
+
+def test_a_replayed_trajectory_is_followed(
+    venue, ola, broker_inside, light_up, until, update, feeling, tmp_path
+):
+    recorder = Recorder(Record(folder=tmp_path, free_gb=0), {"main": "band"}, model="test")
+    begun = time.monotonic()
+    for tick in range(60):
+        affect = feeling(1, 1) if tick < 30 else feeling(-1, 0)
+        moment = begun + tick / 10
+        recorder.update("main", update(tick, smooth=affect, raw=affect, captured=moment))
+    recorder.close()
+    [recording] = tmp_path.glob("*.parquet")
+    light_up(show())
+    options = ("--node", "test", "--broker", broker_inside)
+    venue.start(PROGRAM, "replay", recording, *options, stderr=subprocess.DEVNULL)
+    until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0), 15)
+    until(lambda: near(ola.levels(2)[2:], 255, 0, 0), 1)
+    first = time.monotonic()
+    until(lambda: near(ola.levels(1)[0::2], 128, 0, 0, 255), 5)
+    until(lambda: near(ola.levels(2)[2:], 0, 0, 128), 1)
+    assert 2 < time.monotonic() - first < 4  # three seconds lie between, a rise and a fall
 
 
 def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
