@@ -37,13 +37,13 @@ install-training: .venv/training-installed
 .venv/run-installed: pyproject.toml constraints.txt
 	scripts/virtual-environment $(PYTHON)
 	scripts/system-packages mosquitto libportaudio2
-	$(PIP) --editable ".[broker]"
+	$(PIP) --editable ".[broker,lights]"
 	touch $@
 
 # tinysoundfont asks for PyAudio and torchaudio for CUDA; neither needs it for what they do here.
 .venv/training-installed: .venv/run-installed
 	scripts/system-packages $(TRAINING)
-	$(PIP) --editable ".[broker,train]"
+	$(PIP) --editable ".[broker,lights,train]"
 	$(PIP) --no-deps tinysoundfont torchaudio
 	touch $@
 
@@ -68,7 +68,7 @@ bench-compare: .venv/test-installed
 
 # For the owner of an NVIDIA GPU: build engines, compare and time them; writes benchmarks/gpu.json.
 gpu-check: .venv/training-installed
-	$(PIP) --editable ".[broker,train,gpu]"
+	$(PIP) --editable ".[broker,lights,train,gpu]"
 	$(BIN)/python -m benchmarks.gpu
 
 # Half an hour of real microphones and streams: evenness, capture times, drift, recovery.

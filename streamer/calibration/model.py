@@ -51,6 +51,11 @@ class Calibration(BaseModel):
         """Whether the zone listens to the same."""
         return all(getattr(self, key) == value for key, value in _heard(zone).items())
 
+    @property
+    def heard(self) -> str:
+        """What was listened to, for people."""
+        return " ".join(filter(None, (self.input, self.device)))
+
     def __str__(self) -> str:
         said = f"gain {self.gain_db:+.1f} dB"
         for axis in ("valence", "arousal"):

@@ -48,18 +48,25 @@ class CalibrationStore:
     def get(self, zone: Zone) -> Calibration | None:
         """Return what holds for a zone; None where nothing does, which is logged if it is odd."""
         try:
-            calibration = self._read().get(zone.id)
+            calibration = self.find(zone)
         except StreamerError as error:
             logger.warning("%s; the zone is heard as it comes", error, extra={"zone": zone.id})
             return None
         if calibration is None or calibration.holds_for(zone):
             return calibration
-        logger.info(
-            "the calibration was made for another input (%s) and is not used",
-            " ".join(filter(None, (calibration.input, calibration.device))),
-            extra={"zone": zone.id},
-        )
+        said = "the calibration was made for another input (%s) and is not used"
+        logger.info(said, calibration.heard, extra={"zone": zone.id})
         return None
+
+    def find(self, zone: Zone) -> Calibration | None:
+        """Return what is kept for a zone of that name, whatever it listened to.
+
+        Raises
+        ------
+        StreamerError
+            The file cannot be read.
+        """
+        return self._read().get(zone.id)
 
     def put(self, zone: str, calibration: Calibration | None) -> None:
         """Keep a zone's calibration in place of an older one; None forgets it.

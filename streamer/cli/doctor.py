@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,12 @@ def doctor(
     broker: Annotated[str | None, typer.Option(help="MQTT broker, as for `run`.")] = None,
     model: Model = None,
     require: Require = None,
+    lights: Annotated[
+        Path | None, typer.Option(metavar="SHOW", help="Show file, as for `run`.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of recordings, as for `run`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     config: Config = None,
 ) -> None:
@@ -46,7 +53,7 @@ def doctor(
 
     options = {
         "input": input, "device": device, "channels": channels, "broker": broker, "model": model,
-        "require": require,
+        "require": require, "lights": lights, "record": record,
     }  # fmt: skip
     logs.configure("console", "error")
     findings: list[Finding] = []

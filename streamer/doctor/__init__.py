@@ -1,7 +1,7 @@
 """`streamer doctor`: is everything there that `streamer run` needs, and what to do where it is not.
 
-`examine` goes through sound, broker, engine and the machine itself, in the order in which people
-look for a fault; each subject has its module.
+`examine` goes through sound, broker, engine, other outputs and the machine itself, in the order in
+which people look for a fault; each subject has its module.
 """
 
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ from streamer.config import Config
 from streamer.doctor.broker import examine_broker
 from streamer.doctor.engine import examine_engine
 from streamer.doctor.finding import Finding, Level
+from streamer.doctor.outputs import examine_outputs
 from streamer.doctor.selftest import examine_speed
 from streamer.doctor.sound import examine_inputs, examine_portaudio
 from streamer.doctor.storage import examine_storage
@@ -30,7 +31,7 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
     for finding, opened in examine_engine(config.engine):
         engine = opened or engine
         yield finding
-    for finding in examine_storage():
+    for finding in (*examine_outputs(config), *examine_storage()):
         yield finding
     if engine is not None:
         yield examine_speed(engine, config.tracking)

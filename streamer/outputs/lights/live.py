@@ -43,6 +43,15 @@ class LiveShow:
                 f"{' and '.join(zones)}"
             )
 
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        show = self._lights.show
+        return (
+            f"zone {self._lights.zone}, {len(show.fixtures)} fixtures, "
+            f"outputs {', '.join(output.name for output in show.outputs)}"
+        )
+
     def hear(self, zone: str, update: Update) -> None:
         """Take an update of any zone; never waits."""
         if zone == self._lights.zone:

@@ -1,0 +1,79 @@
+"""What is configured beside the broker: lights, recording, calibrations."""
+
+import os
+from collections.abc import Iterator
+
+from streamer.calibration import CalibrationStore, default_file
+from streamer.config import Config
+from streamer.doctor.finding import Finding
+from streamer.errors import StreamerError
+from streamer.mqtt import default_node
+
+
+def examine_outputs(config: Config) -> Iterator[Finding]:
+    """Yield what there is to say of each; nothing where nothing is configured."""
+    yield from _examine_calibrations(config)
+    if config.lights.show is not None:
+        yield _examine_show(config)
+    if config.record.folder is not None:
+        yield _examine_recording(config)
+
+
+def _examine_calibrations(config: Config) -> Iterator[Finding]:
+    store = CalibrationStore(config.tracking.calibration or default_file(os.environ))
+    for zone in config.zones:
+        try:
+            found = store.find(zone)
+        except StreamerError as error:
+            yield Finding.of_error("calibration", error)
+            return
+        if found is not None and found.holds_for(zone):
+            yield Finding("calibration", "ok", f"{zone.id}: {found}")
+        elif found is not None:
+            yield Finding(
+                "calibration",
+                "warn",
+                f"{zone.id}: measured at another input ({found.heard}), so not used",
+                f"streamer calibrate --zone {zone.id}",
+            )
+
+
+def _examine_show(config: Config) -> Finding:
+    show = config.lights.show
+    assert show is not None  # noqa: S101 - asked for
+    try:
+        from streamer.outputs.lights import LiveShow
+
+        zones = [zone.id for zone in config.zones]
+        live = LiveShow(show, node=config.mqtt.node or default_node(), zones=zones)
+    except StreamerError as error:
+        return Finding.of_error("lights", error)
+    return Finding("lights", "ok", f"{show}: {live.summary}")
+
+
+def _examine_recording(config: Config) -> Finding:
+    folder = config.record.folder
+    assert folder is not None  # noqa: S101 - asked for
+    from streamer.outputs.recording.extra import need
+    from streamer.outputs.recording.space import GIGABYTE, free_space
+
+    try:
+        need("pyarrow.parquet")
+    except StreamerError as error:
+        return Finding.of_error("recording", error)
+    existing = next(
+        each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()
+    )
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Finding(
+            "recording", "fail", f"{folder} cannot be written", "choose another folder in [record]"
+        )
+    free = free_space(existing) / GIGABYTE
+    if free < config.record.free_gb:
+        return Finding(
+            "recording",
+            "warn",
+            f"{free:.1f} GB are free for {folder}, so it will pause",
+            "make room, or set a smaller free_gb in [record]",
+        )
+    return Finding("recording", "ok", f"in {folder}, {free:.1f} GB are free")

@@ -1,0 +1,76 @@
+"""What the doctor says of lights, recording and calibrations."""
+
+import pytest
+
+from streamer.calibration import Calibration, CalibrationStore
+from streamer.config import Config
+from streamer.doctor.outputs import examine_outputs
+from streamer.outputs.lights import example_text
+
+MIC = {"input": "mic", "device": "desk"}
+
+
+def findings(**tables):
+    found = list(examine_outputs(Config.model_validate(tables)))
+    return {finding.subject: finding for finding in found}
+
+
+@pytest.fixture(autouse=True)
+def _alone(away):
+    """No state of another run is found."""
+
+
+def test_where_nothing_is_configured_nothing_is_said():
+    assert findings() == {}
+
+
+class TestLights:
+    def test_a_good_show_is_summed_up(self, tmp_path):
+        (tmp_path / "show.toml").write_text(example_text())
+        found = findings(lights={"show": "show.toml"})["lights"]
+        assert (found.level, found.advice) == ("ok", "")
+        assert found.seen == "show.toml: zone main, 4 fixtures, outputs stage, visuals"
+
+    def test_a_mistake_fails_with_advice(self, tmp_path):
+        (tmp_path / "show.toml").write_text(example_text().replace('"rgbw"', '"rgbww"'))
+        found = findings(lights={"show": "show.toml"})["lights"]
+        assert (found.level, found.advice) == ("fail", 'did you mean "rgbw"?')
+
+
+class TestRecording:
+    def test_room_is_told(self, tmp_path):
+        found = findings(record={"folder": "a/b", "free_gb": 0})["recording"]
+        assert found.level == "ok"
+        assert not (tmp_path / "a").exists()
+
+    def test_a_full_disk_is_a_warning(self):
+        found = findings(record={"folder": "a", "free_gb": 1e6})["recording"]
+        assert found.level == "warn"
+        assert "so it will pause" in found.seen
+
+    def test_a_place_that_is_no_folder_fails(self, tmp_path):
+        (tmp_path / "file").touch()
+        assert findings(record={"folder": "file/rec"})["recording"].level == "fail"
+
+
+class TestCalibration:
+    @pytest.fixture
+    def store(self, tmp_path):
+        return CalibrationStore(tmp_path / "c.json")
+
+    def examined(self, **zone):
+        return findings(zones=[zone], tracking={"calibration": "c.json"}).get("calibration")
+
+    def test_what_holds_is_told(self, store):
+        [zone] = Config.model_validate({"zones": [MIC]}).zones
+        store.put("main", Calibration.of(zone, gain_db=3.0, level_dbfs=-21.0))
+        assert self.examined(**MIC).seen.startswith("main: gain +3.0 dB, measured 20")
+        other = self.examined(input="mic", device="other")
+        assert other.level == "warn"
+        assert "another input (mic desk)" in other.seen
+
+    def test_a_damaged_file_fails(self, store):
+        store.file.write_text("{")
+        found = self.examined(**MIC)
+        assert found.level == "fail"
+        assert found.advice == "delete the file and calibrate again"
