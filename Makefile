@@ -18,7 +18,7 @@ run: .venv/run-installed
 install: .venv/run-installed
 
 test: .venv/test-installed .cache/musicnn.onnx
-	OMP_NUM_THREADS=1 $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 check: lint types layers test
 

@@ -78,6 +78,7 @@ class HealthReporter:
                 resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
                 smoother_ms=tracker.trajectory.delay * 1e3,
             ),
+            gain_db=tracker.gain.decibels,
             recording=self._recording(),
             versions=self._versions,
             cpu_percent=cpu,

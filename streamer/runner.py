@@ -101,6 +101,8 @@ class Runner:
                     try:
                         await self._track(publisher, trackers)
                     finally:
+                        if self._control is not None:
+                            await self._control.close()
                         await publisher.close()
                         publishing.cancel()
             except* StreamerError as failures:
@@ -162,7 +164,7 @@ class Runner:
             source = self._trackers[zone].source
             publisher.offer_update(zone, update, title=(source.title if source else "") or None)
 
-        self._outputs = [publish, control.hear]
+        self._outputs = [publish]
         if self._attached is not None:
             self._outputs += self._attached.hears
         return publisher
@@ -174,6 +176,8 @@ class Runner:
     def _on_sound(self, zone: str, block: Block) -> None:
         if self._attached is not None:
             self._attached.sound(zone, block)
+        if self._control is not None:
+            self._control.hear(zone, block)
 
     def _draw(self, zone: str, update: Update) -> None:
         if self._view is not None:

@@ -4,8 +4,8 @@
 that is known and was played in the room; `store` keeps both from run to run.
 """
 
-from streamer.calibration.level import by_level
+from streamer.calibration.level import Levels, by_level
 from streamer.calibration.model import Calibration
 from streamer.calibration.store import CalibrationStore, default_file
 
-__all__ = ["Calibration", "CalibrationStore", "by_level", "default_file"]
+__all__ = ["Calibration", "CalibrationStore", "Levels", "by_level", "default_file"]

@@ -1,19 +1,53 @@
 """A gain from how loud the music was."""
 
-from collections.abc import Iterable
-
 import numpy as np
+from numpy.typing import NDArray
 
+from streamer.audio.block import Block
 from streamer.calibration.model import Calibration
 from streamer.config import Zone
 from streamer.errors import StreamerError
-from streamer.tracking.gain import LEAST, MOST, REFERENCE_DBFS, SHARE
+from streamer.tracking.gain import LEAST, LEVEL_SECONDS, MOST, REFERENCE_DBFS, SHARE
 
 _SOUND_DBFS = -90.0  # below is no microphone's noise, but none at all
 _LEAST_LEVELS = 50
 
 
-def programme_level(levels: Iterable[float]) -> float:
+class Levels:
+    """The level of each 100 ms of what is heard.
+
+    Parameters
+    ----------
+    rate
+        Of the sound, in Hz.
+
+    Attributes
+    ----------
+    dbfs
+        The levels so far, in dBFS; digital silence is left out.
+    seconds
+        How much was heard.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.dbfs: list[float] = []
+        self.seconds = 0.0
+        self._rate = rate
+        self._size = round(LEVEL_SECONDS * rate)
+        self._rest: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+
+    def push(self, block: Block) -> None:
+        """Take a block of sound."""
+        self.seconds += len(block.samples) / self._rate
+        sound = np.concatenate([self._rest, block.samples])
+        count = len(sound) // self._size
+        self._rest = sound[count * self._size :]
+        stretches = sound[: count * self._size].reshape(count, self._size)
+        powers = np.mean(np.square(stretches, dtype=np.float64), axis=1)
+        self.dbfs += (10.0 * np.log10(powers[powers > 0.0])).tolist()
+
+
+def programme_level(levels: list[float]) -> float:
     """Return the level that music exceeds a tenth of the time, in dBFS.
 
     Parameters
@@ -52,8 +86,13 @@ def gain_for(level: float) -> float:
     return max(gain, LEAST)
 
 
-def by_level(zone: Zone, levels: Iterable[float]) -> Calibration:
+def by_level(zone: Zone, levels: list[float], before: Calibration | None = None) -> Calibration:
     """Return the calibration that music of these levels asks for; see `programme_level`.
+
+    Parameters
+    ----------
+    before
+        What was known of the same input: its correction, measured by music, is kept.
 
     Raises
     ------
@@ -61,4 +100,8 @@ def by_level(zone: Zone, levels: Iterable[float]) -> Calibration:
         There was hardly any sound, or it was far too quiet.
     """
     level = programme_level(levels)
-    return Calibration.of(zone, gain_db=gain_for(level), level_dbfs=round(level, 1))
+    found = Calibration.of(zone, gain_db=gain_for(level), level_dbfs=round(level, 1))
+    if before is None or not before.holds_for(zone):
+        return found
+    kept = {"correction": before.correction, "reference": before.reference}
+    return found.model_copy(update=kept)

@@ -111,7 +111,7 @@ def by_reference(
     alone = [_track_file(clip, engine, tracking) for clip in clips]
     before = track(heard, rate, engine, tracking)
     meetings = [_meet(clip, one, before) for clip, one in zip(clips, alone, strict=True)]
-    level = programme_level(np.concatenate([before.level[there] for _, there in meetings]))
+    level = programme_level(np.concatenate([before.level[there] for _, there in meetings]).tolist())
     gain = gain_for(level)
     after = track(heard, rate, engine, tracking, gain)
     want, plain, have = (
@@ -159,11 +159,13 @@ def seconds_of(clips: Sequence[Path]) -> float:
 def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
     with open_sound_file(clip, ()) as sound:
         blocks = list(sound.blocks(sound.rate))
-        level = programme_level(track(blocks, sound.rate, engine, tracking).level)
-        found = track(blocks, sound.rate, engine, tracking, gain_for(level))
-    if len(found.level) < _SHORTEST:
-        raise StreamerError(f"{clip} is too short to calibrate by; take music of a minute or more")
-    return found
+        plain = track(blocks, sound.rate, engine, tracking)
+        if len(plain.level) < _SHORTEST:
+            raise StreamerError(
+                f"{clip} is too short to calibrate by; take music of a minute or more"
+            )
+        gain = gain_for(programme_level(plain.level.tolist()))
+        return track(blocks, sound.rate, engine, tracking, gain)
 
 
 def _meet(clip: Path, alone: Track, heard: Track) -> tuple[slice, slice]:

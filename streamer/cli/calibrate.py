@@ -81,7 +81,7 @@ def calibrate(
     chosen = _zone(settings, zone)
 
     # Seconds to import, so not before help and mistakes are answered.
-    from streamer.calibration import CalibrationStore, by_level, default_file
+    from streamer.calibration import CalibrationStore, Levels, by_level, default_file
 
     store = CalibrationStore(settings.tracking.calibration or default_file(os.environ))
     console = Console(highlight=False)
@@ -92,7 +92,10 @@ def calibrate(
     clips = [_clip(name) for name in reference or ()]
     if not clips:
         blocks, rate = _listen(console, chosen, seconds or 60.0, [])
-        calibration, agreement = by_level(chosen, _levels(blocks, rate)), None
+        levels = Levels(rate)
+        for block in blocks:
+            levels.push(block)
+        calibration, agreement = by_level(chosen, levels.dbfs, store.find(chosen)), None
     else:
         from streamer.calibration.reference import by_reference, seconds_of
         from streamer.engines import open_engine
@@ -166,18 +169,6 @@ async def _capture(zone: Zone, seconds: float, bar: Progress) -> tuple[list["Blo
             if heard >= seconds:
                 break
         return blocks, source.rate
-
-
-def _levels(blocks: list["Block"], rate: int) -> list[float]:
-    """Return the level of each 100 ms in dBFS; silence is left out."""
-    from streamer.tracking.gain import LEVEL_SECONDS
-
-    sound = np.concatenate([block.samples for block in blocks])
-    size = round(LEVEL_SECONDS * rate)
-    stretches = sound[: len(sound) // size * size].reshape(-1, size).astype(np.float64)
-    powers = np.mean(np.square(stretches), axis=1)
-    levels: list[float] = (10.0 * np.log10(powers[powers > 0.0])).tolist()
-    return levels
 
 
 def _tell(console: Console, agreement: "Agreement") -> None:

@@ -2,14 +2,20 @@
 
 import asyncio
 import os
-from typing import Annotated
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streamer import logs
 from streamer.cli.loops import new_loop
 from streamer.cli.run import Config
+from streamer.config import Config as Settings
 from streamer.config import load
+from streamer.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamer.mqtt import Address
 
 
 def forget(
@@ -30,12 +36,23 @@ def forget(
     settings = load({"node": node, "broker": broker}, config_path=config, environ=os.environ)
     logs.configure("console", "warning")
 
-    from streamer.mqtt import Address, resolve_broker
-    from streamer.mqtt.forget import forget as take_back
+    from streamer.mqtt import broker_elsewhere
 
-    address = resolve_broker(settings.mqtt) or Address("localhost", settings.mqtt.port)
+    address = broker_elsewhere(settings.mqtt)
     with asyncio.Runner(loop_factory=new_loop) as loops:
-        removed = loops.run(take_back(settings.mqtt, settings.home_assistant, address))
-    for topic in removed:
+        removed = loops.run(_forget(settings, address))
+    for topic in sorted(removed):
         typer.echo(topic)
     typer.echo(f"{len(removed)} messages removed from {address}")
+
+
+async def _forget(settings: Settings, address: "Address") -> Collection[str]:
+    from streamer.mqtt import Topics
+    from streamer.mqtt.discovery import Discovery
+    from streamer.mqtt.retained import is_online, read_retained
+
+    topics = Topics.of(settings.mqtt)
+    if await is_online(settings.mqtt, address):
+        raise UsageError(f"{topics.base} is online; stop it first, or name another --node")
+    devices = Discovery(settings.home_assistant, settings.mqtt, [], controlled=False).ours
+    return await read_retained(settings.mqtt, address, [*topics.kept, devices], remove=True)

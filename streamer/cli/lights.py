@@ -14,12 +14,11 @@ from rich.cells import cell_len
 from streamer import logs
 from streamer.cli.loops import new_loop
 from streamer.cli.run import Config
-from streamer.config import Mqtt, load
+from streamer.config import load
 from streamer.config.layer import printable, shown
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:
-    from streamer.mqtt import Address
     from streamer.mqtt.follower import Follower
     from streamer.outputs.lights import Lights, Show
     from streamer.outputs.lights.preview import Preview
@@ -97,7 +96,7 @@ def lights(
 
     from rich.console import Console
 
-    from streamer.mqtt import default_node
+    from streamer.mqtt import broker_elsewhere, default_node
     from streamer.mqtt.follower import Follower
     from streamer.mqtt.topics import slug
     from streamer.outputs.lights.preview import Preview
@@ -108,17 +107,10 @@ def lights(
     if preview and not LiveView.suits(Console()):
         raise UsageError("--preview needs a terminal with UTF-8; leave it out")
     playing = Lights(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
-    follower = Follower(settings.mqtt, _broker(settings.mqtt), zone=playing.zone)
+    follower = Follower(settings.mqtt, broker_elsewhere(settings.mqtt), zone=playing.zone)
     picture = Preview(playing, title=str(path)) if preview else None
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
         loops.run(_play(playing, follower, path, picture))
-
-
-def _broker(config: Mqtt) -> "Address":
-    """Return the broker to follow; none is started here, it is the publisher's."""
-    from streamer.mqtt import Address, resolve_broker
-
-    return resolve_broker(config) or Address("localhost", config.port)
 
 
 async def _play(

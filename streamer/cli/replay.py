@@ -17,6 +17,7 @@ from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.outputs.history import signed
+from streamer.outputs.recording.clock import clock
 
 if TYPE_CHECKING:
     from streamer.outputs.recording import Recording
@@ -56,7 +57,7 @@ def replay(
     follow by a show file, here or in `streamer lights`. FILE is a
     Parquet file, or the journal of a recording that is in progress or was cut off. Ctrl-C stops.
     """
-    options = {"broker": broker, "node": node, "lights": lights}
+    options = {"broker": broker, "node": node}
     settings = load(options, config_path=config, environ=os.environ)
 
     # Seconds to import, so not before help and mistakes are answered.
@@ -72,38 +73,30 @@ def replay(
         if recording.note:
             logger.warning("%s", recording.note)
         logger.info("replaying %s: %s", file, clock(recording.length))
-        playing = _play(recording, settings, position, speed=speed, loop=loop, start=start)
+        playing = _play(recording, settings, lights, position, speed=speed, loop=loop, start=start)
         with asyncio.Runner(loop_factory=new_loop) as loops:
             loops.run(playing)
 
 
 async def _play(
-    recording: "Recording", settings: Settings, position: "_Position", **options: Any
+    recording: "Recording",
+    settings: Settings,
+    show: Path | None,
+    position: "_Position",
+    **options: Any,
 ) -> None:
     from streamer.mqtt import default_node
     from streamer.outputs.recording.publishing import publish_replay
 
-    offers = [position.show]
-    lighting: asyncio.Task[None] | None = None
-    if settings.lights.show is not None:
+    offers, beside = [position.show], []
+    if show is not None:
         from streamer.outputs.lights import LiveShow
 
         node = settings.mqtt.node or default_node()
-        show = LiveShow(settings.lights.show, node=node, zones=[recording.zone])
-        offers.append(show.hear)
-        lighting = asyncio.create_task(show.run())
-    try:
-        await publish_replay(recording, settings.mqtt, offers, **options)
-    finally:
-        if lighting is not None:
-            lighting.cancel()
-            await asyncio.wait({lighting})
-
-
-def clock(seconds: float) -> str:
-    """Return a length of time as it is shown: "0:07", "72:30"."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}"
+        live = LiveShow(show, node=node, zones=[recording.zone])
+        offers.append(live.hear)
+        beside.append(live.run)
+    await publish_replay(recording, settings.mqtt, offers, beside, **options)
 
 
 class _Position:

@@ -82,7 +82,7 @@ class Zone(Table):
 class Tracking(Table):
     """From views to a trajectory."""
 
-    rate: float = Field(default=10.0, gt=0, le=20, description="Estimates per second.")
+    rate: float = Field(default=10.0, ge=0.1, le=20, description="Estimates per second.")
     on_silence: Literal["decay", "hold"] = Field(
         default="decay", description="In silence, let the trajectory fall to neutral, or hold it."
     )

@@ -11,7 +11,7 @@
 
 from streamer.mood import mood, quadrant
 from streamer.mqtt.address import Address
-from streamer.mqtt.broker import open_broker, resolve_broker
+from streamer.mqtt.broker import broker_elsewhere, open_broker, resolve_broker
 from streamer.mqtt.commands import Command, CommandError
 from streamer.mqtt.embedded import embedded_broker
 from streamer.mqtt.link import check
@@ -52,6 +52,7 @@ __all__ = [
     "Recording",
     "State",
     "Topics",
+    "broker_elsewhere",
     "check",
     "default_node",
     "embedded_broker",

@@ -25,6 +25,17 @@ def resolve_broker(config: Mqtt) -> Address | None:
     return None if config.broker in ("auto", "embedded") else parse_address(config.broker)
 
 
+def broker_elsewhere(config: Mqtt) -> Address:
+    """Return the broker that another process publishes to; none is started for it.
+
+    Raises
+    ------
+    ConfigError
+        See `resolve_broker`.
+    """
+    return resolve_broker(config) or Address("localhost", config.port)
+
+
 @contextlib.asynccontextmanager
 async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterator[Address]:
     """Find the configured broker, or run one for the length of the context.

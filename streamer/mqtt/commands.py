@@ -105,10 +105,12 @@ def read_reply(message: aiomqtt.Message, topic: str) -> Reply:
     identifier = content.get("id") if content else None
     properties = message.properties
     asked = getattr(properties, "ResponseTopic", None)
-    topics = (topic,) if not asked or set(asked) & set("+#") else (topic, asked)
+    topics: tuple[str, ...] = (topic,)
+    if asked and len(asked) <= LONGEST and not set(asked) & set("+#"):
+        topics = (topic, asked)
     return Reply(
         topics,
-        None if identifier is None else str(identifier)[:_LONGEST_ID],
+        None if identifier is None else _sayable(str(identifier)[:_LONGEST_ID]),
         getattr(properties, "CorrelationData", None),
     )
 
@@ -145,9 +147,11 @@ def _text(payload: bytes) -> str:
         raise CommandError("the payload is no text in UTF-8") from None
     except KeyError:
         raise CommandError('the payload is a JSON object without "value"') from None
+    if content is not None and content.keys() - {"value", "id"}:
+        raise CommandError('a command in JSON has "value" and "id", nothing else')
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value).strip().strip('"')
+    return _sayable(str(value)).strip().strip('"')
 
 
 def _object(payload: Any) -> dict[str, Any] | None:
@@ -171,7 +175,8 @@ def _number(text: str) -> float | None:
 def _rate(text: str) -> float | None:
     number = _number(text)
     node = schema.find(("tracking", "rate")) or {}
-    return number if number is not None and 0 < number <= node["maximum"] else None
+    within = number is not None and node["minimum"] <= number <= node["maximum"]
+    return number if within else None
 
 
 def _calibrate(text: str) -> Value | None:
@@ -204,6 +209,11 @@ _WANTED = {
 def _shown(text: str) -> str:
     short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
     return json.dumps(short, ensure_ascii=False) if text else "an empty payload"
+
+
+def _sayable(text: str) -> str:
+    """Return text that UTF-8 can hold; JSON can name what it cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _now() -> int:

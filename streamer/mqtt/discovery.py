@@ -7,6 +7,7 @@ which Home Assistant understands from 2024.11 on. A zone's retained configuratio
 
 import json
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, get_args
 
 from streamer import __version__
@@ -18,6 +19,7 @@ from streamer.mqtt.topics import Topics, slug
 EXPIRE_AFTER = 30
 """Seconds without a new state after which Home Assistant shows a zone's values as unavailable."""
 
+_STATES = get_args(Health.model_fields["state"].annotation)
 _HEALTH_ATTRIBUTES = ("reason", "source", "engine", "uptime_s", "drops", "gaps", "latency_ms")
 
 
@@ -40,35 +42,34 @@ class Discovery:
     birth
         The topic on which Home Assistant says `online` when it starts.
     ours
-        Filter of the configurations of all zones that this node has or ever had.
+        Filter of the configurations of all zones of this node.
     """
 
     def __init__(
         self, config: HomeAssistant, mqtt: Mqtt, zones: Iterable[str], *, controlled: bool
     ) -> None:
         self._topics = Topics.of(mqtt)
-        self._node = slug(self._topics.base.replace("/", "-"))
+        self._node = _identifier(self._topics.base)
         self._folder = f"{config.prefix}/device/{self._node}"
-        self._zones = tuple(zones) if config.discovery else ()
+        self._zones = tuple(zones)
+        self._announced = config.discovery
         self._controlled = controlled
-        self._health_expires = max(EXPIRE_AFTER, round(3 * mqtt.health_interval))
         self.birth = f"{config.prefix}/status"
         self.ours = f"{self._folder}/+/config"
 
     def messages(self) -> dict[str, bytes]:
-        """Return the configuration of each zone by its topic; none where discovery is off."""
-        return {self._topic(zone): json.dumps(self.device(zone)).encode() for zone in self._zones}
-
-    def is_stale(self, topic: str) -> bool:
-        """Whether a topic under `ours` is of a zone that is not announced any more."""
-        return topic not in map(self._topic, self._zones)
+        """Return the configuration of each zone by its topic; empty ones where discovery is off."""
+        return {
+            self._topic(zone): json.dumps(self.device(zone)).encode() if self._announced else b""
+            for zone in self._zones
+        }
 
     def device(self, zone: str) -> dict[str, Any]:
         """Return the configuration of a zone."""
-        identifier = f"{self._node}-{zone}"
+        identifier = f"{self._node}_{zone}"
         components = self._sensors(zone) | (self._controls(zone) if self._controlled else {})
         for name, component in components.items():
-            component["unique_id"] = f"{identifier}-{name}"
+            component["unique_id"] = f"{identifier}_{name}"
         shown = self._topics.base.removeprefix("streamer/").replace("/", " ")
         return {
             "device": {
@@ -105,16 +106,10 @@ class Discovery:
                 "expire_after": EXPIRE_AFTER,
             },
             "health": {
-                **_choice(
-                    "Health",
-                    "state",
-                    "mdi:heart-pulse",
-                    get_args(Health.model_fields["state"].annotation),
-                ),
+                **_choice("Health", "state", "mdi:heart-pulse", _STATES, expires=False),
                 "state_topic": health,
                 "json_attributes_topic": health,
                 "json_attributes_template": f"{{{{ {{{attributes}}} | tojson }}}}",
-                "expire_after": self._health_expires,
                 "entity_category": "diagnostic",
             },
         }
@@ -127,7 +122,7 @@ class Discovery:
                 "platform": "switch",
                 "name": "Freeze",
                 "icon": "mdi:snowflake",
-                "value_template": "{{ 'on' if value_json.controls.freeze else 'off' }}",
+                "value_template": _control("'on' if value_json.controls.freeze else 'off'"),
                 "payload_on": "on",
                 "payload_off": "off",
             },
@@ -135,7 +130,7 @@ class Discovery:
                 "platform": "select",
                 "name": "Smoothing",
                 "icon": "mdi:chart-bell-curve-cumulative",
-                "value_template": "{{ value_json.controls.smoothing }}",
+                "value_template": _control("value_json.controls.smoothing"),
                 "options": smoothers,
                 "entity_category": "config",
             },
@@ -143,8 +138,8 @@ class Discovery:
                 "platform": "number",
                 "name": "Rate",
                 "icon": "mdi:metronome",
-                "value_template": "{{ value_json.controls.rate }}",
-                "min": 0.1,
+                "value_template": _control("value_json.controls.rate"),
+                "min": rate["minimum"],
                 "max": rate["maximum"],
                 "step": 0.1,
                 "mode": "box",
@@ -185,7 +180,9 @@ def _number(
     } | ({"unit_of_measurement": unit} if unit else {})
 
 
-def _choice(name: str, key: str, icon: str, options: Iterable[str]) -> dict[str, Any]:
+def _choice(
+    name: str, key: str, icon: str, options: Iterable[str], *, expires: bool = True
+) -> dict[str, Any]:
     return {
         "platform": "sensor",
         "name": name,
@@ -193,5 +190,18 @@ def _choice(name: str, key: str, icon: str, options: Iterable[str]) -> dict[str,
         "icon": icon,
         "device_class": "enum",
         "options": list(options),
-        "expire_after": EXPIRE_AFTER,
-    }
+    } | ({"expire_after": EXPIRE_AFTER} if expires else {})
+
+
+def _control(expression: str) -> str:
+    """Return a template that says "None", which is unknown, where a zone takes no commands."""
+    return f"{{{{ ({expression}) if value_json.controls else 'None' }}}}"
+
+
+def _identifier(base: str) -> str:
+    """Return a base topic as one level of a topic of Home Assistant's; no two are alike."""
+    levels = base.split("/")
+    plain = [slug(level) for level in levels]
+    if levels == plain:
+        return "_".join(plain)
+    return f"{'_'.join(plain)}_{sha256(base.encode()).hexdigest()[:8]}"

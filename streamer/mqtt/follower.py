@@ -14,7 +14,6 @@ from streamer.mqtt.causes import cause_of
 from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.link import Dialler
 from streamer.mqtt.payloads import VA
-from streamer.mqtt.sender import ONLINE
 from streamer.mqtt.topics import Topics, default_node
 from streamer.retry import Backoff
 
@@ -46,8 +45,6 @@ class Follower:
     connected
         Whether the broker is there and we are subscribed; None while it is tried for the first
         time.
-    online
-        Whether the node that is followed says so; None before it said anything.
 
     Raises
     ------
@@ -67,7 +64,6 @@ class Follower:
     def __init__(self, config: Mqtt, address: Address, *, zone: str) -> None:
         self.topics = Topics.of(config)
         self.connected: bool | None = None
-        self.online: bool | None = None
         self._zone = zone
         self._name = f"streamer-follower-{config.node or default_node()}"
         self._address = address
@@ -91,8 +87,8 @@ class Follower:
             begun = time.monotonic()
             try:
                 async with self._dialler.dial(self._name) as (link, version):
-                    await link.subscribe(self.topics.status, qos=1)
                     await link.subscribe(self.topics.va(self._zone), qos=0)
+                    _heed_cancelling()
                     self.connected = True
                     where = (self.topics.va(self._zone), self._address, version)
                     cause = {"cause": f"connected after: {trouble}"}
@@ -112,9 +108,6 @@ class Follower:
         payload = message.payload
         if not isinstance(payload, bytes):
             return None
-        if str(message.topic) == self.topics.status:
-            self.online = payload == ONLINE
-            return None
         if message.retain:
             return None  # somebody kept it: it may be of last week
         if len(payload) > LARGEST:
@@ -132,3 +125,10 @@ class Follower:
         topic = self.topics.va(self._zone)
         cause = {"cause": reason}
         logger.warning("a message on %s is left out: %s", topic, reason, extra=cause)
+
+
+def _heed_cancelling() -> None:
+    """Be cancelled where `asyncio.wait_for` swallowed that, as it may before Python 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from streamer.mqtt.topics import Topics
 
 ONLINE, OFFLINE = b"online", b"offline"
 
+COMMANDS_A_SECOND, MOST_COMMANDS = 20.0, 50.0
+"""How many commands are carried out, and how many at once after a quiet time."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +28,7 @@ class Letter:
 
     Attributes
     ----------
-    topic, payload, retain
+    topic, payload, qos, retain
         As MQTT has them.
     properties
         Of MQTT 5; left out before.
@@ -32,6 +36,7 @@ class Letter:
 
     topic: str
     payload: bytes
+    qos: int = 0
     retain: bool = False
     properties: Properties | None = None
 
@@ -64,7 +69,7 @@ class Inbox:
     confirmed
         Set once our own status came back.
     announced
-        Set once a device that we announced came back.
+        Set once what we announced of a zone came back.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Inbox:
         self._handler = handler
         self._post = post
         self._welcome = welcome
+        self._bucket = _Bucket(COMMANDS_A_SECOND, MOST_COMMANDS)
 
     @property
     def filters(self) -> list[str]:
@@ -98,9 +104,9 @@ class Inbox:
         return filters
 
     def announce(self) -> None:
-        """Post every zone's device."""
+        """Post every zone's device, or that there is none."""
         for topic, device in self._devices.items():
-            self._post(Letter(topic, device, retain=True))
+            self._post(Letter(topic, device, qos=1, retain=True))
 
     def take(self, message: aiomqtt.Message) -> None:
         """Deal with a message; nothing it holds is raised."""
@@ -109,7 +115,7 @@ class Inbox:
             if payload == ONLINE:
                 self.confirmed.set()
             elif payload == OFFLINE:
-                self._post(Letter(topic, ONLINE, retain=True))
+                self._post(Letter(topic, ONLINE, qos=1, retain=True))
         elif self._discovery is not None and topic == self._discovery.birth:
             if payload == ONLINE:
                 self.announce()
@@ -117,14 +123,14 @@ class Inbox:
         elif self._discovery is not None and message.topic.matches(self._discovery.ours):
             if payload == self._devices.get(topic):
                 self.announced.set()
-            elif payload and self._discovery.is_stale(topic):
-                self._post(Letter(topic, b"", retain=True))
-                logger.info("Home Assistant: removed the device of %s", topic.split("/")[-2])
         elif (asked := self._topics.command_of(topic)) is not None:
             self._command(*asked, message)
 
     def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
         reply = read_reply(message, self._topics.ack(zone, name))
+        if not self._bucket.take():
+            logger.warning("commands come too fast, some are left out")
+            return
         try:
             ack = reply.ok(self._carry_out(zone, name, message, reply))
             logger.info("command %s: %s", name, ack.value, extra={"zone": zone})
@@ -150,3 +156,20 @@ class Inbox:
         except Exception:
             logger.exception("command %s failed", name, extra={"zone": zone})
             raise CommandError("it failed; the log of streamer says why") from None
+
+
+class _Bucket:
+    """Lets so many through in a second, and up to `most` at once."""
+
+    def __init__(self, rate: float, most: float) -> None:
+        self._rate, self._most = rate, most
+        self._left, self._filled = most, time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._most, self._left + self._rate * (now - self._filled))
+        self._filled = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True

@@ -120,6 +120,10 @@ class ZoneBox:
         self._state_sent = time.monotonic()
         return self._state
 
+    def renew_state(self) -> None:
+        """Let the last state be sent again in its turn, if there is one."""
+        self._state_waits = self._state is not None
+
     def repeat_state(self) -> None:
         """Let the last state be sent again at once, if there is one."""
         self._state_waits = self._state is not None

@@ -52,7 +52,10 @@ class VA(Message):
     arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
     valence_std: Deviation = Field(description="Standard deviation of the valence.")
     arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
-    raw: Point = Field(description="The engine's estimate for this window alone, not smoothed.")
+    raw: Point = Field(
+        description="The estimate for this window alone, not smoothed; corrected where the zone is "
+        "calibrated by music."
+    )
     silence: bool = Field(description="Whether the zone is held to be silent.")
     warm: Share = Field(description="Share of the window heard since the last start or gap.")
     latency_ms: Milliseconds = Field(description="From capture of the newest sample to publishing.")
@@ -97,7 +100,7 @@ class Controls(Message):
     smoothing: Smoothing = Field(description="How estimates become a trajectory.")
     rate: Annotated[float, Field(gt=0), _rounded(3)] = Field(description="Estimates a second.")
     freeze: bool = Field(description="Whether the trajectory is held where it is.")
-    gain_db: Decibels = Field(description="What the sound is raised by before it is heard, in dB.")
+    gain_db: Decibels = Field(description="The calibrated gain in dB.")
     calibrating: bool = Field(description="Whether a calibration is listening.")
 
 
@@ -233,6 +236,9 @@ class Health(Message):
         default=None, description="None before the first estimate went out."
     )
     delays: Delays = Delays()
+    gain_db: Decibels = Field(
+        default=0.0, description="What the sound is raised by before it is heard, in dB."
+    )
     recording: Recording | None = Field(default=None, description="null where nothing is recorded.")
     versions: dict[str, str] = Field(default={}, description="Program and weights.")
     cpu_percent: Annotated[float, _rounded(1)] | None = Field(

@@ -16,9 +16,10 @@ from streamer.mqtt.broker import resolve_broker
 from streamer.mqtt.causes import advise, cause_of
 from streamer.mqtt.credentials import Credentials, read_credentials
 from streamer.mqtt.embedded import listens
+from streamer.mqtt.inbox import OFFLINE
 from streamer.mqtt.link import Dialler, Link
 from streamer.mqtt.mosquitto import find_mosquitto
-from streamer.mqtt.sender import CONFIRMED_WITHIN, OFFLINE
+from streamer.mqtt.sender import CONFIRMED_WITHIN
 from streamer.mqtt.topics import Topics
 
 _TIMEOUT = 5.0  # seconds for a step

@@ -16,11 +16,11 @@ from streamer.mqtt.causes import cause_of
 from streamer.mqtt.commands import Handler, Reply
 from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.inbox import letters
+from streamer.mqtt.inbox import OFFLINE, letters
 from streamer.mqtt.link import Dialler, Version
 from streamer.mqtt.outbox import Counters, ZoneBox
 from streamer.mqtt.payloads import Ack, Controls, Health, Latency
-from streamer.mqtt.sender import OFFLINE, Sender
+from streamer.mqtt.sender import Sender
 from streamer.mqtt.topics import Topics, default_node
 from streamer.retry import Backoff
 from streamer.tracking import Update
@@ -140,12 +140,13 @@ class Publisher:
             self._sender.wake()
 
     def show_controls(self, zone: str, controls: Controls) -> None:
-        """Let a zone's state say how it is set, at once and from now on."""
+        """Let a zone's state say how it is set, from now on."""
         box = self._boxes[zone]
-        box.controls = controls
-        box.repeat_state()
-        if self._sender is not None:
-            self._sender.wake()
+        if controls != box.controls:
+            box.controls = controls
+            box.renew_state()
+            if self._sender is not None:
+                self._sender.wake()
 
     def answer(self, reply: Reply, ack: Ack) -> None:
         """Answer a command later on; while the broker is away, the answer is lost."""
@@ -187,6 +188,9 @@ class Publisher:
                     logger.warning(
                         "MQTT broker at %s: %s; trying again", self._address, self._trouble
                     )
+                except Exception as error:
+                    self._trouble = str(error)
+                    logger.exception("publishing failed and begins anew")
                 lasted = time.monotonic() - self._connected_at
                 await asyncio.wait({stop}, timeout=backoff.delay(lasted))
         finally:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from streamer.mqtt.commands import Handler
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.epoch import EpochClock
-from streamer.mqtt.inbox import OFFLINE, ONLINE, Inbox, Letter
+from streamer.mqtt.inbox import ONLINE, Inbox, Letter
 from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
@@ -29,7 +29,7 @@ STALLED = 1.0
 MOST_LETTERS = 500
 """Answers and announcements that wait at most; what is older gives way."""
 
-__all__ = ["OFFLINE", "ONLINE", "Sender"]
+_REFUSED = 128  # and above: reasons for which a subscription fails
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Sender:
             post=self.post,
             welcome=self._repeat_states,
         )
-        self._announces = discovery is not None and bool(discovery.messages())
+        self._announces = discovery is not None
         self._letters: deque[Letter] = deque(maxlen=MOST_LETTERS)
         self._posted = asyncio.Event()
         self._modern = version == "5"
@@ -109,7 +109,9 @@ class Sender:
         """Say `online`, listen, announce the devices, and let the last states be sent again."""
         await self.say(ONLINE)
         for each in self._inbox.filters:
-            await self._link.subscribe(each, qos=1)
+            codes = await self._link.subscribe(each, qos=1)
+            if any(getattr(code, "value", code) >= _REFUSED for code in codes):
+                logger.warning("the broker does not let us listen to %s; allow it", each)
         self._inbox.announce()
         self._repeat_states()
 
@@ -171,9 +173,10 @@ class Sender:
             if forbidden:
                 logger.info("the broker lets us publish now")
             break
-        if self._announces:
+        if self._announces and not self._over:
             await self._confirm_devices()
-        await asyncio.Event().wait()
+        if not self._over:
+            await asyncio.Event().wait()
 
     async def _confirm_devices(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -196,7 +199,11 @@ class Sender:
                 letter = self._letters.popleft()
                 properties = (letter.properties or self._properties) if self._modern else None
                 await self._link.publish(
-                    letter.topic, letter.payload, 1, retain=letter.retain, properties=properties
+                    letter.topic,
+                    letter.payload,
+                    letter.qos,
+                    retain=letter.retain,
+                    properties=properties,
                 )
 
     async def _send_estimates(self) -> None:

@@ -48,6 +48,12 @@ class Topics:
         """Return the topic of the answers to a command."""
         return f"{self.base}/{zone}/ack/{name}"
 
+    @property
+    def kept(self) -> list[str]:
+        """Filters of all that may be retained below the base."""
+        kinds = ("va", "state", "health", "cmd/+", "ack/+")
+        return [self.status, *(f"{self.base}/+/{kind}" for kind in kinds)]
+
     def command_of(self, topic: str) -> tuple[str, str] | None:
         """Return the zone and the name of the command that a topic is for; None if it is none."""
         levels = topic.removeprefix(f"{self.base}/").split("/")

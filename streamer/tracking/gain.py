@@ -49,6 +49,11 @@ class Gain:
         self.set(decibels)
 
     @property
+    def fixed(self) -> float:
+        """The fixed gain, in dB."""
+        return self._fixed
+
+    @property
     def decibels(self) -> float:
         """The gain now, in dB."""
         return self._fixed + self._followed

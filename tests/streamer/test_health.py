@@ -39,6 +39,7 @@ def tracker(**changes):
         "gaps": 1,
         "restarts": 0,
         "trajectory": SimpleNamespace(delay=1.5),
+        "gain": SimpleNamespace(decibels=3.0),
         "estimates": 11,
         "dropped": 0,
         "trouble": "",

@@ -12,6 +12,8 @@ from streamer.outputs.lights.player import Lights
 from streamer.outputs.lights.watch import watch_show
 from streamer.tracking.update import Update
 
+_MANY = 100  # fixtures, which take a millisecond a frame
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +39,12 @@ class LiveShow:
         self._path = path
         self._lights = Lights(load_show(path), node=node)
         self._reload = asyncio.Event()
+        if len(self._lights.show.fixtures) > _MANY:
+            logger.warning(
+                "%s has many fixtures; `streamer lights` in a process of its own drives them "
+                "without a share of the tracker's time",
+                path,
+            )
         if self._lights.zone not in zones:
             raise UsageError(
                 f'{path}: [show] zone = "{self._lights.zone}" is not tracked; there is '

@@ -44,7 +44,7 @@ class Settings(Table):
     """`[show]`: what is followed, and what happens when it stays out."""
 
     zone: Slug = Field(default="main", description="Zone to follow.")
-    rate: float = Field(default=40.0, ge=1, le=40, description="Frames per second.")
+    rate: float = Field(default=40.0, ge=10, le=40, description="Frames per second.")
     on_loss: Literal["hold", "fade"] = Field(
         default="hold", description="Without estimates, hold the look, or fade to black."
     )
@@ -237,7 +237,7 @@ class Show(Table):
     outputs: tuple[Output, ...] = Field(
         min_length=1, max_length=100, description="Where light data go."
     )
-    fixtures: tuple[Fixture, ...] = Field(default=(), max_length=2000, description="The lights.")
+    fixtures: tuple[Fixture, ...] = Field(default=(), max_length=500, description="The lights.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

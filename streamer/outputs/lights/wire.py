@@ -10,7 +10,8 @@ import time
 logger = logging.getLogger(__name__)
 
 _TTL = 8  # routers that multicast may pass
-_RETRY = 2.0
+_RETRY = 2.0  # seconds until a name that is not known is looked up again
+_AGAIN = 60.0  # seconds until one that is known is, since its address may change
 
 
 class Wire:
@@ -58,7 +59,8 @@ class Wire:
         self._name, self._host, self._port = name, host, port
         self.dry = dry
         self._interface, self._broadcast = interface, broadcast
-        self._address = host if _is_address(host) else ""
+        self._fixed = not host or _is_address(host)
+        self._address = host if self._fixed else ""
         self._lookup: asyncio.Future[str] | None = None
         self._next_lookup = 0.0
         self._socket: socket.socket | None = None
@@ -68,8 +70,9 @@ class Wire:
         address = group or self._address
         if self.dry:
             return
-        if not address:
+        if group is None and not self._fixed:
             self._look_up()
+        if not address:
             return
         try:
             if self._socket is None:
@@ -84,7 +87,8 @@ class Wire:
                 logger.info("output %s sends again", self._name, extra={"cause": self._name})
 
     def close(self) -> None:
-        """Close the socket; a later datagram would open it again."""
+        """Close the socket; a later datagram would open it again, but look up no name."""
+        self._fixed = True
         if self._lookup is not None:
             self._lookup.cancel()
         if self._socket is not None:
@@ -108,12 +112,9 @@ class Wire:
         return opened
 
     def _look_up(self) -> None:
-        if (
-            self._host is not None
-            and self._lookup is None
-            and time.monotonic() >= self._next_lookup
-        ):
-            self._next_lookup = time.monotonic() + _RETRY
+        now = time.monotonic()
+        if self._lookup is None and now >= self._next_lookup:
+            self._next_lookup = now + (_AGAIN if self._address else _RETRY)
             loop = asyncio.get_running_loop()
             self._lookup = loop.run_in_executor(None, socket.gethostbyname, self._host)
             self._lookup.add_done_callback(self._found)

@@ -3,29 +3,23 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-import aiomqtt
-
 from streamer.config.models import Mqtt
-from streamer.errors import BrokerError, UsageError
-from streamer.mqtt import Address, Publisher, Topics, open_broker
-from streamer.mqtt.causes import explain
-from streamer.mqtt.credentials import read_credentials
-from streamer.mqtt.link import Dialler
-from streamer.mqtt.sender import ONLINE
+from streamer.errors import UsageError
+from streamer.mqtt import Publisher, Topics, open_broker
+from streamer.mqtt.retained import is_online
 from streamer.outputs.recording.reader import Recording
 from streamer.outputs.recording.replay import Offer, check_start, replay
 from streamer.tracking.update import Update
-
-_RETAINED_WITHIN = 0.5  # seconds in which a retained status follows a subscription
 
 
 async def publish_replay(
     recording: Recording,
     config: Mqtt,
     offers: Sequence[Offer] = (),
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
     *,
     speed: float = 1.0,
     loop: bool = False,
@@ -41,6 +35,8 @@ async def publish_replay(
         The `[mqtt]` table.
     offers
         Called with each estimate beside the publisher: a view, lights.
+    beside
+        Done meanwhile, and cancelled at the end.
 
     Raises
     ------
@@ -51,7 +47,11 @@ async def publish_replay(
     """
     check_start(recording, start)
     async with open_broker(config, port=config.port) as address:
-        await refuse_if_taken(config, address)
+        if await is_online(config, address):
+            raise UsageError(
+                f"somebody is online at {Topics.of(config).base} already; stop that streamer, or "
+                "give this one another name: --node NAME"
+            )
         publisher = Publisher(config, address, zones=[recording.zone])
 
         def offer(zone: str, update: Update) -> None:
@@ -65,45 +65,14 @@ async def publish_replay(
             await _sent(publisher, recording.zone)
 
         publishing = asyncio.create_task(publisher.run())
+        doing = asyncio.gather(*(work() for work in beside))
         try:
             await _until_terminated(play())
         finally:
+            doing.cancel()
+            await asyncio.wait({doing})
             await publisher.close()
             await publishing
-
-
-async def refuse_if_taken(config: Mqtt, address: Address) -> None:
-    """Refuse to publish where somebody is online.
-
-    Raises
-    ------
-    UsageError
-        Somebody is.
-    BrokerError
-        The broker cannot be asked.
-    """
-    credentials = read_credentials(config, address)
-    dialler = Dialler(address, credentials, protocol=config.protocol)
-    topics = Topics.of(config)
-    try:
-        async with dialler.dial("streamer-replay") as (link, _):
-            await link.subscribe(topics.status, qos=1)
-            taken = await _retained(link) == ONLINE
-    except aiomqtt.MqttError as error:
-        raise BrokerError(explain(error, address, user=credentials.user)) from None
-    if taken:
-        raise UsageError(
-            f"somebody is online at {topics.base} already; stop that streamer, or "
-            "give this one another name: --node NAME"
-        )
-
-
-async def _retained(link: aiomqtt.Client) -> object:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_RETAINED_WITHIN):
-            async for message in link.messages:
-                return message.payload
-    return None
 
 
 async def _sent(publisher: Publisher, zone: str) -> None:

@@ -4,6 +4,7 @@ Consumers of updates and blocks own them together; nothing here writes to them.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ QUEUE = 4000
 CLOSING = 30.0
 """Seconds for which `close` waits for the disk."""
 
+_LATELY = 30.0  # seconds
 _LOOK = 1.0  # seconds between two looks at the disk
 
 logger = logging.getLogger(__name__)
@@ -89,13 +91,16 @@ class Recorder:
         self._room = room
         self._refused_updates = 0
         self._refused_blocks = 0
+        self._refused_at = -math.inf
+        self._slow = f"the disk of {config.folder} does not keep up: not all is recorded"
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
     @property
     def trouble(self) -> str:
-        """Why nothing is recorded at present; empty while all is well."""
-        return self._writer.trouble
+        """Why not all is recorded at present; empty while all is well."""
+        late = time.monotonic() - self._refused_at < _LATELY
+        return self._writer.trouble or (self._slow if late else "")
 
     @property
     def recorded(self) -> int:
@@ -118,6 +123,7 @@ class Recorder:
             self._queue.put((zone, update))
         else:
             self._refused_updates += 1
+            self._refuse()
 
     def sound(self, zone: str, block: Block, rate: int) -> None:
         """Let a block at `rate` Hz be recorded; returns at once and raises nothing."""
@@ -125,6 +131,7 @@ class Recorder:
             self._queue.put((zone, (block, rate)))
         else:
             self._refused_blocks += 1
+            self._refuse()
 
     def close(self) -> None:
         """Write what waits, complete the files and return. Blocks; more than once is fine.
@@ -139,6 +146,12 @@ class Recorder:
             logger.warning(
                 "the disk takes too long; the next recording in that folder completes the files"
             )
+
+    def _refuse(self) -> None:
+        now = time.monotonic()
+        if now - self._refused_at > _LATELY:
+            logger.warning("%s", self._slow)
+        self._refused_at = now
 
     def _work(self) -> None:
         writer = self._writer

@@ -67,7 +67,8 @@ class Space:
     def trim(self) -> None:
         """Delete the oldest finished recordings until the rest is within the limit.
 
-        Only files named as recordings are counted and deleted, and none in progress.
+        Only files named as recordings are counted and deleted, none in progress, and never those
+        of the newest stretch.
 
         Raises
         ------
@@ -76,8 +77,9 @@ class Space:
         """
         sizes = {path: path.stat().st_size for path in finished(self._folder)}
         total = sum(sizes.values())
+        newest = max((path.stem for path in sizes), default="")
         for path, size in sizes.items():
-            if total <= self._limit:
+            if total <= self._limit or path.stem == newest:
                 return
             path.unlink(missing_ok=True)
             total -= size

@@ -18,7 +18,10 @@ async def found(subscribe, address):
 
 
 async def test_nothing_of_it_stays_and_all_of_others(mosquitto, subscribe, publish, program):
-    address, others = mosquitto.address, {"streamer/tests/main/state", "homeassistant/x/config"}
+    address, others = (
+        mosquitto.address,
+        {"streamer/tests/main/state", "homeassistant/x/config", "streamer/test/a/b/c"},
+    )
     async with publish(address, home_assistant=HomeAssistant()) as publisher:
         await publisher.wait_connected()
         await asyncio.sleep(0.5)
@@ -28,11 +31,11 @@ async def test_nothing_of_it_stays_and_all_of_others(mosquitto, subscribe, publi
     async with aiomqtt.Client(address.host, address.port) as client:
         for topic in others:
             await client.publish(topic, "{}", retain=True, qos=1)
-    assert len(await found(subscribe, address)) == 5
+    assert len(await found(subscribe, address)) == 6
     answer = await asyncio.to_thread(program, "forget", "--node", "test", "--broker", address)
     assert answer.code == 0
     assert answer.out.splitlines()[:3] == [
-        "homeassistant/device/streamer-test/main/config",
+        "homeassistant/device/streamer_test/main/config",
         "streamer/test/main/state",
         "streamer/test/status",
     ]

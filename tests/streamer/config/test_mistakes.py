@@ -56,7 +56,10 @@ def test_an_unknown_key_names_the_nearest_known_one_with_file_and_table(text, me
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tracking.rate = 50", "[tracking] rate = 50 is not possible: it must be a number above 0"),
+        (
+            "tracking.rate = 50",
+            "[tracking] rate = 50 is not possible: it must be a number from 0.1 to 20",
+        ),
         ("tracking.rate = nan", "[tracking] rate = NaN is not possible"),
         ("tracking.rate = 'ten'", '[tracking] rate = "ten" is not possible: it must be a number'),
         ("mqtt.keepalive = 1.5", "it must be a whole number from 1 to 600"),
@@ -139,7 +142,7 @@ def test_a_file_that_cannot_be_read_is_named(path, message):
         ("STREAMER_ZONES__0__RAW", "the name of a key is STREAMER_ZONES__0__RAW__FORMAT"),
         ("STREAMER_ZONES__0__CHANNELS__0", "the name of a key is STREAMER_ZONES__0__CHANNELS"),
         ("STREAMER_ZONES__7__INPUT", "zone 7 does not follow the last, which is zone 0"),
-        ("STREAMER_TRACKING__RATE", '"x" is not possible: it must be a number above 0, at most 20'),
+        ("STREAMER_TRACKING__RATE", '"x" is not possible: it must be a number from 0.1 to 20'),
         ("STREAMER_ZONES__1__INPUT", '"x" is not possible: two zones have the same id'),
     ],
 )
@@ -157,7 +160,7 @@ def test_a_variable_that_is_not_text_says_so():
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("rate", 50, "--rate: 50 is not possible: it must be a number above 0, at most 20"),
+        ("rate", 50, "--rate: 50 is not possible: it must be a number from 0.1 to 20"),
         ("channels", "3,x", '--channels: "3,x" is not possible: it must be a list, each a whole'),
         ("log", "xml", '--log: "xml" is not possible: it must be one of "console", "json"'),
     ],

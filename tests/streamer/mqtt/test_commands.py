@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from streamer.mqtt import CommandError, json_schemas
-from streamer.mqtt.commands import NAMES, read_value
+from streamer.mqtt.commands import NAMES, Reply, read_value
 
 ACK = "streamer/test/main/ack"
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
@@ -47,13 +47,15 @@ class TestValue:
             ("smooth", b"kalman", 'there is no command "smooth"; did you mean "smoothing"?'),
             ("xyz", b"1", "there are smoothing, rate, freeze, calibrate, reload"),
             ("smoothing", b"heavy", "send kalman or one-euro or exponential or none"),
-            ("rate", b"0", '"0" is not possible: send a number above 0, at most 20'),
-            ("rate", b"21", "at most 20"),
-            ("rate", b"nan", "at most 20"),
-            ("rate", b"quick", "at most 20"),
+            ("rate", b"0", '"0" is not possible: send a number from 0.1 to 20'),
+            ("rate", b"21", "from 0.1 to 20"),
+            ("rate", b"1e-310", "from 0.1 to 20"),
+            ("rate", b"nan", "from 0.1 to 20"),
+            ("rate", b"quick", "from 0.1 to 20"),
             ("freeze", b"", "an empty payload is not possible: send on or off"),
             ("freeze", b"\xff\xfe", "no text in UTF-8"),
             ("freeze", b'{"id": 1}', 'without "value"'),
+            ("freeze", b'{"ok": true, "value": true}', 'has "value" and "id", nothing else'),
             ("calibrate", b"5", "how many seconds to listen, 10 to 600"),
             ("calibrate", b"start" * 300, "the payload has 1500 bytes, 1024 are the most"),
             ("reload", b"", "send now"),
@@ -68,12 +70,14 @@ class TestValue:
     @example(name="rate", payload=b"{" * 1000)
     @example(name="rate", payload=b'{"value": ' + b"9" * 900 + b"}")
     @example(name="freeze", payload=b'{"value": {"a": [1]}}')
+    @example(name="freeze", payload=b'{"value": "\\ud800"}')
     def test_any_bytes_give_a_value_or_one_line(self, name, payload):
         said = ""
         try:
             read_value(name, payload)
         except CommandError as error:
             said = str(error)
+        assert Reply((), id=None).refused(said).wire()
         assert len(said.splitlines()) <= 1
         assert len(said) < 300
 
@@ -137,6 +141,19 @@ class TestAtABroker:
         assert (await desk("rate", "13"))["reason"] == "bad luck"
         assert (await desk("rate", "17"))["reason"] == "it failed; the log of streamer says why"
         assert (await desk("rate", "5"))["ok"]
+
+    async def test_text_that_utf_8_cannot_hold_harms_nothing(self, desk):
+        answer = await desk("freeze", '{"value": "on", "id": "\\ud800"}')
+        assert (answer["ok"], answer["id"]) == (True, "?")
+        assert not (await desk("freeze", '{"value": "\\ud800"}'))["ok"]
+
+    async def test_a_flood_is_left_out_and_commands_are_taken_again_after_it(self, desk):
+        for _ in range(200):
+            await desk.client.publish("streamer/test/main/cmd/freeze", "on")
+        await asyncio.sleep(0.5)
+        taken = len(desk.zones.commands)
+        assert 50 <= taken < 100
+        assert (await desk("freeze", "off"))["ok"]
 
     async def test_a_retained_one_is_not_carried_out(self, desk, mosquitto, publish):
         await desk("rate", "4", retain=True)  # to us, who listened, it comes as a fresh one

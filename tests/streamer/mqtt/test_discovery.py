@@ -13,7 +13,7 @@ from streamer.mqtt import Controls, Health, State
 from streamer.mqtt.discovery import Discovery
 from streamer.tracking import Affect
 
-CONFIG = "homeassistant/device/streamer-test/main/config"
+CONFIG = "homeassistant/device/streamer_test/main/config"
 STATE = "streamer/test/main/state"
 CONTROLS = Controls(smoothing="one-euro", rate=5, freeze=True, gain_db=3, calibrating=False)
 
@@ -62,12 +62,24 @@ class TestPayload:
         one, other = announced(node="hall"), announced(node="bar")
         based = announced(base_topic="venue/club 1/mood")
         assert not set(one) & set(other)
-        assert next(iter(based)) == "homeassistant/device/venue-club-1-mood/main/config"
+        [topic, _] = based
+        assert topic.startswith("homeassistant/device/venue_club-1_mood_")
 
-    def test_what_expires_outlives_slow_health(self):
-        components = announced(health_interval=100)[CONFIG]["components"]
-        assert components["valence"]["expire_after"] == 30
-        assert components["health"]["expire_after"] == 300
+    def test_bases_that_look_alike_are_told_apart(self):
+        bases = ["a/b", "a-b", "a/B", "音楽/左", "舞台/右", "x" * 70, "x" * 71]
+        devices = [announced(base_topic=base) for base in bases]
+        assert len({topic for device in devices for topic in device}) == 2 * len(bases)
+        one, other = announced(node="hall"), announced(node="hall-main")
+        ids = [
+            {each["components"]["mood"]["unique_id"] for each in node.values()}
+            for node in (one, other)
+        ]
+        assert not ids[0] & ids[1]
+
+    def test_what_comes_each_second_expires(self):
+        components = announced()[CONFIG]["components"]
+        expiring = {name for name, each in components.items() if "expire_after" in each}
+        assert expiring == {"valence", "arousal", "mood", "quadrant", "level", "silence"}
 
     def test_templates_find_what_the_messages_hold(self, update):
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
@@ -94,6 +106,13 @@ class TestPayload:
             "level": "-20.0", "silence": "ON", "health": "degraded", "freeze": "on",
             "smoothing": "one-euro", "rate": "5.0",
         }  # fmt: skip
+
+    def test_controls_are_unknown_where_a_zone_takes_no_commands(self, update):
+        state = json.loads(State.of(update(), epoch=0.0).wire())
+        for name in ("freeze", "smoothing", "rate"):
+            template = announced()[CONFIG]["components"][name]["value_template"]
+            rendered = jinja2.Environment().from_string(template)  # noqa: S701 - no HTML
+            assert rendered.render(value_json=state) == "None"
 
 
 @pytest.mark.peer
@@ -144,20 +163,18 @@ class TestAtABroker:
             await seen.until(lambda: "" in seen.texts(CONFIG))
         assert not await retained(subscribe, mosquitto.address, "homeassistant/")
 
-    async def test_a_zone_that_is_gone_is_taken_back_and_others_are_left_alone(
-        self, mosquitto, subscribe, publish
-    ):
-        old, foreign = CONFIG.replace("main", "old"), CONFIG.replace("-test", "-bar")
+    async def test_other_zones_and_nodes_are_left_alone(self, mosquitto, subscribe, publish):
+        others = {CONFIG.replace("main", "bar"), CONFIG.replace("_test", "_bar")}
         async with aiomqtt.Client(mosquitto.address.host, mosquitto.address.port) as client:
-            for topic in (old, foreign):
+            for topic in others:
                 await client.publish(topic, "{}", qos=1, retain=True)
+        off = HomeAssistant(discovery=False)
         async with (
             subscribe(mosquitto.address) as seen,
-            publish(mosquitto.address, home_assistant=HomeAssistant()),
+            publish(mosquitto.address, home_assistant=off),
         ):
-            await seen.until(lambda: "" in seen.texts(old))
-        found = await retained(subscribe, mosquitto.address, "homeassistant/")
-        assert found == {foreign, CONFIG}
+            await seen.until(lambda: "" in seen.texts(CONFIG))
+        assert await retained(subscribe, mosquitto.address, "homeassistant/") == others
 
     async def test_a_broker_that_forbids_it_is_told(self, launch, publish, log, tmp_path):
         rules = tmp_path / "rules.acl"

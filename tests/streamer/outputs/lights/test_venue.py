@@ -94,13 +94,14 @@ def test_a_replayed_trajectory_is_followed(
     [recording] = tmp_path.glob("*.parquet")
     light_up(show())
     options = ("--node", "test", "--broker", broker_inside)
-    venue.start(PROGRAM, "replay", recording, *options, stderr=subprocess.DEVNULL)
+    replay = venue.start(PROGRAM, "replay", recording, *options, stderr=subprocess.DEVNULL)
     until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0), 15)
     until(lambda: near(ola.levels(2)[2:], 255, 0, 0), 1)
     first = time.monotonic()
     until(lambda: near(ola.levels(1)[0::2], 128, 0, 0, 255), 5)
     until(lambda: near(ola.levels(2)[2:], 0, 0, 128), 1)
     assert 2 < time.monotonic() - first < 4  # three seconds lie between, a rise and a fall
+    assert replay.wait(10) == 0
 
 
 def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
