@@ -2,6 +2,7 @@
 
 `python -m benchmarks.calibration [--decay S] [--decibels DB]` takes eight minutes. It prints how
 far the valence and arousal that `streamer run` publishes from the microphone are from the file's.
+With `--levels FOLDER` it only prints the programme levels of the sound files in a folder.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from benchmarks.mosquitto import Mosquitto
 from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.audio import open_sound_file
+from streamer.calibration import Levels
+from streamer.calibration.level import programme_level
 from streamer.calibration.reference import Track, track
 from streamer.config import Tracking
 from streamer.demo import PIECE
@@ -93,11 +96,28 @@ def distances(said: list[dict[str, Any]], performer: Performer, alone: Track, ep
     )
 
 
+def print_levels(folder: Path) -> None:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".wav", ".flac", ".mp3", ".ogg", ".opus"):
+            with open_sound_file(path, ()) as sound:
+                levels = Levels(sound.rate)
+                for block in sound.blocks(sound.rate):
+                    levels.push(block)
+            found.append(programme_level(levels.dbfs))
+    tenth, median, ninth = np.quantile(found, (0.1, 0.5, 0.9))
+    print(f"{len(found)} files: median {median:.1f} dBFS, eight of ten {tenth:.1f} to {ninth:.1f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decay", type=float, default=1.2, help="reverberation time in s")
     parser.add_argument("--decibels", type=float, default=-15.0)
+    parser.add_argument("--levels", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    if options.levels is not None:
+        print_levels(options.levels)
+        return
     sound, alone = read_demo()
     placed = place(sound, options.decay, options.decibels)
     seconds = len(placed) / RATE + 8

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REFERENCE_DBFS = -18.0
-"""Programme level of the recordings that the shipped model learnt from: the median of it."""
+"""Programme level to bring music to: about the median of the recordings the weights learnt from."""
 
 LEVEL_SECONDS = 0.1
 """Length of the stretches whose levels a programme level is made of."""
