@@ -1,7 +1,7 @@
 """How `make test` shares the tests between two processes (`pytest -n 2 --dist loadgroup`).
 
-The runtime's tests wait for real peers and measure times, so no two of them run at once; all others
-compute, and run beside them.
+The runtime's tests wait for real peers and measure times, so no two of them run at once. All others
+compute; they run beside them, in a process that has loaded none of the runtime's libraries.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 _RUNTIME = Path(__file__).parent / "streamer"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "runtime" if _RUNTIME in item.path.parents else "rest"

@@ -191,7 +191,7 @@ def _enter(namespace: Path) -> None:
             raise OSError(ctypes.get_errno(), "setns")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def venue() -> Iterator[Venue]:
     if os.geteuid() != 0:
         pytest.skip("a network namespace wants root")
@@ -238,7 +238,7 @@ class Ola:
         return self._venue.inside(lambda: json.load(urllib.request.urlopen(url, timeout=2)))["dmx"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ola(venue: Venue) -> Iterator[Ola]:
     folder = Path(tempfile.mkdtemp(prefix="streamer-ola-"))
     try:
@@ -247,7 +247,7 @@ def ola(venue: Venue) -> Iterator[Ola]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broker_inside(venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A mosquitto in the venue."""
     file = tmp_path_factory.mktemp("venue") / "mosquitto.conf"
