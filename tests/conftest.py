@@ -1,7 +1,7 @@
 """How `make test` shares the tests between two processes (`pytest -n 2 --dist loadgroup`).
 
 The runtime's tests wait for real peers and measure times, so no two of them run at once. All others
-compute; they run beside them, in a process that has loaded none of the runtime's libraries.
+compute; they run beside them, in a process of their own.
 """
 
 from pathlib import Path
