@@ -39,6 +39,8 @@ class Discovery:
 
     Attributes
     ----------
+    announces
+        Whether the zones are announced; else what was announced before is taken back.
     birth
         The topic on which Home Assistant says `online` when it starts.
     ours
@@ -52,7 +54,7 @@ class Discovery:
         self._node = _identifier(self._topics.base)
         self._folder = f"{config.prefix}/device/{self._node}"
         self._zones = tuple(zones)
-        self._announced = config.discovery
+        self.announces = config.discovery
         self._controlled = controlled
         self.birth = f"{config.prefix}/status"
         self.ours = f"{self._folder}/+/config"
@@ -60,7 +62,7 @@ class Discovery:
     def messages(self) -> dict[str, bytes]:
         """Return the configuration of each zone by its topic; empty ones where discovery is off."""
         return {
-            self._topic(zone): json.dumps(self.device(zone)).encode() if self._announced else b""
+            self._topic(zone): json.dumps(self.device(zone)).encode() if self.announces else b""
             for zone in self._zones
         }
 

@@ -73,7 +73,7 @@ class Sender:
             post=self.post,
             welcome=self._repeat_states,
         )
-        self._announces = discovery is not None
+        self._announces = discovery is not None and discovery.announces
         self._letters: deque[Letter] = deque(maxlen=MOST_LETTERS)
         self._posted = asyncio.Event()
         self._modern = version == "5"
