@@ -16,8 +16,7 @@ from streamer.cli.loops import new_loop
 from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load
-from streamer.outputs.history import signed
-from streamer.outputs.recording.clock import clock
+from streamer.outputs.history import clock, signed
 
 if TYPE_CHECKING:
     from streamer.outputs.recording import Recording

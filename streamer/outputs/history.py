@@ -75,6 +75,12 @@ def signed(value: float) -> str:
     return f"{value:+.2f}"
 
 
+def clock(seconds: float) -> str:
+    """Return a length of time as it is shown: "0:07", "72:30" (minutes and seconds)."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
 def decibels(level: float) -> str:
     """Return a level as it is shown: "-23 dBFS"."""
     return f"{level:.0f} dBFS"

@@ -267,4 +267,5 @@ def test_a_damaged_checkpoint_is_refused(fitted, tmp_path):
     result = export(tmp_path, fitted)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
-    assert "model.pt" in result.output.replace("\n", "")
+    unboxed = "".join(line.strip("│ ") for line in result.output.splitlines())
+    assert "model.pt" in unboxed

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from streamer.errors import UsageError
-from streamer.outputs.recording.clock import clock
+from streamer.outputs.history import clock
 from streamer.outputs.recording.reader import Recording
 from streamer.outputs.recording.thin import Points, thin, with_gaps
 

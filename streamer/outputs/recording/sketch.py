@@ -7,9 +7,8 @@ import numpy as np
 from streamer.outputs import palette
 from streamer.outputs.canvas import Canvas, shortened
 from streamer.outputs.charts import draw_trajectory
-from streamer.outputs.history import SPAN, Point, signed
+from streamer.outputs.history import SPAN, Point, clock, signed
 from streamer.outputs.plane import TRAIL, draw_plane
-from streamer.outputs.recording.clock import clock
 from streamer.outputs.recording.reader import Recording
 from streamer.outputs.recording.row import COLUMNS, Row
 from streamer.outputs.recording.thin import thin

@@ -172,7 +172,7 @@ class TestConfiguration:
             ("[tracking]\nrat = 5\n", ['"rat"', 'did you mean "rate"?']),
             ("[trakking]\nrate = 5\n", ['"trakking"', 'did you mean "tracking"?']),
             ('[tracking]\nrate = "quick"\n', ["rate", '"quick"', "a number"]),
-            ("[tracking]\nrate = 50\n", ["rate", "50", "at most 20"]),
+            ("[tracking]\nrate = 50\n", ["rate", "50", "from 0.1 to 20"]),
             ('[[zones]]\nid = "Main Hall"\n', ["id", "lower-case"]),
             ("[mqtt]\nport = 70000\n", ["port", "from 1 to 65535"]),
             ("[tracking\n", ["not valid TOML", ":1:"]),
@@ -199,7 +199,7 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         ("option", "value", "word"),
         [
-            ("--rate", "0", "above 0"),
+            ("--rate", "0", "from 0.1 to 20"),
             ("--node", "Ann's PC", "lower-case"),
             ("--raw-rate", "7", "8000"),
             ("--channels", "left", "a whole number"),
