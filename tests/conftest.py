@@ -1,7 +1,7 @@
 """How `make test` shares the tests between two processes (`pytest -n 2 --dist loadgroup`).
 
-The runtime's tests wait for real peers and measure times, so no two of them run at once. All others
-compute; they run beside them, in a process of their own.
+Tests that wait for real peers and measure times stay in one process, so that no two of them run at
+once. What only computes runs beside them.
 """
 
 from pathlib import Path
@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 _RUNTIME = Path(__file__).parent / "streamer"
+_COMPUTING = [
+    _RUNTIME / name
+    for name in ("calibration", "config", "engines", "tracking", "test_analyze.py", "test_wheel.py")
+]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        group = "runtime" if _RUNTIME in item.path.parents else "rest"
-        item.add_marker(pytest.mark.xdist_group(group))
+        homes = {item.path, *item.path.parents}
+        waits = _RUNTIME in homes and homes.isdisjoint(_COMPUTING)
+        item.add_marker(pytest.mark.xdist_group("waiting" if waits else "computing"))
