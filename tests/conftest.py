@@ -10,8 +10,7 @@ import pytest
 
 _RUNTIME = Path(__file__).parent / "streamer"
 _COMPUTING = [
-    _RUNTIME / name
-    for name in ("calibration", "config", "engines", "tracking", "test_analyze.py", "test_wheel.py")
+    _RUNTIME / name for name in ("calibration", "config", "engines", "tracking", "test_analyze.py")
 ]
 
 

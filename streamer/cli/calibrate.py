@@ -138,7 +138,8 @@ def _listen(
 ) -> tuple[list["Block"], int]:
     """Return what a zone hears in so many seconds, and its rate in Hz."""
     what = " and ".join(clip.name for clip in clips) or "music as loud as on the evening"
-    console.print(f"listening to {zone.input} for {seconds:.0f} s; now play {what}", soft_wrap=True)
+    now = f"; now play {what}" if zone.input == "mic" else ""
+    console.print(f"listening to {zone.input} for {seconds:.0f} s{now}", soft_wrap=True)
     with (
         Progress(
             TextColumn("{task.description}"),

@@ -91,6 +91,7 @@ async def test_a_run_drives_lights_and_is_recorded_and_a_replay_does_it_again(
 
         async with started(away, "replay", table, "--speed", "4", *options) as process:
             assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert " error " not in (away / "log.txt").read_text()
         again = seen.payloads(va)[len(live) :]
         assert {address for address, _ in receiver.messages()} == {"/attached/main/arousal"}
     own = {"ts", "seq", "latency_ms"}

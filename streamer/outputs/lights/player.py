@@ -12,6 +12,8 @@ from streamer.outputs.lights.look import Look, Timeline
 from streamer.outputs.lights.show import LONGEST_DELAY, Show
 from streamer.tracking.update import Affect
 
+_PATIENCE = 5.0  # seconds in which a first estimate may be expected
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,6 +60,8 @@ class Lights:
         self._rig = build(show, self._names)
         self._drawn: float | None = None
         self._lost = False
+        self._warns_at: float | None = None
+        self._warned = False
         self._closed = False
 
     @property
@@ -123,6 +127,7 @@ class Lights:
         self._drawn = now
         for stage in self._rig.stages.values():
             stage.step(self._timeline, now, seconds)
+        self._tell_absence(now)
         self._tell_loss(now)
 
     def close(self) -> None:
@@ -131,6 +136,14 @@ class Lights:
             self._closed = True
             for stage in self._rig.stages.values():
                 stage.sender.close()
+
+    def _tell_absence(self, now: float) -> None:
+        if self._warns_at is None:
+            self._warns_at = now + _PATIENCE
+        if self.last is None and not self._warned and now > self._warns_at:
+            self._warned = True
+            said = "no estimates of the zone %s have come yet: is `streamer run` tracking it?"
+            logger.warning(said, self.zone)
 
     def _tell_loss(self, now: float) -> None:
         settings, last = self.show.settings, self.last

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from streamer.config.models import Mqtt
@@ -19,7 +19,7 @@ async def publish_replay(
     recording: Recording,
     config: Mqtt,
     offers: Sequence[Offer] = (),
-    beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     *,
     speed: float = 1.0,
     loop: bool = False,
@@ -65,12 +65,13 @@ async def publish_replay(
             await _sent(publisher, recording.zone)
 
         publishing = asyncio.create_task(publisher.run())
-        doing = asyncio.gather(*(work() for work in beside))
+        doing = [asyncio.create_task(work()) for work in beside]
         try:
             await _until_terminated(play())
         finally:
-            doing.cancel()
-            await asyncio.wait({doing})
+            for task in doing:
+                task.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
             await publisher.close()
             await publishing
 

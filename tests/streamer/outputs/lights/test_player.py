@@ -220,11 +220,11 @@ def test_what_cannot_be_sent_is_told_once_and_tried_again(perform, ear, feeling,
     log.set_level(logging.INFO)
     lights = perform(PAR)
     ear.trouble = OSError(errno.ENETUNREACH, "Network is unreachable")
-    ear.play(lights, 5)
+    ear.play(lights, 3)
     stage = lights.rig.stages["stage"]
     assert stage.sender.wire.trouble == "network is unreachable"
     ear.trouble = None
-    ear.play(lights, 2)
+    ear.play(lights, 1)
     assert stage.sender.wire.trouble == ""
     assert ear.heard
     assert [record.getMessage() for record in log.records] == [
@@ -326,3 +326,11 @@ def test_dry_sends_nothing(load, ear, feeling):
     ear.play(lights, 1)
     lights.close()
     assert not ear.heard
+
+
+def test_estimates_that_never_come_are_told_once(perform, ear, log):
+    lights = perform("")
+    ear.play(lights, 4)
+    assert "have come yet" not in log.text
+    ear.play(lights, 10)
+    assert log.text.count("no estimates of the zone main have come yet") == 1
