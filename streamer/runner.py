@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +22,7 @@ from streamer.mqtt import Address, Publisher, open_broker
 from streamer.outputs.attached import Attached
 from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import Reload, merge
+from streamer.signals import heed_signals
 from streamer.tracking import Update
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
@@ -193,30 +192,16 @@ class Runner:
                 informing = self._inform_view(self._view, publisher, trackers)
                 background.append(group.create_task(informing))
             zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
-            stop = self._heed_signals()
+            stop = asyncio.Event()
+            heed_signals(stop=stop.set, reload=self._reload_or_not)
             background.append(group.create_task(_cancel_when(stop, zones)))
             await asyncio.wait(zones)
             for task in background:
                 task.cancel()
 
-    def _heed_signals(self) -> asyncio.Event:
-        """Return what SIGINT, SIGTERM and the end of the terminal set; SIGHUP else reloads."""
-        stop = asyncio.Event()
-        on_terminal = sys.stderr.isatty()
-
-        def hang_up() -> None:
-            if on_terminal and not sys.stderr.isatty():  # its window was closed
-                stop.set()
-            else:
-                with contextlib.suppress(StreamerError):  # logged
-                    self.reload()
-
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels `run`
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop.set)
-            loop.add_signal_handler(signal.SIGHUP, hang_up)
-        return stop
+    def _reload_or_not(self) -> None:
+        with contextlib.suppress(StreamerError):  # logged
+            self.reload()
 
     async def _follow(self, tracker: ZoneTracker) -> None:
         """Run one zone; what breaks it later on does not end the others."""

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +15,7 @@ from streamer.cli.run import Config
 from streamer.config import load
 from streamer.config.layer import printable, shown
 from streamer.errors import UsageError
+from streamer.signals import heed_signals
 
 if TYPE_CHECKING:
     from streamer.mqtt.follower import Follower
@@ -120,7 +119,7 @@ async def _play(
     from streamer.outputs.lights import watch_show
 
     stop, reload = asyncio.Event(), asyncio.Event()
-    _heed_signals(stop, reload)
+    heed_signals(stop=stop.set, reload=reload.set)
     async with asyncio.TaskGroup() as group:
         parts = [
             lights.run(),
@@ -133,20 +132,6 @@ async def _play(
         await stop.wait()
         for task in tasks:
             task.cancel()
-
-
-def _heed_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
-    on_terminal = sys.stderr.isatty()
-
-    def hang_up() -> None:
-        gone = on_terminal and not sys.stderr.isatty()  # its window was closed
-        (stop if gone else reload).set()
-
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows: the interrupt cancels all
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 
 async def _follow(follower: "Follower", lights: "Lights") -> None:

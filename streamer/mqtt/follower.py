@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from streamer.config.models import Mqtt
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import cause_of
-from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.link import Dialler
 from streamer.mqtt.payloads import VA
 from streamer.mqtt.topics import Topics, default_node
@@ -67,12 +66,7 @@ class Follower:
         self._zone = zone
         self._name = f"streamer-follower-{config.node or default_node()}"
         self._address = address
-        self._dialler = Dialler(
-            address,
-            read_credentials(config, address),
-            protocol=config.protocol,
-            keepalive=config.keepalive,
-        )
+        self._dialler = Dialler.of(config, address)
 
     @property
     def address(self) -> Address:

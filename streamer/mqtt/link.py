@@ -12,10 +12,11 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import HUNG_UP, UNSUPPORTED_VERSION, code_of, explain
-from streamer.mqtt.credentials import Credentials
+from streamer.mqtt.credentials import Credentials, read_credentials
 
 Version = Literal["5", "3.1.1"]
 
@@ -109,6 +110,22 @@ class Dialler:
         self._settled = False
         self._keepalive = keepalive
         self._timeout = timeout
+
+    @classmethod
+    def of(cls, config: Mqtt, address: Address) -> Self:
+        """Return the one that a configuration asks for.
+
+        Raises
+        ------
+        ConfigError
+            The credentials cannot be read.
+        """
+        return cls(
+            address,
+            read_credentials(config, address),
+            protocol=config.protocol,
+            keepalive=config.keepalive,
+        )
 
     @contextlib.asynccontextmanager
     async def dial(

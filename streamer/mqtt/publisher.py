@@ -14,7 +14,6 @@ from streamer.config.models import HomeAssistant, Mqtt
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import cause_of
 from streamer.mqtt.commands import Handler, Reply
-from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.inbox import OFFLINE, letters
 from streamer.mqtt.link import Dialler, Version
@@ -77,12 +76,7 @@ class Publisher:
         self.topics = Topics.of(config)
         self._name = f"streamer-{config.node or default_node()}"
         self._address = address
-        self._dialler = Dialler(
-            address,
-            read_credentials(config, address),
-            protocol=config.protocol,
-            keepalive=config.keepalive,
-        )
+        self._dialler = Dialler.of(config, address)
         self._boxes = {zone: ZoneBox() for zone in zones}
         self._handler = handler
         self._discovery = (

@@ -10,7 +10,6 @@ from streamer.config import Mqtt
 from streamer.errors import BrokerError
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import explain
-from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.inbox import ONLINE
 from streamer.mqtt.link import Dialler
 from streamer.mqtt.topics import Topics
@@ -40,8 +39,7 @@ async def read_retained(
     BrokerError
         The broker cannot be asked.
     """
-    credentials = read_credentials(config, address)
-    dialler = Dialler(address, credentials, protocol=config.protocol)
+    dialler = Dialler.of(config, address)
     try:
         async with dialler.dial("streamer-look") as (link, _):
             for each in filters:
@@ -51,7 +49,7 @@ async def read_retained(
                 await link.publish(topic, b"", qos=1, retain=True)
             return found
     except aiomqtt.MqttError as error:
-        raise BrokerError(explain(error, address, user=credentials.user)) from error
+        raise BrokerError(explain(error, address, user=dialler.credentials.user)) from error
 
 
 async def is_online(config: Mqtt, address: Address) -> bool:

@@ -29,6 +29,7 @@ from streamer.tracking.zone import ZoneTracker
 pytestmark = pytest.mark.peer
 
 SECONDS = 12.0
+HOMES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
 
@@ -54,12 +55,7 @@ class Program:
         self._command = [PROGRAM, "run", *map(str, arguments)]
         self._options = {
             "cwd": folder,
-            "env": {
-                **clean,
-                "XDG_CONFIG_HOME": str(folder),
-                "XDG_STATE_HOME": str(folder),
-                **variables,
-            },
+            "env": {**clean, **dict.fromkeys(HOMES, str(folder)), **variables},
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
