@@ -32,15 +32,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(run)
+app.command()(lights)
 app.command()(analyze)
 app.command()(replay)
 app.command()(plot)
-app.command()(config)
 app.command()(devices)
 app.command()(levels)
-app.command()(lights)
-app.command()(doctor)
 app.command()(calibrate)
+app.command()(doctor)
+app.command()(config)
 app.command()(forget)
 app.add_typer(engines, name="engines")
 
