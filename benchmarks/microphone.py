@@ -8,7 +8,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -69,10 +68,8 @@ async def faults(pulse: Pulse) -> None:
     """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
     module = pulse.plug_in("alpha")
     performer = Performer(pulse.pipe("alpha"), noise)
-    with ThreadPoolExecutor(1) as workers:
-        tracker = ZoneTracker(
-            MICROPHONE, Tracking(), Inference(open_engine(), workers), lambda *_: None
-        )
+    with Inference(open_engine()) as inference:
+        tracker = ZoneTracker(MICROPHONE, Tracking(), inference, lambda *_: None)
         await tracker.open()
         task = asyncio.create_task(tracker.run())
         await until(lambda: tracker.estimates > 10)

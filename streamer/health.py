@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 State = Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"]
 
 _MEGABYTE = 1e6
+_QUIET = 2.0  # seconds without a block of sound
 
 
 class HealthReporter:
@@ -34,7 +35,7 @@ class HealthReporter:
         self._publisher = publisher
         self._recorder = recorder
         self._begun = time.monotonic()
-        self._dropped: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
         self._versions = {
             "streamer": __version__,
             "model": engine.model,
@@ -72,6 +73,7 @@ class HealthReporter:
             restarts=tracker.restarts,
             cleaned=Cleaned(nan=losses.non_finite, clipped=losses.clipped),
             reconnects=publisher.reconnects,
+            rate_hz=tracker.pace.rate,
             drift_ppm=source.drift_ppm if source else None,
             latency_ms=publisher.latency(tracker.id),
             delays=Delays(
@@ -94,26 +96,48 @@ class HealthReporter:
         )
 
     def _state(self, tracker: ZoneTracker) -> tuple[State, str]:
-        dropped = tracker.dropped
-        fresh_drops = dropped - self._dropped.get(tracker.id, 0)
-        self._dropped[tracker.id] = dropped
+        windows, sounds = self._fresh(tracker)
         if tracker.ended:
             return "stopped", tracker.trouble or "the sound has ended"
         if tracker.trouble:
             return "restarting", tracker.trouble
-        if self._engine.trouble:
-            return "degraded", self._engine.trouble
-        if self._recorder is not None and self._recorder.trouble:
-            return "degraded", f"not recording: {self._recorder.trouble}"
+        if trouble := self._trouble(tracker):
+            return "degraded", trouble
         if tracker.last is None:
             return "warming", "waiting for the first second of sound"
         if tracker.last.silence:
             return "silent", "below -60 dBFS"
-        if fresh_drops:
-            return "degraded", f"the engine is too slow: {fresh_drops} windows dropped lately"
+        if sounds:
+            return "degraded", f"the machine is too slow: sound was lost {sounds} times lately"
+        if windows:
+            return "degraded", f"the engine is too slow: {windows} windows dropped lately"
         if tracker.last.warm < 1.0:
             return "warming", "the window is not yet full"
         return "ok", ""
+
+    def _trouble(self, tracker: ZoneTracker) -> str:
+        """Return what is wrong although sound is heard."""
+        recorder, pace = self._recorder, tracker.pace
+        if tracker.engine_trouble:
+            return f"no estimates: {tracker.engine_trouble}"
+        if tracker.waiting > _QUIET:
+            return f"no sound has arrived for {tracker.waiting:.0f} s"
+        if self._engine.trouble:
+            return self._engine.trouble
+        if recorder is not None and recorder.trouble:
+            return f"not recording: {recorder.trouble}"
+        if pace.slowed:
+            return (
+                f"the machine is too slow: {pace.rate:.3g} of {pace.wanted:.3g} estimates a second"
+            )
+        return ""
+
+    def _fresh(self, tracker: ZoneTracker) -> tuple[int, int]:
+        """Return how many windows were dropped, and how often sound, since this was last asked."""
+        now = tracker.dropped, tracker.losses.overruns
+        before = self._seen.get(tracker.id, (0, 0))
+        self._seen[tracker.id] = now
+        return now[0] - before[0], now[1] - before[1]
 
 
 class _Load:

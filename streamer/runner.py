@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
@@ -70,8 +69,7 @@ class Runner:
         """
         config = self._config
         async with contextlib.AsyncExitStack() as stack:
-            workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="engine"))
-            inference = Inference(self._engine, workers)
+            inference = stack.enter_context(Inference(self._engine))
             trackers = [
                 ZoneTracker(zone, config.tracking, inference, self._on_update, self._on_sound)
                 for zone in config.zones

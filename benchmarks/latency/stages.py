@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -62,8 +61,7 @@ async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
     tracking, engine = Tracking(), open_engine()
     spec = engine.front_end
     async with AsyncExitStack() as stack:
-        workers = stack.enter_context(ThreadPoolExecutor(1))
-        inference = Inference(engine, workers)
+        inference = stack.enter_context(Inference(engine))
         trajectory = Trajectory(
             spec.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
         )

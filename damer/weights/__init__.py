@@ -1,5 +1,15 @@
-"""The shipped model. Its card and its licence lie beside it."""
+"""The shipped model. Its card, its licence and its digests lie beside it."""
 
 from pathlib import Path
 
 SHIPPED_MODEL = Path(__file__).parent / "damer.onnx"
+
+
+def shipped_digest(path: Path) -> str | None:
+    """Return the SHA-256 that a shipped file must have, as `SHA256SUMS` tells; None for others."""
+    folder = SHIPPED_MODEL.parent
+    if path.resolve().parent != folder.resolve():
+        return None
+    lines = (folder / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    digests = {name: digest for digest, name in (line.split() for line in lines)}
+    return digests.get(path.name)

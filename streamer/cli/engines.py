@@ -86,8 +86,9 @@ def list_engines(
     """List the engines that were built, and whether `streamer run` would take them here."""
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
+    from streamer.engines.digest import digest_of
     from streamer.engines.tensorrt.library import load_library
-    from streamer.engines.tensorrt.store import default_folder, digest_of, stored, why_not
+    from streamer.engines.tensorrt.store import default_folder, stored, why_not
 
     digest = digest_of(model or SHIPPED_MODEL)
     found = list(stored(folder or default_folder()))

@@ -1,17 +1,19 @@
 """Engines run the network. `open_engine` gives the one that the configuration asks for."""
 
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from damer.weights import SHIPPED_MODEL
-from streamer.engines.fallback import FallbackEngine
+from streamer.engines.digest import check_weights
 from streamer.engines.onnx import OnnxEngine
 from streamer.engines.protocol import Engine, Estimate, KalmanSettings
+from streamer.engines.resilient import ResilientEngine
 from streamer.errors import EngineError
 
-__all__ = ["Engine", "Estimate", "KalmanSettings", "OnnxEngine", "open_engine"]
+__all__ = ["Engine", "Estimate", "KalmanSettings", "OnnxEngine", "ResilientEngine", "open_engine"]
 
 Backend = Literal["auto", "onnxruntime", "tensorrt", "torch"]
 Require = Literal["any", "gpu"]
@@ -19,8 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 def open_engine(
-    model: Path | None = None, backend: Backend = "auto", require: Require = "any"
-) -> Engine:
+    model: Path | None = None,
+    backend: Backend = "auto",
+    require: Require = "any",
+    *,
+    sha256: str | None = None,
+) -> ResilientEngine:
     """Open an engine on the given weights, or on the shipped ones.
 
     Parameters
@@ -34,6 +40,14 @@ def open_engine(
         "gpu": nothing but a GPU will do. "any": where it cannot be had, or fails later, ONNX
         Runtime takes its place, and the engine's `trouble` says why.
 
+    sha256
+        Digest that the weights must have; see `check_weights`.
+
+    Returns
+    -------
+    ResilientEngine
+        One that fails later on is opened anew, or replaced.
+
     Raises
     ------
     EngineError
@@ -44,21 +58,28 @@ def open_engine(
         raise EngineError(
             "ONNX Runtime runs on the processor; where a GPU is required, backend must be another"
         )
+    if path.is_file():
+        check_weights(path, sha256)
     troubles = []
+
+    def on_the_processor() -> Engine:
+        return OnnxEngine(path)
+
     for title, open_it in _worth_trying(backend, require):
         try:
             engine = open_it(path)
         except EngineError as error:
             troubles.append(f"not on {title}: {error}")
         else:
-            return engine if require == "gpu" else FallbackEngine(engine, lambda: OnnxEngine(path))
+            anew = functools.partial(open_it, path)
+            return ResilientEngine(engine, anew if require == "gpu" else on_the_processor)
     if require == "gpu":
         raise EngineError("; ".join(troubles))
-    instead = OnnxEngine(path)
+    engine = ResilientEngine(on_the_processor(), on_the_processor)
     if troubles:
-        instead.trouble = "; ".join(troubles)
-        logger.warning("%s; %s runs in its place", instead.trouble, instead.name)
-    return instead
+        engine.trouble = "; ".join(troubles)
+        logger.warning("%s; %s runs in its place", engine.trouble, engine.name)
+    return engine
 
 
 def _worth_trying(backend: Backend, require: Require) -> list[tuple[str, Callable[[Path], Engine]]]:

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from streamer.mqtt.payloads import Controls, Health, Latency
-from streamer.tracking import Update
+from streamer.tracking import STALE, Update
 
 STATE_INTERVAL = 1.0
 """Seconds between two states of a zone, at least."""
@@ -125,6 +125,7 @@ class ZoneBox:
         self._state_waits = self._state is not None
 
     def repeat_state(self) -> None:
-        """Let the last state be sent again at once, if there is one."""
-        self._state_waits = self._state is not None
+        """Let the last state be sent again at once, if there is one and it still holds."""
+        state = self._state
+        self._state_waits = state is not None and time.monotonic() - state[0].captured < STALE
         self._state_sent = float("-inf")

@@ -228,6 +228,10 @@ class Health(Message):
     reconnects: NonNegativeInt = Field(
         default=0, description="Times the broker was lost and found again."
     )
+    rate_hz: Annotated[float, Field(gt=0), _rounded(3)] | None = Field(
+        default=None,
+        description="Estimates made a second now: fewer than wanted where the machine is too slow.",
+    )
     drift_ppm: Annotated[float, _rounded(1)] | None = Field(
         default=None,
         description="How much faster the source's clock runs than ours, in parts per million.",

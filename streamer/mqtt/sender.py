@@ -18,7 +18,7 @@ from streamer.mqtt.link import Link, Version, json_properties
 from streamer.mqtt.outbox import ZoneBox
 from streamer.mqtt.payloads import VA, State
 from streamer.mqtt.topics import Topics
-from streamer.tracking import Update
+from streamer.tracking import STALE, Update
 
 VA_EXPIRY = 3
 """Seconds a broker that speaks MQTT 5 may hold an estimate back."""
@@ -219,6 +219,8 @@ class Sender:
         latency = now - update.captured
         sent = False
         try:
+            if latency > STALE:
+                return
             payload = VA.of(update, seq=seq, epoch=self._clock.offset(), latency=latency)
             await self._link.publish(
                 self._topics.va(zone), payload.wire(), properties=self._va_properties

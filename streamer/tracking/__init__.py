@@ -1,5 +1,5 @@
 """Per-zone tracking: views, window, engine, gate, smoother."""
 
-from streamer.tracking.update import Affect, Update
+from streamer.tracking.update import STALE, Affect, Update
 
-__all__ = ["Affect", "Update"]
+__all__ = ["STALE", "Affect", "Update"]

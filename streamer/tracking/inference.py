@@ -1,37 +1,65 @@
 """One engine for all zones: the windows that wait when it is free become one batch."""
 
 import asyncio
+import functools
 from collections import deque
-from concurrent.futures import Executor
+from types import TracebackType
+from typing import Self
 
-from streamer.engines import Engine
+from streamer.engines import Engine, ResilientEngine
+from streamer.errors import EngineError
 from streamer.tracking.listener import Window
 from streamer.tracking.trajectory import infer
 from streamer.tracking.update import Affect
+from streamer.tracking.worker import Worker
 
 LARGEST = 8
 """Windows of a batch: on a processor more are no cheaper each, and every zone waits for all."""
 
+PATIENCE = 5.0
+"""Seconds without an answer after which the engine is held to hang, and is replaced."""
+
+_LOOK = 0.5  # seconds; looks are counted, so that nobody's patience wears out while we are stopped
+
 
 class Inference:
-    """Answers zones in the order in which they ask.
+    """Answers zones in the order in which they ask; use it as a context manager, or `close` it.
 
     Parameters
     ----------
     engine
-        What answers.
-    workers
-        Where it runs, one batch at a time.
+        What answers, one batch at a time, in a thread of its own.
     """
 
-    def __init__(self, engine: Engine, workers: Executor) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._workers = workers
+        self._worker = Worker("engine")
         self._waiting: deque[tuple[Window, asyncio.Future[Affect]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the engine's thread end."""
+        self._worker.close()
+
     async def ask(self, window: Window) -> Affect:
-        """Estimate a window; whatever the engine raises is raised here."""
+        """Estimate a window; whatever the engine raises is raised here.
+
+        Raises
+        ------
+        EngineError
+            It failed or does not answer.
+        """
         answer: asyncio.Future[Affect] = asyncio.get_running_loop().create_future()
         self._waiting.append((window, answer))
         if self._task is None or self._task.done():
@@ -39,7 +67,6 @@ class Inference:
         return await answer
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             count = min(LARGEST, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(count)]
@@ -48,7 +75,7 @@ class Inference:
             if not windows:
                 continue
             try:
-                found = await loop.run_in_executor(self._workers, infer, self.engine, windows)
+                found = await self._answer(windows)
             except Exception as error:  # noqa: BLE001 - each zone gets it and deals with it
                 for _, answer in batch:
                     if not answer.done():
@@ -57,3 +84,23 @@ class Inference:
                 for (_, answer), affect in zip(batch, found, strict=True):
                     if not answer.done():
                         answer.set_result(affect)
+
+    async def _answer(self, windows: list[Window]) -> list[Affect]:
+        answer = self._worker.do(functools.partial(infer, self.engine, windows))
+        for _ in range(round(PATIENCE / _LOOK)):
+            done, _ = await asyncio.wait({answer}, timeout=_LOOK)
+            if done:
+                return answer.result()
+        answer.cancel()
+        raise await self._leave_behind(f"it does not answer for {PATIENCE:g} s")
+
+    async def _leave_behind(self, reason: str) -> EngineError:
+        """Go on in another thread with another engine; return the error of what was asked."""
+        self._worker.close()
+        self._worker = Worker("engine")
+        if isinstance(self.engine, ResilientEngine):
+            try:
+                await self._worker.do(functools.partial(self.engine.replace, reason))
+            except EngineError as error:
+                return error
+        return EngineError(f"{self.engine.name} failed: {reason}")

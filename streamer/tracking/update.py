@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+STALE = 2.0
+"""Seconds after its capture from which an estimate is of no use to anybody, and is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Affect:

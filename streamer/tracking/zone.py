@@ -13,15 +13,16 @@ from streamer.audio.paths import is_url
 from streamer.audio.stream.urls import public
 from streamer.calibration import Calibration
 from streamer.config import Tracking, Zone
-from streamer.errors import StreamerError
+from streamer.errors import EngineError, StreamerError
 from streamer.retry import Backoff
 from streamer.tracking.correction import Correction
 from streamer.tracking.gain import Gain
 from streamer.tracking.inference import Inference
 from streamer.tracking.latest import Latest
 from streamer.tracking.listener import Listener, Window
+from streamer.tracking.pace import Pace
 from streamer.tracking.trajectory import Trajectory
-from streamer.tracking.update import Update
+from streamer.tracking.update import STALE, Update
 
 DEVICE_PAUSE = 2.0
 """Longest pause in seconds before a lost microphone is tried again."""
@@ -44,7 +45,8 @@ class ZoneTracker:
     """Tracks one zone from its source to its updates.
 
     Sound is heard in the event loop, a millisecond a tick; the engine runs in a worker thread.
-    Between them is one slot: while the engine is busy, an older window gives way.
+    Between them is one slot: while the engine is busy, an older window gives way. Where that is so
+    for long, estimates are made less often; the sound goes on being heard whatever the engine does.
 
     A microphone or a network stream that is lost is opened anew until it is back; the zone's time
     and its trajectory go on over the gap.
@@ -66,6 +68,8 @@ class ZoneTracker:
         What it listens to, for people: a URL without user, password and query.
     tracking
         How it tracks now.
+    pace
+        How many estimates a second it makes now.
     gain
         What its sound passes first.
     source, listener
@@ -73,11 +77,14 @@ class ZoneTracker:
     trajectory
         The zone's, over all attempts.
     estimates, dropped
-        Updates given, and windows the engine did not come to.
+        Updates given, and windows that were left out: the engine did not come to them, failed, or
+        its answer was stale.
     restarts
         How often the sound was lost and came back.
     trouble
-        Why the zone is not tracking; empty while it is.
+        Why the sound is not heard; empty while it is.
+    engine_trouble
+        Why the last window was not estimated; empty where it was.
     ended
         Whether it will not track any more: its sound has ended or cannot be read further.
     last
@@ -105,11 +112,13 @@ class ZoneTracker:
             tracking.on_silence,
         )
         self.tracking = tracking
+        self.pace = Pace(tracking.rate)
         self.gain = Gain(engine.front_end.sample_rate, automatic=zone.auto_gain)
         self.estimates = 0
         self.dropped = 0
         self.restarts = 0
         self.trouble = ""
+        self.engine_trouble = ""
         self.ended = False
         self.last: Update | None = None
         self._zone = zone
@@ -121,6 +130,12 @@ class ZoneTracker:
         self._gaps = 0  # of earlier attempts
         self._losses = Losses()  # of earlier attempts
         self._lost_at: float | None = None
+        self._arrived: float | None = None
+
+    @property
+    def waiting(self) -> float:
+        """Seconds since sound arrived last; 0 before the first."""
+        return time.monotonic() - self._arrived if self._arrived is not None else 0.0
 
     @property
     def gaps(self) -> int:
@@ -158,10 +173,8 @@ class ZoneTracker:
         """Track in another way from here on; the trajectory goes on where it is."""
         self.tracking = tracking
         self.trajectory.retune(tracking.smoother, tracking.on_silence)
-        if self.listener is not None:
-            self.listener.retune(tracking.rate)
-            if self.source is not None:
-                self.source.wanted = self.listener.next_tick
+        self.pace = Pace(tracking.rate)
+        self._set_rate()
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """Hear and estimate by this calibration from here on; None undoes it."""
@@ -225,6 +238,7 @@ class ZoneTracker:
         async for block in source.blocks():
             if listener is None:
                 listener = self.listener = self._begin(source.rate, block)
+            self._arrived = time.monotonic()
             self._on_sound(self.id, block)
             for window in listener.push(block):
                 windows.put(window)
@@ -250,17 +264,55 @@ class ZoneTracker:
             self._lost_at = None
         self.trouble = ""
         spec = self._inference.engine.front_end
-        return Listener(rate, spec, self.tracking.rate, origin=origin, gain=self.gain)
+        return Listener(rate, spec, self.pace.rate, origin=origin, gain=self.gain)
 
     def _healthy_seconds(self, begun: float) -> float:
         heard = self._heard[1] if self._heard else begun
         return max(heard - begun, 0.0)
 
     async def _estimate(self, windows: Latest[Window]) -> None:
-        dropped_before = self.dropped
+        before, left_out = self.dropped, 0
         async for window in windows:
+            update = None if _stale(window) else await self._update(window)
+            left_out += update is None
+            self.dropped = before + windows.dropped + left_out
+            if update is not None:
+                self.estimates += 1
+                self.last = update
+                self._on_update(self.id, update)
+
+    async def _update(self, window: Window) -> Update | None:
+        """Return what a window says, None where the engine fails or is too late."""
+        asked = time.monotonic()
+        try:
             raw = await self._inference.ask(window)
-            self.dropped = dropped_before + windows.dropped
-            self.estimates += 1
-            self.last = self.trajectory.step(window, raw)
-            self._on_update(self.id, self.last)
+        except EngineError as error:
+            self.engine_trouble = str(error)
+            said = "no estimate: %s; trying again"
+            logger.warning(said, error, extra={"cause": "engine"})
+            return None
+        if self.engine_trouble:
+            logger.info("the engine answers again", extra={"cause": self.engine_trouble})
+            self.engine_trouble = ""
+        if self.pace.answered(time.monotonic() - asked):
+            self._set_rate()
+            self._tell_pace()
+        return None if _stale(window) else self.trajectory.step(window, raw)
+
+    def _set_rate(self) -> None:
+        if self.listener is not None:
+            self.listener.retune(self.pace.rate)
+            if self.source is not None:
+                self.source.wanted = self.listener.next_tick
+
+    def _tell_pace(self) -> None:
+        pace = self.pace
+        if pace.slowed:
+            said = "the machine is too slow: %.3g of %.3g estimates a second are made"
+            logger.warning(said, pace.rate, pace.wanted, extra={"cause": "slow"})
+        else:
+            logger.info("%.3g estimates a second again", pace.rate, extra={"cause": "fast"})
+
+
+def _stale(window: Window) -> bool:
+    return time.monotonic() - window.captured > STALE

@@ -1,7 +1,6 @@
 """What commands do to running zones: real trackers, without sound."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,9 +26,9 @@ REPLY = Reply(("streamer/test/main/ack/calibrate",), id="7")
 class Desk:
     """A control with one zone, and what it said."""
 
-    def __init__(self, engine, workers, folder):
+    def __init__(self, inference, folder):
         self.answers, self.shown = [], []
-        self.tracker = ZoneTracker(ZONE, Tracking(), Inference(engine, workers), print)
+        self.tracker = ZoneTracker(ZONE, Tracking(), inference, print)
         self.tracker.source = SimpleNamespace(rate=RATE)
         self.store = CalibrationStore(folder / "calibration.json")
         self.changed = Reload(None, ("tracking.rate",), ())
@@ -67,8 +66,8 @@ class Desk:
 
 @pytest.fixture
 async def desk(engine, tmp_path):
-    with ThreadPoolExecutor(1) as workers:
-        desk = Desk(engine, workers, tmp_path)
+    with Inference(engine) as inference:
+        desk = Desk(inference, tmp_path)
         yield desk
         await desk.control.close()
 

@@ -5,8 +5,12 @@ import pytest
 from streamer.health import HealthReporter
 from streamer.mqtt import Counters
 from streamer.tracking import Affect, Update
+from streamer.tracking.pace import Pace
 from streamer.tracking.zone import Losses
 
+SLOW = Pace(10.0)
+SLOW.answered(0.15)
+SLOW.answered(0.15)
 HERE = Affect(0.1, 0.2, 0.3, 0.3)
 
 
@@ -35,7 +39,7 @@ def tracker(**changes):
         "input": "song.wav",
         "source": None,
         "listener": SimpleNamespace(resampler_delay=0.025),
-        "losses": Losses(4, 5, 6),
+        "losses": Losses(0, 5, 6),
         "gaps": 1,
         "restarts": 0,
         "trajectory": SimpleNamespace(delay=1.5),
@@ -43,6 +47,9 @@ def tracker(**changes):
         "estimates": 11,
         "dropped": 0,
         "trouble": "",
+        "engine_trouble": "",
+        "pace": Pace(10.0),
+        "waiting": 0.02,
         "ended": False,
         "last": last,
     }
@@ -74,6 +81,10 @@ def update(**changes):
         ({"last": update(warm=0.4)}, "warming", "window"),
         ({"last": update(silence=True)}, "silent", "-60 dBFS"),
         ({"dropped": 3}, "degraded", "3 windows"),
+        ({"losses": Losses(2, 5, 6)}, "degraded", "sound was lost 2 times"),
+        ({"engine_trouble": "CUDA: out of memory"}, "degraded", "no estimates: CUDA"),
+        ({"waiting": 7.1}, "degraded", "no sound has arrived for 7 s"),
+        ({"pace": SLOW}, "degraded", "5 of 10 estimates a second"),
         ({"trouble": "the engine stumbled"}, "restarting", "the engine stumbled"),
         ({"ended": True}, "stopped", "the sound has ended"),
         ({"ended": True, "trouble": "damaged"}, "stopped", "damaged"),
@@ -102,10 +113,11 @@ def test_drops_of_long_ago_do_not_degrade_it(report):
 
 
 def test_the_figures_are_those_of_the_zone(report, engine):
-    health = report()
+    health = report(losses=Losses(4, 5, 6))
     assert (health.estimates, health.gaps, health.reconnects) == (11, 1, 2)
     assert (health.drops.capture, health.drops.publish) == (4, 2)
     assert (health.cleaned.nan, health.cleaned.clipped) == (5, 6)
+    assert health.rate_hz == 10.0
     assert health.delays.resampler_ms == 25
     assert health.delays.smoother_ms == 1500
     assert (health.source, health.engine) == ("song.wav", engine.name)

@@ -10,7 +10,6 @@ import signal
 import statistics
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,11 +165,11 @@ async def play_with_a_broker_of_its_own(folder, port, subscribe):
 async def track_in_this_process(song, engine):
     """The zone's tracker alone: its updates, before anything is rounded for the wire."""
     updates = []
-    with ThreadPoolExecutor(1) as workers:
+    with Inference(engine) as inference:
         tracker = ZoneTracker(
             Zone(input=str(song)),
             Tracking(),
-            Inference(engine, workers),
+            inference,
             lambda _, update: updates.append(update),
         )
         await tracker.run()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from streamer.engines.digest import digest_of
 from streamer.engines.tensorrt.library import Library
 from streamer.errors import EngineError
 
@@ -57,20 +58,6 @@ def default_folder() -> Path:
     """Where engines are kept: `streamer/engines` in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base, "streamer", "engines")
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises
-    ------
-    EngineError
-        It cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise EngineError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def keep(

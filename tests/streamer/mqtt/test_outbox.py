@@ -29,7 +29,7 @@ def test_a_state_waits_for_its_second_and_is_repeated_at_once(update, monkeypatc
     monkeypatch.setattr("time.monotonic", lambda: now)
     box = ZoneBox()
     assert box.state_due() is None
-    first, second = update(1, captured=0.0), update(2, captured=0.0)
+    first, second = update(1, captured=99.9), update(2, captured=100.1)
     box.put(first, keep=True)
     assert box.state_due() == 0
     assert box.take_state() == (first, None)
@@ -43,6 +43,9 @@ def test_a_state_waits_for_its_second_and_is_repeated_at_once(update, monkeypatc
     box.repeat_state()
     assert box.state_due() == 0
     assert box.take_state() == (second, "So What")
+    now = 103.0  # nobody is told again what held three seconds ago
+    box.repeat_state()
+    assert box.state_due() is None
 
 
 def test_nothing_is_repeated_where_nothing_was_said():

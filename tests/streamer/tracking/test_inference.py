@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from streamer.engines import Estimate
+from streamer.engines import Estimate, ResilientEngine
+from streamer.errors import EngineError
 from streamer.tracking.inference import LARGEST, Inference
 
 
@@ -41,8 +41,8 @@ def engine():
 
 @pytest.fixture
 def inference(engine):
-    with ThreadPoolExecutor(1) as workers:
-        yield Inference(engine, workers)
+    with Inference(engine) as inference:
+        yield inference
         engine.free.set()
 
 
@@ -91,3 +91,22 @@ async def test_a_zone_that_is_gone_holds_nobody_up(engine, inference):
     engine.free.set()
     assert (await waiting).valence == pytest.approx(0.3)
     assert engine.batches == [1, 1]
+
+
+async def test_an_engine_that_hangs_is_left_behind_and_another_takes_its_place(monkeypatch):
+    monkeypatch.setattr("streamer.tracking.inference.PATIENCE", 0.5)
+    hanging, other = Engine(), Engine()
+    for each in (hanging, other):
+        each.name, each.model, each.trouble = "an engine", "m", ""
+        each.front_end = each.smoothing = None
+    hanging.free = threading.Event()
+    hanging.free.wait = lambda seconds, wait=hanging.free.wait: wait()
+    with Inference(ResilientEngine(hanging, lambda: other)) as inference:
+        first = asyncio.create_task(inference.ask(window(0.1)))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(inference.ask(window(0.2)))
+        with pytest.raises(EngineError, match="does not answer"):
+            await first
+        assert (await second).valence == pytest.approx(0.2)
+        assert other.batches == [1]
+    hanging.free.set()

@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +12,7 @@ from damer.views import FrontEndSpec
 from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.engines import Estimate, KalmanSettings
-from streamer.errors import AudioError
+from streamer.errors import AudioError, EngineError
 from streamer.tracking import zone as zone_module
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
@@ -25,16 +25,17 @@ class FakeEngine:
     front_end = FrontEndSpec(window_frames=44)
     smoothing = KalmanSettings(drift=(0.05, 0.05), correlation=1.5, deviation_scale=(1.0, 1.0))
 
-    def __init__(self, *, fails=()):
+    def __init__(self, *, fails=(), error=RuntimeError):
         self.calls = 0
         self.threads = set()
         self._fails = fails
+        self._error = error
 
     def infer(self, mel, cochleagram):
         self.calls += 1
         self.threads.add(threading.current_thread().name)
         if self.calls in self._fails:
-            raise RuntimeError("the engine stumbled")
+            raise self._error("the engine stumbled")
         answer = np.full(len(mel), 0.25, np.float32)
         return Estimate(answer, answer, answer, answer)
 
@@ -47,8 +48,9 @@ class FakeSource(SimpleNamespace):
 
     async def blocks(self):
         sound = np.random.default_rng(0).normal(0, 0.1, 2 * 22050).astype(np.float32)
+        begun = time.monotonic()
         for start in range(0, len(sound), 441):
-            yield Block(sound[start : start + 441], start, start / 22050)
+            yield Block(sound[start : start + 441], start, begun + start / 22050)
             await asyncio.sleep(self.pause)
             if self.breaks_at is not None and start > self.breaks_at:
                 raise AudioError("the file is damaged")
@@ -66,11 +68,11 @@ def track(monkeypatch):
 
         monkeypatch.setattr(zone_module, "open_source", open_source)
         updates = []
-        with ThreadPoolExecutor(1, thread_name_prefix="engine") as workers:
+        with Inference(engine) as inference:
             tracker = ZoneTracker(
                 Zone(),
                 Tracking(),
-                Inference(engine, workers),
+                inference,
                 lambda zone, update: updates.append((zone, update)),
             )
             try:
@@ -98,7 +100,7 @@ async def test_each_tick_is_an_update_of_the_zone(track):
 async def test_the_engine_runs_in_its_worker_thread(track):
     engine = FakeEngine()
     await track(engine)
-    assert engine.threads == {"engine_0"}
+    assert engine.threads == {"engine"}
 
 
 async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counted(track):
@@ -116,7 +118,18 @@ async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counte
     assert updates[-1][1].tick == 20
 
 
-async def test_a_failure_of_the_engine_restarts_the_zone(track, caplog):
+async def test_a_failure_of_the_engine_costs_estimates_and_nothing_else(track, caplog):
+    with caplog.at_level(logging.INFO):
+        tracker, updates = await track(FakeEngine(fails={2, 3}, error=EngineError), pause=0.002)
+    assert "no estimate: the engine stumbled; trying again" in caplog.text
+    assert "the engine answers again" in caplog.text
+    assert (tracker.restarts, tracker.gaps) == (0, 0)
+    assert len(updates) + tracker.dropped == 11
+    assert tracker.dropped >= 2
+    assert (tracker.trouble, tracker.engine_trouble, tracker.ended) == ("", "", True)
+
+
+async def test_a_mistake_of_ours_restarts_the_zone(track, caplog):
     with caplog.at_level(logging.ERROR):
         tracker, updates = await track(FakeEngine(fails={2, 3}))
     assert "the zone failed and starts again" in caplog.text
@@ -128,6 +141,14 @@ async def test_a_failure_of_the_engine_restarts_the_zone(track, caplog):
     assert (tracker.trouble, tracker.ended) == ("", True)
 
 
+async def test_what_is_stale_is_given_to_nobody(track, monkeypatch):
+    monkeypatch.setattr(zone_module, "STALE", -10.0)
+    tracker, updates = await track(FakeEngine(), pause=0.002)
+    assert updates == []
+    assert tracker.estimates == 0
+    assert tracker.dropped == 11
+
+
 async def test_sound_that_breaks_off_is_told_as_it_is(track):
     tracker, updates = await track(FakeEngine(), breaks_at=30000)
     assert isinstance(updates[-1], AudioError)
@@ -137,7 +158,5 @@ async def test_sound_that_breaks_off_is_told_as_it_is(track):
 
 def test_of_a_url_neither_password_nor_query_is_told():
     url = "http://stage:canary@radio.lan/x?token=canary"
-    tracker = ZoneTracker(
-        Zone(input=url), Tracking(), Inference(FakeEngine(), None), lambda *_: None
-    )
+    tracker = ZoneTracker(Zone(input=url), Tracking(), Inference(FakeEngine()), lambda *_: None)
     assert tracker.input == "http://radio.lan/x"

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 import wave
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,12 +40,12 @@ async def collect(source, seconds):
 @contextlib.asynccontextmanager
 async def tracking(engine, *devices):
     """Track a zone for each device; give the trackers."""
-    with ThreadPoolExecutor(1) as workers:
+    with Inference(engine) as inference:
         trackers = [
             ZoneTracker(
                 Zone(id=device.replace("_", "-"), input="mic", device=device),
                 Tracking(),
-                Inference(engine, workers),
+                inference,
                 lambda zone, update: None,
             )
             for device in devices

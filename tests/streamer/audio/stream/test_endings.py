@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 
 import av
@@ -46,11 +45,9 @@ async def tracked(
     """A zone that hears the radio; and its updates."""
     updates: list[Update] = []
     zone = Zone(input=icecast.url())
-    with ThreadPoolExecutor(1) as workers, Broadcast(icecast, mp3, SECONDS, ahead=1):
+    with Inference(engine) as inference, Broadcast(icecast, mp3, SECONDS, ahead=1):
         await asyncio.sleep(0.3)
-        tracker = ZoneTracker(
-            zone, Tracking(), Inference(engine, workers), lambda _, u: updates.append(u)
-        )
+        tracker = ZoneTracker(zone, Tracking(), inference, lambda _, u: updates.append(u))
         task = asyncio.create_task(tracker.run())
         async with asyncio.timeout(20):
             while len(updates) < 10:  # noqa: ASYNC110

@@ -1,0 +1,57 @@
+"""How many estimates a second this machine can make."""
+
+import math
+
+BUSY = 0.8
+"""Share of a tick's time that an answer may take; beyond it, estimates are made less often."""
+
+CALM = 0.5
+"""Share that it may take at the rate to go back to."""
+
+MOST = 100
+"""Ticks of the wanted rate that become one at most."""
+
+
+class Pace:
+    """The rate falls to a whole fraction of the wanted one while answers take too long.
+
+    One late answer is an accident and costs a tick; the second in a row lowers the rate to what
+    the quicker of them allows. The first that is soon enough again raises it at once.
+
+    Parameters
+    ----------
+    wanted
+        Estimates a second.
+    """
+
+    def __init__(self, wanted: float) -> None:
+        self.wanted = wanted
+        self._share = 1
+        self._late: int | None = None  # what the last answer would have asked for
+
+    @property
+    def rate(self) -> float:
+        """Estimates a second to be made now, in Hz."""
+        return self.wanted / self._share
+
+    @property
+    def slowed(self) -> bool:
+        """Whether fewer estimates are made than wanted."""
+        return self._share > 1
+
+    def answered(self, seconds: float) -> bool:
+        """Take in how long an answer took; return whether that changed the rate."""
+        before = self._share
+        needed = self._ticks(seconds, BUSY)
+        if needed > self._share:
+            if self._late is not None:
+                self._share = min(self._late, needed)
+            self._late = needed
+        else:
+            self._late = None
+            self._share = min(self._share, self._ticks(seconds, CALM))
+        return self._share != before
+
+    def _ticks(self, seconds: float, share: float) -> int:
+        """Return of how many ticks' time the answer takes no more than this share."""
+        return min(max(math.ceil(seconds * self.wanted / share), 1), MOST)
