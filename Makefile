@@ -6,11 +6,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
-	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2
+	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2 libfaketime
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak clean
+.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak faults endurance clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -20,7 +20,7 @@ install: .venv/run-installed
 test: .venv/test-installed .cache/musicnn.onnx
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 
-check: lint types layers test
+check: lint types layers test faults
 
 lint: .venv/test-installed
 	$(BIN)/ruff check .
@@ -37,19 +37,19 @@ install-training: .venv/training-installed
 .venv/run-installed: pyproject.toml constraints.txt
 	scripts/virtual-environment $(PYTHON)
 	scripts/system-packages mosquitto libportaudio2
-	$(PIP) --editable ".[broker,lights]"
+	$(PIP) --editable ".[broker,lights,metrics]"
 	touch $@
 
 # tinysoundfont asks for PyAudio and torchaudio for CUDA; neither needs it for what they do here.
 .venv/training-installed: .venv/run-installed
 	scripts/system-packages $(TRAINING)
-	$(PIP) --editable ".[broker,lights,train]"
+	$(PIP) --editable ".[broker,lights,metrics,train]"
 	$(PIP) --no-deps tinysoundfont torchaudio
 	touch $@
 
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
-	$(PIP) --editable ".[broker,lights,record,train,gpu,dev]"
+	$(PIP) --editable ".[broker,lights,metrics,record,train,gpu,dev]"
 	touch $@
 
 # MusiCNN as ONNX, for distillation and the baselines; TensorFlow lives in an environment of its own.
@@ -71,8 +71,16 @@ gpu-check: .venv/training-installed
 	$(PIP) --editable ".[broker,lights,train,gpu]"
 	$(BIN)/python -m benchmarks.gpu
 
-# Half an hour of real microphones and streams: evenness, capture times, drift, recovery.
+# Half an hour in which everything around the tracker is broken, again and again: tests/faults.
 soak: .venv/test-installed
+	$(BIN)/python -m tests.faults --minutes 30
+
+# Two minutes of the same.
+faults: .venv/test-installed
+	$(BIN)/python -m tests.faults --minutes 2 --output runs/faults
+
+# Half an hour of real microphones and streams: evenness, capture times, drift.
+endurance: .venv/test-installed
 	$(BIN)/python -m benchmarks.microphone run --seconds 60
 	$(BIN)/python -m benchmarks.microphone faults
 	$(BIN)/python -m benchmarks.microphone clock --seconds 600 --ppm 50

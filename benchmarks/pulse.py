@@ -7,6 +7,7 @@ whose sound a thread of ours writes at times that are known (`Performer`).
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -61,12 +62,24 @@ class Pulse:
                 raise RuntimeError("PulseAudio does not start")
             time.sleep(0.05)
 
+    def hang(self) -> None:
+        """Let the daemon stand still."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End the daemon."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -1,17 +1,20 @@
 """Trajectories of sound files, faster than real time, by the same pipeline that runs live."""
 
+import contextlib
 import csv
 import itertools
+import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from streamer.audio import Block, open_sound_file
+from streamer import limits
+from streamer.audio import Block, Decoder, open_sound_file
 from streamer.config import Tracking
 from streamer.engines import Engine
-from streamer.errors import StreamerError
+from streamer.errors import AudioError, StreamerError
 from streamer.tracking import Update
 from streamer.tracking.listener import Listener, Window
 from streamer.tracking.trajectory import Trajectory, infer
@@ -47,19 +50,25 @@ class Analysis:
 
 
 def analyze(
-    path: Path, engine: Engine, tracking: Tracking, channels: tuple[int, ...] = ()
+    path: Path,
+    engine: Engine,
+    tracking: Tracking,
+    channels: tuple[int, ...] = (),
+    decoder: Decoder | None = None,
 ) -> tuple[list[Update], float]:
     """Track one file; give its trajectory and its length in seconds.
+
+    `decoder` is for who tracks many, one after the other.
 
     Raises
     ------
     StreamerError
-        The file cannot be decoded.
+        The file cannot be decoded, or has no end.
     """
     trajectory = Trajectory(
         engine.front_end.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
     )
-    with open_sound_file(path, channels) as sound:
+    with open_sound_file(path, channels, decoder=decoder) as sound:
         listener = Listener(sound.rate, engine.front_end, tracking.rate)
         seconds = 0.0
 
@@ -67,6 +76,11 @@ def analyze(
             nonlocal seconds
             for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
                 seconds = block.end_sample / sound.rate
+                if seconds > limits.LONGEST_SOUND:
+                    raise AudioError(
+                        f"{path} is longer than {limits.LONGEST_SOUND / 3600:g} hours; "
+                        "cut it into pieces"
+                    )
                 yield block
 
         updates = list(follow(blocks(), listener, engine, trajectory))
@@ -91,16 +105,24 @@ def analyze_files(
 ) -> Iterator[Analysis]:
     """Track many files on threads; give the results in the order of the files.
 
-    At most two files a thread are in hand, so memory does not grow with their number.
+    At most two files a thread are in hand, so memory does not grow with their number. Each thread
+    has a process that decodes, and another one after a file that crashed it.
     """
+    decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
 
     def work(path: Path) -> Analysis:
+        decoder = decoders.get()
         try:
-            return Analysis(path, *analyze(path, engine, tracking, channels), None)
+            return Analysis(path, *analyze(path, engine, tracking, channels, decoder), None)
         except StreamerError as error:
             return Analysis(path, [], 0.0, error)
+        finally:
+            decoders.put(decoder)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="analyze") as pool:
+    with contextlib.ExitStack() as stack:
+        for _ in range(threads):
+            decoders.put(stack.enter_context(Decoder()))
+        pool = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="analyze"))
         waiting: list[Future[Analysis]] = []
         try:
             for path in paths:

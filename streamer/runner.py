@@ -5,7 +5,8 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,16 +16,20 @@ from streamer.calibration import CalibrationStore, default_file
 from streamer.config import Config
 from streamer.control import Control
 from streamer.engines import Engine
-from streamer.errors import AudioError, StreamerError
+from streamer.errors import AudioError, BrokerError, StreamerError
 from streamer.health import HealthReporter
-from streamer.mqtt import Address, Publisher, open_broker
+from streamer.mqtt import Address, Publisher, broker_elsewhere, open_broker
 from streamer.outputs.attached import Attached
 from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import Reload, merge
+from streamer.service import Notifier, Supervised, Survey
 from streamer.signals import heed_signals
 from streamer.tracking import Update
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
+
+if TYPE_CHECKING:
+    from streamer.outputs.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +60,7 @@ class Runner:
         self._trackers: dict[str, ZoneTracker] = {}
         self._control: Control | None = None
         self._attached: Attached | None = None
+        self._supervised: Supervised | None = None
         self._outputs: list[Callable[[str, Update], None]] = []
         self._reloads = 0
         self._reloaded = asyncio.Event()
@@ -69,6 +75,9 @@ class Runner:
         """
         config = self._config
         async with contextlib.AsyncExitStack() as stack:
+            notifier = Notifier.of(os.environ)
+            stack.callback(notifier.close)
+            metrics = await stack.enter_async_context(_open_metrics(config))
             inference = stack.enter_context(Inference(self._engine))
             trackers = [
                 ZoneTracker(zone, config.tracking, inference, self._on_update, self._on_sound)
@@ -79,11 +88,15 @@ class Runner:
             stack.push_async_callback(self._attached.close)
             for tracker in trackers:
                 stack.push_async_callback(tracker.close)
-            await _open(trackers)  # what cannot be heard is told before a broker is troubled
-            address = await stack.enter_async_context(
-                open_broker(config.mqtt, port=config.mqtt.port)
-            )
+            # What cannot be heard is told before a broker is troubled.
+            await _open(trackers, wait=config.service.wait)
+            address = await stack.enter_async_context(_open_broker(config))
             publisher = self._begin(address)
+            survey = Survey(self._engine, publisher, trackers, self._attached.recorder)
+            self._supervised = Supervised(notifier, survey)
+            if metrics is not None:
+                metrics.show(survey, self._supervised.liveness)
+                self._outputs.append(metrics.hear)
             if self._console is not None:
                 self._view = LiveView(
                     {tracker.id: tracker.input for tracker in trackers},
@@ -117,12 +130,19 @@ class Runner:
         """
         self._reloads += 1
         cause = {"cause": f"reload {self._reloads}"}  # each is answered, however soon it comes
-        try:
-            change = merge(self._config, self._load())
-        except StreamerError as error:
-            said = "the configuration stays as it was: %s"
-            logger.error(said, error, extra=cause)  # noqa: TRY400
-            raise
+        with contextlib.ExitStack() as stack:
+            if self._supervised is not None:
+                stack.enter_context(self._supervised.reloading())
+            try:
+                change = merge(self._config, self._load())
+            except StreamerError as error:
+                said = "the configuration stays as it was: %s"
+                logger.error(said, error, extra=cause)  # noqa: TRY400
+                raise
+            self._take(change, cause)
+        return change
+
+    def _take(self, change: Reload, cause: dict[str, str]) -> None:
         self._config = change.config
         self._reloaded.set()
         logs.set_level(change.config.log.level)
@@ -135,7 +155,6 @@ class Runner:
         if change.waiting:
             waiting = ", ".join(change.waiting)
             logger.warning("these keys wait for the next start: %s", waiting, extra=cause)
-        return change
 
     def _begin(self, address: Address) -> Publisher:
         """Connect the trackers with what hears of their updates."""
@@ -185,17 +204,29 @@ class Runner:
             background = [group.create_task(self._report(publisher, trackers))]
             if self._attached is not None:
                 background.append(group.create_task(self._attached.run()))
+            if self._supervised is not None:
+                background.append(group.create_task(self._supervised.run()))
             if self._view is not None:
                 background.append(group.create_task(self._view.run()))
                 informing = self._inform_view(self._view, publisher, trackers)
                 background.append(group.create_task(informing))
             zones = [group.create_task(self._follow(tracker)) for tracker in trackers]
             stop = asyncio.Event()
-            heed_signals(stop=stop.set, reload=self._reload_or_not)
+
+            def end() -> None:
+                self._tell_stopping()
+                stop.set()
+
+            heed_signals(stop=end, reload=self._reload_or_not)
             background.append(group.create_task(_cancel_when(stop, zones)))
             await asyncio.wait(zones)
+            self._tell_stopping()
             for task in background:
                 task.cancel()
+
+    def _tell_stopping(self) -> None:
+        if self._supervised is not None:
+            self._supervised.stopping()
 
     def _reload_or_not(self) -> None:
         with contextlib.suppress(StreamerError):  # logged
@@ -241,10 +272,38 @@ class Runner:
             await asyncio.sleep(0.5)
 
 
-async def _open(trackers: list[ZoneTracker]) -> None:
+@contextlib.asynccontextmanager
+async def _open_metrics(config: Config) -> AsyncIterator["Metrics | None"]:
+    """Serve numbers where that is wanted; what keeps from it is told before anything starts."""
+    if config.metrics.listen is None:
+        yield None
+        return
+    from streamer.outputs.metrics import serve_metrics
+
+    async with serve_metrics(config.metrics.listen) as metrics:
+        yield metrics
+
+
+@contextlib.asynccontextmanager
+async def _open_broker(config: Config) -> AsyncIterator[Address]:
+    """Find the broker; one that is not there yet is waited for by the publisher, if it may be."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            opening = open_broker(config.mqtt, port=config.mqtt.port)
+            address = await stack.enter_async_context(opening)
+        except BrokerError as error:
+            if not config.service.wait or config.mqtt.broker == "embedded":
+                raise
+            logger.warning("%s; waiting for it", error)
+            address = broker_elsewhere(config.mqtt)
+        yield address
+
+
+async def _open(trackers: list[ZoneTracker], *, wait: bool) -> None:
     """Open every zone's source.
 
-    What is not there now may come later: its zone tries again while another one is heard.
+    What is not there now may come later: its zone tries again while another one is heard, and
+    with `wait` also where no other one is.
     """
     results = await asyncio.gather(*(each.open() for each in trackers), return_exceptions=True)
     failed = [
@@ -254,7 +313,7 @@ async def _open(trackers: list[ZoneTracker]) -> None:
     ]
     for tracker, error in failed:
         may_return = tracker.returns and isinstance(error, AudioError)
-        if not may_return or len(failed) == len(trackers):
+        if not may_return or (len(failed) == len(trackers) and not wait):
             raise error
 
 

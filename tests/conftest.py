@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-_RUNTIME = Path(__file__).parent / "streamer"
+_HERE = Path(__file__).parent
+_RUNTIME = _HERE / "streamer"
+_WAITING = [_RUNTIME, _HERE / "faults"]
 _COMPUTING = [
     _RUNTIME / name for name in ("calibration", "config", "engines", "tracking", "test_analyze.py")
 ]
@@ -18,5 +20,5 @@ _COMPUTING = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         homes = {item.path, *item.path.parents}
-        waits = _RUNTIME in homes and homes.isdisjoint(_COMPUTING)
+        waits = not homes.isdisjoint(_WAITING) and homes.isdisjoint(_COMPUTING)
         item.add_marker(pytest.mark.xdist_group("waiting" if waits else "computing"))

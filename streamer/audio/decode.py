@@ -6,32 +6,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 import numpy as np
 
+from streamer import limits
 from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.frames import channel_count
+from streamer.audio.decoding import Decoder, DecoderGone
 from streamer.audio.mixing import check_channels
-from streamer.audio.packets import PacketDecoder
-from streamer.audio.paths import is_url, local_path, open_container
-from streamer.audio.stream.urls import public
+from streamer.audio.mono import mono
+from streamer.audio.paths import is_url, local_path
+from streamer.decoder.urls import public
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02
 """Length of a block where nothing else is asked for."""
 
-_READ_FAILURES = 31  # in a row, until a file is given up
-
 _log = logging.getLogger(__name__)
 
 
 def open_sound_file(
-    path: str | Path, channels: tuple[int, ...] = (), *, cleaner: Cleaner | None = None
+    path: str | Path,
+    channels: tuple[int, ...] = (),
+    *,
+    cleaner: Cleaner | None = None,
+    decoder: Decoder | None = None,
 ) -> "SoundFile":
-    """Open a local file and decode its first sound.
+    """Open a local file and decode its first sound, in a process that it cannot harm.
 
-    Nothing but files is ever opened, whatever a playlist names.
+    Nothing but this file is ever opened, whatever it names.
 
     Parameters
     ----------
@@ -41,6 +43,9 @@ def open_sound_file(
         To mix to mono, counted from 1; empty means all.
     cleaner
         Counts what is cleaned; one of its own where none is given.
+    decoder
+        For who opens many files one after the other, which spares them a process each. It stays
+        the caller's.
 
     Raises
     ------
@@ -55,7 +60,7 @@ def open_sound_file(
             f"{public(name)} is a URL; give the path of a file, or hear it: "
             "streamer run --input URL"
         )
-    return SoundFile(local_path(name), channels, cleaner or Cleaner())
+    return SoundFile(local_path(name), channels, cleaner or Cleaner(), decoder)
 
 
 class SoundFile:
@@ -77,23 +82,26 @@ class SoundFile:
         Counts what was cleaned.
     """
 
-    def __init__(self, path: Path, channels: tuple[int, ...], cleaner: Cleaner) -> None:
+    def __init__(
+        self, path: Path, channels: tuple[int, ...], cleaner: Cleaner, decoder: Decoder | None
+    ) -> None:
         self.path = path
         self.cleaner = cleaner
-        self._container, self._stream = open_container(path)
-        self._decoder = PacketDecoder(
-            self._container, self._stream, channels, cleaner, read_failures=_READ_FAILURES
-        )
+        self._channels = channels
+        self._own = decoder is None
+        self._decoder = decoder or Decoder()
         try:
-            first = self._first_frame(channels)
+            opened = self._decoder.open({"path": str(path)}, limits.DECODER_PATIENCE)
+            check_channels(channels, opened.channels, str(path))
+        except DecoderGone as gone:
+            raise self._refused(gone) from None
         except BaseException:
             self.close()
             raise
-        self.rate = first.sample_rate
-        self.duration = self._declared_duration()
+        self.rate = opened.rate
+        self.duration = opened.duration
         length = "" if self.duration is None else f", {self.duration:.1f} s"
-        codec, count = self._stream.codec_context.name, channel_count(first)
-        self.description = f"{codec}, {self.rate} Hz, {count} channel(s){length}"
+        self.description = f"{opened.codec}, {self.rate} Hz, {opened.channels} channel(s){length}"
 
     def __enter__(self) -> Self:
         return self
@@ -108,13 +116,13 @@ class SoundFile:
 
     def close(self) -> None:
         """Close the file; more than once is fine."""
-        self._decoder.close()
-        self._container.close()
+        if self._own:
+            self._decoder.close()
 
     @property
     def corrupt_packets(self) -> int:
         """Packets that could not be decoded and were left out."""
-        return self._decoder.corrupt_packets
+        return self._decoder.corrupt
 
     def blocks(self, frames: int | None = None) -> Iterator[Block]:
         """Decode to the end, as fast as it is asked.
@@ -132,49 +140,49 @@ class SoundFile:
         Raises
         ------
         AudioError
-            The chosen channels end before the file does, or, at its end: most of it is damaged.
+            The chosen channels end before the file does, it crashes or hangs the decoder, or, at
+            its end: most of it is damaged.
         """
         size = frames or max(round(self.rate * BLOCK_SECONDS), 1)
         start, filled, held = 0, 0, np.empty(size, np.float32)
-        for piece in self._decoder.sound():
-            if isinstance(piece, int):
-                if filled:
-                    yield Block(held[:filled], start, start / self.rate)
-                start, filled, held = start + filled + piece, 0, np.empty(size, np.float32)
-                continue
-            taken = 0
-            while taken < len(piece):
-                fresh = piece[taken : taken + size - filled]
-                held[filled : filled + len(fresh)] = fresh
-                filled += len(fresh)
-                taken += len(fresh)
-                if filled == size:
-                    yield Block(held, start, start / self.rate)
-                    start, filled, held = start + size, 0, np.empty(size, np.float32)
+        try:
+            for piece in mono(self._decoder.frames(), self.rate, self._channels, self.cleaner):
+                if isinstance(piece, int):
+                    if filled:
+                        yield Block(held[:filled], start, start / self.rate)
+                    start, filled, held = start + filled + piece, 0, np.empty(size, np.float32)
+                    continue
+                taken = 0
+                while taken < len(piece):
+                    fresh = piece[taken : taken + size - filled]
+                    held[filled : filled + len(fresh)] = fresh
+                    filled += len(fresh)
+                    taken += len(fresh)
+                    if filled == size:
+                        yield Block(held, start, start / self.rate)
+                        start, filled, held = start + size, 0, np.empty(size, np.float32)
+        except DecoderGone as gone:
+            raise self._refused(gone) from None
         if filled:
             yield Block(held[:filled], start, start / self.rate)
-        if self._decoder.mostly_damaged:
-            raise AudioError(
-                f"{self.path} is damaged or no sound: {self.corrupt_packets} of its packets cannot "
-                f"be decoded, {self._decoder.decoded_packets} can; give a whole sound file"
-            )
-        if self.corrupt_packets:
-            _log.warning("%s: %d damaged packets left out", self.path, self.corrupt_packets)
+        self._judge()
 
-    def _first_frame(self, channels: tuple[int, ...]) -> av.AudioFrame:
-        first = self._decoder.begin()
-        if first is None:
+    def _judge(self) -> None:
+        corrupt, decoded = self._decoder.corrupt, self._decoder.decoded
+        if corrupt > max(decoded, limits.MOST_DAMAGED):
             raise AudioError(
-                f"{self.path} holds no sound that can be decoded: it is cut off, damaged or empty; "
-                "give a whole sound file"
+                f"{self.path} is damaged or no sound: {corrupt} of its packets cannot "
+                f"be decoded, {decoded} can; give a whole sound file"
             )
-        check_channels(channels, channel_count(first), str(self.path))
-        return first
+        if corrupt:
+            _log.warning("%s: %d damaged packets left out", self.path, corrupt)
 
-    def _declared_duration(self) -> float | None:
-        stream = self._stream
-        if stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
-        if self._container.duration:
-            return self._container.duration / 1e6
-        return None
+    def _refused(self, gone: DecoderGone) -> AudioError:
+        if gone.hung:
+            return AudioError(
+                f"{self.path} hangs the decoder; it is no sound file that can be played, "
+                "or its disk does not answer"
+            )
+        return AudioError(
+            f"{self.path} crashed the decoder ({gone.how}); it is no sound file that can be played"
+        )

@@ -1,8 +1,9 @@
 """What FFmpeg decodes, as float32."""
 
-import av
 import numpy as np
 from numpy.typing import NDArray
+
+from streamer.decoder.records import Frame
 
 _FORMATS = {
     "u8": ("u1", 2.0**7),
@@ -14,37 +15,30 @@ _FORMATS = {
 }
 
 
-def channel_count(frame: av.AudioFrame) -> int:
-    """Return how many channels a frame has."""
-    return frame.layout.nb_channels
-
-
-def to_float(frame: av.AudioFrame) -> NDArray[np.float32]:
+def to_float(frame: Frame) -> NDArray[np.float32]:
     """Copy a frame's samples.
 
     Parameters
     ----------
     frame
-        In any of FFmpeg's sample formats, planar or packed.
+        In any of FFmpeg's sample formats, planar or packed; whole.
 
     Returns
     -------
     NDArray[np.float32]
         Shape (channels, n); integers are scaled to [-1, 1], floats are as they were.
     """
-    dtype, full_scale = _FORMATS[frame.format.packed.name]
-    channels, length = channel_count(frame), frame.samples
-    sound = np.empty((channels, length), np.float32)
-    scale = np.float32(1 / full_scale)
+    packed = frame.form.removesuffix("p")
+    dtype, full_scale = _FORMATS[packed]
+    raw = np.frombuffer(frame.data, dtype)
+    if packed == frame.form:
+        raw = raw.reshape(-1, frame.channels).T
+    else:
+        raw = raw.reshape(frame.channels, -1)
+    sound = np.empty(raw.shape, np.float32)
     with np.errstate(over="ignore"):  # a double may be beyond single precision
-        if frame.format.is_planar:
-            for row, plane in zip(sound, frame.planes, strict=False):
-                raw = np.frombuffer(memoryview(plane), dtype, length)
-                np.multiply(raw, scale, out=row, casting="same_kind", dtype=np.float32)
-        else:
-            packed = np.frombuffer(memoryview(frame.planes[0]), dtype, channels * length)
-            raw = packed.reshape(length, channels).T
-            np.multiply(raw, scale, out=sound, casting="same_kind", dtype=np.float32)
+        scale = np.float32(1 / full_scale)
+        np.multiply(raw, scale, out=sound, casting="same_kind", dtype=np.float32)
     if dtype == "u1":
         sound -= np.float32(1)
     return sound

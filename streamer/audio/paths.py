@@ -1,11 +1,8 @@
-"""Local files and nothing else: which path is meant, and whether sound is in it."""
+"""Local files and nothing else: which path is meant, and whether it can be read."""
 
 import contextlib
 import re
 from pathlib import Path
-
-import av
-from av.error import FFmpegError
 
 from streamer.errors import AudioError
 
@@ -47,36 +44,6 @@ def local_path(name: str) -> Path:
     except (OSError, ValueError) as error:
         raise AudioError(f"{name!r} cannot be read ({_reason(error)}); give another path") from None
     return path
-
-
-def open_container(path: Path) -> tuple[av.container.InputContainer, av.AudioStream]:
-    """Open a file with FFmpeg and choose its best audio stream.
-
-    Only FFmpeg's file protocol is allowed, whatever a playlist names.
-
-    Raises
-    ------
-    AudioError
-        FFmpeg cannot read it, or it has no audio stream.
-    """
-    try:
-        container = av.open(
-            f"file:{path}",
-            mode="r",
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (FFmpegError, OSError, ValueError) as error:
-        raise AudioError(
-            f"{path} is no sound that can be decoded, or it is cut off at its beginning "
-            f"({_reason(error)}); give a sound file, for example WAV, FLAC, MP3 or OGG"
-        ) from None
-    stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
-        container.close()
-        raise AudioError(f"{path} holds no sound that can be decoded; give a sound file")
-    stream.codec_context.thread_count = 1  # many files are decoded side by side, a thread each
-    return container, stream
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.clock import PacedClock
 from streamer.audio.decode import open_sound_file
+from streamer.audio.decoding import Decoder
 from streamer.audio.ring import RingBuffer
 from streamer.errors import AudioError
 
@@ -49,7 +50,12 @@ class FileFeed:
         self.live = False
         self._channels = channels
         self._loop = loop
-        self._sound = open_sound_file(path, channels, cleaner=self.cleaner)
+        self._decoder = Decoder()
+        try:
+            self._open(path)
+        except BaseException:
+            self._decoder.close()
+            raise
         self.name = name or self._sound.path.name
         self.rate = self._sound.rate
         self._clock = PacedClock(self.rate)
@@ -61,6 +67,7 @@ class FileFeed:
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
         """Play the file into the ring until its end or `stop`."""
+        self._decoder.heed(stop)
         self._clock.anchor(ring.head, time.monotonic())
         while True:
             begin = ring.head
@@ -74,7 +81,12 @@ class FileFeed:
 
     def close(self) -> None:
         """Close the file."""
-        self._sound.close()
+        self._decoder.close()
+
+    def _open(self, path: str | Path) -> None:
+        self._sound = open_sound_file(
+            path, self._channels, cleaner=self.cleaner, decoder=self._decoder
+        )
 
     def _play(
         self, blocks: list[Block], begin: int, ring: RingBuffer, stop: threading.Event
@@ -99,8 +111,8 @@ class FileFeed:
         return not stop.wait(max(early, 0.0))
 
     def _rewind(self) -> None:
-        self._sound.close()
-        self._sound = open_sound_file(self._sound.path, self._channels, cleaner=self.cleaner)
+        """Decode the file again, by the same process, so that there is no pause."""
+        self._open(self._sound.path)
         if self._sound.rate != self.rate:
             raise AudioError(
                 f"{self._sound.path} was replaced by a file at another rate while it looped; "

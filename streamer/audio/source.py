@@ -112,8 +112,12 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
 
 
 def returns(zone: Zone) -> bool:
-    """Tell whether a zone's sound may come back once it is lost: a microphone, a URL."""
-    return zone.input == "mic" or is_url(zone.input)
+    """Tell whether a zone's sound may come back once it is lost.
+
+    So it is for a microphone, a URL, and what is played again and again; a file that is played once
+    has been played.
+    """
+    return zone.input in ("mic", "demo") or is_url(zone.input) or (zone.loop and zone.input != "-")
 
 
 def kept(zone: Zone, source: Source) -> Zone:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.audio.paths import is_url
-from streamer.audio.stream.urls import public
 from streamer.config import Zone
+from streamer.decoder.urls import public
 from streamer.tracking.correction import Correction
 from streamer.tracking.gain import LEAST, MOST
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from streamer import limits
 from streamer.calibration.model import Calibration
 from streamer.config import Zone
 from streamer.errors import StreamerError
@@ -90,15 +91,24 @@ class CalibrationStore:
 
     def _read(self) -> dict[str, Calibration]:
         try:
-            return _CONTENT.validate_json(self.file.read_bytes())
+            with self.file.open("rb") as file:
+                content = file.read(limits.CALIBRATION_BYTES + 1)
         except FileNotFoundError:
             return {}
-        except (OSError, ValidationError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is damaged"
-            raise StreamerError(
-                f"the calibrations in {self.file} cannot be read: {why}; delete the file and "
-                "calibrate again"
-            ) from None
+        except OSError as error:
+            raise self._unreadable(error.strerror or str(error)) from None
+        if len(content) > limits.CALIBRATION_BYTES:
+            raise self._unreadable("it is too large")
+        try:
+            return _CONTENT.validate_json(content)
+        except ValidationError:
+            raise self._unreadable("it is damaged") from None
+
+    def _unreadable(self, why: str) -> StreamerError:
+        return StreamerError(
+            f"the calibrations in {self.file} cannot be read: {why}; delete the file and "
+            "calibrate again"
+        )
 
     def _write(self, content: bytes) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)

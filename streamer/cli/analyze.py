@@ -49,7 +49,7 @@ def analyze(
     from streamer.engines import open_engine
 
     wanted = settings.engine
-    engine = open_engine(wanted.model, wanted.backend, wanted.require)
+    engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
     channel_numbers = settings.zones[0].channels
     console = Console(stderr=True)
     begun = time.monotonic()

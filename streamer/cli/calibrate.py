@@ -101,7 +101,7 @@ def calibrate(
         from streamer.engines import open_engine
 
         wanted = settings.engine
-        engine = open_engine(wanted.model, wanted.backend, wanted.require)
+        engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
         blocks, rate = _listen(console, chosen, seconds or seconds_of(clips) + _AFTER_CLIPS, clips)
         with console.status("comparing"):
             calibration, agreement = by_reference(

@@ -75,7 +75,7 @@ def _check(settings: Config, file: Path) -> None:
     """Refuse addresses that `run` would refuse; other keys may be completed by the environment."""
     # Seconds to import, so not before help is answered.
     from streamer.audio.paths import is_url
-    from streamer.audio.stream.urls import check_url
+    from streamer.decoder.urls import check_url
     from streamer.mqtt.broker import resolve_broker
 
     try:
@@ -131,7 +131,7 @@ def _public(key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if "://" in value:
-        from streamer.audio.stream.urls import public  # imports all of the sound
+        from streamer.decoder.urls import public  # imports all of the sound
 
         value = public(value)
     return value.rpartition("@")[2] if key == "mqtt.broker" else value

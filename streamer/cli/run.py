@@ -100,6 +100,17 @@ def run(
     record_audio: Annotated[
         bool | None, typer.Option("--record-audio", help="Record the sound there too, as FLAC.")
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Numbers for Prometheus, by HTTP: 127.0.0.1:9464.  [default: nowhere]",
+        ),
+    ] = None,
+    wait: Annotated[
+        bool | None,
+        typer.Option("--wait", help="Start without a broker or microphone, and wait for it."),
+    ] = None,
     view: Annotated[
         bool, typer.Option("--view/--no-view", help="Draw the trajectory in the terminal.")
     ] = True,
@@ -132,6 +143,8 @@ def run(
         "lights": lights,
         "record": record,
         "record-audio": record_audio,
+        "metrics": metrics,
+        "wait": wait,
         "log": log,
     }
 
@@ -153,7 +166,7 @@ def run(
     from streamer.runner import Runner
 
     wanted = settings.engine
-    engine = open_engine(wanted.model, wanted.backend, wanted.require)
+    engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
     runner = Runner(settings, engine, console if shown else None, read)

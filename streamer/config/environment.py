@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from streamer.config import schema
-from streamer.config.layer import Given
+from streamer.config.layer import Given, brief
 from streamer.errors import ConfigError
 
 PREFIX = "STREAMER_"
@@ -32,7 +32,7 @@ def given(environ: Mapping[str, str]) -> list[Given]:
         if node is not None and schema.is_leaf(node) and isinstance(path[-1], str):
             found.append(Given(path, text, name))
         elif not _is_service_link(name, text):
-            raise ConfigError(f"{name}: {_advice(path, known=node is not None)}")
+            raise ConfigError(f"{brief(name)}: {_advice(path, known=node is not None)}")
     return found
 
 

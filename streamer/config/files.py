@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from streamer import limits
+from streamer.config.layer import brief, named
 from streamer.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamer/config.toml")
@@ -52,7 +54,7 @@ def find_and_read(
             return path, _read(path)
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigError(
-                f"{path}: there is no such configuration file; correct the path or leave it out"
+                f"{named(path)}: there is no such configuration file; correct the path or leave it out"
             ) from None
     for candidate in places(environ):
         try:
@@ -71,21 +73,31 @@ def default_text() -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _content(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: this is not UTF-8; save the file as UTF-8") from None
+        raise ConfigError(f"{named(path)}:{line}: this is not UTF-8; save the file as UTF-8") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{path}: the configuration cannot be read: {reason}") from None
+        raise ConfigError(f"{named(path)}: the configuration cannot be read: {reason}") from None
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise ConfigError(f"{path}: not valid TOML: nested too deeply") from None
+        raise ConfigError(f"{named(path)}: not valid TOML: nested too deeply") from None
     except ValueError as error:
         reason = re.sub(r" \(at [^()]*\)$", "", str(error))
         at = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
         where = f":{at[1]}:{at[2]}" if at else ":" + str(max(1, len(text.splitlines())))
-        raise ConfigError(f"{path}{where}: not valid TOML: {reason}") from None
+        raise ConfigError(f"{named(path)}{where}: not valid TOML: {brief(reason)}") from None
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(limits.CONFIGURATION_BYTES + 1)
+    if len(content) > limits.CONFIGURATION_BYTES:
+        raise ConfigError(
+            f"{named(path)}: no configuration is larger than {limits.CONFIGURATION_BYTES} bytes"
+        )
+    return content

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from streamer import limits
 from streamer.config import schema
 from streamer.config.models import Config
 from streamer.errors import ConfigError
@@ -101,7 +102,7 @@ def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | No
         first = error.errors(include_url=False)[0]
     path = first["loc"]
     if first["type"] == "extra_forbidden":
-        raise ConfigError(f"{file}: {_unknown(path, content)}")
+        raise ConfigError(f"{named(file)}: {_unknown(path, content)}")
     node = schema.find(path)
     while path and (node is None or (isinstance(path[-1], int) and schema.is_leaf(node))):
         path = path[:-1]
@@ -121,9 +122,9 @@ def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | No
         raise ConfigError(f"{', '.join(item.source for item in blamed)}: {reason}")
     table = heading(path[:-1], content)
     if isinstance(path[-1], int):
-        raise ConfigError(f"{file}: {heading(path, content).strip()}: {reason}")
+        raise ConfigError(f"{named(file)}: {heading(path, content).strip()}: {reason}")
     value = "" if secret else f" = {shown(_value(content, path))}"
-    raise ConfigError(f"{file}: {table}{path[-1]}{value} is not possible: {reason}")
+    raise ConfigError(f"{named(file)}: {table}{path[-1]}{value} is not possible: {reason}")
 
 
 def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
@@ -147,9 +148,23 @@ def shown(value: object) -> str:
         isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
     ):
         return "(a table)"
-    text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", json.dumps(value, default=str, ensure_ascii=False))
-    text = printable(text)
-    return text if len(text) <= 60 else text[:59] + "…"
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = "a number of thousands of digits"
+    text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
+    return brief(text, limits.SHOWN_VALUE)
+
+
+def brief(text: str, most: int = limits.SHOWN_REASON) -> str:
+    """Return the beginning of a text, printable."""
+    text = printable(text[: most + 1])
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def named(path: Path | None) -> str:
+    """Return a path as it may be shown."""
+    return printable(str(path))
 
 
 def printable(text: str) -> str:

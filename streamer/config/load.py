@@ -44,6 +44,8 @@ OPTIONS: Mapping[str, schema.Path] = {
     "lights": ("lights", "show"),
     "record": ("record", "folder"),
     "record-audio": ("record", "audio"),
+    "metrics": ("metrics", "listen"),
+    "wait": ("service", "wait"),
     "log": ("log", "format"),
     "log-level": ("log", "level"),
 }

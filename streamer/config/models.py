@@ -5,8 +5,28 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-"""A name as it stands in an MQTT topic: lower-case letters, digits, single hyphens."""
+from streamer.config.listen import parse_listen
+
+Slug = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=64,
+        json_schema_extra={
+            "words": "lower-case letters, digits and single hyphens, at most 64 characters"
+        },
+    ),
+]
+"""A name as it stands in an MQTT topic."""
+
+Sha256 = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9A-Fa-f]{64}$",
+        json_schema_extra={"words": "64 hexadecimal digits, as sha256sum prints them"},
+    ),
+]
+"""The digest of a file."""
 
 
 _LONGEST_TOPIC = 1000
@@ -111,6 +131,11 @@ class Engine(Table):
     )
     model: File | None = Field(
         default=None, description="ONNX file to use in place of the shipped weights."
+    )
+    digest: Sha256 | None = Field(
+        default=None,
+        description="SHA-256 that these weights must have, in hexadecimal. Shipped weights are "
+        "compared with theirs always.",
     )
 
 
@@ -231,6 +256,32 @@ class Record(Table):
     )
 
 
+class Metrics(Table):
+    """Numbers for Prometheus."""
+
+    listen: str | None = Field(
+        default=None,
+        max_length=300,
+        description="Where they can be read by HTTP, HOST:PORT; nowhere. Whoever reaches it reads "
+        "them, without a password.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, listen: str | None) -> str | None:
+        return None if listen is None else str(parse_listen(listen))
+
+
+class Service(Table):
+    """How it runs where nobody watches."""
+
+    wait: bool = Field(
+        default=False,
+        description="Start without a broker, a microphone or a stream that is not there yet, and "
+        "wait for it; without this, a run ends at once and says why.",
+    )
+
+
 class Log(Table):
     """Messages about the program itself."""
 
@@ -256,6 +307,8 @@ class Config(Table):
     )
     lights: Lights = Field(default=Lights(), description="What drives lights.")
     record: Record = Field(default=Record(), description="What is kept of a run.")
+    metrics: Metrics = Field(default=Metrics(), description="Numbers for Prometheus.")
+    service: Service = Field(default=Service(), description="How it runs where nobody watches.")
     log: Log = Field(default=Log(), description="Messages about the program itself.")
 
     @field_validator("zones")

@@ -88,8 +88,8 @@ def allowed(node: dict[str, Any]) -> str:
         if is_list(node):
             return f"a list, each {allowed(_resolve(node['items']))}"
         return "a list of tables, each headed [[zones]]"
-    if "pattern" in node:
-        return "lower-case letters, digits and single hyphens, at most 64 characters"
+    if "words" in node:
+        return str(node["words"])
     if node.get("format") == "path":
         return "a path"
     words = _KINDS.get(node.get("type", ""), "another value")

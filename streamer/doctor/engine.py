@@ -15,7 +15,7 @@ LICENCE = "CC BY-NC-SA 4.0: for research and other non-commercial use"
 def examine_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
     """Yield findings on engine, weights and licence, and the engine once it is open."""
     try:
-        engine = open_engine(table.model, table.backend, table.require)
+        engine = open_engine(table.model, table.backend, table.require, sha256=table.digest)
     except EngineError as error:
         yield Finding.of_error("engine", error), None
         return

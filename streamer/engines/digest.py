@@ -48,6 +48,6 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
     if wanted == shipped:
         raise EngineError(f"{path} is damaged or was changed; install streamer anew")
     raise EngineError(
-        f"{path} has the SHA-256 {found}, not the one that [engine] sha256 asks for; "
+        f"{path} has the SHA-256 {found}, not the one that [engine] digest asks for; "
         "set it to that of the weights you trust"
     )

@@ -16,7 +16,9 @@ from typing import Any, Literal, get_args
 import aiomqtt
 from paho.mqtt.properties import Properties
 
+from streamer import limits
 from streamer.config import schema
+from streamer.config.layer import shown
 from streamer.errors import UsageError
 from streamer.mqtt.link import json_properties
 from streamer.mqtt.payloads import Ack
@@ -25,15 +27,7 @@ Name = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
 NAMES: tuple[Name, ...] = get_args(Name)
 Value = str | float | bool
 
-LONGEST = 1024
-"""Bytes of a payload, at most."""
-
-CALIBRATION_SECONDS = (10.0, 600.0)
-"""How long a calibration may listen."""
-
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-_LONGEST_ID = 64
-_LONGEST_SHOWN = 60
 
 
 class CommandError(UsageError):
@@ -99,19 +93,25 @@ Handler = Callable[[Command], Value | None]
 """Carries out a command at once and returns the value in effect; raises `CommandError`."""
 
 
-def read_reply(message: aiomqtt.Message, topic: str) -> Reply:
-    """Return where to answer a message, on `topic` first."""
+def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
+    """Return where to answer a message: on `topic`, and where the message asks for it.
+
+    Not below `base`, where an answer would look like another word of ours.
+    """
     content = _object(message.payload)
     identifier = content.get("id") if content else None
     properties = message.properties
     asked = getattr(properties, "ResponseTopic", None)
     topics: tuple[str, ...] = (topic,)
-    if asked and len(asked) <= LONGEST and not set(asked) & set("+#"):
+    correlation = getattr(properties, "CorrelationData", None)
+    if asked and _may_be_answered(asked, correlation or b"", base):
         topics = (topic, asked)
+    else:
+        correlation = None
     return Reply(
         topics,
-        None if identifier is None else _sayable(str(identifier)[:_LONGEST_ID]),
-        getattr(properties, "CorrelationData", None),
+        None if identifier is None else _sayable(str(identifier)[: limits.COMMAND_ID]),
+        correlation,
     )
 
 
@@ -129,14 +129,27 @@ def read_value(name: str, payload: Any) -> tuple[Name, Value]:
         raise CommandError(f"there is no command {_shown(name)}; {advice}")
     if not isinstance(payload, bytes):
         payload = b""
-    if len(payload) > LONGEST:
-        raise CommandError(f"the payload has {len(payload)} bytes, {LONGEST} are the most")
+    if len(payload) > limits.COMMAND_BYTES:
+        raise CommandError(
+            f"the payload has {len(payload)} bytes, {limits.COMMAND_BYTES} are the most"
+        )
     text = _text(payload)
     read: Callable[[str], Value | None] = _READERS[name]
     value = read(text)
     if value is None:
         raise CommandError(f"{_shown(text)} is not possible: send {_WANTED[name]}")
     return name, value
+
+
+def _may_be_answered(topic: str, correlation: bytes, base: str) -> bool:
+    """Whether an answer at a topic harms nobody: every broker takes it, and it is another's."""
+    return (
+        len(topic) <= limits.RESPONSE_TOPIC
+        and len(correlation) <= limits.CORRELATION_BYTES
+        and topic.isprintable()
+        and not set(topic) & set("+#")
+        and not topic.startswith(("$", f"{base}/"))
+    )
 
 
 def _text(payload: bytes) -> str:
@@ -155,7 +168,7 @@ def _text(payload: bytes) -> str:
 
 
 def _object(payload: Any) -> dict[str, Any] | None:
-    if not isinstance(payload, bytes) or len(payload) > LONGEST or payload[:1] != b"{":
+    if not isinstance(payload, bytes) or len(payload) > limits.COMMAND_BYTES or payload[:1] != b"{":
         return None
     try:
         content = json.loads(payload)
@@ -183,7 +196,7 @@ def _calibrate(text: str) -> Value | None:
     if text in ("start", "reset"):
         return 60.0 if text == "start" else text
     number = _number(text)
-    least, most = CALIBRATION_SECONDS
+    least, most = limits.CALIBRATION_SECONDS
     return number if number is not None and least <= number <= most else None
 
 
@@ -200,15 +213,14 @@ _WANTED = {
     "rate": schema.allowed(schema.find(("tracking", "rate")) or {}),
     "freeze": "on or off",
     "calibrate": "start, reset, or how many seconds to listen, {:g} to {:g}".format(
-        *CALIBRATION_SECONDS
+        *limits.CALIBRATION_SECONDS
     ),
     "reload": "now",
 }
 
 
 def _shown(text: str) -> str:
-    short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-    return json.dumps(short, ensure_ascii=False) if text else "an empty payload"
+    return shown(text) if text else "an empty payload"
 
 
 def _sayable(text: str) -> str:

@@ -4,11 +4,10 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streamer import limits
 from streamer.config.models import Mqtt
 from streamer.errors import ConfigError
 from streamer.mqtt.address import Address
-
-_LONGEST_SECRET = 65535  # bytes of an MQTT password
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,13 @@ def _password(config: Mqtt) -> str | None:
     what = f"[mqtt] password_file {file}"
     try:
         with file.open("rb") as opened:
-            content = opened.read(_LONGEST_SECRET + 2)
+            content = opened.read(limits.PASSWORD_BYTES + 2)
         password = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise ConfigError(f"{what} is no text in UTF-8; write the password alone in it") from None
     except OSError as error:
         raise ConfigError(_unreadable(what, error)) from None
-    if not password or len(content) > _LONGEST_SECRET:
+    if not password or len(content) > limits.PASSWORD_BYTES:
         raise ConfigError(f"{what} holds no password; write the password alone in it")
     return password
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 import aiomqtt
 from pydantic import ValidationError
 
+from streamer import limits
 from streamer.config.models import Mqtt
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import cause_of
@@ -15,9 +16,6 @@ from streamer.mqtt.link import Dialler
 from streamer.mqtt.payloads import VA
 from streamer.mqtt.topics import Topics, default_node
 from streamer.retry import Backoff
-
-LARGEST = 4096
-"""Bytes of a payload that is read; an estimate has some 300."""
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +102,8 @@ class Follower:
             return None
         if message.retain:
             return None  # somebody kept it: it may be of last week
-        if len(payload) > LARGEST:
-            self._skip(f"larger than {LARGEST} bytes")
+        if len(payload) > limits.ESTIMATE_BYTES:
+            self._skip(f"larger than {limits.ESTIMATE_BYTES} bytes")
             return None
         try:
             return VA.model_validate_json(payload)

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import aiomqtt
 from paho.mqtt.properties import Properties
 
+from streamer import limits
+from streamer.config.layer import shown
 from streamer.mqtt.commands import Command, CommandError, Handler, Reply, read_reply, read_value
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
 
 ONLINE, OFFLINE = b"online", b"offline"
-
-COMMANDS_A_SECOND, MOST_COMMANDS = 20.0, 50.0
-"""How many commands are carried out, and how many at once after a quiet time."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +69,8 @@ class Inbox:
         Set once our own status came back.
     announced
         Set once what we announced of a zone came back.
+    left_out
+        Commands that were neither carried out nor answered.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Inbox:
     ) -> None:
         self.confirmed = asyncio.Event()
         self.announced = asyncio.Event()
+        self.left_out = 0
         self._topics = topics
         self._zones = zones
         self._discovery = discovery
@@ -91,7 +93,7 @@ class Inbox:
         self._handler = handler
         self._post = post
         self._welcome = welcome
-        self._bucket = _Bucket(COMMANDS_A_SECOND, MOST_COMMANDS)
+        self._bucket = _Bucket(limits.COMMANDS_A_SECOND, limits.COMMANDS_AT_ONCE)
 
     @property
     def filters(self) -> list[str]:
@@ -127,18 +129,27 @@ class Inbox:
             self._command(*asked, message)
 
     def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
-        reply = read_reply(message, self._topics.ack(zone, name))
-        if not self._bucket.take():
-            logger.warning("commands come too fast, some are left out")
+        topic = self._topics.ack(zone, name)
+        if len(topic) > limits.COMMAND_TOPIC or not topic.isprintable():
+            self._leave_out("a command's topic is too long, or is not printable: it is left out")
             return
+        if not self._bucket.take():
+            self._leave_out("commands come too fast, some are left out")
+            return
+        reply = read_reply(message, topic, base=self._topics.base)
+        about = {"zone": zone if zone in self._zones else shown(zone)}
         try:
             ack = reply.ok(self._carry_out(zone, name, message, reply))
-            logger.info("command %s: %s", name, ack.value, extra={"zone": zone})
+            logger.info("command %s: %s", name, ack.value, extra=about)
         except CommandError as error:
             ack = reply.refused(str(error))
-            logger.warning("command refused: %s", error, extra={"zone": zone})
+            logger.warning("command refused: %s", error, extra=about)
         for letter in letters(reply, ack):
             self._post(letter)
+
+    def _leave_out(self, why: str) -> None:
+        self.left_out += 1
+        logger.warning("%s", why)
 
     def _carry_out(
         self, zone: str, name: str, message: aiomqtt.Message, reply: Reply

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import aiomqtt
 
+from streamer import limits
 from streamer.config import Mqtt
 from streamer.errors import BrokerError
 from streamer.mqtt.address import Address
@@ -71,4 +72,6 @@ async def _listen(link: aiomqtt.Client) -> dict[str, bytes]:
             async for message in link.messages:
                 if message.retain and isinstance(message.payload, bytes):
                     found[str(message.topic)] = message.payload
+                if len(found) >= limits.RETAINED_MESSAGES:
+                    break
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from streamer import limits
 from streamer.mqtt.commands import Handler
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.epoch import EpochClock
@@ -26,8 +27,6 @@ CONFIRMED_WITHIN = 3.0
 """Seconds within which our own status has to come back; a broker forbids in silence."""
 STALLED = 1.0
 """Seconds without the broker's acknowledgement after which the fast stream is held."""
-MOST_LETTERS = 500
-"""Answers and announcements that wait at most; what is older gives way."""
 
 _REFUSED = 128  # and above: reasons for which a subscription fails
 
@@ -74,7 +73,7 @@ class Sender:
             welcome=self._repeat_states,
         )
         self._announces = discovery is not None and discovery.announces
-        self._letters: deque[Letter] = deque(maxlen=MOST_LETTERS)
+        self._letters: deque[Letter] = deque(maxlen=limits.WAITING_LETTERS)
         self._posted = asyncio.Event()
         self._modern = version == "5"
         self._va_properties = json_properties(seconds=VA_EXPIRY) if self._modern else None
@@ -257,10 +256,27 @@ class Sender:
             self._complain(zone, error)
             return
         self._asked = time.monotonic()
-        await self._link.publish(
-            self._topics.state(zone), payload.wire(), 1, retain=True, properties=self._properties
-        )
+        telling = asyncio.get_running_loop().call_later(STALLED, self._tell_stall)
+        try:
+            await self._link.publish(
+                self._topics.state(zone),
+                payload.wire(),
+                1,
+                retain=True,
+                properties=self._properties,
+            )
+        finally:
+            telling.cancel()
+        if self.stalled:
+            logger.info("the broker answers again", extra={"cause": "no stall"})
         self._asked = None
+
+    @staticmethod
+    def _tell_stall() -> None:
+        logger.warning(
+            "the broker does not answer; until it does, estimates are left out",
+            extra={"cause": "stall"},
+        )
 
     def _complain(self, zone: str, error: ValidationError) -> None:
         fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())

@@ -121,6 +121,7 @@ class Listener:
         self.gaps = 0
         self._source_rate = source_rate
         self._rate = rate
+        self._every = 1
         self._resampler = Resampler(source_rate)
         self._front_end = FrontEnd(spec)
         self._history = _History(spec)
@@ -156,7 +157,7 @@ class Listener:
             position += len(part)
             if len(part) == until_tick:
                 windows.append(self._window(block))
-                self._tick += 1
+                self._tick += self._every
         self._position = block.end_sample
         return windows
 
@@ -164,9 +165,19 @@ class Listener:
         """Give so many windows a second from here on."""
         self._rate = rate
         self._tick = self._first_tick()
+        self._pass_over()
+
+    def thin_out(self, every: int) -> None:
+        """Give the window of one of so many ticks only, beginning with the next."""
+        self._every = every
+        self._pass_over()
+
+    def _pass_over(self) -> None:
+        """Go on with the first tick that is still to come."""
         if self._position is not None:
             heard = self.origin + zone_sample(self._position, self._source_rate)
-            self._tick = max(self._tick, math.floor(heard * rate / self.spec.sample_rate))
+            due = math.floor(heard * self._rate / self.spec.sample_rate)
+            self._tick = max(self._first_tick(), due)
             while self.next_tick <= self._position:
                 self._tick += 1
 

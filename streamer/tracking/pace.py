@@ -1,4 +1,4 @@
-"""How many estimates a second this machine can make."""
+"""How many of the ticks this machine has time for."""
 
 import math
 
@@ -22,35 +22,40 @@ class Pace:
     ----------
     wanted
         Estimates a second.
+
+    Attributes
+    ----------
+    every
+        Of how many ticks one is estimated.
     """
 
     def __init__(self, wanted: float) -> None:
         self.wanted = wanted
-        self._share = 1
+        self.every = 1
         self._late: int | None = None  # what the last answer would have asked for
 
     @property
     def rate(self) -> float:
         """Estimates a second to be made now, in Hz."""
-        return self.wanted / self._share
+        return self.wanted / self.every
 
     @property
     def slowed(self) -> bool:
         """Whether fewer estimates are made than wanted."""
-        return self._share > 1
+        return self.every > 1
 
     def answered(self, seconds: float) -> bool:
         """Take in how long an answer took; return whether that changed the rate."""
-        before = self._share
+        before = self.every
         needed = self._ticks(seconds, BUSY)
-        if needed > self._share:
+        if needed > self.every:
             if self._late is not None:
-                self._share = min(self._late, needed)
+                self.every = min(self._late, needed)
             self._late = needed
         else:
             self._late = None
-            self._share = min(self._share, self._ticks(seconds, CALM))
-        return self._share != before
+            self.every = min(self.every, self._ticks(seconds, CALM))
+        return self.every != before
 
     def _ticks(self, seconds: float, share: float) -> int:
         """Return of how many ticks' time the answer takes no more than this share."""

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from streamer import logs
 from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
 from streamer.audio.paths import is_url
-from streamer.audio.stream.urls import public
 from streamer.calibration import Calibration
 from streamer.config import Tracking, Zone
+from streamer.decoder.urls import public
 from streamer.errors import EngineError, StreamerError
 from streamer.retry import Backoff
 from streamer.tracking.correction import Correction
@@ -25,7 +25,7 @@ from streamer.tracking.trajectory import Trajectory
 from streamer.tracking.update import STALE, Update
 
 DEVICE_PAUSE = 2.0
-"""Longest pause in seconds before a lost microphone is tried again."""
+"""Longest pause in seconds before a lost microphone, or a file that loops, is tried again."""
 
 REMOTE_PAUSE = 10.0
 """Longest pause in seconds before a lost network stream is tried again."""
@@ -174,7 +174,9 @@ class ZoneTracker:
         self.tracking = tracking
         self.trajectory.retune(tracking.smoother, tracking.on_silence)
         self.pace = Pace(tracking.rate)
-        self._set_rate()
+        if self.listener is not None:
+            self.listener.retune(tracking.rate)
+        self._keep_pace()
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """Hear and estimate by this calibration from here on; None undoes it."""
@@ -199,7 +201,7 @@ class ZoneTracker:
             await self._run()
 
     async def _run(self) -> None:
-        backoff = Backoff(cap=DEVICE_PAUSE if self._zone.input == "mic" else REMOTE_PAUSE)
+        backoff = Backoff(cap=REMOTE_PAUSE if is_url(self._zone.input) else DEVICE_PAUSE)
         while True:
             begun = time.monotonic()
             try:
@@ -264,7 +266,9 @@ class ZoneTracker:
             self._lost_at = None
         self.trouble = ""
         spec = self._inference.engine.front_end
-        return Listener(rate, spec, self.pace.rate, origin=origin, gain=self.gain)
+        listener = Listener(rate, spec, self.tracking.rate, origin=origin, gain=self.gain)
+        listener.thin_out(self.pace.every)
+        return listener
 
     def _healthy_seconds(self, begun: float) -> float:
         heard = self._heard[1] if self._heard else begun
@@ -295,13 +299,13 @@ class ZoneTracker:
             logger.info("the engine answers again", extra={"cause": self.engine_trouble})
             self.engine_trouble = ""
         if self.pace.answered(time.monotonic() - asked):
-            self._set_rate()
+            self._keep_pace()
             self._tell_pace()
         return None if _stale(window) else self.trajectory.step(window, raw)
 
-    def _set_rate(self) -> None:
+    def _keep_pace(self) -> None:
         if self.listener is not None:
-            self.listener.retune(self.pace.rate)
+            self.listener.thin_out(self.pace.every)
             if self.source is not None:
                 self.source.wanted = self.listener.next_tick
 

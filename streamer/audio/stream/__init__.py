@@ -1,6 +1,6 @@
 """Live streams of the network: http and https, HLS, RTSP, RTP, UDP.
 
-`StreamFeed` plays one. `urls` names what may be opened at all, and with which limits.
+`StreamFeed` plays one. `streamer.decoder.urls` names what may be opened at all.
 """
 
 from streamer.audio.stream.feed import StreamFeed

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from streamer import limits
 from streamer.config import schema
-from streamer.config.layer import printable, shown
+from streamer.config.layer import brief, printable, shown
 from streamer.errors import ConfigError
 from streamer.outputs.lights import patch
 from streamer.outputs.lights.show import (
@@ -26,7 +27,6 @@ from streamer.outputs.lights.show import (
     Show,
 )
 
-_LARGEST = 1_000_000  # bytes
 _OUTPUTS: Mapping[object, type[BaseModel]] = {
     "sacn": SacnOutput,
     "artnet": ArtnetOutput,
@@ -66,9 +66,11 @@ def _named(path: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
-            raise ConfigError(f"{_named(path)}: no show file is larger than {_LARGEST} bytes")
+            raw = file.read(limits.SHOW_BYTES + 1)
+        if len(raw) > limits.SHOW_BYTES:
+            raise ConfigError(
+                f"{_named(path)}: no show file is larger than {limits.SHOW_BYTES} bytes"
+            )
         return tomllib.loads(raw.decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(
@@ -83,7 +85,7 @@ def _read(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{_named(path)}: not valid TOML: nested too deeply") from None
     except ValueError as error:
-        raise ConfigError(f"{_named(path)}: not valid TOML: {printable(str(error))}") from None
+        raise ConfigError(f"{_named(path)}: not valid TOML: {brief(str(error))}") from None
 
 
 def _describe(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from streamer import limits
 from streamer.outputs.recording.lock import claim
 from streamer.outputs.recording.row import TYPES, Row
 
@@ -77,7 +78,7 @@ def read_journal(file: BinaryIO) -> Iterator[Metadata | Row]:
 
     The first is the metadata, with `MARK`; where it is not, the file is no journal.
     """
-    for line in file:
+    while line := file.readline(limits.JOURNAL_LINE):
         try:
             content = json.loads(line)
         except (ValueError, RecursionError):  # cut off, or damaged

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
+from streamer import limits
 from streamer.outputs.recording.extra import need
 from streamer.outputs.recording.journal import MARK, Metadata
 from streamer.outputs.recording.lock import claim
@@ -80,6 +81,8 @@ def read_parquet(file: BinaryIO) -> tuple[dict[str, str], dict[str, NDArray[Any]
                 for name in COLUMNS
             ):
                 return None
+            if whole.metadata.num_rows > limits.RECORDED_ROWS:
+                raise DamagedError("more rows than can be")
             table = whole.read(columns=list(COLUMNS))
             columns = {
                 name: table.column(name).cast(_plain_type(arrow, name)).to_numpy()

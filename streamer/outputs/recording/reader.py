@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from streamer import limits
 from streamer.config.models import Slug
 from streamer.errors import UsageError
 from streamer.outputs.recording.journal import MARK, VERSION, read_journal
@@ -17,6 +18,16 @@ from streamer.outputs.recording.names import JOURNAL
 from streamer.outputs.recording.parquet import MAGIC, DamagedError, read_parquet
 from streamer.outputs.recording.row import COLUMNS, TYPES, Row
 from streamer.tracking.update import Update
+
+_NUMBER, _TIME = limits.RECORDED_ESTIMATE, limits.RECORDED_TIME
+_BELIEVED = {
+    **{name: (-_NUMBER, _NUMBER) for name, kind in TYPES.items() if kind is float},
+    "ts": (0, limits.RECORDED_EPOCH - 1),
+    "level": (-limits.RECORDED_LEVEL, limits.RECORDED_LEVEL),
+    "time": (0.0, _TIME),
+    "captured": (0.0, _TIME),
+}
+"""Least and greatest value of a column."""
 
 _JOURNAL_BEGINS = f'{{"{MARK}":'.encode()
 
@@ -122,9 +133,10 @@ def read_recording(path: Path) -> Recording:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path} cannot be read: {reason}") from None
-    for name in ("time", "captured"):
-        if not np.isfinite(recording.columns[name]).all():
-            raise UsageError(f"{path} is damaged: not every {name} is a number")
+    for name, (least, most) in _BELIEVED.items():
+        column = recording.columns[name]
+        if not ((column >= least) & (column <= most)).all():  # NaN compares as False
+            raise UsageError(f"{path} is damaged: not every {name} is a number that can be")
     return recording
 
 
@@ -162,6 +174,8 @@ def _read_journal(path: Path, file: BinaryIO) -> Recording:
     for said in read_journal(file):
         if isinstance(said, Row):
             rows.append(said)
+            if len(rows) > limits.RECORDED_ROWS:
+                raise UsageError(f"{path} is damaged: it holds more estimates than can be")
         else:
             metadata.update(said)
     columns: dict[str, NDArray[Any]] = {

@@ -7,6 +7,7 @@ def test_the_public_face() -> None:
         "CaptureClock",
         "Cleaner",
         "Clock",
+        "Decoder",
         "PacedClock",
         "Resampler",
         "RingBuffer",

@@ -39,7 +39,7 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
             "[[zones]]\nid = 'a'\n[[zones]]\nid = 'b'\nraw.rte = 1",
             'there is no key "rte" in [zones.raw] (zone 2 in the file); did you mean "rate"?',
         ),
-        ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, require, model'),
+        ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, require, model, digest'),
         (
             '"a\\nb" = 1',
             (

@@ -175,6 +175,17 @@ class TestTicks:
         assert ticks == list(range(ticks[0], 61))
         assert 0 <= ticks[0] - 1.7 * 20 <= 1.5
 
+    def test_thinned_out_the_ticks_that_are_left_keep_number_and_window(self, sound):
+        whole = {window.tick: bits(window) for window in hear(cut(sound, [441]))}
+        listener = Listener(44100, SPEC, 10.0)
+        given = []
+        for number, block in enumerate(cut(sound, [441])):
+            if number in (130, 200):
+                listener.thin_out({130: 4, 200: 1}[number])
+            given += listener.push(block)
+        assert [window.tick for window in given] == [*range(10, 15), 18, *range(21, 31)]
+        assert all(bits(window) == whole[window.tick] for window in given)
+
     def test_what_it_waits_for_next_is_where_the_next_window_comes(self, sound):
         listener = Listener(44100, SPEC, 10.0, origin=12345)
         rest = sound

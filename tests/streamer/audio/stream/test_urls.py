@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from benchmarks.ports import free_port
 from benchmarks.radio import Answer, WebServer, encode, send
 from benchmarks.stream import song
+from streamer import limits
 from streamer.audio.stream import StreamFeed
-from streamer.audio.stream.remote import open_remote
-from streamer.audio.stream.urls import FORMATS, HLS, SCHEMES, check_url, public
-from streamer.audio.stream.web import LONGEST_TITLE, WebStream, tidy
+from streamer.decoder.remote import open_remote
+from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, public
+from streamer.decoder.web import WebStream, tidy
 from streamer.errors import AudioError, UsageError
 
 Tone = Callable[..., np.ndarray]
@@ -337,7 +338,7 @@ class TestTitles:
             ("Caf\u00e9".encode("latin-1"), "Caf\u00e9"),
             (b"A &#8211; B &amp; C", "A \u2013 B & C"),
             (b"a\x1b[31mred\x07\n\tb", "a [31mred b"),
-            (b"x" * 1000, "x" * LONGEST_TITLE),
+            (b"x" * 1000, "x" * limits.LONGEST_TITLE),
         ],
     )
     def test_a_title_is_printable_and_short(
@@ -353,4 +354,4 @@ class TestTitles:
     @given(st.text())
     def test_whatever_a_server_says_becomes_one_printable_line(self, text: str) -> None:
         assert tidy(text).isprintable()
-        assert len(tidy(text)) <= LONGEST_TITLE
+        assert len(tidy(text)) <= limits.LONGEST_TITLE

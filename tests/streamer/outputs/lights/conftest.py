@@ -298,6 +298,9 @@ class Desk:
         self._socket = venue.inside(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
         self._packet = DataPacket(tuple(range(16)), "desk", 1, priority=100)
 
+    def priority(self, priority: int) -> None:
+        self._packet.priority = priority
+
     def send(self, *levels: int) -> None:
         self._packet.dmxData = levels
         self._transmit()

@@ -104,6 +104,23 @@ def test_a_replayed_trajectory_is_followed(
     assert replay.wait(10) == 0
 
 
+def test_a_crash_is_a_loss_of_source_to_the_receiver(ola, band, light_up, desk, until):
+    process = light_up(show())
+    band.play(1, 1)
+    desk.priority(80)  # below ours: it counts only once we are gone
+
+    def levels():
+        desk.send(7, 7, 7)
+        return ola.levels(1)
+
+    until(lambda: near(levels()[0::2], 255, 255, 0, 0))
+    process.kill()
+    killed = time.monotonic()
+    until(lambda: levels()[:3] == [7, 7, 7])
+    assert 1.5 < time.monotonic() - killed < 4.0  # E1.31 tells receivers to wait 2.5 s
+    desk.stop()
+
+
 def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
     light_up(show())
     band.play(1, 1)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from streamer import limits
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
 from streamer.outputs.recording.finishing import finish_journal
@@ -18,7 +19,7 @@ from streamer.tracking import Affect, Update
 
 EPOCH = 1.7e9
 METADATA = {"zone": "main", "source": "Küche 🎤", "version": "1", "model": "test"}
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-limits.RECORDED_ESTIMATE, limits.RECORDED_ESTIMATE)
 times = st.floats(0, 1e8)
 affects = st.builds(Affect, numbers, numbers, numbers, numbers)
 updates = st.builds(

@@ -1,6 +1,6 @@
 """Which URLs may be opened, with which limits, and how one is shown.
 
-Plain HTTP is spoken by `streamer.audio.stream.web`; HLS, RTSP, RTP and UDP by FFmpeg, which may use
+Plain HTTP is spoken by `streamer.decoder.web`; HLS, RTSP, RTP and UDP by FFmpeg, which may use
 the protocols and formats named here and no others, whatever a playlist or an answer names.
 """
 
@@ -9,16 +9,8 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from streamer import limits
 from streamer.errors import UsageError
-
-CONNECT_TIMEOUT = 5.0
-"""Seconds until a server has to have answered with its first sound."""
-
-TRICKLE_TIMEOUT = 10.0
-"""Seconds until the next sound has to be whole, however often a few bytes of it arrive."""
-
-MAX_REDIRECTS = 5
-"""Redirects that are followed."""
 
 FORMATS = "aac,ac3,asf,caf,flac,hls,loas,matroska,mov,mp3,mpegts,ogg,rtp,rtsp,sdp,wav"
 """Containers FFmpeg may look for."""
@@ -42,7 +34,7 @@ class Scheme:
 
     protocols: str
     prebuffer: float
-    read_timeout: float = 2.0
+    read_timeout: float = limits.READ_TIMEOUT
     options: tuple[tuple[str, str], ...] = ()
 
 
@@ -59,7 +51,12 @@ SCHEMES = {
 }
 """Every scheme that may be given."""
 
-HLS = Scheme(_BROWSING, 0.4, read_timeout=10.0, options=(("probesize", "65536"),))
+HLS = Scheme(
+    _BROWSING,
+    0.4,
+    read_timeout=limits.PLAYLIST_READ_TIMEOUT,
+    options=(("probesize", "65536"),),
+)
 """A playlist over http or https: a segment comes every few seconds, all at once."""
 
 
@@ -114,7 +111,8 @@ def ffmpeg_options(scheme: Scheme) -> dict[str, str]:
     options = {
         "format_whitelist": FORMATS,
         "protocol_whitelist": scheme.protocols or "none",
-        "max_redirects": str(MAX_REDIRECTS),
+        "max_redirects": str(limits.MAX_REDIRECTS),
+        "max_streams": str(limits.STREAMS),
         "probesize": "8192",
         "formatprobesize": "65536",  # 2 % of MP3 streams are not told from their first 8 KiB
         "analyzeduration": "0",

@@ -10,16 +10,9 @@ from urllib.parse import urlsplit
 import av
 from av.error import ExitError, FFmpegError
 
-from streamer.audio.stream.urls import (
-    CONNECT_TIMEOUT,
-    HLS,
-    SCHEMES,
-    Scheme,
-    check_url,
-    ffmpeg_options,
-    public,
-)
-from streamer.audio.stream.web import WebStream
+from streamer import limits
+from streamer.decoder.urls import HLS, SCHEMES, Scheme, check_url, ffmpeg_options, public
+from streamer.decoder.web import WebStream
 from streamer.errors import AudioError
 
 
@@ -63,7 +56,7 @@ class Remote:
 
 
 def open_remote(url: str) -> Remote:
-    """Open a network stream, within the limits of `streamer.audio.stream.urls`.
+    """Open a network stream, within the limits of `streamer.decoder.urls`.
 
     Raises
     ------
@@ -96,8 +89,10 @@ def _open(url: str, what: str | WebStream, scheme: Scheme) -> Remote:
             mode="r",
             options=ffmpeg_options(scheme),
             metadata_errors="replace",
-            timeout=(CONNECT_TIMEOUT, scheme.read_timeout),
+            timeout=(limits.CONNECT_TIMEOUT, scheme.read_timeout),
         )
+    except MemoryError:
+        raise
     except (FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"{public(url)} cannot be heard: {_explain(error, scheme)}") from None
     stream = container.streams.best("audio")

@@ -20,22 +20,13 @@ from email.message import Message
 from typing import IO, Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from streamer.audio.stream.urls import (
-    CONNECT_TIMEOUT,
-    MAX_REDIRECTS,
-    SCHEMES,
-    TRICKLE_TIMEOUT,
-    public,
-)
+from streamer import limits
+from streamer.decoder.urls import public
 from streamer.errors import AudioError
-
-LONGEST_TITLE = 200
-"""Characters of a title that are kept."""
 
 CHECK = "check the server and the network"
 """What to do where a stream breaks off."""
 
-_LONGEST_NAME = 1000  # characters of a header; in it entities are still to be replaced
 _HEAD = 1024  # bytes looked at to tell sound from a page or a playlist
 
 
@@ -69,20 +60,20 @@ class WebStream:
     def __init__(self, url: str) -> None:
         self._shown = public(url)
         try:
-            self._answer = _opener().open(_request(url), timeout=CONNECT_TIMEOUT)
+            self._answer = _opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise AudioError(f"{self._shown} cannot be heard: {_explain(error)}") from None
         headers = self._answer.headers
         self.url = self._answer.url
         self.content_type = headers.get_content_type() if "Content-Type" in headers else ""
-        self.name = tidy(_text(headers.get("icy-name", ""))[:_LONGEST_NAME])
+        self.name = tidy(_text(headers.get("icy-name", ""))[: limits.LONGEST_HEADER])
         self.title = ""
         interval = headers.get("icy-metaint", "")
         self._interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
         self._until_title = self._interval
         self.head = b""
         self._unread = b""
-        self._patience = CONNECT_TIMEOUT
+        self._patience = limits.CONNECT_TIMEOUT
         self._since = time.monotonic()
         try:
             while len(self.head) < _HEAD and (data := self.read(_HEAD)):
@@ -122,8 +113,8 @@ class WebStream:
         return data
 
     def heard(self) -> None:
-        """Say that what was read has become sound; the next has `TRICKLE_TIMEOUT` seconds."""
-        self._patience = TRICKLE_TIMEOUT
+        """Say that what was read has become sound; the next has as long again."""
+        self._patience = limits.TRICKLE_TIMEOUT
         self._since = time.monotonic()
 
     def close(self) -> None:
@@ -136,7 +127,7 @@ class WebStream:
         try:
             data: bytes = self._answer.read1(size)
         except TimeoutError:
-            raise self._stalled(SCHEMES["http"].read_timeout) from None
+            raise self._stalled(limits.READ_TIMEOUT) from None
         except (OSError, http.client.HTTPException, ValueError):
             raise AudioError(f"{self._shown} is lost: the connection broke off; {CHECK}") from None
         return data
@@ -156,10 +147,10 @@ class WebStream:
 
 
 def tidy(text: str) -> str:
-    """Return what a server says as one printable line of at most `LONGEST_TITLE` characters."""
+    """Return what a server says as one printable line, cut at `limits.LONGEST_TITLE`."""
     # icecast writes what its mount's character set lacks as &#8211;
     printable = "".join(c if c.isprintable() else " " for c in html.unescape(text))
-    return " ".join(printable.split())[:LONGEST_TITLE]
+    return " ".join(printable.split())[: limits.LONGEST_TITLE]
 
 
 def _text(raw: bytes | str) -> str:
@@ -208,7 +199,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         over = threading.Event()
-        limit = threading.Timer(CONNECT_TIMEOUT, self._hang_up, (over,))
+        limit = threading.Timer(limits.CONNECT_TIMEOUT, self._hang_up, (over,))
         limit.start()
         try:
             super().begin()
@@ -219,7 +210,7 @@ class _Response(http.client.HTTPResponse):
             limit.cancel()
         if over.is_set():  # the head only trickled
             raise TimeoutError
-        self._sock.settimeout(SCHEMES["http"].read_timeout)
+        self._sock.settimeout(limits.READ_TIMEOUT)
 
     def _hang_up(self, over: threading.Event) -> None:
         over.set()
@@ -259,8 +250,8 @@ class _HttpsHandler(urllib.request.HTTPSHandler):
 
 
 class _RedirectHandler(urllib.request.HTTPRedirectHandler):
-    max_repeats = MAX_REDIRECTS
-    max_redirections = MAX_REDIRECTS
+    max_repeats = limits.MAX_REDIRECTS
+    max_redirections = limits.MAX_REDIRECTS
 
     def redirect_request(
         self,
@@ -328,7 +319,7 @@ def _explain_status(error: urllib.error.HTTPError) -> str:
                 "give the stream's own address"
             )
         return (
-            f"it redirects more than {MAX_REDIRECTS} times, or in a circle; "
+            f"it redirects more than {limits.MAX_REDIRECTS} times, or in a circle; "
             "give the address where the stream is"
         )
     if error.code >= 500:

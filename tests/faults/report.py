@@ -1,0 +1,167 @@
+"""A run as tables, for people and for machines."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from streamer.tracking import STALE
+from tests.faults.catalogue import ALL
+from tests.faults.measure import Outcome, Resources, clock_shift, disorder
+from tests.faults.observer import Observer
+from tests.faults.place import SECRET, TOKEN
+
+RECOVERY = 3.0
+"""Seconds within which 95 of 100 faults have to be over once their cause is gone."""
+
+GROWTH = 5.0
+"""MB an hour that are noise, whatever the fit says."""
+
+CLOCK = 1.0
+"""Milliseconds an hour that ticks may run away from their source."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that has to be so."""
+
+    what: str
+    found: str
+    good: bool
+
+
+class Report:
+    """What a run was like.
+
+    Parameters
+    ----------
+    outcomes, resources, observer
+        What was found.
+    begun, settled, ended
+        When it began, when the program had settled, when it was over: seconds of `time.time()`.
+    seed
+        Which faults, in which order.
+    returncode
+        What the program ended with.
+    long
+        Whether it was long enough for slopes to be judged.
+    """
+
+    def __init__(
+        self, outcomes: list[Outcome], resources: Resources, observer: Observer, *, begun: float,
+        settled: float, ended: float, seed: int, returncode: int | None, long: bool,
+    ) -> None:  # fmt: skip
+        self.outcomes = outcomes
+        self.resources = resources
+        self.observer = observer
+        self.begun, self.settled, self.ended = begun, settled, ended
+        self.seed = seed
+        self.returncode = returncode
+        self.long = long
+
+    def checks(self) -> list[Check]:
+        """Return all that has to be so, and whether it is."""
+        here = [each.recovered for each in self.outcomes if not each.fault.remote]
+        there = [each.recovered for each in self.outcomes if each.fault.remote]
+        found = [
+            _p95("recovery, remote servers apart", here, RECOVERY),
+            _p95("recovery of what comes from remote servers", there, 15.0),
+            self._nothing(
+                "tracebacks", [line.text for line in self.observer.log if line.traceback]
+            ),
+            self._nothing("estimates of sound that was not there", self._sum("false")),
+            self._nothing("stale estimates sent", self._stale()),
+            self._nothing("estimates out of order", self._disorder()),
+            self._nothing("secrets in logs and messages", self._secrets()),
+            Check("the program ended as it was told", str(self.returncode), self.returncode == 0),
+            self._same("threads", self.resources.threads),
+            self._same("descriptors", self.resources.descriptors),
+            self._same("helper processes", self.resources.helpers),
+        ]
+        if self.long:
+            slope, error = self.resources.slope(self.settled + 60)
+            good = slope < max(2 * error, GROWTH)
+            found.append(Check("growth of memory", f"{slope:+.1f} ± {error:.1f} MB/h", good))
+            for zone in ("steady", "file"):
+                shift, error = clock_shift(self._settled(zone))
+                good = abs(shift) - 2 * error < CLOCK
+                what = f"ticks of {zone} against their source"
+                found.append(Check(what, f"{shift:+.2f} ± {error:.2f} ms/h", good))
+        return found
+
+    def markdown(self) -> str:
+        """Return the tables."""
+        kinds = len({each.fault.name for each in self.outcomes})
+        minutes = (self.ended - self.begun) / 60
+        head = f"{len(self.outcomes)} faults of {kinds} kinds in {minutes:.1f} minutes"
+        lines = [
+            f"{head}, seed {self.seed}. Times in seconds: median / worst. The rest: medians.",
+            "",
+            "| fault | times | noticed | recovered | estimates lost | other zones | late | lines |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        ordered = sorted(self.outcomes, key=lambda each: each.fault.name)
+        for name, group in groupby(ordered, key=lambda each: each.fault.name):
+            same = list(group)
+            cells = [
+                name,
+                str(len(same)),
+                _spread([each.noticed for each in same]),
+                _spread([each.recovered for each in same]),
+                *(
+                    f"{np.median([getattr(each, key) for each in same]):.0f}"
+                    for key in ("lost", "elsewhere", "late", "lines")
+                ),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines += ["", "| check | found | |", "|---|---|---|"]
+        lines += [
+            f"| {c.what} | {c.found} | {'ok' if c.good else '**no**'} |" for c in self.checks()
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _sum(self, key: str) -> list[str]:
+        return [each.fault.name for each in self.outcomes for _ in range(getattr(each, key))]
+
+    def _nothing(self, what: str, found: list[str]) -> Check:
+        shown = f"{len(found)}" + (f": {found[0][:100]}" if found else "")
+        return Check(what, shown, not found)
+
+    def _stale(self) -> list[str]:
+        return [
+            f"{zone} {each.latency:.0f} ms"
+            for zone, estimates in self.observer.estimates.items()
+            for each in estimates
+            if each.latency > STALE * 1e3
+        ]
+
+    def _disorder(self) -> list[str]:
+        return [zone for zone in ALL for _ in range(disorder(self.observer.estimates[zone]))]
+
+    def _secrets(self) -> list[str]:
+        return [secret for secret in (SECRET, TOKEN) if secret.encode() in self.observer.raw]
+
+    def _same(self, what: str, numbers: list[int]) -> Check:
+        """Compare the quiet level soon after the start with that at the end."""
+        first, last = numbers[:30], numbers[-30:]
+        if not self.long:
+            first = last = numbers
+        before, after = int(np.median(first)), int(np.median(last))
+        return Check(f"{what} at start and end", f"{before}, {after}", after <= before + 2)
+
+    def _settled(self, zone: str) -> list[object]:
+        return [each for each in self.observer.estimates[zone] if each.arrived >= self.settled]
+
+
+def _p95(what: str, seconds: list[float], limit: float) -> Check:
+    if not seconds:
+        return Check(what, "none", good=True)
+    ordered = sorted(seconds)
+    p50, p95 = (ordered[-(-share * len(ordered) // 100) - 1] for share in (50, 95))
+    shown = f"p50 {p50:.2f} s, p95 {p95:.2f} s, worst {max(seconds):.2f} s of {len(seconds)}"
+    return Check(what, shown, bool(p95 <= limit))
+
+
+def _spread(seconds: list[float | None]) -> str:
+    known = [each for each in seconds if each is not None]
+    return f"{np.median(known):.1f} / {max(known):.1f}" if known else "-"

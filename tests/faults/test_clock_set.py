@@ -1,0 +1,49 @@
+"""The machine's clock is set while it tracks, by hours, forwards and back."""
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from benchmarks.program import listening
+
+pytestmark = pytest.mark.peer
+
+
+def library() -> str:
+    """Return libfaketime, which lies to a program about the time of day and nothing else."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    assert found, "libfaketime is missing: apt install libfaketime"
+    return str(found[0])
+
+
+async def test_time_stamps_follow_and_tracking_does_not_notice(tmp_path, monkeypatch):
+    clock = tmp_path / "clock"
+
+    def set_clock(shift: str) -> None:
+        (tmp_path / "next").write_text(shift)
+        (tmp_path / "next").replace(clock)  # it is never seen half written
+
+    set_clock("+0")
+    monkeypatch.setenv("LD_PRELOAD", library())
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock))
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
+    async with listening("--input", "demo") as program:
+        for shift in ("+7200", "-7200", "+3600"):
+            before = len(program.estimates)
+            set_clock(shift)
+            await asyncio.sleep(4)
+            came = program.estimates[before:]
+            offsets = [payload["ts"] / 1e3 - arrived for arrived, payload in came]
+            assert sum(abs(offset - int(shift)) < 1 for offset in offsets) > 25, offsets
+            assert max(b - a for (a, _), (b, _) in pairwise(came)) < 0.5
+            assert max(payload["latency_ms"] for _, payload in came) < 500
+            numbers = [payload["seq"] for _, payload in came]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        told = [text for _, text in program.log if "the clock of this machine was set by" in text]
+        assert [text.split("set by ")[1].split(" s")[0] for text in told] == [
+            "+7200.0", "-14400.0", "+10800.0",
+        ]  # fmt: skip
+        assert program.health["gaps"] == 0

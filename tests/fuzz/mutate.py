@@ -1,0 +1,86 @@
+"""Changes to bytes that parsers like least."""
+
+from collections.abc import Sequence
+from random import Random
+
+EXTREMES = (0, 1, -1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, -2)
+LARGEST = 1 << 20
+"""Bytes beyond which nothing is repeated."""
+
+
+def some_bytes(chance: Random, most: int) -> bytes:
+    """Return random bytes, short ones more often."""
+    return chance.randbytes(int(most ** chance.random()))
+
+
+def mutated(
+    chance: Random, data: bytes, *, others: Sequence[bytes] = (), tokens: Sequence[bytes] = ()
+) -> bytes:
+    """Return `data` changed in a few places.
+
+    Parameters
+    ----------
+    chance
+        What decides.
+    data
+        A good input.
+    others
+        Good inputs to splice in.
+    tokens
+        Words that mean something in such inputs.
+    """
+    for _ in range(chance.choice((1, 1, 1, 2, 3, 5, 8, 20))):
+        data = _changed(chance, data, others, tokens)
+    return data
+
+
+def _changed(
+    chance: Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]
+) -> bytes:
+    at = _place(chance, data)
+    length = int(max(len(data), 1) ** chance.random())
+    block = data[at : at + length]
+    match chance.randrange(12):
+        case 0 if data:
+            return _put(data, at, bytes([data[at] ^ 1 << chance.randrange(8)]))
+        case 1 if data:
+            return _put(data, at, chance.randbytes(1))
+        case 2 | 3:
+            return _put(data, at, _extreme(chance))
+        case 4:
+            return data[:at] + data[at + length :]
+        case 5:
+            there = _place(chance, data)
+            return data[:there] + block + data[there:]
+        case 6:
+            rest = data[:at] + data[at + length :]
+            there = _place(chance, rest)
+            return rest[:there] + block + rest[there:]
+        case 7:
+            return data[:at]
+        case 8 if others:
+            other = chance.choice(others)
+            return data[:at] + other[_place(chance, other) :]
+        case 9 if block:
+            times = chance.choice((2, 10, 100, 10_000))
+            return data[:at] + block * min(times, LARGEST // len(block)) + data[at:]
+        case 10 | 11 if tokens:
+            return data[:at] + chance.choice(tokens) + data[at:]
+    return data[:at] + some_bytes(chance, 64) + data[at:]
+
+
+def _place(chance: Random, data: bytes) -> int:
+    """Return a place; the beginning, where headers are, more often."""
+    if chance.random() < 0.5:
+        return min(int(200 ** chance.random()) - 1, max(len(data) - 1, 0))
+    return chance.randrange(max(len(data), 1))
+
+
+def _put(data: bytes, at: int, what: bytes) -> bytes:
+    return data[:at] + what + data[at + len(what) :]
+
+
+def _extreme(chance: Random) -> bytes:
+    size = chance.choice((1, 2, 4, 8))
+    value = chance.choice(EXTREMES) % (1 << 8 * size)
+    return value.to_bytes(size, chance.choice(("little", "big")))

@@ -1,0 +1,197 @@
+"""Commands over MQTT, through a real inbox and a real control of a real zone."""
+
+import asyncio
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from streamer import limits
+from streamer.calibration import CalibrationStore
+from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
+from streamer.control import Control
+from streamer.engines import open_engine
+from streamer.errors import ConfigError
+from streamer.mqtt.commands import NAMES
+from streamer.mqtt.discovery import Discovery
+from streamer.mqtt.inbox import Inbox, Letter
+from streamer.mqtt.payloads import Ack
+from streamer.mqtt.topics import Topics
+from streamer.reload import Reload
+from streamer.tracking.inference import Inference
+from streamer.tracking.zone import ZoneTracker
+from tests.fuzz.judging import Finding, Input, check_text, kind_of
+from tests.fuzz.mutate import mutated, some_bytes
+from tests.fuzz.targets.base import Target
+
+MQTT = Mqtt(node="fuzz")
+LARGEST_ANSWER = 8192  # bytes of a packet
+_GOOD = (
+    b"kalman", b"5", b"on", b"off", b"start", b"reset", b"now", b"30", b'{"value": 5, "id": "a"}',
+    b'{"value": true}', b'"one-euro"', b'{"value": "none", "id": 7}',
+)  # fmt: skip
+_TOKENS = (
+    b"{", b"[", b'"', b"\\ud800", b"\\u0000", b"NaN", b"-Infinity", b"1e999", b"\xff", b"\xef\xbb\xbf",
+    b"null", b'"id":', b'"value":', b"\x1b[31m", b"\n", b"9" * 400, b"{" * 500, b"[" * 1000,
+)  # fmt: skip
+_TOPICS = ("desk/answers", "a/+/b", "#", "", "\0", "a\nb", "$share/x/y", "$SYS/x", "x" * 2000, "é")
+
+
+class CommandTarget(Target):
+    """Lets one message arrive, and looks at the answers and at the zone."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        limits.COMMANDS_A_SECOND = limits.COMMANDS_AT_ONCE = 1e9
+        self._loop = asyncio.new_event_loop()
+        self._inference = Inference(open_engine())
+        self._inference.__enter__()
+        self._letters: list[Letter] = []
+        self._loop.run_until_complete(self._begin())
+
+    def make(self, chance: Random) -> Input:
+        given = {
+            "topic": self._topic(chance).encode(errors="replace"),
+            "payload": self._payload(chance),
+            "flags": json.dumps(
+                {"retain": chance.random() < 0.05, "reload": chance.random() < 0.5}
+            ).encode(),
+        }
+        if chance.random() < 0.4:
+            given["response"] = chance.choice(_TOPICS).encode()
+        if chance.random() < 0.1:
+            ours = ("status", "main/va", "main/state", "main/cmd/rate", "main/ack/rate")
+            given["response"] = f"{self._topics.base}/{chance.choice(ours)}".encode()
+        if chance.random() < 0.3:
+            given["correlation"] = chance.randbytes(chance.choice((0, 1, 16, 2000, 65_000)))
+        return given
+
+    def judge(self, given: Input) -> str:
+        return self._loop.run_until_complete(self._judge(given))
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._control.close())
+        self._loop.close()
+        self._inference.__exit__(None, None, None)
+
+    async def _begin(self) -> None:
+        zone = Zone(input="mic")
+        self._tracker = ZoneTracker(zone, Tracking(), self._inference, lambda *_: None)
+        self._topics = Topics.of(MQTT)
+        self._answers: list[Ack] = []
+        self._reloadable = True
+        self._control = Control(
+            {"main": zone},
+            {"main": self._tracker},
+            CalibrationStore(self.folder / "calibration.json"),
+            reload=self._reload,
+            answer=lambda _, ack: self._answers.append(ack),
+            show=lambda *_: None,
+        )
+        self._control.begin(Tracking())
+        self._inbox = Inbox(
+            self._topics,
+            {"main": None},
+            discovery=Discovery(HomeAssistant(), MQTT, ["main"], controlled=True),
+            handler=self._control.execute,
+            post=self._letters.append,
+            welcome=lambda: None,
+        )
+
+    def _reload(self) -> Reload:
+        if not self._reloadable:
+            raise ConfigError("c.toml: no")
+        return Reload(None, (), ())  # type: ignore[arg-type]
+
+    async def _judge(self, given: Input) -> str:
+        flags = json.loads(given["flags"])
+        self._reloadable = flags["reload"]
+        message = _message(given, retain=flags["retain"])
+        if message is None:
+            return "no topic"
+        topic = str(message.topic)
+        self._letters.clear()
+        before, left_out = self._zone(), self._inbox.left_out
+        self._inbox.take(message)
+        await asyncio.sleep(0)
+        for letter in self._letters:
+            _check_letter(letter)
+        if self._topics.command_of(topic) is None:
+            return "no command"
+        if self._inbox.left_out > left_out:
+            self._expect_unchanged(before)
+            return "left out"
+        answers = [letter for letter in self._letters if "/ack/" in letter.topic]
+        if not answers:
+            raise Finding(f"no answer to {topic[:200]!a}")
+        ack = Ack.model_validate_json(answers[0].payload)
+        check_text(ack.reason)
+        if not ack.ok:
+            self._expect_unchanged(before)
+        return f"ok {ack.ok}: {kind_of(ack.reason)}"
+
+    def _zone(self) -> Any:
+        tracker = self._tracker
+        trajectory = tracker.trajectory
+        return (tracker.tracking, trajectory.frozen, tracker.gain.fixed, trajectory.correction)
+
+    def _expect_unchanged(self, before: Any) -> None:
+        if self._zone() != before:
+            raise Finding(f"refused, and yet {before} became {self._zone()}")
+
+    def _topic(self, chance: Random) -> str:
+        base = self._topics.base
+        if chance.random() < 0.75:
+            return f"{base}/main/cmd/{chance.choice(NAMES)}"
+        zone = chance.choice(("main", "attic", "", "x" * 60_000, "a\nb", "\x1b[2J", "é", "\u202e"))
+        name = chance.choice((*NAMES, "rat", "", "y" * 60_000, "a\r\nb", "\x00", "va"))
+        return chance.choice(
+            (
+                f"{base}/{zone}/cmd/{name}", f"{base}/status", "homeassistant/status",
+                f"homeassistant/device/streamer-fuzz/{zone}/config", f"{base}/main/cmd", base,
+                some_bytes(chance, 30).decode("latin-1"),
+            )
+        )  # fmt: skip
+
+    def _payload(self, chance: Random) -> bytes:
+        match chance.randrange(4):
+            case 0:
+                return chance.choice(_GOOD)
+            case 1:
+                return some_bytes(chance, 3000)
+        return mutated(chance, chance.choice(_GOOD), others=_GOOD, tokens=_TOKENS)
+
+
+def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
+    """Return it as aiomqtt hands it over; None where that would not."""
+    said = MQTTMessage(topic=given["topic"])
+    said.payload, said.retain = given["payload"], retain
+    properties = Properties(PacketTypes.PUBLISH)
+    try:
+        if "response" in given:
+            properties.ResponseTopic = given["response"].decode()
+        if "correlation" in given:
+            properties.CorrelationData = given["correlation"]
+        said.properties = properties
+        return aiomqtt.Message._from_paho_message(said)
+    except (ValueError, TypeError):
+        return None
+
+
+def _check_letter(letter: Letter) -> None:
+    """Raise where a broker would not take it, or should not have to."""
+    topic = letter.topic.encode()
+    properties = b"" if letter.properties is None else letter.properties.pack()
+    if set(letter.topic) & set("+#\0") or not topic:
+        raise Finding(f"an answer on {letter.topic[:100]!a}")
+    ours = letter.topic.startswith("streamer/fuzz/") and "/ack/" not in letter.topic
+    status = (letter.topic, letter.payload) == ("streamer/fuzz/status", b"online")
+    if letter.topic.startswith("$") or (ours and not status):
+        raise Finding(f"an answer on {letter.topic[:100]!a}")
+    if len(topic) + len(properties) + len(letter.payload) > LARGEST_ANSWER:
+        raise Finding(f"an answer of {len(topic) + len(properties) + len(letter.payload)} bytes")

@@ -1,0 +1,84 @@
+"""Files beside the configuration: calibrations, passwords, certificates."""
+
+from pathlib import Path
+from random import Random
+
+import trustme
+
+from streamer.calibration import Calibration, CalibrationStore
+from streamer.config import Mqtt, Zone
+from streamer.errors import StreamerError
+from streamer.mqtt import Address
+from streamer.mqtt.credentials import read_credentials
+from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
+from tests.fuzz.mutate import mutated, some_bytes
+from tests.fuzz.targets.base import Target
+
+_TOKENS = (
+    b"1e999", b"NaN", b"null", b"{", b"[" * 300, b'"main":', b"-Infinity", b"9" * 500, b"\\ud800",
+    b'"9999-12-31T23:59:59Z"', b'"0001-01-01T00:00:00+23:59"', b"-----BEGIN CERTIFICATE-----\n",
+    b"\\u001b[31m", b"\r\n", b"\0", b"\xef\xbb\xbf",
+)  # fmt: skip
+_SECURE = Address("broker.lan", 8883, tls=True)
+_ZONE = Zone()
+
+
+class StateTarget(Target):
+    """Reads them, and keeps a calibration beside what is there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        store = CalibrationStore(folder / "good.json")
+        self._calibration = Calibration.of(_ZONE, gain_db=3.0, level_dbfs=-20.0)
+        store.put("main", self._calibration)
+        store.put("hall", self._calibration)
+        self._good = store.file.read_bytes()
+        made = trustme.CA().issue_cert("stage")
+        self._pem = b"".join(blob.bytes() for blob in made.cert_chain_pems)
+        self._key = made.private_key_pem.bytes()
+
+    def make(self, chance: Random) -> Input:
+        match chance.randrange(5):
+            case 0:
+                text = CANARY.encode() + chance.choice(
+                    (b"", b"\n", b"\r\n", b"\0", b"\xff", b"\n\n")
+                )
+                return {"password": mutated(chance, text) if chance.random() < 0.5 else text}
+            case 1:
+                name = chance.choice(("ca", "cert", "key"))
+                return {
+                    "ca": self._pem, "cert": self._pem, "key": self._key,
+                    name: mutated(chance, self._pem, others=[self._key], tokens=_TOKENS),
+                }  # fmt: skip
+            case 2:
+                return {"calibration.json": some_bytes(chance, 2000)}
+        return {"calibration.json": mutated(chance, self._good, tokens=_TOKENS)}
+
+    def judge(self, given: Input) -> str:
+        paths = {name: self.folder / name for name in given}
+        for name, content in given.items():
+            paths[name].write_bytes(content)
+        try:
+            if "password" in given:
+                config = Mqtt(user="u", password_file=paths["password"])
+                check_text(repr(read_credentials(config, Address("broker.lan"))))
+                return "password"
+            if "ca" in given:
+                files = {f"{name}_file": path for name, path in paths.items()}
+                read_credentials(Mqtt(**files), _SECURE)
+                return "certificates"
+            return self._calibrate(paths["calibration.json"])
+        except StreamerError as error:
+            return judged(error, *paths.values())
+
+    def _calibrate(self, file: Path) -> str:
+        store = CalibrationStore(file)
+        found = store.find(_ZONE)
+        store.get(_ZONE)
+        if found is not None and not -60 <= found.gain_db <= 60:
+            raise Finding(f"a gain of {found.gain_db}")
+        check_text(f"{found}"[:300])
+        store.put("main", self._calibration)
+        if store.find(_ZONE) != self._calibration:
+            raise Finding("what was kept is not there")
+        return "calibration" if found is not None else "none"
