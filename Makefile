@@ -6,7 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
-	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2 libfaketime
+	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2 libfaketime \
+	prometheus systemd
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
@@ -85,6 +86,10 @@ endurance: .venv/test-installed
 	$(BIN)/python -m benchmarks.microphone faults
 	$(BIN)/python -m benchmarks.microphone clock --seconds 600 --ppm 50
 	$(BIN)/python -m benchmarks.stream --seconds 60 --times 3
+
+# Twenty minutes of inputs that nobody would send, each of which has to end in one clear line.
+fuzz: .venv/test-installed
+	$(BIN)/python -m tests.fuzz --seconds 1200
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -59,6 +59,12 @@ TRICKLE_TIMEOUT = 10.0
 MAX_REDIRECTS = 5
 """Redirects that are followed."""
 
+INTERIM_ANSWERS = 5
+"""Answers of a server that may come before the one that counts, such as 100 Continue.
+
+How many headers an answer has, and how long they are, is limited by `http.client`: 100 of 64 KiB.
+"""
+
 LONGEST_HEADER = 1000
 """Characters of a server's header that are looked at."""
 
@@ -70,7 +76,7 @@ PLAYOUT_SECONDS = 10.0
 
 # MQTT
 
-PACKET_BYTES = 1 << 16
+PACKET_BYTES = 1 << 20
 """Bytes of a packet that a broker may send us; one that speaks MQTT 5 is told."""
 
 INCOMING_MESSAGES = 1000
@@ -116,6 +122,9 @@ PASSWORD_BYTES = 65_535
 
 CONFIGURATION_BYTES = 1_000_000
 """Bytes of a configuration."""
+
+KEY_PARTS = 20
+"""Parts of a dotted key."""
 
 SHOW_BYTES = 1_000_000
 """Bytes of a show file."""

@@ -22,6 +22,9 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from streamer import limits
+from streamer.text import brief, printable
+
 OURS = ("streamer", "damer")
 """The loggers whose level is set; other libraries are heard from warnings upwards."""
 
@@ -113,7 +116,8 @@ class ConsoleFormatter(logging.Formatter):
         clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{clock} {level} {described(record)}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            told = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n{printable(each)}" for each in told)
         return _without_users(line)
 
 
@@ -126,7 +130,7 @@ class JsonFormatter(logging.Formatter):
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": record.getMessage()[: limits.LOGGED_LINE],
         }
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
@@ -207,7 +211,8 @@ def described(record: logging.LogRecord) -> str:
     if record.name.partition(".")[0] not in OURS:
         text = f"{record.name}: {text}"
     fields = {name: value for name, value in extras(record).items() if name != "cause"}
-    return "  ".join([text, *(f"{name}={value}" for name, value in fields.items())])
+    line = "  ".join([text, *(f"{name}={value}" for name, value in fields.items())])
+    return brief(line, limits.LOGGED_LINE)
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:

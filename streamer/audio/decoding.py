@@ -21,6 +21,12 @@ from streamer.errors import AudioError, UsageError
 _WORKER = Path(records.__file__).with_name("worker.py")
 _BUFFER = 1 << 16
 _TICK = 0.1
+_LEAVE_SECONDS = 2.0  # for a process that hangs in the system itself; it is reaped whenever it ends
+_LIED = "it said what it should not"
+_LIES = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
+    struct.error,
+)  # fmt: skip
 
 
 class Opened(NamedTuple):
@@ -126,8 +132,8 @@ class Decoder:
         content = self._read(patience)[1]  # whatever comes first has to be this
         try:
             return _opened(json.loads(content))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise self._gone("says what it should not") from None
+        except _LIES:
+            raise self._gone(_LIED) from None
 
     def frames(self) -> Iterator[records.Frame | float]:
         """Yield frames, or how many seconds are lost, to the end.
@@ -147,7 +153,7 @@ class Decoder:
                 elif kind == records.LOSS:
                     (seconds,) = records.SECONDS.unpack(content)
                     if not 0 <= seconds <= limits.LONGEST_LOSS:
-                        raise ValueError("seconds")  # noqa: TRY301
+                        raise ValueError("seconds")
                     self.corrupt += 1
                     yield seconds
                 elif kind == records.TITLE:
@@ -157,9 +163,9 @@ class Decoder:
                     self.corrupt, self.decoded = int(end["corrupt"]), int(end["decoded"])
                     self._busy = False
                 else:
-                    raise ValueError("kind")  # noqa: TRY301
-            except (ValueError, KeyError, TypeError, RecursionError, struct.error):
-                raise self._gone("says what it should not") from None
+                    raise ValueError("kind")
+            except _LIES:
+                raise self._gone(_LIED) from None
 
     def close(self) -> None:
         """End the process and free what belongs to it; more than once is fine."""
@@ -192,8 +198,8 @@ class Decoder:
             try:
                 error = json.loads(content)
                 usage, text = bool(error["usage"]), _printable(error["text"], limits.TEXT_BYTES)
-            except (ValueError, KeyError, TypeError, RecursionError):
-                raise self._gone("says what it should not") from None
+            except _LIES:
+                raise self._gone(_LIED) from None
             raise UsageError(text) if usage else AudioError(text)
         return record
 
@@ -278,12 +284,7 @@ class _Keeper:
         """End the process; once this returns, nothing of it is left."""
         self._over.set()
         if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        if self.process is not None:
-            for pipe in (self.process.stdin, self.process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
+            self._thread.join(_LEAVE_SECONDS)
 
     def _keep(self) -> None:
         try:
@@ -302,7 +303,7 @@ class _Keeper:
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        except OSError as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._failure = error
             return
         finally:
@@ -317,6 +318,10 @@ class _Keeper:
                 break
         process.kill()
         process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
 def _nothing() -> None:
@@ -330,13 +335,7 @@ def _environment() -> dict[str, str]:
 
 
 def _opened(told: Any) -> Opened:
-    """Return what a decoder says of a source, as far as it can be believed.
-
-    Raises
-    ------
-    ValueError, KeyError, TypeError
-        It cannot.
-    """
+    """Return what a decoder says of a source, as far as it can be believed; one of `_LIES` else."""
     rate, channels, seconds = int(told["rate"]), int(told["channels"]), told["duration"]
     prebuffer = float(told["prebuffer"])
     believed = 0 < channels <= limits.CHANNELS and 0 <= prebuffer <= limits.PLAYOUT_SECONDS

@@ -1,19 +1,20 @@
 """A gain and a correction from music that is known and was played in the room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer import limits
 from streamer.analyze import follow
-from streamer.audio import Block, open_sound_file
+from streamer.audio import Block, Decoder, open_sound_file
 from streamer.calibration.level import gain_for, programme_level
 from streamer.calibration.model import Calibration
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
-from streamer.errors import StreamerError
+from streamer.errors import AudioError, StreamerError
 from streamer.tracking.correction import (
     LEAST_SCALE,
     MOST_OFFSET,
@@ -66,7 +67,7 @@ class Agreement:
 
 
 def track(
-    blocks: Sequence[Block], rate: int, engine: Engine, tracking: Tracking, gain_db: float = 0.0
+    blocks: Iterable[Block], rate: int, engine: Engine, tracking: Tracking, gain_db: float = 0.0
 ) -> Track:
     """Hear blocks of `rate` Hz through a gain, by the pipeline that runs live."""
     spec = engine.front_end
@@ -145,27 +146,38 @@ def seconds_of(clips: Sequence[Path]) -> float:
     Raises
     ------
     StreamerError
-        One cannot be read.
+        One cannot be read, or has no end.
     """
     total = 0.0
-    for clip in clips:
-        with open_sound_file(clip, ()) as sound:
-            for block in sound.blocks(sound.rate):
-                end = block.end_sample / sound.rate
-        total += end
+    with Decoder() as decoder:
+        for clip in clips:
+            with open_sound_file(clip, decoder=decoder) as sound:
+                end = 0.0
+                for block in sound.blocks(sound.rate):
+                    end = block.end_sample / sound.rate
+                    if end > limits.LONGEST_SOUND:
+                        raise AudioError(
+                            f"{clip} is longer than {limits.LONGEST_SOUND / 3600:g} hours; "
+                            "calibrate by a piece of it"
+                        )
+            total += end
     return total
 
 
 def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
-    with open_sound_file(clip, ()) as sound:
-        blocks = list(sound.blocks(sound.rate))
-        plain = track(blocks, sound.rate, engine, tracking)
+    """Hear a clip twice, at its own level and at the one that the room is brought to."""
+
+    def heard(gain_db: float) -> Track:
+        with open_sound_file(clip, decoder=decoder) as sound:
+            return track(sound.blocks(sound.rate), sound.rate, engine, tracking, gain_db)
+
+    with Decoder() as decoder:
+        plain = heard(0.0)
         if len(plain.level) < _SHORTEST:
             raise StreamerError(
                 f"{clip} is too short to calibrate by; take music of a minute or more"
             )
-        gain = gain_for(programme_level(plain.level.tolist()))
-        return track(blocks, sound.rate, engine, tracking, gain)
+        return heard(gain_for(programme_level(plain.level.tolist())))
 
 
 def _meet(clip: Path, alone: Track, heard: Track) -> tuple[slice, slice]:

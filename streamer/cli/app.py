@@ -19,6 +19,7 @@ from streamer.cli.plot import plot
 from streamer.cli.replay import replay
 from streamer.cli.run import run
 from streamer.errors import StreamerError
+from streamer.text import printable
 
 _INTERRUPTED = 130  # as shells say it
 
@@ -65,7 +66,7 @@ def main() -> None:
     try:
         app(prog_name="streamer")
     except StreamerError as error:
-        sys.stderr.write(f"streamer: {error}\n")
+        sys.stderr.write(f"streamer: {printable(str(error))}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

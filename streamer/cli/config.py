@@ -13,8 +13,8 @@ from rich.text import Text
 
 from streamer.config import Config, Loaded, default_text, explain
 from streamer.config.files import places
-from streamer.config.layer import printable
 from streamer.errors import ConfigError, UsageError
+from streamer.text import printable
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WIDEST = 32  # cells; a longer value moves its origin to the right

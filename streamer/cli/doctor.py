@@ -16,8 +16,8 @@ from streamer.cli.loops import new_loop
 from streamer.cli.run import Channels, Config, Device, Model, Require
 from streamer.config import Config as Settings
 from streamer.config import load
-from streamer.config.layer import printable
 from streamer.errors import UsageError
+from streamer.text import printable
 
 if TYPE_CHECKING:
     from streamer.doctor import Finding, Level

@@ -13,9 +13,10 @@ from streamer import logs
 from streamer.cli.loops import new_loop
 from streamer.cli.run import Config
 from streamer.config import load
-from streamer.config.layer import printable, shown
+from streamer.config.layer import shown
 from streamer.errors import UsageError
 from streamer.signals import heed_signals
+from streamer.text import printable
 
 if TYPE_CHECKING:
     from streamer.mqtt.follower import Follower

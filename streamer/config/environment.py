@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 
 from streamer.config import schema
-from streamer.config.layer import Given, brief
+from streamer.config.layer import Given
 from streamer.errors import ConfigError
+from streamer.text import brief
 
 PREFIX = "STREAMER_"
 FILE_VARIABLE = "STREAMER_CONFIG"

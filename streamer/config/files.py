@@ -2,14 +2,15 @@
 
 import re
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from streamer import limits
-from streamer.config.layer import brief, named
+from streamer.config.layer import named
+from streamer.config.toml import parse_toml
 from streamer.errors import ConfigError
+from streamer.text import brief
 
 SYSTEM_FILE = Path("/etc/streamer/config.toml")
 """The configuration of the machine, used where there is no nearer one."""
@@ -54,7 +55,8 @@ def find_and_read(
             return path, _read(path)
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigError(
-                f"{named(path)}: there is no such configuration file; correct the path or leave it out"
+                f"{named(path)}: there is no such configuration file; correct the path or leave "
+                "it out"
             ) from None
     for candidate in places(environ):
         try:
@@ -78,12 +80,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{named(path)}:{line}: this is not UTF-8; save the file as UTF-8") from None
+        raise ConfigError(
+            f"{named(path)}:{line}: this is not UTF-8; save the file as UTF-8"
+        ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{named(path)}: the configuration cannot be read: {reason}") from None
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except RecursionError:
         raise ConfigError(f"{named(path)}: not valid TOML: nested too deeply") from None
     except ValueError as error:

@@ -17,6 +17,7 @@ from streamer import limits
 from streamer.config import schema
 from streamer.config.models import Config
 from streamer.errors import ConfigError
+from streamer.text import brief, printable
 
 
 @dataclass(frozen=True)
@@ -153,23 +154,13 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no whole number of more than 4300 digits
         text = "a number of thousands of digits"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
+    text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text)
     return brief(text, limits.SHOWN_VALUE)
-
-
-def brief(text: str, most: int = limits.SHOWN_REASON) -> str:
-    """Return the beginning of a text, printable."""
-    text = printable(text[: most + 1])
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def named(path: Path | None) -> str:
     """Return a path as it may be shown."""
     return printable(str(path))
-
-
-def printable(text: str) -> str:
-    """Return text on one line, with an escape for what a terminal would not print."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:

@@ -65,7 +65,8 @@ class WebStream:
             raise AudioError(f"{self._shown} cannot be heard: {_explain(error)}") from None
         headers = self._answer.headers
         self.url = self._answer.url
-        self.content_type = headers.get_content_type() if "Content-Type" in headers else ""
+        told = headers.get_content_type() if "Content-Type" in headers else ""
+        self.content_type = tidy(told)
         self.name = tidy(_text(headers.get("icy-name", ""))[: limits.LONGEST_HEADER])
         self.title = ""
         interval = headers.get("icy-metaint", "")
@@ -196,6 +197,7 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._sock = sock
+        self._answers = 0  # "100 Continue" among them
 
     def begin(self) -> None:
         over = threading.Event()
@@ -221,6 +223,9 @@ class _Response(http.client.HTTPResponse):
         """Leave unread what follows the last chunk; it may have no end."""
 
     def _read_status(self) -> tuple[str, int, str]:
+        self._answers += 1
+        if self._answers > limits.INTERIM_ANSWERS:
+            raise http.client.HTTPException("no end of answers")
         if self.fp.peek(4)[:4] == b"ICY ":
             words = self.fp.readline(1024).decode("latin-1").split(None, 2)
             if len(words) < 2 or not words[1].isdecimal():
@@ -315,7 +320,7 @@ def _explain_status(error: urllib.error.HTTPError) -> str:
         place = error.headers.get("Location", "")
         if urlsplit(place).scheme not in ("", "http", "https"):
             return (
-                f"it redirects to {public(place)}, which is no web address; "
+                f"it redirects to {tidy(public(place))}, which is no web address; "
                 "give the stream's own address"
             )
         return (

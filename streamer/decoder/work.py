@@ -43,7 +43,8 @@ def work(job: dict[str, str], pipe: IO[bytes]) -> None:
         records.say_json(pipe, records.ERROR, usage=usage, text=str(error))
     except MemoryError:
         text = (
-            f"{shown} wants more memory than decoding may take; it is no sound that can be played"
+            f"{shown} wants more memory than decoding may take; "
+            "it is no sound file that can be played"
         )
         records.say_json(pipe, records.ERROR, usage=False, text=text)
     except Exception as error:  # noqa: BLE001 - what FFmpeg's wrapper raises on broken sound

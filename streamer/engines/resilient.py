@@ -54,7 +54,8 @@ class ResilientEngine:
         try:
             return _ask(engine, mel, cochleagram)
         except EngineError as error:
-            return _ask(self._instead_of(engine, str(error)), mel, cochleagram)
+            reason = str(error)
+        return _ask(self._instead_of(engine, reason), mel, cochleagram)
 
     def replace(self, reason: str) -> None:
         """Open another engine, since this one does not answer.
@@ -85,16 +86,26 @@ class ResilientEngine:
 
 
 def _ask(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
-    """Return an answer that can be one."""
+    """Return an answer that can be one.
+
+    What an engine raised is not kept: its frames would keep the engine, and the memory of a GPU.
+    """
     try:
         estimate = engine.infer(mel, cochleagram)
-    except EngineError:
-        raise
-    except Exception as error:  # what a library raises shares no base class
-        raise EngineError(f"{type(error).__name__}: {error}") from error
+    except EngineError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - what a library raises shares no base class
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        if _possible(estimate):
+            return estimate
+        reason = "its answer is not finite, or out of range"
+    raise EngineError(reason)
+
+
+def _possible(estimate: Estimate) -> bool:
     points = np.stack((estimate.valence, estimate.arousal))
     deviations = np.stack((estimate.valence_std, estimate.arousal_std))
-    possible = np.all(np.abs(points) <= 1.0) and np.all((deviations > 0) & np.isfinite(deviations))
-    if not possible:
-        raise EngineError("its answer is no estimate: not finite, or out of range")
-    return estimate
+    return bool(
+        np.all(np.abs(points) <= 1.0) and np.all((deviations > 0) & np.isfinite(deviations))
+    )

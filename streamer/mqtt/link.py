@@ -69,6 +69,21 @@ class Link(aiomqtt.Client):
             return
         super()._on_disconnect(*args, **kwargs)
 
+    def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
+        # By its turn the socket may be closed, and its number belong to another one.
+        def on_writable() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 - the connection is lost, however
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def register() -> None:
+            if sock.fileno() >= 0 and client.want_write():
+                self._loop.add_writer(sock.fileno(), on_writable)
+
+        self._loop.call_soon_threadsafe(register)
+
     def _abandon(self) -> None:
         """Close what a failed connect or disconnect leaves open: socket, callbacks, task."""
         self._client._sock_close()  # noqa: SLF001 - paho has no other way to close without a word

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -64,7 +65,10 @@ class Inference:
         self._waiting.append((window, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
-        return await answer
+        try:
+            return await answer
+        finally:
+            del answer  # or an error, its frames and what they hold would keep each other
 
     async def _work(self) -> None:
         while self._waiting:
@@ -74,25 +78,25 @@ class Inference:
             windows = [window for window, _ in batch]
             if not windows:
                 continue
-            try:
-                found = await self._answer(windows)
-            except Exception as error:  # noqa: BLE001 - each zone gets it and deals with it
-                for _, answer in batch:
-                    if not answer.done():
-                        answer.set_exception(error)
-            else:
-                for (_, answer), affect in zip(batch, found, strict=True):
-                    if not answer.done():
-                        answer.set_result(affect)
+            found = await self._answer(windows)
+            for (_, answer), affect in zip(batch, found, strict=True):
+                if answer.done():
+                    continue
+                if isinstance(affect, Exception):
+                    answer.set_exception(affect)
+                else:
+                    answer.set_result(affect)
 
-    async def _answer(self, windows: list[Window]) -> list[Affect]:
-        answer = self._worker.do(functools.partial(infer, self.engine, windows))
+    async def _answer(self, windows: list[Window]) -> Sequence[Affect | Exception]:
+        """Return for each window what comes of it."""
+        asked = self._worker.do(functools.partial(_infer, self.engine, windows))
         for _ in range(round(PATIENCE / _LOOK)):
-            done, _ = await asyncio.wait({answer}, timeout=_LOOK)
+            done, _ = await asyncio.wait({asked}, timeout=_LOOK)
             if done:
-                return answer.result()
-        answer.cancel()
-        raise await self._leave_behind(f"it does not answer for {PATIENCE:g} s")
+                return asked.result()
+        asked.cancel()
+        error = await self._leave_behind(f"it does not answer for {PATIENCE:g} s")
+        return [error] * len(windows)
 
     async def _leave_behind(self, reason: str) -> EngineError:
         """Go on in another thread with another engine; return the error of what was asked."""
@@ -104,3 +108,13 @@ class Inference:
             except EngineError as error:
                 return error
         return EngineError(f"{self.engine.name} failed: {reason}")
+
+
+def _infer(engine: Engine, windows: list[Window]) -> Sequence[Affect | Exception]:
+    """Estimate a batch; an engine's error is told without its frames, which hold the engine."""
+    try:
+        return infer(engine, windows)
+    except EngineError as error:
+        return [EngineError(str(error)) for _ in windows]
+    except Exception as error:  # noqa: BLE001 - each zone gets it and deals with it
+        return [error] * len(windows)

@@ -8,8 +8,8 @@ BUSY = 0.8
 CALM = 0.5
 """Share that it may take at the rate to go back to."""
 
-MOST = 100
-"""Ticks of the wanted rate that become one at most."""
+LONGEST = 1.0
+"""Seconds that ticks are left out for at most, lest the first quick answer come late."""
 
 
 class Pace:
@@ -59,4 +59,5 @@ class Pace:
 
     def _ticks(self, seconds: float, share: float) -> int:
         """Return of how many ticks' time the answer takes no more than this share."""
-        return min(max(math.ceil(seconds * self.wanted / share), 1), MOST)
+        most = max(math.floor(LONGEST * self.wanted), 1)
+        return min(max(math.ceil(seconds * self.wanted / share), 1), most)

@@ -208,6 +208,6 @@ def clock_shift(estimates: list[Estimate]) -> tuple[float, float]:
     return float(slope), float(left.std() / np.sqrt((hours**2).sum()))
 
 
-def disorder(estimates: list[Estimate]) -> int:
-    """Count estimates that were captured before, or numbered below, the one that came before."""
-    return sum(b.captured < a.captured or b.seq <= a.seq for a, b in pairwise(estimates))
+def disorder(estimates: list[Estimate]) -> list[tuple[Estimate, Estimate]]:
+    """Return estimates captured before, or numbered below, the one that came before, with that."""
+    return [(a, b) for a, b in pairwise(estimates) if b.captured < a.captured or b.seq <= a.seq]

@@ -34,7 +34,9 @@ class FaultyEngine(OnnxEngine):
             case ["nan"]:
                 return replace(estimate, valence=np.full_like(estimate.valence, np.nan))
             case ["slow", factor]:
-                time.sleep((time.perf_counter() - begun) * (float(factor) - 1))
+                until = begun + (time.perf_counter() - begun) * float(factor)
+                while time.perf_counter() < until and demand():
+                    time.sleep(0.01)
         return estimate
 
 

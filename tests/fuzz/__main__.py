@@ -11,6 +11,11 @@ from tests.fuzz.targets import TARGETS
 OUTPUT = Path("runs/fuzz")
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=TARGETS, action="append", help="all without it")
@@ -24,17 +29,17 @@ def main() -> int:
     outcomes: list[Outcome] = []
     for name in names:
         seconds = options.seconds * TARGETS[name].share / whole
-        print(f"{name}: {seconds:.0f} s ...", flush=True)
+        _say(f"{name}: {seconds:.0f} s ...")
         only = {} if options.number is None else {"first": options.number, "inputs": 1}
         outcome = run(name, seed=options.seed, seconds=seconds, output=options.output, **only)
         outcomes.append(outcome)
-        print(table([outcome]), flush=True)
+        _say(table([outcome]))
         for kind, said in outcome.said.items():
-            print(f"--- {name} {outcome.findings[kind][:5]}: {said[-3000:]}", flush=True)
+            _say(f"--- {name} {outcome.findings[kind][:5]}: {said[-3000:]}")
     report = table(outcomes)
     options.output.mkdir(parents=True, exist_ok=True)
     options.output.joinpath("report.md").write_text(report)
-    print("\n" + report)
+    _say("\n" + report)
     return 1 if any(outcome.findings for outcome in outcomes) else 0
 
 

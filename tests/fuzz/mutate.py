@@ -34,6 +34,17 @@ def mutated(
     return data
 
 
+def with_odd_field(chance: Random, data: bytes, marks: Sequence[bytes]) -> bytes:
+    """Return `data` with an extreme number beside one of the marks that are in it."""
+    present = [mark for mark in marks if mark in data]
+    if not present:
+        return data
+    mark = chance.choice(present)
+    at = data.index(mark)
+    place = chance.choice((at - 4, at - 8, *(at + len(mark) + step for step in range(0, 40, 2))))
+    return _put(data, max(place, 0), _extreme(chance))
+
+
 def _changed(
     chance: Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]
 ) -> bytes:
@@ -71,7 +82,7 @@ def _changed(
 
 def _place(chance: Random, data: bytes) -> int:
     """Return a place; the beginning, where headers are, more often."""
-    if chance.random() < 0.5:
+    if chance.random() < 0.25:
         return min(int(200 ** chance.random()) - 1, max(len(data) - 1, 0))
     return chance.randrange(max(len(data), 1))
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from tests.fuzz.running import Outcome
 
-_HEAD = "| target | seed | inputs | seconds | kinds of answers | findings |\n|---|---|---|---|---|---|\n"
+_HEAD = """\
+| target | seed | inputs | seconds | kinds of answers | findings |
+|---|---|---|---|---|---|
+"""
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

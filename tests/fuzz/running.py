@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.fuzz.judging import kind_of
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import ALL
 from tests.fuzz.worker import chance_of
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def _run_once(outcome: Outcome, first: int, end: int, seconds: float) -> int:
         try:
             hung = lines.next(_BEGINNING) is None and process.poll() is None
             begun = time.monotonic()
-            patience = TARGETS[outcome.target].patience + _SLACK
+            patience = ALL[outcome.target].patience + _SLACK
             while not hung and (line := lines.next(patience)) != b"":
                 if line is None:
                     hung = True
@@ -160,7 +160,7 @@ def _keep(outcome: Outcome, output: Path) -> None:
     if not outcome.findings:
         return
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        target = TARGETS[outcome.target](Path(folder))
+        target = ALL[outcome.target](Path(folder))
         try:
             for kind, numbers in outcome.findings.items():
                 for number in numbers[:KEPT]:

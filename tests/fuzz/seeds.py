@@ -15,7 +15,7 @@ RATE = 44100
 _KINDS = {
     "song.mp3": ("mp3", "libmp3lame", 44100, "fltp", {}),
     "song.flac": ("flac", "flac", 44100, "s16", {}),
-    "song.ogg": ("ogg", "libvorbis", 44100, "fltp", {}),
+    "song.ogg": ("ogg", "vorbis", 44100, "fltp", {}),
     "song.opus": ("ogg", "libopus", 48000, "flt", {}),
     "song.m4a": ("ipod", "aac", 44100, "fltp", {}),
     "fragmented.mp4": ("mp4", "aac", 44100, "fltp", {"movflags": "frag_keyframe+empty_moov"}),
@@ -23,7 +23,7 @@ _KINDS = {
     "float.wav": ("wav", "pcm_f32le", 44100, "flt", {}),
     "adpcm.wav": ("wav", "adpcm_ms", 44100, "s16", {}),
     "song.aiff": ("aiff", "pcm_s16be", 44100, "s16", {}),
-    "song.mkv": ("matroska", "libvorbis", 44100, "fltp", {}),
+    "song.mkv": ("matroska", "vorbis", 44100, "fltp", {}),
     "song.webm": ("webm", "libopus", 48000, "flt", {}),
     "song.aac": ("adts", "aac", 44100, "fltp", {}),
     "song.ts": ("mpegts", "aac", 44100, "fltp", {}),
@@ -35,9 +35,12 @@ _KINDS = {
 
 FOURCCS = (
     b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"OggS", b"\x01vorbis", b"OpusHead", b"OpusTags",
-    b"fLaC", b"ftyp", b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz", b"stco", b"stts", b"elst",
-    b"mdat", b"moof", b"traf", b"trun", b"covr", b"meta", b"ilst", b"APIC", b"ID3\x04", b"TAG", b"Xing",
-    b"FORM", b"AIFF", b"COMM", b"SSND", b"\x1aE\xdf\xa3", b"\x18\x53\x80\x67", b"\xff\xfb", b"\xff\xf1",
+    b"fLaC", b"ftyp", b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz", b"stco", b"stts",
+    b"elst",
+    b"mdat", b"moof", b"traf", b"trun", b"covr", b"meta", b"ilst", b"APIC", b"ID3\x04", b"TAG",
+    b"Xing",
+    b"FORM", b"AIFF", b"COMM", b"SSND", b"\x1aE\xdf\xa3", b"\x18\x53\x80\x67", b"\xff\xfb",
+    b"\xff\xf1",
     b"#EXTM3U\n", b"file:///etc/passwd", b"concat:", b"[playlist]\nFile1=/etc/passwd\n",
 )  # fmt: skip
 """Marks of those formats."""
@@ -81,6 +84,8 @@ def _encoded(
             pictures = container.add_stream("mpeg4", rate=Fraction(10))
             pictures.width, pictures.height, pictures.pix_fmt = 32, 32, "yuv420p"
         stream = container.add_stream(codec, rate=rate, layout="stereo")
+        stream.bit_rate = 128_000
+        stream.codec_context.options = {"strict": "experimental"}  # FFmpeg's own Vorbis is
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound), "fltp", "stereo")
         frame.sample_rate, frame.pts = RATE, 0
         size = stream.codec_context.frame_size or 1024

@@ -18,7 +18,7 @@ from random import Random
 from types import FrameType
 
 from tests.fuzz.judging import Finding
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.targets import ALL, Target
 
 ADDRESS_SPACE = 12 << 30
 
@@ -69,9 +69,9 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.chdir(folder)
-        target = TARGETS[options.target](Path(folder))
+        target = ALL[options.target](Path(folder))
         try:
-            outcome_of(target, options.target, options.seed, -1)  # imports what it needs
+            target.prepare()
             lines.write("\n")
             until = time.monotonic() + options.seconds
             for number in count(options.first):

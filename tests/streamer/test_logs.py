@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from streamer import logs
+from streamer import limits, logs
 
 logger = logging.getLogger("streamer.audio.files")
 
@@ -39,6 +39,22 @@ def test_console_is_time_level_message_and_extra_fields_on_one_line():
     clock, rest = stream.getvalue().split(" ", 1)
     assert len(clock) == len("12:34:56")
     assert rest == "warning late by 40 ms  zone=main\n"
+
+
+def test_what_others_say_stays_on_its_line_and_is_cut():
+    stream = written()
+    logger.warning("said %s", "a\nb\x1b[2J", extra={"zone": "x\r\ny"})
+    logger.warning("x" * 100_000)
+    one, other = stream.getvalue().splitlines()
+    assert one.endswith("said a\\u000ab\\u001b[2J  zone=x\\u000d\\u000ay")
+    assert len(other) < limits.LOGGED_LINE + 50
+
+
+def test_a_traceback_holds_nothing_that_a_terminal_obeys():
+    stream = written()
+    logger.error("failed", exc_info=ValueError("a\x1b[2Jb"))
+    assert "\x1b" not in stream.getvalue()
+    assert "ValueError: a\\u001b[2Jb" in stream.getvalue()
 
 
 def test_levels_are_coloured_on_a_terminal_only(monkeypatch):

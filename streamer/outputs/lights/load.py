@@ -1,7 +1,6 @@
 """Reading show files, and one clear line for each mistake in them."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from streamer import limits
 from streamer.config import schema
-from streamer.config.layer import brief, printable, shown
+from streamer.config.layer import shown
+from streamer.config.toml import parse_toml
 from streamer.errors import ConfigError
 from streamer.outputs.lights import patch
 from streamer.outputs.lights.show import (
@@ -26,6 +26,7 @@ from streamer.outputs.lights.show import (
     Settings,
     Show,
 )
+from streamer.text import brief, printable
 
 _OUTPUTS: Mapping[object, type[BaseModel]] = {
     "sacn": SacnOutput,
@@ -71,7 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{_named(path)}: no show file is larger than {limits.SHOW_BYTES} bytes"
             )
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        return parse_toml(raw.decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(
             f"{_named(path)}: there is no such show file; begin one with "

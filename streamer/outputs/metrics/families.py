@@ -83,7 +83,7 @@ class RunCollector(Collector):
         told["version"] = told.pop("streamer", "")
         yield InfoMetricFamily("streamer_build", "The program and its weights.", told)
         yield _gauge("broker_connected", "Whether the broker is there.", publisher.connected)
-        yield _counter("reconnects", _help("reconnects"), publisher.reconnects)
+        yield _counter("reconnects", _help("reconnects", health), publisher.reconnects)
         yield _gauge(
             "engine_trouble", "Whether the engine is not the one asked for.", bool(engine.trouble)
         )
@@ -117,10 +117,10 @@ def _of_health(zones: Iterable[tuple[str, Health]]) -> Iterator[Metric]:
             states.add_sample(
                 states.name, {"zone": zone, "state": state}, float(state == health.state)
             )
-        for name in Health.model_fields:
+        for name in type(health).model_fields:
             if name in _OF_THE_PROGRAM | _ELSEWHERE:
                 continue
-            for sample in _samples(name, _help(name), getattr(health, name)):
+            for sample in _samples(name, _help(name, health), getattr(health, name)):
                 kind = CounterMetricFamily if sample.counts else GaugeMetricFamily
                 family = families.setdefault(sample.name, kind(sample.name, sample.help))
                 full = sample.name + ("_total" if sample.counts else "")
@@ -206,8 +206,8 @@ def _counter(name: str, told: str, value: float) -> Metric:
     return CounterMetricFamily(f"streamer_{name}", told, float(value))
 
 
-def _help(field: str) -> str:
-    return _HELP.get(field) or Health.model_fields[field].description or ""
+def _help(field: str, health: Health) -> str:
+    return _HELP.get(field) or type(health).model_fields[field].description or field
 
 
 def _threads() -> int | None:

@@ -7,6 +7,7 @@ none may say much; what is beyond that is closed.
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -80,7 +81,8 @@ async def serving(listen: Listen, answer: Callable[[str], Answer]) -> AsyncItera
             talk, listen.host, listen.port, limit=_HEAD, backlog=CONNECTIONS
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        number = error.errno or 0
+        reason = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
         raise StreamerError(
             f"metrics cannot be served at {listen} ({reason}); "
             "free the address or give another one: --metrics HOST:PORT"

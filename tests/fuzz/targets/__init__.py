@@ -24,15 +24,18 @@ class _Later:
 
 
 TARGETS = {
-    "config": _Later("config", "ConfigTarget", share=1.0, patience=5.0),
-    "commands": _Later("commands", "CommandTarget", share=1.0, patience=5.0),
-    "stdin": _Later("stdin", "StdinTarget", share=1.0, patience=5.0),
+    "config": _Later("config", "ConfigTarget", share=1.0, patience=20.0),
+    "commands": _Later("commands", "CommandTarget", share=1.0, patience=20.0),
+    "stdin": _Later("stdin", "StdinTarget", share=1.0, patience=20.0),
     "files": _Later("files", "FileTarget", share=3.0, patience=60.0),
-    "shows": _Later("shows", "ShowTarget", share=1.0, patience=5.0),
-    "recordings": _Later("recordings", "RecordingTarget", share=1.5, patience=15.0),
+    "shows": _Later("shows", "ShowTarget", share=1.0, patience=20.0),
+    "recordings": _Later("recordings", "RecordingTarget", share=1.5, patience=30.0),
     "http": _Later("http", "HttpTarget", share=2.0, patience=60.0),
-    "state": _Later("state", "StateTarget", share=0.5, patience=5.0),
+    "state": _Later("state", "StateTarget", share=0.5, patience=20.0),
 }
 """By name: makes a target in a folder; `share` of the time, `patience` in seconds for an input."""
 
-__all__ = ["TARGETS", "Target"]
+SELF_TEST = {"broken": _Later("broken", "BrokenTarget", share=0.0, patience=1.0)}
+ALL = TARGETS | SELF_TEST
+
+__all__ = ["ALL", "TARGETS", "Target"]

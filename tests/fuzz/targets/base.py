@@ -23,6 +23,10 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def prepare(self) -> None:
+        """Load what judging needs, so that no input is charged for it."""
+        self.judge(self.make(Random(0)))
+
     def make(self, chance: Random) -> Input:
         """Return an input; the same for the same chance."""
         raise NotImplementedError

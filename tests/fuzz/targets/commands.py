@@ -36,7 +36,8 @@ _GOOD = (
     b'{"value": true}', b'"one-euro"', b'{"value": "none", "id": 7}',
 )  # fmt: skip
 _TOKENS = (
-    b"{", b"[", b'"', b"\\ud800", b"\\u0000", b"NaN", b"-Infinity", b"1e999", b"\xff", b"\xef\xbb\xbf",
+    b"{", b"[", b'"', b"\\ud800", b"\\u0000", b"NaN", b"-Infinity", b"1e999", b"\xff",
+    b"\xef\xbb\xbf",
     b"null", b'"id":', b'"value":', b"\x1b[31m", b"\n", b"9" * 400, b"{" * 500, b"[" * 1000,
 )  # fmt: skip
 _TOPICS = ("desk/answers", "a/+/b", "#", "", "\0", "a\nb", "$share/x/y", "$SYS/x", "x" * 2000, "é")

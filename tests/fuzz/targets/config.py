@@ -16,9 +16,11 @@ _SECRET = f'[mqtt]\nuser = "u"\npassword = "{CANARY}"\n'
 _WRONG = (
     '[mqtt]\npassword = ["{0}"]', '[mqtt.password]\nx = "{0}"', '[mqtt]\nuser = {{p = "{0}"}}',
     'mqtt = "{0}"', '[[mqtt]]\npassword = "{0}"', '[mqtt]\nport = {{password = "{0}"}}',
-    '[mqtt]\npassword = "{0}"\nkeepalive = "x"', '[mqtt]\npassword = """{0}', "[mqtt]\npassword = '{0}",
+    '[mqtt]\npassword = "{0}"\nkeepalive = "x"', '[mqtt]\npassword = """{0}',
+    "[mqtt]\npassword = '{0}",
     '[mqtt]\npassword = {0}', '[mqtt]\nbroker = "mqtt://u:{0}@h"\nport = "x"',
-    '[[zones]]\ninput = ["http://u:{0}@h/"]', '[[zones]]\ninput = "http://u:{0}@h/?k={0}"\nid = "A"',
+    '[[zones]]\ninput = ["http://u:{0}@h/"]',
+    '[[zones]]\ninput = "http://u:{0}@h/?k={0}"\nid = "A"',
     '[mqtt]\npassword = "{0}\\ud800"', '[mqtt]\npasword = "{0}"', 'password = "{0}"',
 )  # fmt: skip
 
@@ -59,7 +61,7 @@ class ConfigTarget(Target):
             case 4:
                 return (chance.choice(_WRONG).format(CANARY)).encode(errors="replace")
             case 5:
-                text = toml.document(chance, self._keys)
+                text = toml.document(chance, self._keys).replace(CANARY, "word")
                 return mutated(chance, text.encode(errors="replace"), tokens=toml.TOKENS)
             case 6:
                 text = _SECRET + toml.document(chance, [k for k in self._keys if k[0] != "[mqtt]"])

@@ -10,7 +10,7 @@ from streamer.audio import open_sound_file
 from streamer.audio.decoding import Decoder
 from streamer.errors import StreamerError
 from tests.fuzz.judging import Finding, Input, judged
-from tests.fuzz.mutate import mutated, some_bytes
+from tests.fuzz.mutate import mutated, some_bytes, with_odd_field
 from tests.fuzz.seeds import FOURCCS, sound_files
 from tests.fuzz.targets.base import Target
 from tests.fuzz.targets.stdin import check_samples
@@ -40,9 +40,12 @@ class FileTarget(Target):
                 data = data[: chance.randrange(len(data))]
             case 2:
                 data += chance.choice(self._all)
+            case 3 | 4 | 5 | 6 | 7:
+                for _ in range(chance.choice((1, 1, 2, 4))):
+                    data = with_odd_field(chance, data, FOURCCS)
             case _:
                 data = mutated(chance, data, others=self._all, tokens=FOURCCS)
-        how = {"name": name, "channels": chance.choice(((), (), (), (1,), (2,), (64,)))}
+        how = {"name": name, "channels": chance.choice((*[()] * 20, (1,), (2,), (64,)))}
         return {"sound": data, "how": json.dumps(how).encode()}
 
     def judge(self, given: Input) -> str:

@@ -23,6 +23,7 @@ MOST_SECONDS = 120.0
 _KINDS = (
     b"audio/mpeg", b"audio/ogg", b"application/octet-stream", b"text/html", b"audio/x-mpegurl",
     b"application/vnd.apple.mpegurl", b"", b"a" * 3000, b"\xff\xfe", b"audio/mpeg; charset=\x00",
+    b"text/\x1b[2J", b"text/" + b"a" * 3000, b"TEXT/\xff",
 )  # fmt: skip
 _HEADERS = (
     b"icy-metaint: 100", b"icy-metaint: 0", b"icy-metaint: -1", b"icy-metaint: 999999999",
@@ -47,7 +48,7 @@ _LISTS = (
     b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/elsewhere\n#EXT-X-ENDLIST\n",
     b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/again\n",
     b'#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="file:///etc/passwd"\n#EXTINF:1,\n/elsewhere\n',
-    b"#EXTM3U\nhttp://u:%s@h/\n" % CANARY.encode(), b"[playlist]\nFile1=/etc/passwd\n", b"<html>",
+    b"#EXTM3U\nhttp://u:secret@h/\n", b"[playlist]\nFile1=/etc/passwd\n", b"<html>",
 )  # fmt: skip
 
 
@@ -102,13 +103,13 @@ class HttpTarget(Target):
             code = chance.choice((b"301", b"302", b"303", b"307", b"308", b"300", b"304"))
             place = chance.choice(_PLACES)
             answer = b"HTTP/1.1 " + code + b" Go\r\nLocation: " + place + b"\r\n\r\n"
-            return mutated(chance, answer) if chance.random() < 0.3 else answer
-        status = _STATUS[0] if chance.random() < 0.7 else chance.choice(_STATUS)
+            return mutated(chance, answer) if chance.random() < 0.2 else answer
+        status = _STATUS[0] if chance.random() < 0.9 else chance.choice(_STATUS)
         headers = [status]
         if chance.random() < 0.8:
             headers.append(b"Content-Type: " + chance.choice(_KINDS))
         if chance.random() < 0.5:
-            headers += chance.sample(_HEADERS, chance.choice((1, 2, 5)))
+            headers += chance.sample(_HEADERS, chance.choice((1, 1, 2)))
         if chance.random() < 0.02:
             headers += [b"x-%d: y" % number for number in range(chance.choice((90, 150, 2000)))]
         body = self._body(chance)
@@ -117,7 +118,7 @@ class HttpTarget(Target):
         if b"Transfer-Encoding: chunked" in headers and chance.random() < 0.7:
             body = _chunked(chance, body)
         answer = b"\r\n".join(headers) + b"\r\n\r\n" + body
-        return mutated(chance, answer) if chance.random() < 0.3 else answer
+        return mutated(chance, answer) if chance.random() < 0.1 else answer
 
     def _body(self, chance: Random) -> bytes:
         match chance.randrange(8):

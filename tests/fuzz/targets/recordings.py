@@ -22,7 +22,8 @@ _NUMBERS = (
     "9" * 400, "9223372036854775807", "-9223372036854775808", "253402300800000", "1e17",
 )  # fmt: skip
 _TOKENS = (
-    b"[", b"]", b"{", b"}", b"\n", b"\0", b"NaN,", b"1e999,", b'{"zone":"A b"}\n', b'{"zone":"x"}\n',
+    b"[", b"]", b"{", b"}", b"\n", b"\0", b"NaN,", b"1e999,", b'{"zone":"A b"}\n',
+    b'{"zone":"x"}\n',
     b'{"source":"\\u001b[2J\\n"}\n', b'{"streamer_recording":"2"}\n', b"[" * 2000, b"9" * 5000,
     b"PAR1", b'{"source":"' + b"a" * 5000 + b'"}\n',
 )  # fmt: skip

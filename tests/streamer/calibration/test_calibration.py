@@ -3,6 +3,7 @@
 import itertools
 import logging
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +90,10 @@ class TestStore:
         with pytest.raises(StreamerError, match="damaged"):
             store.put("main", calibration())
         assert store.file.read_bytes() == content
+
+    def test_a_file_without_end_is_refused(self):
+        with pytest.raises(StreamerError, match="cannot be read: it is too large"):
+            CalibrationStore(Path("/dev/zero")).find(MIC)
 
     def test_a_place_that_cannot_be_written_is_told(self, tmp_path):
         (tmp_path / "file").touch()

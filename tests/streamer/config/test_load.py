@@ -115,6 +115,7 @@ class TestEnvironment:
             value = (node.get("enum") or [plain])[-1]
             value = "9000" if path[-2:] == ("raw", "rate") else value
             value = "7" * 64 if path[-1] == "digest" else value
+            value = "localhost:7" if path[-1] == "listen" else value
             origins = explain({}, config_path=None, environ={name: value}).origins
             assert origins == {".".join(map(str, path)): name}
 

@@ -1,5 +1,7 @@
 """Every mistake in a configuration is one clear line that says what to do."""
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,12 +41,15 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
             "[[zones]]\nid = 'a'\n[[zones]]\nid = 'b'\nraw.rte = 1",
             'there is no key "rte" in [zones.raw] (zone 2 in the file); did you mean "rate"?',
         ),
-        ("[engine]\nxyz = 1", 'there is no key "xyz" in [engine]; it has backend, require, model, digest'),
+        (
+            "[engine]\nxyz = 1",
+            'there is no key "xyz" in [engine]; it has backend, require, model, digest',
+        ),
         (
             '"a\\nb" = 1',
             (
                 'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, home_assistant, '
-                "lights, record, log"
+                "lights, record, metrics, service, log"
             ),
         ),
     ],
@@ -93,6 +98,47 @@ def test_an_ill_typed_value_names_key_value_and_what_is_allowed(text, message):
 
 def test_a_long_value_is_shortened():
     assert len(complaint(f"[[zones]]\nid = '{'A' * 5000}'")) < 300
+
+
+def test_a_number_that_python_does_not_write_is_told():
+    found = complaint(f"[mqtt]\nport = 0x{'f' * 5000}")
+    assert "port = a number of thousands of digits is not possible: it must be a whole" in found
+
+
+@pytest.mark.parametrize("key", ["x" * 50_000, '"' + "é" * 300 + '"', "a." * 19 + "a"])
+def test_what_a_parser_says_is_shortened(key):
+    assert len(complaint(f"{key}.a = 1\n{key}.a = {{}}\n{key} = 1")) < 400
+
+
+@pytest.mark.parametrize(
+    "text", [".".join("a" * 400_000) + " = 1", f"[{'.'.join('a' * 30)}]\n" * 9]
+)
+def test_a_key_of_many_parts_is_refused_before_it_takes_for_ever(text):
+    begun = time.process_time()
+    assert complaint(text).endswith("not valid TOML: a key has more than 20 parts")
+    assert time.process_time() - begun < 2
+
+
+def test_a_text_of_many_points_is_no_key():
+    name = ".".join("abcdefghijklmnopqrst")
+    files.Path("c.toml").write_text(f"# {name}\n[[zones]]\ninput = '{name}.wav'\n")
+    assert load({}, config_path=files.Path("c.toml"), environ={}).zones[0].input == f"{name}.wav"
+
+
+def test_a_file_that_has_no_end_is_refused():
+    with pytest.raises(ConfigError, match="/dev/zero: no configuration is larger than 1000000 b"):
+        load({}, config_path=files.Path("/dev/zero"), environ={})
+
+
+def test_names_are_shown_on_one_line():
+    with pytest.raises(ConfigError) as caught:
+        load({}, config_path=files.Path("a\n\x1b[2Jb.toml"), environ={})
+    assert str(caught.value).startswith("a\\u000a\\u001b[2Jb.toml: there is no such")
+    assert len(complaint(environ={"STREAMER_\x1b" + "X" * 5000: "1"})) < 400
+
+
+def test_a_url_that_is_misspelt_still_hides_its_password():
+    assert "canary" not in complaint("mqtt.port = 'mqtt:/me:canary@host'")
 
 
 @pytest.mark.parametrize(

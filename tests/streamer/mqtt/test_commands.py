@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from streamer import limits
 from streamer.mqtt import CommandError, json_schemas
-from streamer.mqtt.commands import NAMES, Reply, read_value
+from streamer.mqtt.commands import NAMES, Reply, read_reply, read_value
+from streamer.mqtt.inbox import Inbox
+from streamer.mqtt.topics import Topics
 
 ACK = "streamer/test/main/ack"
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
@@ -80,6 +83,57 @@ class TestValue:
         assert Reply((), id=None).refused(said).wire()
         assert len(said.splitlines()) <= 1
         assert len(said) < 300
+
+
+class TestReply:
+    BASE, TOPIC = "streamer/test", "streamer/test/main/ack/rate"
+
+    def reply(self, asked, correlation=b"7", payload=b"5"):
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic, properties.CorrelationData = asked, correlation
+        message = aiomqtt.Message("t", payload, 1, False, 1, properties)
+        return read_reply(message, self.TOPIC, base=self.BASE)
+
+    def test_goes_where_it_is_wanted_too(self):
+        reply = self.reply("desk/answers")
+        assert (reply.topics, reply.correlation) == ((self.TOPIC, "desk/answers"), b"7")
+
+    @pytest.mark.parametrize(
+        "asked",
+        ["streamer/test/main/va", "streamer/test/main/cmd/rate", "streamer/test/status", "$SYS/x",
+         "$share/a/b", "a\x01b", "a\ufffeb", "x" * 1025],
+    )  # fmt: skip
+    def test_goes_nowhere_else_where_it_could_pass_for_another_word_or_end_the_link(self, asked):
+        reply = self.reply(asked)
+        assert (reply.topics, reply.correlation) == ((self.TOPIC,), None)
+
+    def test_brings_back_no_more_than_a_desk_needs(self):
+        assert self.reply("desk/answers", correlation=bytes(60_000)).topics == (self.TOPIC,)
+
+
+class TestInbox:
+    @pytest.mark.parametrize("name", ["y" * 60_000, "a\x1b[2J", "a\u2028b"])
+    def test_a_topic_that_cannot_be_answered_is_left_out_and_counted(self, name, caplog):
+        posted = []
+        inbox = Inbox(
+            Topics("streamer/test"), ["main"], discovery=None, handler=print, post=posted.append,
+            welcome=print,
+        )  # fmt: skip
+        topic = f"streamer/test/main/cmd/{name}"
+        inbox.take(aiomqtt.Message(topic, b"5", 1, False, 1, None))
+        assert (posted, inbox.left_out) == ([], 1)
+        assert "is left out" in caplog.text
+        assert name not in caplog.text
+
+    def test_a_zone_that_is_none_is_logged_on_one_line(self, caplog):
+        inbox = Inbox(
+            Topics("streamer/test"), ["main"], discovery=None, handler=print, post=lambda _: None,
+            welcome=print,
+        )  # fmt: skip
+        topic = f"streamer/test/{'z' * 900}/cmd/rate"
+        inbox.take(aiomqtt.Message(topic, b"5", 1, False, 1, None))
+        [record] = caplog.records
+        assert len(record.zone) <= limits.SHOWN_VALUE
 
 
 class Zones:

@@ -68,7 +68,8 @@ async def test_it_yields_what_a_publisher_says(mosquitto, publish, update, proto
 async def test_what_is_no_estimate_is_left_out_and_told_once(mosquitto, log):
     bad = [
         b"", b"{", b"\xff\x00", b"[]", b"null", payload(valence=2), payload(v=2), payload(extra=1),
-        payload(arousal="high"), payload(valence=float("nan")), b" " * limits.ESTIMATE_BYTES + payload(),
+        payload(arousal="high"), payload(valence=float("nan")),
+        b" " * limits.ESTIMATE_BYTES + payload(),
     ]  # fmt: skip
     async with following(mosquitto.address) as (follower, seen):
         await until(lambda: follower.connected)

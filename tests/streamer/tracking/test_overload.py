@@ -74,8 +74,6 @@ async def test_an_engine_that_is_slowed_costs_estimates_and_no_time(slowed_zone,
     updates = [update for _, update in heard.updates]
     first = updates[0]
     for update in updates:  # the clock of the sound, from the first estimate to the last
-        assert update.captured - first.captured == pytest.approx(
-            update.time - first.time, abs=2e-6
-        )
+        assert update.captured - first.captured == pytest.approx(update.time - first.time, abs=2e-6)
     ticks = [update.tick for update in updates]
     assert ticks == sorted(ticks)

@@ -70,7 +70,7 @@ def track(monkeypatch):
         updates = []
         with Inference(engine) as inference:
             tracker = ZoneTracker(
-                Zone(),
+                Zone(input="song.wav"),
                 Tracking(),
                 inference,
                 lambda zone, update: updates.append((zone, update)),

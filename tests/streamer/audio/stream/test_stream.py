@@ -70,6 +70,14 @@ async def test_hls_is_heard_and_a_playlist_reaches_no_local_file(
         text = head + entries.encode() + b"#EXT-X-ENDLIST\n"
         return lambda handler: send(handler, kind, text)
 
+    def keyed(place: str) -> Answer:
+        key = f'#EXT-X-KEY:METHOD=AES-128,URI="{place}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
+        return lambda handler: send(handler, kind, head + key.encode() + b"#EXT-X-ENDLIST\n")
+
+    def mapped(place: str) -> Answer:
+        header = f'#EXT-X-MAP:URI="{place}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
+        return lambda handler: send(handler, kind, head + header.encode() + b"#EXT-X-ENDLIST\n")
+
     server = serve(
         {
             "/a.mp3": lambda handler: send(handler, "audio/mpeg", mp3),
@@ -77,11 +85,13 @@ async def test_hls_is_heard_and_a_playlist_reaches_no_local_file(
             "/file.m3u8": playlist(f"file://{secret}"),
             "/path.m3u8": playlist(str(secret)),
             "/concat.m3u8": playlist(f"concat:{secret}|{secret}"),
+            "/key.m3u8": keyed(f"file://{secret}"),
+            "/map.m3u8": mapped(f"file://{secret}"),
         }
     )
     async with open_source(Zone(input=f"{server.url}/good.m3u8")) as source:
         assert np.sqrt(np.mean(joined(await some(source, 2)) ** 2)) > 0.01
-    for name in ("file", "path", "concat"):
+    for name in ("file", "path", "concat", "key", "map"):
         with pytest.raises(AudioError):
             async with open_source(Zone(input=f"{server.url}/{name}.m3u8")) as source:
                 await some(source, 1)

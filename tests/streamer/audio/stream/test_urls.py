@@ -23,6 +23,13 @@ from streamer.errors import AudioError, UsageError
 
 Tone = Callable[..., np.ndarray]
 
+ELSEWHERE = {
+    "ftp": "//127.0.0.1/x",
+    "data": "//audio/mpeg;base64,AAAA",
+    "concat": "//etc/hostname",
+    "rtsp": "//127.0.0.1/x",
+}
+
 
 @pytest.fixture(scope="module")
 def mp3() -> bytes:
@@ -52,6 +59,15 @@ def server(mp3: bytes) -> Iterator[WebServer]:
         handler.connection.settimeout(4)
         handler.rfile.read(1)  # until the listener hangs up
 
+    def heads(*lines: bytes) -> Answer:
+        return lambda handler: handler.wfile.write(
+            b"HTTP/1.0 200 OK\r\n" + b"".join(lines) + b"\r\n" + mp3
+        )
+
+    def continues(handler: BaseHTTPRequestHandler) -> None:
+        while True:
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def old(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"ICY 200 OK\r\nicy-name: Old Radio\r\n\r\n" + mp3)
 
@@ -66,6 +82,11 @@ def server(mp3: bytes) -> Iterator[WebServer]:
         "/hop0": to("/sound"),
         "/to-file": to("file:///etc/hostname"),
         "/to-page": to("/page"),
+        **{f"/to-{name}": to(f"{name}:{rest}") for name, rest in ELSEWHERE.items()},
+        "/long-header": heads(b"X: " + b"x" * 200_000 + b"\r\n"),
+        "/endless-status": lambda handler: handler.wfile.write(b"HTTP/1.0 200 " + b"O" * 200_000),
+        "/many-headers": heads(*(b"X-%d: y\r\n" % number for number in range(5000))),
+        "/continues": continues,
         "/page": say("text/html", page),
         "/hidden-page": say("audio/mpeg", page),
         "/garbage": say("audio/mpeg", words),
@@ -164,6 +185,11 @@ def test_a_password_is_never_shown(password: str, path: str) -> None:
         ("/circle", "it redirects more than 5 times, or in a circle; give the address where"),
         ("/hop6", "it redirects more than 5 times, or in a circle"),
         ("/to-file", "it redirects to file:///etc/hostname, which is no web address"),
+        *((f"/to-{name}", f"it redirects to {name}:") for name in ELSEWHERE),
+        ("/long-header", "its answer is no HTTP; correct host and port"),
+        ("/endless-status", "its answer is no HTTP; correct host and port"),
+        ("/many-headers", "its answer is no HTTP; correct host and port"),
+        ("/continues", "its answer is no HTTP; correct host and port"),
         ("/page", "it sends text/html, no sound; give the address of the stream itself, not of it"),
         ("/to-page", "it sends text/html, no sound"),
         ("/hidden-page", "no sound; give the address of the stream itself, not of its web page"),
@@ -228,6 +254,27 @@ def test_what_speaks_no_http_is_told(server: WebServer) -> None:
     server.answers["/smtp"] = lambda handler: handler.wfile.write(b"220 mail.example ESMTP\r\n")
     with pytest.raises(AudioError, match="its answer is no HTTP; correct host and port"):
         open_remote(server.url + "/smtp")
+
+
+@pytest.mark.parametrize("kind", ["text/" + "a" * 3000, "text/\x1b[2J"])
+def test_a_kind_that_a_server_makes_up_is_told_in_one_short_line(
+    server: WebServer, kind: str
+) -> None:
+    head = f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
+    server.answers["/kind"] = lambda handler: handler.wfile.write(head + b"x" * 2000)
+    with pytest.raises(AudioError, match="it sends text/") as caught:
+        open_remote(server.url + "/kind")
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+
+
+def test_a_place_that_a_redirect_makes_up_is_told_in_one_short_line(server: WebServer) -> None:
+    place = "file:///" + "a" * 50_000
+    head = f"HTTP/1.0 302 Go\r\nLocation: {place}\r\n\r\n".encode()
+    server.answers["/place"] = lambda handler: handler.wfile.write(head)
+    with pytest.raises(AudioError, match="which is no web address") as caught:
+        open_remote(server.url + "/place")
+    assert len(str(caught.value)) < 500
 
 
 # What is opened

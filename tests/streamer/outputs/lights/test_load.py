@@ -57,6 +57,24 @@ FIXTURES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"fixtures = [{{universe = [0x{'f' * 5000}]}}]", "a number of thousands of digits"),
+        (".".join("a" * 300_000) + " = 1", "not valid TOML: a key has more than 20 parts"),
+        (f"{'x' * 50_000} = 1\n" * 2, "not valid TOML: "),
+    ],
+)
+def test_whatever_is_written_one_short_line_says_what_is_wrong(tmp_path, text, said):
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_show(path)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize(("line", "said"), FIXTURES.items())
 def test_a_mistake_in_a_fixture_names_it(load, line, said):
     key = line.partition(" ")[0].replace("adress", "address") or "palette"

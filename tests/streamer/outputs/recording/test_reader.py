@@ -1,9 +1,14 @@
+import math
+
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from streamer import limits
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
+from streamer.outputs.recording.journal import Journal
+from streamer.outputs.recording.row import Row
 
 
 def refusal(path):
@@ -57,6 +62,45 @@ class TestRefuses:
         table = table.set_column(time, "time", pa.array([float("nan")] * len(table)))
         parquet.write_table(table, tmp_path / "when.parquet")
         assert "is damaged" in refusal(tmp_path / "when.parquet")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("valence", math.inf), ("raw_arousal", 1e308), ("arousal_std", math.nan),
+         ("level", -math.inf), ("captured", 1e308), ("time", -1.0)],
+    )  # fmt: skip
+    def test_a_number_that_cannot_be(self, tmp_path, finished, name, value):
+        table = read_table(finished)
+        column = table.column_names.index(name)
+        values = [*table.column(name).to_pylist()[:-1], value]
+        parquet.write_table(
+            table.set_column(column, name, pa.array(values)), tmp_path / "odd.parquet"
+        )
+        assert f"is damaged: not every {name} is a number that can be" in refusal(
+            tmp_path / "odd.parquet"
+        )
+
+    @pytest.mark.parametrize("moment", [-1, 2**62])
+    def test_a_moment_that_no_calendar_has(self, tmp_path, finished, moment):
+        table = read_table(finished)
+        moments = pa.array([moment] * len(table), pa.timestamp("ms", tz="UTC"))
+        parquet.write_table(table.set_column(0, "ts", moments), tmp_path / "odd.parquet")
+        assert "is damaged: not every ts" in refusal(tmp_path / "odd.parquet")
+
+    def test_a_small_file_that_unpacks_to_more_than_can_be(self, tmp_path, finished):
+        one = read_table(finished).slice(0, 1)
+        many = pa.concat_tables([one] * 2).take(pa.array([0] * (limits.RECORDED_ROWS + 1)))
+        parquet.write_table(many, tmp_path / "bomb.parquet", compression="zstd")
+        assert (tmp_path / "bomb.parquet").stat().st_size < 500_000
+        assert "is damaged" in refusal(tmp_path / "bomb.parquet")
+
+    def test_a_journal_of_more_than_can_be(self, tmp_path, record, trajectory, monkeypatch):
+        monkeypatch.setattr(limits, "RECORDED_ROWS", 3)
+        path = tmp_path / "long.journal"
+        journal = Journal(path, {"zone": "main"})
+        for update in trajectory(4):
+            journal.add(Row.of(update, 1.7e9))
+        journal.close()
+        assert "holds more estimates than can be" in refusal(path)
 
     def test_a_table_without_its_end_and_says_what_to_do(self, finished):
         content = finished.read_bytes()
