@@ -11,7 +11,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak faults endurance clean
+.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded

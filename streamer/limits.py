@@ -82,6 +82,9 @@ PACKET_BYTES = 1 << 20
 INCOMING_MESSAGES = 1000
 """Messages that wait until they are looked at; what comes beyond them is left out."""
 
+BASE_TOPIC = 1000
+"""Characters of the topic that stands before all others."""
+
 COMMAND_BYTES = 1024
 """Bytes of a command."""
 

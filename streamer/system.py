@@ -1,6 +1,7 @@
 """What only the operating system can tell. The one place where systems differ."""
 
 import contextlib
+import ctypes
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ def resident_memory() -> int | None:
         return int(pages) * resource.getpagesize()
     except (ImportError, OSError):
         return None
+
+
+def release_memory() -> None:
+    """Give what was freed back to the system, where the C library keeps it for itself (glibc)."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int | None:

@@ -19,6 +19,8 @@ from streamer.config.models import Config
 from streamer.errors import ConfigError
 from streamer.text import brief, printable
 
+_LOOKED_AT = 1000  # characters
+
 
 @dataclass(frozen=True)
 class Given:
@@ -154,7 +156,7 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no whole number of more than 4300 digits
         text = "a number of thousands of digits"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
-    text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text)
+    text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text[:_LOOKED_AT])  # takes its square
     return brief(text, limits.SHOWN_VALUE)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from streamer import limits
 from streamer.config.listen import parse_listen
 
 Slug = Annotated[
@@ -27,10 +28,6 @@ Sha256 = Annotated[
     ),
 ]
 """The digest of a file."""
-
-
-_LONGEST_TOPIC = 1000
-_LONGEST_PASSWORD = 65535  # bytes, by MQTT
 
 
 def _without_nul(path: Path) -> Path:
@@ -178,7 +175,7 @@ class Mqtt(Table):
     )
     base_topic: str | None = Field(
         default=None,
-        max_length=_LONGEST_TOPIC,
+        max_length=limits.BASE_TOPIC,
         description='Base of all topics; "streamer/<node>".',
     )
     protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="MQTT version.")
@@ -194,8 +191,8 @@ class Mqtt(Table):
             length = len(password.get_secret_value().encode()) if password is not None else 0
         except UnicodeEncodeError:
             raise ValueError("it must be text in UTF-8") from None
-        if length > _LONGEST_PASSWORD:
-            raise ValueError(f"it must have at most {_LONGEST_PASSWORD} bytes")
+        if length > limits.PASSWORD_BYTES:
+            raise ValueError(f"it must have at most {limits.PASSWORD_BYTES} bytes")
         return password
 
     @field_validator("base_topic")

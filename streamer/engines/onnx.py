@@ -1,10 +1,12 @@
 """The default engine: ONNX Runtime on the CPU."""
 
 import json
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at the import; else it would tell its maker
 import onnxruntime
 
 from damer.views import FrontEndSpec

@@ -1,9 +1,11 @@
 """Where a broker is."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from streamer.errors import ConfigError
+from streamer.text import brief
 
 DEFAULT_PORT = 1883
 TLS_PORT = 8883
@@ -75,6 +77,7 @@ def parse_address(url: str) -> Address:
 
 
 def _without_user(url: str) -> str:
-    """Return a URL without what stands before an "@", which may be a password."""
+    """Return a URL without what may be a password: before an "@", or behind a "?" or "#"."""
     scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
-    return scheme.rpartition("@")[2] + mark + rest.rpartition("@")[2]
+    rest = re.split("[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return brief(scheme.rpartition("@")[2] + mark + rest)

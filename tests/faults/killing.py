@@ -98,7 +98,7 @@ class Tally:
             f"| starts afterwards that published | {len(self.starts) + len(self.compiled)} |",
             f"| seconds to the first estimate, median | {starts[len(starts) // 2]:.1f} |",
             f"| seconds to the first estimate, most | {starts[-1]:.1f} |",
-            f"| seconds of processor time until then, median | {processor[len(processor) // 2]:.1f} |",
+            f"| processor seconds until then, median | {processor[len(processor) // 2]:.1f} |",
             f"| starts with nothing compiled | {len(self.compiled)} |",
             f"| seconds to the first estimate, most of those | {compiled[-1]:.1f} |",
             f"| journals read as they were left | {self.unfinished} |",

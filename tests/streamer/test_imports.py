@@ -32,9 +32,9 @@ def test_the_names_that_packages_export():
     import streamer.tracking
 
     assert streamer.__version__
-    assert set(streamer.tracking.__all__) == {"Affect", "Update"}
+    assert set(streamer.tracking.__all__) == {"STALE", "Affect", "Update"}
     assert set(streamer.engines.__all__) == {
-        "Engine", "Estimate", "KalmanSettings", "OnnxEngine", "open_engine",
+        "Engine", "Estimate", "KalmanSettings", "OnnxEngine", "ResilientEngine", "open_engine",
     }  # fmt: skip
     for package in (
         streamer.audio, streamer.config, streamer.engines, streamer.mqtt, streamer.tracking,

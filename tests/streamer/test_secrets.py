@@ -136,7 +136,7 @@ async def test_a_whole_run_keeps_every_secret_to_itself(away, tmp_path, subscrib
     key = re.findall(rb"[A-Za-z0-9+/=]{40,}", certificates.client_key.read_bytes())
     kept = [password, word, token, *(line.decode() for line in key)]
     assert heard
-    assert '"zone": "radio"' in said
+    assert '"logger": "streamer' in said
     for secret in kept:
         assert secret not in said
         assert secret not in commands

@@ -100,6 +100,12 @@ def test_a_long_value_is_shortened():
     assert len(complaint(f"[[zones]]\nid = '{'A' * 5000}'")) < 300
 
 
+def test_a_key_of_any_length_is_refused_soon():
+    begun = time.process_time()
+    assert len(complaint(f"{'x' * 900_000} = 1")) < 300
+    assert time.process_time() - begun < 2
+
+
 def test_a_number_that_python_does_not_write_is_told():
     found = complaint(f"[mqtt]\nport = 0x{'f' * 5000}")
     assert "port = a number of thousands of digits is not possible: it must be a whole" in found

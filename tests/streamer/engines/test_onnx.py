@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -71,3 +74,12 @@ def test_it_says_what_it_is(engine):
     assert engine.name.startswith("ONNX Runtime ")
     assert engine.model
     assert engine.front_end.origin == "internal"
+
+
+def test_the_library_leaves_nothing_in_our_home_to_tell_its_maker(tmp_path):
+    program = "from streamer.engines import open_engine; print(open_engine().name)"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
+        environment.pop(name, None)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in str(path)]

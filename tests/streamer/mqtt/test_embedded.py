@@ -7,6 +7,7 @@ import sys
 import time
 
 import aiomqtt
+import psutil
 import pytest
 
 from streamer.config.models import Mqtt
@@ -52,6 +53,16 @@ async def test_mosquitto_serves_for_the_length_of_the_context(free_port, spawned
         assert await check(address) == "5"
     await until_silent(free_port)
     assert [child.returncode is not None for child in spawned] == [True]
+
+
+@pytest.mark.parametrize("program", ["mosquitto", "amqtt"])
+async def test_it_can_be_reached_from_this_machine_alone(free_port, monkeypatch, program):
+    if program == "amqtt":
+        monkeypatch.setattr(embedded, "find_mosquitto", lambda: None)
+    async with embedded_broker(free_port):
+        here = [c.laddr.ip for c in psutil.net_connections("inet") if c.laddr[1:] == (free_port,)]
+    assert here
+    assert set(here) <= {"127.0.0.1", "::1"}
 
 
 async def test_offline_reaches_a_subscriber_before_the_broker_ends(free_port, subscribe, publish):

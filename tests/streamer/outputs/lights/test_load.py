@@ -63,6 +63,7 @@ FIXTURES = {
         (f"fixtures = [{{universe = [0x{'f' * 5000}]}}]", "a number of thousands of digits"),
         (".".join("a" * 300_000) + " = 1", "not valid TOML: a key has more than 20 parts"),
         (f"{'x' * 50_000} = 1\n" * 2, "not valid TOML: "),
+        (BASE + OSC.replace("/v", "/{zo\ufeffne}"), "it has no field {zo\\ufeffne}; there are"),
     ],
 )
 def test_whatever_is_written_one_short_line_says_what_is_wrong(tmp_path, text, said):

@@ -1,0 +1,43 @@
+"""A few seconds of each target; `make fuzz` takes twenty minutes."""
+
+import pytest
+
+from tests.fuzz.report import table
+from tests.fuzz.running import run
+from tests.fuzz.targets import ALL, TARGETS
+from tests.fuzz.targets.broken import FAULTS
+from tests.fuzz.worker import chance_of
+
+SECONDS = 3.0
+SEED = 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_whatever_comes_in_is_understood_or_refused_in_one_line(target, tmp_path):
+    outcome = run(target, seed=SEED, seconds=SECONDS, output=tmp_path)
+    assert not outcome.findings, [*outcome.said.values(), sorted(tmp_path.iterdir())]
+    assert outcome.inputs > 10
+    assert len(outcome.kinds) > 3
+    assert target in table([outcome])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_input_follows_from_seed_and_number(target, tmp_path):
+    made = ALL[target](tmp_path)
+    try:
+        one, again = (made.make(chance_of(target, 7, 3)) for _ in range(2))
+    finally:
+        made.close()
+    assert one == again
+
+
+def test_every_kind_of_fault_is_found_and_its_input_kept(tmp_path):
+    outcome = run("broken", seed=1, seconds=60, inputs=30, output=tmp_path)
+    said = " ".join(outcome.said.values())
+    for each in ("ValueError: a fault", "the process ended with -6", "takes too long", "took ",
+                 "a secret is said", "not printable"):  # fmt: skip
+        assert each in said
+    assert outcome.kinds["fine"]
+    assert outcome.inputs == 30
+    kept = {folder.joinpath("fault").read_text() for folder in tmp_path.iterdir()}
+    assert kept == set(FAULTS) - {"fine"}
