@@ -24,6 +24,7 @@ from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import Reload, merge
 from streamer.service import Notifier, Supervised, Survey
 from streamer.signals import heed_signals
+from streamer.system import release_memory
 from streamer.tracking import Update
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
@@ -252,6 +253,7 @@ class Runner:
                 async with asyncio.timeout(self._config.mqtt.health_interval):
                     await self._reloaded.wait()
             reporter.offer(trackers)
+            release_memory()  # sessions, decoders and recordings come and go for weeks
             for tracker in trackers if self._view is None else ():
                 if tracker.last is not None and not (tracker.trouble or tracker.ended):
                     latency = publisher.latency(tracker.id)

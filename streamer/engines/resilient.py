@@ -9,7 +9,6 @@ import numpy as np
 
 from streamer.engines.protocol import Array, Engine, Estimate
 from streamer.errors import EngineError
-from streamer.system import release_memory
 
 REST = 2.0
 """Seconds from one replacement to the next, at least; until then a failure is just one."""
@@ -80,7 +79,6 @@ class ResilientEngine:
                 told = f"{failed.name} failed: {reason}"
                 if self._engine.name != failed.name:
                     self.trouble = told
-                release_memory()  # what a session held lies scattered
                 logger.error("%s; %s goes on", told, self._engine.name, extra={"cause": "engine"})
             return self._engine
         finally:
