@@ -19,9 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -34,6 +32,7 @@ from streamer.calibration import Calibration, CalibrationStore
 from streamer.config import Zone
 from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
+from tests.faults.killing_tally import Tally
 
 WITHIN = 10.0
 """Seconds from a start to the first estimate."""
@@ -66,49 +65,6 @@ free_gb = 0
 [log]
 format = "json"
 """
-
-
-@dataclass
-class Tally:
-    """What was found."""
-
-    moments: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    kills: int = 0
-    starts: list[float] = field(default_factory=list)
-    compiled: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-    recordings: int = 0
-    unfinished: int = 0
-    sounds: int = 0
-    rows: int = 0
-    replayed: int = 0
-    troubles: list[str] = field(default_factory=list)
-
-    def table(self) -> str:
-        """Return it for people."""
-        starts = sorted(self.starts) or [0.0]
-        compiled = sorted(self.compiled) or [0.0]
-        processor = sorted(self.processor) or [0.0]
-        lines = [
-            "| killed | times |", "|---|---|",
-            *(f"| {moment} | {times} |" for moment, times in sorted(self.moments.items())),
-            "", "| | |", "|---|---|",
-            f"| kills | {self.kills} ({', '.join(f'{n} {k}' for k, n in self.kinds.items())}) |",
-            f"| starts afterwards that published | {len(self.starts) + len(self.compiled)} |",
-            f"| seconds to the first estimate, median | {starts[len(starts) // 2]:.1f} |",
-            f"| seconds to the first estimate, most | {starts[-1]:.1f} |",
-            f"| processor seconds until then, median | {processor[len(processor) // 2]:.1f} |",
-            f"| starts with nothing compiled | {len(self.compiled)} |",
-            f"| seconds to the first estimate, most of those | {compiled[-1]:.1f} |",
-            f"| journals read as they were left | {self.unfinished} |",
-            f"| finished recordings read | {self.recordings} |",
-            f"| rows in them | {self.rows} |",
-            f"| sound files read | {self.sounds} |",
-            f"| drawn by `streamer plot` | {self.replayed} |",
-            f"| troubles, orphans among them | {len(self.troubles)} |",
-        ]  # fmt: skip
-        return "\n".join([*lines, *(f"\nTROUBLE {each}" for each in self.troubles)])
 
 
 class Listener:
@@ -166,6 +122,7 @@ class Scene:
         self._store.put("hall", self._hall)
         self._store.put("main", Calibration.of(Zone(input=sound), gain_db=1.0, level_dbfs=-20.0))
         self.listener = Listener(self.port)
+        self.environment: dict[str, str] = {}
         self._errors = folder / "errors.txt"
         self._seen: set[Path] = set()
 
@@ -178,7 +135,7 @@ class Scene:
             return subprocess.Popen(
                 [*command, *(arguments or ("run",)), "--config", str(self._config)],
                 cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                env={**os.environ, _FAMILY: str(self.folder), **environment},
+                env={**os.environ, **self.environment, _FAMILY: str(self.folder), **environment},
                 start_new_session=True,
             )  # fmt: skip
 
@@ -202,8 +159,8 @@ class Scene:
         if published > sum(rows) + _LAG and kind == "running":
             self._complain(f"{published} published, {sum(rows)} in the journal")
 
-    def expect_start(self, process: "subprocess.Popen[bytes]", within: float) -> bool:
-        """Wait for the first estimate of a program that was started just now."""
+    def expect_start(self, process: "subprocess.Popen[bytes]", within: float) -> float | None:
+        """Wait for the first estimate of a program that was started just now; tell how long."""
         begun = time.monotonic()
         while not self.listener.heard and time.monotonic() - begun < COMPILING:
             if process.poll() is not None:
@@ -213,7 +170,7 @@ class Scene:
         if not self.listener.heard:
             said = self._errors.read_text(errors="replace")[-1500:]
             self._complain(f"no estimate, status {process.poll()}: {said}")
-            return False
+            return None
         if took > within:
             self._complain(f"the first estimate came after {took:.1f} s")
         (self.tally.starts if within == WITHIN else self.tally.compiled).append(took)
@@ -221,7 +178,7 @@ class Scene:
         self.tally.processor.append(used.user + used.system)
         self._expect_no_traceback()
         self._read_finished()
-        return True
+        return took
 
     def plot(self) -> None:
         """Draw the newest recording as people do."""
@@ -317,13 +274,12 @@ def run(times: int, seed: int, folder: Path, tally: Tally) -> None:
             scene = scenes[number % 2]
             within = _kill_once(scene, chance, number)
             process = scene.start(_STREAMER)
-            if scene.expect_start(process, within):
+            if (took := scene.expect_start(process, within)) is not None:
                 if number % 10 == 5:
                     scene.plot()
                 moment = chance.uniform(0, 3.5)
                 time.sleep(moment)
-                began = tally.compiled if within == COMPILING else tally.starts
-                scene.kill(process, "running", began[-1] + moment)
+                scene.kill(process, "running", took + moment)
             else:
                 process.kill()
                 process.wait()
@@ -352,7 +308,7 @@ def _kill_once(scene: Scene, chance: random.Random, number: int) -> float:
         return _await_death(scene, process, "while a calibration is kept")
     cache = scene.folder / f"numba-{number}"
     where = f"{chance.randint(1, 12)}:{cache}"
-    os.environ["NUMBA_CACHE_DIR"] = str(cache)  # of the next starts, too
+    scene.environment["NUMBA_CACHE_DIR"] = str(cache)  # of the next starts, too
     _await_death(scene, scene.start(_DOOMED, KILL_WRITING=where), "while compiled code is kept")
     return COMPILING
 

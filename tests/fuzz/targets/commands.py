@@ -11,7 +11,6 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from streamer import limits
 from streamer.calibration import CalibrationStore
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.control import Control
@@ -19,7 +18,7 @@ from streamer.engines import open_engine
 from streamer.errors import ConfigError
 from streamer.mqtt.commands import NAMES
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.inbox import Inbox, Letter
+from streamer.mqtt.inbox import Inbox, Letter, _Bucket
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
 from streamer.reload import Reload
@@ -48,7 +47,6 @@ class CommandTarget(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        limits.COMMANDS_A_SECOND = limits.COMMANDS_AT_ONCE = 1e9
         self._loop = asyncio.new_event_loop()
         self._inference = Inference(open_engine())
         self._inference.__enter__()
@@ -103,6 +101,7 @@ class CommandTarget(Target):
             post=self._letters.append,
             welcome=lambda: None,
         )
+        self._inbox._bucket = _Bucket(1e9, 1e9)  # else most would be left out
 
     def _reload(self) -> Reload:
         if not self._reloadable:

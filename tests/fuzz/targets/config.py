@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from streamer.config import default_text, explain, files, schema
+from streamer.config import default_text, explain, schema
 from streamer.config.environment import variable
 from streamer.errors import StreamerError
 from tests.fuzz.judging import CANARY, Input, check_text, judged
@@ -30,7 +30,6 @@ class ConfigTarget(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        files.SYSTEM_FILE = folder / "nowhere.toml"
         self._default = default_text().encode()
         self._paths = list(schema.every_key())
         self._keys = [_where(path) for path in self._paths]
