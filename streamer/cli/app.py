@@ -66,7 +66,8 @@ def main() -> None:
     try:
         app(prog_name="streamer")
     except StreamerError as error:
-        sys.stderr.write(f"streamer: {printable(str(error))}\n")
+        said = "\n".join(map(printable, str(error).split("\n")))
+        sys.stderr.write(f"streamer: {said}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -192,6 +192,9 @@ class Scene:
 
     def close(self) -> None:
         self.listener.close()
+        for each in _family(self.folder):
+            with contextlib.suppress(psutil.Error):
+                each.kill()
 
     def _complain(self, trouble: str) -> None:
         self.tally.troubles.append(f"(kill {self.tally.kills}) {trouble}")
