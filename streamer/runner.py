@@ -24,7 +24,7 @@ from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import Reload, merge
 from streamer.service import Notifier, Supervised, Survey
 from streamer.signals import heed_signals
-from streamer.system import release_memory
+from streamer.system import release_memory, settle_memory
 from streamer.tracking import Update
 from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
@@ -247,6 +247,7 @@ class Runner:
     async def _report(self, publisher: Publisher, trackers: list[ZoneTracker]) -> None:
         recorder = self._attached.recorder if self._attached is not None else None
         reporter = HealthReporter(self._engine, publisher, recorder)
+        settle_memory()
         while True:
             self._reloaded.clear()
             with contextlib.suppress(TimeoutError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import re
 import sys
 from pathlib import Path
@@ -18,8 +19,19 @@ def resident_memory() -> int | None:
         return None
 
 
+def settle_memory() -> None:
+    """Take all that is there now as meant to stay, so that `release_memory` need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 def release_memory() -> None:
-    """Give what was freed back to the system, where the C library keeps it for itself (glibc)."""
+    """Free what is kept by nothing but itself, and give it back where the C library would keep it.
+
+    Python looks for cycles of long-lived objects seldom, and knows nothing of the megabytes of sound
+    in a few of them.
+    """
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -161,8 +161,12 @@ class CapturedSource:
             if ended:
                 break
             await self._wake.wait()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its frames hold the source, and all the sound in it
 
     async def aclose(self) -> None:
         """End the capture; prompt, and more than once is fine."""

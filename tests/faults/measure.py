@@ -20,6 +20,7 @@ STEADY = 1.5
 
 HOLE = 0.6
 PATIENCE = 45.0
+_STRETCHES = 12
 _STILL_HEARD = 0.5  # seconds; what a sound server holds is heard after a microphone is gone
 
 
@@ -174,24 +175,26 @@ class Resources:
             await asyncio.sleep(2)
 
     def slope(self, since: float) -> tuple[float, float]:
-        """Return the growth of memory in MB an hour from a moment on, and its standard error.
-
-        The noise of memory is alike for long, so the error is that of means of twelve stretches.
-        """
+        """Return the growth of memory in MB an hour from a moment on, and its standard error."""
         times, memory = np.array(self.times), np.array(self.memory)
-        parts = [
-            (stretch.mean(), memory[np.isin(times, stretch)].mean())
-            for stretch in np.array_split(times[times >= since], 12)
-            if len(stretch)
-        ]
-        if len(parts) < 4:
-            return np.nan, np.nan
-        hours, levels = np.array(parts).T
-        hours = (hours - hours.mean()) / 3600
-        slope = (hours * levels).sum() / (hours**2).sum()
-        left = levels - levels.mean() - slope * hours
-        error = np.sqrt((left**2).sum() / (len(parts) - 2) / (hours**2).sum())
-        return float(slope), float(error)
+        return trend(times[times >= since], memory[times >= since])
+
+
+def trend(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """Return the slope of values an hour, and its standard error.
+
+    What is seen at one moment and at the next is alike, so the error is that of the means of twelve
+    stretches.
+    """
+    if len(times) < 4 * _STRETCHES:
+        return np.nan, np.nan
+    means = zip(np.array_split(times, _STRETCHES), np.array_split(values, _STRETCHES), strict=True)
+    hours, levels = np.array([(at.mean() / 3600, level.mean()) for at, level in means]).T
+    hours -= hours.mean()
+    slope = (hours * levels).sum() / (hours**2).sum()
+    left = levels - levels.mean() - slope * hours
+    error = np.sqrt((left**2).sum() / (_STRETCHES - 2) / (hours**2).sum())
+    return float(slope), float(error)
 
 
 def clock_shift(estimates: list[Estimate]) -> tuple[float, float]:
@@ -201,11 +204,7 @@ def clock_shift(estimates: list[Estimate]) -> tuple[float, float]:
     """
     captured = np.array([each.captured for each in estimates])
     ticks = np.rint((captured - captured[0]) * RATE)
-    away = (captured - captured[0] - ticks / RATE) * 1e3
-    hours = (captured - captured.mean()) / 3600
-    slope = (hours * away).sum() / (hours**2).sum()
-    left = away - away.mean() - slope * hours
-    return float(slope), float(left.std() / np.sqrt((hours**2).sum()))
+    return trend(captured, (captured - captured[0] - ticks / RATE) * 1e3)
 
 
 def disorder(estimates: list[Estimate]) -> list[tuple[Estimate, Estimate]]:

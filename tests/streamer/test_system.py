@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from streamer.system import peak_memory, resident_memory
+from streamer.system import peak_memory, release_memory, resident_memory, settle_memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -22,3 +22,14 @@ def test_a_child_does_not_inherit_the_peak_of_its_parent():
     ballast = np.ones(300_000_000, np.uint8)
     program = "from streamer.system import peak_memory; print(peak_memory())"
     assert int(subprocess.check_output([sys.executable, "-c", program])) < len(ballast) / 2
+
+
+def test_what_keeps_itself_alive_is_freed():
+    settle_memory()
+    before = resident_memory()
+    for _ in range(20):
+        ring: list[object] = [np.ones(1_000_000)]
+        ring.append(ring)
+    del ring
+    release_memory()
+    assert resident_memory() - before < 20e6

@@ -92,8 +92,12 @@ class StreamFeed:
             self._buffer.leave()
             self._decoder.close()  # which ends a read
             receiver.join()
-        if self._error is not None and not stop.is_set():
-            raise self._error
+        error, self._error = self._error, None
+        if error is not None and not stop.is_set():
+            try:
+                raise error
+            finally:
+                del error  # its frames hold this feed
 
     def close(self) -> None:
         """Close the stream; more than once is fine."""
