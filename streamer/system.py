@@ -28,8 +28,8 @@ def settle_memory() -> None:
 def release_memory() -> None:
     """Free what is kept by nothing but itself, and give it back where the C library would keep it.
 
-    Python looks for cycles of long-lived objects seldom, and knows nothing of the megabytes of sound
-    in a few of them.
+    Python looks for cycles of long-lived objects seldom, and knows nothing of the megabytes of
+    sound in a few of them.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError, TypeError):
