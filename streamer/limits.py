@@ -76,9 +76,6 @@ PLAYOUT_SECONDS = 10.0
 
 # MQTT
 
-PACKET_BYTES = 1 << 20
-"""Bytes of a packet that a broker may send us; one that speaks MQTT 5 is told."""
-
 INCOMING_MESSAGES = 1000
 """Messages that wait until they are looked at; what comes beyond them is left out."""
 

@@ -175,7 +175,6 @@ class Dialler:
                     keepalive=self._keepalive,
                     timeout=self._timeout,
                     max_queued_incoming_messages=limits.INCOMING_MESSAGES,
-                    properties=_modest() if version == "5" else None,
                     logger=_WIRE,
                 )
                 try:
@@ -199,13 +198,6 @@ def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list
         return [protocol]
     # amqtt knows 3.1.1 only, and to a client of 5 that brings a will it says nothing at all.
     return ["3.1.1"] if address.embedded == "amqtt" else ["5", "3.1.1"]
-
-
-def _modest() -> Properties:
-    """Return the MQTT 5 properties of a connection, which tell what we take at most."""
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = limits.PACKET_BYTES
-    return properties
 
 
 _PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}

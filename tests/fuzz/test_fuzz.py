@@ -31,8 +31,9 @@ def test_an_input_follows_from_seed_and_number(target, tmp_path):
     assert one == again
 
 
+@pytest.mark.timeout(400)
 def test_every_kind_of_fault_is_found_and_its_input_kept(tmp_path):
-    outcome = run("broken", seed=1, seconds=60, inputs=30, output=tmp_path)
+    outcome = run("broken", seed=1, seconds=300, inputs=30, output=tmp_path)
     said = " ".join(outcome.said.values())
     for each in ("ValueError: a fault", "the process ended with -6", "takes too long", "took ",
                  "a secret is said", "not printable"):  # fmt: skip
