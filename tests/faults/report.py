@@ -79,9 +79,11 @@ class Report:
             self._same("helper processes", self.resources.helpers),
         ]
         if self.long:
-            slope, error = self.resources.slope(self.settled + 60)
+            slope, error = self.resources.slope((self.settled + self.ended) / 2)
             good = slope < max(2 * error, GROWTH)
-            found.append(Check("growth of memory", f"{slope:+.1f} ± {error:.1f} MB/h", good))
+            found.append(
+                Check("growth of memory, second half", f"{slope:+.1f} ± {error:.1f} MB/h", good)
+            )
             shift, error = clock_shift(self._settled("steady"))
             good = abs(shift) - 2 * error < CLOCK
             what = "ticks of the steady microphone against its sound"
