@@ -86,6 +86,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="names of faults")
     parser.add_argument("--output", type=Path, default=Path("runs/soak"))
     options = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("root is wanted: all of it happens in a network namespace of its own")
     if "FAULTS_INSIDE" not in os.environ:
         inside = {**os.environ, "FAULTS_INSIDE": "1"}
         again = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.faults"]
