@@ -1,6 +1,7 @@
 """How the zones fare: the message that is published every few seconds."""
 
 import time
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
@@ -46,11 +47,14 @@ class HealthReporter:
 
     def offer(self, trackers: list[ZoneTracker]) -> None:
         """Offer a health message for each zone."""
+        for zone, health in self.look(trackers).items():
+            self._publisher.offer_health(zone, health)
+
+    def look(self, trackers: Iterable[ZoneTracker]) -> dict[str, Health]:
+        """Return how each zone fares since the last look."""
         cpu = self._load.percent()
         memory = resident_memory()
-        for tracker in trackers:
-            health = self._of(tracker, cpu, memory)
-            self._publisher.offer_health(tracker.id, health)
+        return {tracker.id: self._of(tracker, cpu, memory) for tracker in trackers}
 
     def _of(self, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
         state, reason = self._state(tracker)

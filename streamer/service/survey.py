@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from streamer.engines import Engine
 from streamer.health import HealthReporter
@@ -40,28 +40,14 @@ class Survey:
         self.engine = engine
         self.publisher = publisher
         self.trackers = {tracker.id: tracker for tracker in trackers}
-        self._found = _Found(publisher)
-        self._reporter = HealthReporter(engine, cast(Publisher, self._found), recorder)
+        self._found: dict[str, Health] = {}
+        self._reporter = HealthReporter(engine, publisher, recorder)
         self._looked = float("-inf")
 
     def health(self) -> Mapping[str, Health]:
         """Return how each zone fares, at most a second ago."""
         now = time.monotonic()
         if now - self._looked >= FRESH:
-            self._reporter.offer(list(self.trackers.values()))
+            self._found = self._reporter.look(self.trackers.values())
             self._looked = now
-        return self._found.health
-
-
-class _Found:
-    """Stands before the publisher and keeps the health that is offered to it."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self.health: dict[str, Health] = {}
-        self._publisher = publisher
-
-    def offer_health(self, zone: str, health: Health) -> None:
-        self.health[zone] = health
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._publisher, name)
+        return self._found
