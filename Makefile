@@ -5,13 +5,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Debian's npm is for Debian's Node.js; one from elsewhere brings its own, and they exclude each other.
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
 	vlc-bin vlc-plugin-base chromium ola liblo-tools iproute2 libfaketime \
-	prometheus systemd
+	prometheus systemd jq shellcheck $(if $(shell command -v npm 2>/dev/null),,nodejs npm)
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
+.PHONY: run install test check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded
@@ -33,24 +34,32 @@ types: .venv/test-installed
 layers: .venv/test-installed
 	$(BIN)/lint-imports
 
+# The documentation site, in site/; a broken link or anchor is an error.
+docs: .venv/docs-installed
+	$(BIN)/python -m mkdocs build --strict
+
 install-training: .venv/training-installed
 
 .venv/run-installed: pyproject.toml constraints.txt
 	scripts/virtual-environment $(PYTHON)
 	scripts/system-packages mosquitto libportaudio2
-	$(PIP) --editable ".[broker,lights,metrics]"
+	$(PIP) --editable ".[broker,lights,metrics,dashboard]"
 	touch $@
 
 # tinysoundfont asks for PyAudio and torchaudio for CUDA; neither needs it for what they do here.
 .venv/training-installed: .venv/run-installed
 	scripts/system-packages $(TRAINING)
-	$(PIP) --editable ".[broker,lights,metrics,train]"
+	$(PIP) --editable ".[broker,lights,metrics,dashboard,train]"
 	$(PIP) --no-deps tinysoundfont torchaudio
 	touch $@
 
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
-	$(PIP) --editable ".[broker,lights,metrics,record,train,gpu,dev]"
+	$(PIP) --editable ".[broker,lights,metrics,dashboard,record,train,gpu,dev]"
+	touch $@
+
+.venv/docs-installed: .venv/run-installed
+	$(PIP) --editable ".[broker,lights,metrics,dashboard,docs]"
 	touch $@
 
 # MusiCNN as ONNX, for distillation and the baselines; TensorFlow lives in an environment of its own.
@@ -93,4 +102,4 @@ fuzz: .venv/test-installed
 	$(BIN)/python -m tests.fuzz --seconds 1200
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -48,6 +48,11 @@ class Control:
         Takes an answer that comes later than the command.
     show
         Takes how a zone is set, whenever that changes.
+
+    Attributes
+    ----------
+    answer
+        The same.
     """
 
     def __init__(
@@ -64,7 +69,7 @@ class Control:
         self._trackers = trackers
         self._store = store
         self._reload = reload
-        self._answer = answer
+        self.answer = answer
         self._show = show
         self._listening: dict[str, _Listening] = {}
         self._used: dict[str, Calibration | None] = {}
@@ -105,6 +110,17 @@ class Control:
         self._show_zone(command.zone)
         return command.value
 
+    def controls(self, zone: str) -> Controls:
+        """Return how a zone is set now."""
+        tracker = self._trackers[zone]
+        return Controls(
+            smoothing=tracker.tracking.smoother,
+            rate=tracker.tracking.rate,
+            freeze=tracker.trajectory.frozen,
+            gain_db=tracker.gain.fixed,
+            calibrating=zone in self._listening,
+        )
+
     def hear(self, zone: str, block: Block) -> None:
         """Take a block that a zone heard; a calibration may have heard enough with it."""
         listening, source = self._listening.get(zone), self._trackers[zone].source
@@ -144,19 +160,19 @@ class Control:
             async with asyncio.timeout(listening.seconds + PATIENCE):
                 await listening.enough.wait()
             if self._listening.get(zone) is not listening:
-                self._answer(reply, reply.refused("a reset ended it"))
+                self.answer(reply, reply.refused("a reset ended it"))
                 return
             levels = listening.levels.dbfs if listening.levels is not None else []
             calibration = by_level(self._zones[zone], levels, self._used.get(zone))
             self._use(zone, calibration)
             await self._keep(zone, calibration)
         except TimeoutError:
-            self._answer(reply, reply.refused("the sound was lost meanwhile"))
+            self.answer(reply, reply.refused("the sound was lost meanwhile"))
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": zone})
-            self._answer(reply, reply.refused(str(error)))
+            self.answer(reply, reply.refused(str(error)))
         else:
-            self._answer(reply, reply.ok(calibration.gain_db))
+            self.answer(reply, reply.ok(calibration.gain_db))
         finally:
             if self._listening.get(zone) is listening:
                 del self._listening[zone]
@@ -175,7 +191,7 @@ class Control:
             await self._keep(command.zone, None)
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": command.zone})
-            self._answer(command.reply, command.reply.refused(str(error)))
+            self.answer(command.reply, command.reply.refused(str(error)))
 
     def _use(self, zone: str, calibration: Calibration | None) -> None:
         self._used[zone] = calibration
@@ -199,12 +215,4 @@ class Control:
         task.add_done_callback(self._tasks.discard)
 
     def _show_zone(self, zone: str) -> None:
-        tracker = self._trackers[zone]
-        controls = Controls(
-            smoothing=tracker.tracking.smoother,
-            rate=tracker.tracking.rate,
-            freeze=tracker.trajectory.frozen,
-            gain_db=tracker.gain.fixed,
-            calibrating=zone in self._listening,
-        )
-        self._show(zone, controls)
+        self._show(zone, self.controls(zone))

@@ -118,6 +118,38 @@ RETAINED_MESSAGES = 10_000
 PASSWORD_BYTES = 65_535
 """Bytes of a password, by MQTT."""
 
+# Dashboard
+
+DASHBOARD_MEMORY = 1 << 30
+"""Bytes of address space of the dashboard's process."""
+
+DASHBOARD_FILES = 256
+"""Files and sockets that it may have open."""
+
+DASHBOARD_CONNECTIONS = 160
+"""Connections at a time; who comes beyond them is told to come later."""
+
+VIEWERS = 100
+"""Pages that are kept up to date at a time."""
+
+VIEWER_PATIENCE = 10.0
+"""Seconds in which a viewer has to read before it is left."""
+
+VIEWER_COMMANDS = 10.0
+"""Commands that a viewer may send in a second, and at once."""
+
+VIEWER_ID = 16
+"""Characters of the id of a viewer's command."""
+
+TOKEN_CHARACTERS = 12
+"""The shortest token that counts as one."""
+
+TOKEN_TRIES = (1.0, 10.0)
+"""Tokens that may be tried in a second, and at once, by all viewers together."""
+
+FORM_BYTES = 4096
+"""Bytes of a form."""
+
 # Configuration
 
 CONFIGURATION_BYTES = 1_000_000

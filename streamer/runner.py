@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from damer.views import FrontEndSpec
 from streamer import logs
 from streamer.audio import Block
 from streamer.calibration import CalibrationStore, default_file
@@ -18,7 +19,8 @@ from streamer.control import Control
 from streamer.engines import Engine
 from streamer.errors import AudioError, BrokerError, StreamerError
 from streamer.health import HealthReporter
-from streamer.mqtt import Address, Publisher, broker_elsewhere, open_broker
+from streamer.mqtt import Ack, Address, Publisher, broker_elsewhere, open_broker
+from streamer.mqtt.commands import Reply
 from streamer.outputs.attached import Attached
 from streamer.outputs.terminal import LiveView, summary_line
 from streamer.reload import Reload, merge
@@ -30,6 +32,7 @@ from streamer.tracking.inference import Inference
 from streamer.tracking.zone import ZoneTracker
 
 if TYPE_CHECKING:
+    from streamer.outputs.dashboard.live import Dashboard
     from streamer.outputs.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class Runner:
         self._trackers: dict[str, ZoneTracker] = {}
         self._control: Control | None = None
         self._attached: Attached | None = None
+        self._dashboard: Dashboard | None = None
         self._supervised: Supervised | None = None
         self._outputs: list[Callable[[str, Update], None]] = []
         self._reloads = 0
@@ -79,6 +83,8 @@ class Runner:
             notifier = Notifier.of(os.environ)
             stack.callback(notifier.close)
             metrics = await stack.enter_async_context(_open_metrics(config))
+            opening = _open_dashboard(config, self._engine.front_end)
+            self._dashboard = await stack.enter_async_context(opening)
             inference = stack.enter_context(Inference(self._engine))
             trackers = [
                 ZoneTracker(zone, config.tracking, inference, self._on_update, self._on_sound)
@@ -98,11 +104,15 @@ class Runner:
             if metrics is not None:
                 metrics.show(survey, self._supervised.liveness)
                 self._outputs.append(metrics.hear)
+            if self._dashboard is not None and self._control is not None:
+                self._dashboard.show(survey, self._control, self._attached.show)
+                self._outputs.append(self._dashboard.hear)
             if self._console is not None:
                 self._view = LiveView(
                     {tracker.id: tracker.input for tracker in trackers},
                     topic=publisher.topics.base,
                     broker=str(address),
+                    page=self._dashboard.address if self._dashboard is not None else "",
                     console=self._console,
                 )
                 self._outputs.append(self._draw)
@@ -167,12 +177,18 @@ class Runner:
             home_assistant=config.home_assistant,
             handler=lambda command: control.execute(command),
         )
+
+        def answer(reply: Reply, ack: Ack) -> None:
+            publisher.answer(reply, ack)
+            if self._dashboard is not None:
+                self._dashboard.answer(reply, ack)
+
         self._control = control = Control(
             {zone.id: zone for zone in config.zones},
             self._trackers,
             CalibrationStore(config.tracking.calibration or default_file(os.environ)),
             reload=self.reload,
-            answer=publisher.answer,
+            answer=answer,
             show=publisher.show_controls,
         )
         control.begin(config.tracking)
@@ -207,6 +223,8 @@ class Runner:
                 background.append(group.create_task(self._attached.run()))
             if self._supervised is not None:
                 background.append(group.create_task(self._supervised.run()))
+            if self._dashboard is not None:
+                background.append(group.create_task(self._dashboard.run()))
             if self._view is not None:
                 background.append(group.create_task(self._view.run()))
                 informing = self._inform_view(self._view, publisher, trackers)
@@ -285,6 +303,18 @@ async def _open_metrics(config: Config) -> AsyncIterator["Metrics | None"]:
 
     async with serve_metrics(config.metrics.listen) as metrics:
         yield metrics
+
+
+@contextlib.asynccontextmanager
+async def _open_dashboard(config: Config, spec: FrontEndSpec) -> AsyncIterator["Dashboard | None"]:
+    """Serve the dashboard where that is wanted, before anything else starts."""
+    if not config.dashboard.serve:
+        yield None
+        return
+    from streamer.outputs.dashboard.live import serve_dashboard
+
+    async with serve_dashboard(config, spec) as dashboard:
+        yield dashboard
 
 
 @contextlib.asynccontextmanager

@@ -41,6 +41,10 @@ def doctor(
     record: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of recordings, as for `run`.")
     ] = None,
+    dashboard: Annotated[
+        bool | None,
+        typer.Option("--dashboard", help="Whether a dashboard is wanted, as for `run`."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     config: Config = None,
 ) -> None:
@@ -53,7 +57,7 @@ def doctor(
 
     options = {
         "input": input, "device": device, "channels": channels, "broker": broker, "model": model,
-        "require": require, "lights": lights, "record": record,
+        "require": require, "lights": lights, "record": record, "dashboard": dashboard,
     }  # fmt: skip
     logs.configure("console", "error")
     findings: list[Finding] = []

@@ -107,6 +107,18 @@ def run(
             help="Numbers for Prometheus, by HTTP: 127.0.0.1:9464.  [default: nowhere]",
         ),
     ] = None,
+    dashboard: Annotated[
+        bool | None,
+        typer.Option("--dashboard", help="Serve a page on which the run is watched and turned."),
+    ] = None,
+    dashboard_listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where; an address that other machines reach needs a token.  "
+            "[default: 127.0.0.1:8710]",
+        ),
+    ] = None,
     wait: Annotated[
         bool | None,
         typer.Option("--wait", help="Start without a broker or microphone, and wait for it."),
@@ -144,6 +156,8 @@ def run(
         "record": record,
         "record-audio": record_audio,
         "metrics": metrics,
+        "dashboard": dashboard,
+        "dashboard-listen": dashboard_listen,
         "wait": wait,
         "log": log,
     }

@@ -10,6 +10,7 @@ from streamer.config.files import default_text
 from streamer.config.load import OPTIONS, Loaded, explain, load
 from streamer.config.models import (
     Config,
+    Dashboard,
     Engine,
     HomeAssistant,
     Lights,
@@ -26,6 +27,7 @@ __all__ = [
     "OPTIONS",
     "Config",
     "ConfigError",
+    "Dashboard",
     "Engine",
     "HomeAssistant",
     "Lights",

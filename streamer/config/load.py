@@ -45,6 +45,8 @@ OPTIONS: Mapping[str, schema.Path] = {
     "record": ("record", "folder"),
     "record-audio": ("record", "audio"),
     "metrics": ("metrics", "listen"),
+    "dashboard": ("dashboard", "serve"),
+    "dashboard-listen": ("dashboard", "listen"),
     "wait": ("service", "wait"),
     "log": ("log", "format"),
     "log-level": ("log", "level"),

@@ -269,6 +269,30 @@ class Metrics(Table):
         return None if listen is None else str(parse_listen(listen))
 
 
+class Dashboard(Table):
+    """The page on which a run is watched."""
+
+    serve: bool = Field(default=False, description="Serve it.")
+    listen: str = Field(
+        default="127.0.0.1:8710",
+        max_length=300,
+        description="Where, HOST:PORT. An address that other machines reach needs a token.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        min_length=limits.TOKEN_CHARACTERS,
+        description="What a viewer has to know; better in STREAMER_DASHBOARD__TOKEN or token_file.",
+    )
+    token_file: File | None = Field(
+        default=None, description="File that holds the token and nothing else."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, listen: str) -> str:
+        return str(parse_listen(listen))
+
+
 class Service(Table):
     """How it runs where nobody watches."""
 
@@ -305,6 +329,9 @@ class Config(Table):
     lights: Lights = Field(default=Lights(), description="What drives lights.")
     record: Record = Field(default=Record(), description="What is kept of a run.")
     metrics: Metrics = Field(default=Metrics(), description="Numbers for Prometheus.")
+    dashboard: Dashboard = Field(
+        default=Dashboard(), description="The page on which a run is watched."
+    )
     service: Service = Field(default=Service(), description="How it runs where nobody watches.")
     log: Log = Field(default=Log(), description="Messages about the program itself.")
 

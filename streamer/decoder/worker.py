@@ -36,7 +36,7 @@ def main() -> None:
     """Decode one source after the other."""
     memory, files = map(int, sys.argv[1:])
     adopt()
-    from streamer.decoder.guards import guard
+    from streamer.guards import guard
 
     guard(memory, files)
     jobs: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()

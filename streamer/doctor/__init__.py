@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from streamer.config import Config
 from streamer.doctor.broker import examine_broker
+from streamer.doctor.dashboard import examine_dashboard
 from streamer.doctor.engine import examine_engine
 from streamer.doctor.finding import Finding, Level
 from streamer.doctor.outputs import examine_outputs
@@ -32,6 +33,8 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
         engine = opened or engine
         yield finding
     for finding in (*examine_outputs(config), *examine_storage()):
+        yield finding
+    async for finding in examine_dashboard(config):
         yield finding
     if engine is not None:
         yield examine_speed(engine, config.tracking)

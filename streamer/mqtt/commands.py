@@ -7,9 +7,10 @@ the message names, with its correlation data.
 """
 
 import json
+import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -26,6 +27,8 @@ from streamer.mqtt.payloads import Ack
 Name = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
 NAMES: tuple[Name, ...] = get_args(Name)
 Value = str | float | bool
+
+logger = logging.getLogger(__name__)
 
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
@@ -115,6 +118,51 @@ def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command as it arrived, from wherever.
+
+    Attributes
+    ----------
+    zone, name, payload
+        As they were sent.
+    retained
+        Whether nobody knows when it was sent.
+    """
+
+    zone: str
+    name: str
+    payload: Any
+    retained: bool = False
+
+
+def answer(asked: Asked, zones: Container[str], handler: Handler, reply: Reply) -> Ack:
+    """Carry out a command, log it, and return the answer; nothing is raised."""
+    about = {"zone": asked.zone if asked.zone in zones else shown(asked.zone)}
+    try:
+        ack = reply.ok(_carry_out(asked, zones, handler, reply))
+        logger.info("command %s: %s", asked.name, ack.value, extra=about)
+    except CommandError as error:
+        ack = reply.refused(str(error))
+        logger.warning("command refused: %s", error, extra=about)
+    return ack
+
+
+def _carry_out(asked: Asked, zones: Container[str], handler: Handler, reply: Reply) -> Value | None:
+    if asked.retained:
+        raise CommandError("a retained command is an old one; publish it without retain")
+    if asked.zone not in zones:
+        raise CommandError("there is no such zone")
+    name, value = read_value(asked.name, asked.payload)
+    try:
+        return handler(Command(asked.zone, name, value, reply))
+    except CommandError:
+        raise
+    except Exception:
+        logger.exception("command %s failed", name, extra={"zone": asked.zone})
+        raise CommandError("it failed; the log of streamer says why") from None
+
+
 def read_value(name: str, payload: Any) -> tuple[Name, Value]:
     """Return the name and the value of a command.
 
@@ -139,6 +187,11 @@ def read_value(name: str, payload: Any) -> tuple[Name, Value]:
     if value is None:
         raise CommandError(f"{_shown(text)} is not possible: send {_WANTED[name]}")
     return name, value
+
+
+def wanted(name: Name) -> str:
+    """Return in words what the payload of a command may be."""
+    return _WANTED[name]
 
 
 def _may_be_answered(topic: str, correlation: bytes, base: str) -> bool:

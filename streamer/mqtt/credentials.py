@@ -4,8 +4,8 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamer import limits
 from streamer.config.models import Mqtt
+from streamer.config.secret import read_secret, unreadable
 from streamer.errors import ConfigError
 from streamer.mqtt.address import Address
 
@@ -61,19 +61,7 @@ def _password(config: Mqtt) -> str | None:
         return config.password.get_secret_value()
     if config.password_file is None:
         return None
-    file = config.password_file
-    what = f"[mqtt] password_file {file}"
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(limits.PASSWORD_BYTES + 2)
-        password = content.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{what} is no text in UTF-8; write the password alone in it") from None
-    except OSError as error:
-        raise ConfigError(_unreadable(what, error)) from None
-    if not password or len(content) > limits.PASSWORD_BYTES:
-        raise ConfigError(f"{what} holds no password; write the password alone in it")
-    return password
+    return read_secret(config.password_file, "[mqtt] password_file")
 
 
 def _tls(config: Mqtt, address: Address) -> ssl.SSLContext | None:
@@ -101,7 +89,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     except ssl.SSLError:
         raise ConfigError(f"{what} holds no certificate; give a file in PEM format") from None
     except OSError as error:
-        raise ConfigError(_unreadable(what, error)) from None
+        raise ConfigError(unreadable(what, error)) from None
 
 
 def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
@@ -110,7 +98,7 @@ def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) 
             if file is not None:
                 file.open("rb").close()
         except OSError as error:
-            raise ConfigError(_unreadable(f"[mqtt] {name} {file}", error)) from None
+            raise ConfigError(unreadable(f"[mqtt] {name} {file}", error)) from None
     try:
         context.load_cert_chain(cert, key, password=lambda: "")  # else it asks the terminal
     except (ssl.SSLError, ValueError) as error:
@@ -122,8 +110,3 @@ def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) 
             f"[mqtt] cert_file {cert} and its key cannot be used; give a certificate and a key "
             "without passphrase, in PEM format"
         ) from None
-
-
-def _unreadable(what: str, error: OSError) -> str:
-    why = (error.strerror or str(error)).lower()
-    return f"{what} cannot be read ({why}); correct the path, or allow this user to read it"

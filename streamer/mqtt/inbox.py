@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ import aiomqtt
 from paho.mqtt.properties import Properties
 
 from streamer import limits
-from streamer.config.layer import shown
-from streamer.mqtt.commands import Command, CommandError, Handler, Reply, read_reply, read_value
+from streamer.bucket import Bucket
+from streamer.mqtt.commands import Asked, Handler, Reply, answer, read_reply
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
@@ -93,7 +92,7 @@ class Inbox:
         self._handler = handler
         self._post = post
         self._welcome = welcome
-        self._bucket = _Bucket(limits.COMMANDS_A_SECOND, limits.COMMANDS_AT_ONCE)
+        self._bucket = Bucket(limits.COMMANDS_A_SECOND, limits.COMMANDS_AT_ONCE)
 
     @property
     def filters(self) -> list[str]:
@@ -137,50 +136,11 @@ class Inbox:
             self._leave_out("commands come too fast, some are left out")
             return
         reply = read_reply(message, topic, base=self._topics.base)
-        about = {"zone": zone if zone in self._zones else shown(zone)}
-        try:
-            ack = reply.ok(self._carry_out(zone, name, message, reply))
-            logger.info("command %s: %s", name, ack.value, extra=about)
-        except CommandError as error:
-            ack = reply.refused(str(error))
-            logger.warning("command refused: %s", error, extra=about)
-        for letter in letters(reply, ack):
+        asked = Asked(zone, name, message.payload, retained=message.retain)
+        assert self._handler is not None  # noqa: S101 - or we had not subscribed
+        for letter in letters(reply, answer(asked, self._zones, self._handler, reply)):
             self._post(letter)
 
     def _leave_out(self, why: str) -> None:
         self.left_out += 1
         logger.warning("%s", why)
-
-    def _carry_out(
-        self, zone: str, name: str, message: aiomqtt.Message, reply: Reply
-    ) -> str | float | bool | None:
-        if message.retain:
-            raise CommandError("a retained command is an old one; publish it without retain")
-        if zone not in self._zones:
-            raise CommandError("there is no such zone")
-        name, value = read_value(name, message.payload)
-        assert self._handler is not None  # noqa: S101 - or we had not subscribed
-        try:
-            return self._handler(Command(zone, name, value, reply))
-        except CommandError:
-            raise
-        except Exception:
-            logger.exception("command %s failed", name, extra={"zone": zone})
-            raise CommandError("it failed; the log of streamer says why") from None
-
-
-class _Bucket:
-    """Lets so many through in a second, and up to `most` at once."""
-
-    def __init__(self, rate: float, most: float) -> None:
-        self._rate, self._most = rate, most
-        self._left, self._filled = most, time.monotonic()
-
-    def take(self) -> bool:
-        now = time.monotonic()
-        self._left = min(self._most, self._left + self._rate * (now - self._filled))
-        self._filled = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True

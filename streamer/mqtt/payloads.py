@@ -186,7 +186,7 @@ class Latency(Message):
 
 
 class Delays(Message):
-    """Delays that `latency_ms` does not hold."""
+    """The resampler's wait, which is in `latency_ms`, and the smoother's lag, which is not."""
 
     resampler_ms: Milliseconds = Field(default=0.0, description="Delay of the resampler.")
     smoother_ms: Milliseconds = Field(

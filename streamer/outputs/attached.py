@@ -31,8 +31,8 @@ class Attached:
     ----------
     hears
         To be called with each zone's name and update; none of them waits or raises.
-    recorder
-        None where nothing is recorded.
+    recorder, show
+        None where nothing is recorded, and where there are no lights.
 
     Raises
     ------
@@ -45,9 +45,9 @@ class Attached:
         self.recorder = _recorder(config, trackers, model)
         if self.recorder is not None:
             self.hears.append(self.recorder.update)
-        self._show = _show(config)
-        if self._show is not None:
-            self.hears.append(self._show.hear)
+        self.show = _show(config)
+        if self.show is not None:
+            self.hears.append(self.show.hear)
         self._trackers = trackers
 
     def sound(self, zone: str, block: Block) -> None:
@@ -58,13 +58,13 @@ class Attached:
 
     def reload(self) -> None:
         """Read the show file again."""
-        if self._show is not None:
-            self._show.reload()
+        if self.show is not None:
+            self.show.reload()
 
     async def run(self) -> None:
         """Drive the lights until cancelled."""
-        if self._show is not None:
-            await self._show.run()
+        if self.show is not None:
+            await self.show.run()
 
     async def close(self) -> None:
         """Finish what is recorded; takes some seconds at most."""

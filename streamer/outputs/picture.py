@@ -70,6 +70,8 @@ class Scene:
         The broker's address, and the base of the topics.
     connected
         Whether the broker is reached; None while that is tried for the first time.
+    page
+        Address of the dashboard; empty where none is served.
     message, alarming
         The last log message, and whether it is a warning or worse.
     """
@@ -79,6 +81,7 @@ class Scene:
     broker: str = ""
     topic: str = ""
     connected: bool | None = None
+    page: str = ""
     message: str = ""
     alarming: bool = False
 
@@ -138,7 +141,8 @@ def _draw_footer(canvas: Canvas, scene: Scene) -> None:
     latency = "-" if zone.latency_ms is None else f"{zone.latency_ms:.0f} ms"
     x = canvas.text(x, y + 1, latency, palette.TEXT)
     x = canvas.text(x + 3, y + 1, "topic ", palette.GREY)
-    canvas.text(x, y + 1, shortened(scene.topic, canvas.width - 1 - x))
+    end = canvas.text_right(canvas.width - 1, y + 1, scene.page, palette.AROUSAL)
+    canvas.text(x, y + 1, shortened(scene.topic, max(0, end - 3 - x)))
     end = canvas.text_right(canvas.width - 1, y + 2, "Ctrl-C stops", palette.GREY)
     message = shortened(scene.message, end - 3)
     canvas.text(1, y + 2, message, palette.WARN if scene.alarming else palette.GREY)

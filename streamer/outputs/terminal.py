@@ -38,6 +38,8 @@ class LiveView:
         Base of the topics.
     broker
         Address of the broker; a user name and a password in it are not shown.
+    page
+        Address of the dashboard; empty where none is served.
     console
         Where to draw; standard output by default.
     clock
@@ -57,12 +59,14 @@ class LiveView:
         *,
         topic: str,
         broker: str = "",
+        page: str = "",
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._zones = dict(zones)
         self._histories = {zone: History() for zone in zones}
         self._topic = topic
+        self._page = page
         self._console = Console() if console is None else console
         self._clock = clock
         self._connected: bool | None = None
@@ -113,6 +117,7 @@ class LiveView:
             broker=self._broker,
             topic=self._topic,
             connected=self._connected,
+            page=self._page,
             message="" if last is None else logs.described(last),
             alarming=last is not None and last.levelno >= logging.WARNING,
         )

@@ -76,6 +76,11 @@ class _History:
             view[self._fill : self._fill + count] = new
         self._fill += count
 
+    def recent(self, count: int) -> Frames:
+        """Copy the last `count` frames of each view, at most T."""
+        first = self._fill - min(count, self._length)
+        return Frames(*(view[first : self._fill].copy() for view in self._views))
+
     def window(self) -> list[NDArray[np.float32]]:
         """Copy the last T frames of each view, (bands, T)."""
         return [
@@ -142,6 +147,15 @@ class Listener:
         heard = tick - math.ceil(lookahead * spec.sample_rate / self._source_rate)
         end = self._start - self.origin + heard // spec.hop * spec.hop
         return -(-end * self._source_rate // spec.sample_rate) + lookahead
+
+    @property
+    def frames(self) -> int:
+        """Frames of each view since the last start or gap."""
+        return self._frames
+
+    def recent(self, count: int) -> Frames:
+        """Return the last `count` frames of both views, at most T of them, copied."""
+        return self._history.recent(count)
 
     def push(self, block: Block) -> list[Window]:
         """Take the next block; give the windows of the ticks that fall in it."""

@@ -51,21 +51,30 @@ WAYS = (
     "[mqtt]\npassword = {0}\npassword = {0}",
     "[mqtt]\npassword = {0} and more",
     "[mqtt]\nuser = 'u'\npassword = {0}",
+    "[dashboard]\ntoken = {0}\nlisten = 'everywhere'",
+    "[dashboard]\ntoken = [{0}]",
+    "[dashboard]\ntokn = {0}",
+    "[dashboard]\ntoken = {0}\nserve = true",
 )
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=words, way=st.sampled_from(WAYS))
-def test_a_password_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret, way):
+def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret, way):
     file = tmp_path / "c.toml"
     file.write_text(way.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
     assert CANARY not in said_of(lambda: explain({}, config_path=file, environ={}))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(secret=words, name=st.sampled_from(["PASSWORD", "PASSWORD__X", "PASSWORT"]))
-def test_a_password_in_the_environment_is_said_by_no_error_and_no_listing(secret, name):
-    environ = {f"STREAMER_MQTT__{name}": secret, "STREAMER_MQTT__USER": "u"}
+@given(
+    secret=words,
+    name=st.sampled_from(
+        ["MQTT__PASSWORD", "MQTT__PASSWORD__X", "MQTT__PASSWORT", "DASHBOARD__TOKEN"]
+    ),
+)
+def test_a_secret_in_the_environment_is_said_by_no_error_and_no_listing(secret, name):
+    environ = {f"STREAMER_{name}": secret, "STREAMER_MQTT__USER": "u"}
     assert CANARY not in said_of(lambda: explain({}, config_path=None, environ=environ))
 
 

@@ -115,5 +115,10 @@ def coded(value: float) -> float:
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
+def hexadecimal(color: Linear) -> str:
+    """Return a colour of linear light as `#rrggbb`."""
+    return "#" + "".join(f"{round(255 * coded(part)):02x}" for part in color)
+
+
 def _share(value: float) -> float:
     return min(1.0, max(0.0, value))

@@ -45,6 +45,12 @@ class Lamp:
         _, red, green, blue, _, _ = self._follow.values
         return red, green, blue
 
+    def shining(self, share: float = 1.0) -> Linear:
+        """Return the colour at its intensity, with this share of the light."""
+        red, green, blue = self.color
+        light = share * self.intensity
+        return light * red, light * green, light * blue
+
     @property
     def place(self) -> tuple[float, float]:
         """Valence and arousal as it follows them, from 0 to 1."""

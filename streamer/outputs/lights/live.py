@@ -60,6 +60,11 @@ class LiveShow:
             f"outputs {', '.join(output.name for output in show.outputs)}"
         )
 
+    @property
+    def lights(self) -> Lights:
+        """What is driven, for a picture of it."""
+        return self._lights
+
     def hear(self, zone: str, update: Update) -> None:
         """Take an update of any zone; never waits."""
         if zone == self._lights.zone:

@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from streamer.outputs.lights.build import Names, Rig, build
+from streamer.outputs.lights.color import Linear
 from streamer.outputs.lights.look import Look, Timeline
 from streamer.outputs.lights.show import LONGEST_DELAY, Show
 from streamer.tracking.update import Affect
@@ -15,6 +17,24 @@ from streamer.tracking.update import Affect
 _PATIENCE = 5.0  # seconds in which a first estimate may be expected
 
 logger = logging.getLogger(__name__)
+
+
+class Lit(NamedTuple):
+    """A fixture as it shines.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    color
+        Linear light, scaled by the intensity.
+    intensity
+        From 0 to 1.
+    """
+
+    name: str
+    color: Linear
+    intensity: float
 
 
 class Lights:
@@ -78,6 +98,19 @@ class Lights:
     def rig(self) -> Rig:
         """How the show stands now, for a picture of it; to be read only."""
         return self._rig
+
+    def lit(self) -> list[Lit]:
+        """Return every fixture as it shines now."""
+        found = []
+        for name, each in self._rig.fixtures.items():
+            share = self._rig.stages[each.place.fixture.output].clock.loss.share
+            found.append(Lit(name, each.lamp.shining(share), share * each.lamp.intensity))
+        return found
+
+    def troubles(self) -> dict[str, str]:
+        """Return why outputs cannot send, by their names; nothing of those that can."""
+        wires = {name: stage.sender.wire for name, stage in self._rig.stages.items()}
+        return {name: wire.trouble for name, wire in wires.items() if wire.trouble}
 
     @property
     def last(self) -> Look | None:

@@ -22,10 +22,10 @@ from streamer.mood import mood
 from streamer.outputs import palette as ink
 from streamer.outputs.canvas import PLAIN, Canvas, shortened
 from streamer.outputs.history import signed
-from streamer.outputs.lights.color import Gradient, Linear, coded
+from streamer.outputs.lights.color import Gradient, hexadecimal
 from streamer.outputs.lights.look import Look
-from streamer.outputs.lights.player import Lights
-from streamer.outputs.lights.stage import Rigged, Stage
+from streamer.outputs.lights.player import Lights, Lit
+from streamer.outputs.lights.stage import Stage
 
 FRAMES = 8
 """Pictures a second, at most."""
@@ -96,11 +96,7 @@ class Preview:
         for index, name in enumerate(names):
             self._draw_plane(canvas, 1, 2 + index * down, across, down, name)
         x = across + 3 if names else 1
-        fixtures = [
-            (each, rig.stages[each.place.fixture.output].clock.loss.share)
-            for each in rig.fixtures.values()
-        ]
-        _draw_fixtures(canvas, x, 2, body, fixtures)
+        _draw_fixtures(canvas, x, 2, body, self._lights.lit())
         canvas.text(1, 2 + body, "─" * (width - 2), ink.GREY)
         for index, stage in enumerate(stages):
             _draw_output(canvas, 3 + body + index, stage)
@@ -144,7 +140,11 @@ class Preview:
                 self._planes.clear()
             self._planes[key] = [
                 [
-                    Style(bgcolor=_hex(gradient.at(_along(column, width), -_along(row, height))))
+                    Style(
+                        bgcolor=hexadecimal(
+                            gradient.at(_along(column, width), -_along(row, height))
+                        )
+                    )
                     for column in range(width)
                 ]
                 for row in range(height)
@@ -179,25 +179,15 @@ def _draw_look(canvas: Canvas, y: int, look: Look) -> None:
     canvas.text(x + 3, y, word, ink.TEXT)
 
 
-def _draw_fixtures(
-    canvas: Canvas,
-    x: int,
-    y: int,
-    height: int,
-    fixtures: Sequence[tuple[Rigged, float]],
-) -> None:
+def _draw_fixtures(canvas: Canvas, x: int, y: int, height: int, fixtures: Sequence[Lit]) -> None:
     shown = fixtures if len(fixtures) <= height else fixtures[: height - 1]
-    for row, (each, share) in enumerate(shown, start=y):
-        light = share * each.lamp.intensity
-        red, green, blue = each.lamp.color
-        shining = light * red, light * green, light * blue
-        end = canvas.text(x, row, "████", Style(color=_hex(shining)))
-        filled = round(light * _BAR)
+    for row, each in enumerate(shown, start=y):
+        end = canvas.text(x, row, "████", Style(color=hexadecimal(each.color)))
+        filled = round(each.intensity * _BAR)
         end = canvas.text(end + 1, row, "━" * filled, PLAIN)
         end = canvas.text(end, row, "╌" * (_BAR - filled), ink.GREY)
-        end = canvas.text(end, row, f"{light:5.0%}", ink.TEXT)
-        name = shortened(each.place.fixture.name, max(0, canvas.width - 2 - end))
-        canvas.text(end + 2, row, name)
+        end = canvas.text(end, row, f"{each.intensity:5.0%}", ink.TEXT)
+        canvas.text(end + 2, row, shortened(each.name, max(0, canvas.width - 2 - end)))
     if len(shown) < len(fixtures):
         more = f"{len(fixtures) - len(shown)} more"
         canvas.text(x, y + height - 1, more, ink.GREY)
@@ -216,7 +206,3 @@ def _draw_output(canvas: Canvas, y: int, stage: Stage) -> None:
 def _along(index: int, count: int) -> float:
     """Return where a cell's middle is between -1 and 1."""
     return (2 * index + 1) / count - 1
-
-
-def _hex(color: Linear) -> str:
-    return "#" + "".join(f"{round(255 * coded(part)):02x}" for part in color)

@@ -114,7 +114,7 @@ class TestEnvironment:
             plain = "true" if node.get("type") == "boolean" else "7"
             value = (node.get("enum") or [plain])[-1]
             value = "9000" if path[-2:] == ("raw", "rate") else value
-            value = "7" * 64 if path[-1] == "digest" else value
+            value = "7" * 64 if path[-1] in ("digest", "token") else value
             value = "localhost:7" if path[-1] == "listen" else value
             origins = explain({}, config_path=None, environ={name: value}).origins
             assert origins == {".".join(map(str, path)): name}

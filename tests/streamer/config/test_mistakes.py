@@ -49,7 +49,7 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
             '"a\\nb" = 1',
             (
                 'there is no key "a\\nb"; it has zones, tracking, engine, mqtt, home_assistant, '
-                "lights, record, metrics, service, log"
+                "lights, record, metrics, dashboard, service, log"
             ),
         ),
     ],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
 from streamer.outputs.lights import Lights
+from streamer.outputs.lights.color import hexadecimal
 from streamer.outputs.lights.loss import Loss
 from streamer.outputs.lights.show import Settings
 
@@ -334,3 +335,15 @@ def test_estimates_that_never_come_are_told_once(perform, ear, log):
     assert "have come yet" not in log.text
     ear.play(lights, 10)
     assert log.text.count("no estimates of the zone main have come yet") == 1
+
+
+def test_what_shines_is_told_for_a_picture_of_it(perform, ear, feeling):
+    lights = perform(PAR, BASE)
+    (dark,) = lights.lit()
+    assert (dark.name, dark.intensity) == ("par", 0)
+    lights.feel(feeling(0, 1), silence=False)
+    ear.play(lights, 10)
+    (bright,) = lights.lit()
+    assert bright.intensity == pytest.approx(1.0, abs=0.01)
+    assert hexadecimal(tuple(part / bright.intensity for part in bright.color)) == "#ff8000"
+    assert lights.troubles() == {}

@@ -1,0 +1,96 @@
+// Takes in what the websocket tells, and hands each part to what draws it.
+
+import { Chart } from "./chart.js";
+import { Controls } from "./controls.js";
+import { Health } from "./health.js";
+import { Lights } from "./lights.js";
+import { Link } from "./link.js";
+import { Now } from "./now.js";
+import { Plane } from "./plane.js";
+import { Views } from "./views.js";
+import { Zones } from "./zones.js";
+
+const zone = decodeURIComponent(location.pathname.split("/").pop());
+const element = (id) => document.getElementById(id);
+
+const link = new Link(`/live/${encodeURIComponent(zone)}`);
+const controls = new Controls(zone, (command) => link.send(command));
+const health = new Health();
+const lights = new Lights();
+const now = new Now();
+const plane = new Plane(element("plane"));
+const chart = new Chart(element("chart"));
+let zones = null;
+let views = null;
+let named = [];
+
+function begin(hello) {
+  element("node").textContent = hello.node;
+  element("version").textContent = `streamer ${hello.version} · the weights are for research (CC BY-NC-SA 4.0)`;
+  document.title = `${zone} · ${hello.node} · streamer`;
+  named = hello.columns;
+  zones = new Zones(element("zones"), hello.zones, zone);
+  views = new Views(element("mel"), element("cochleagram"), hello.views);
+  controls.begin(hello.smoothers);
+  chart.clear();
+}
+
+/** A row of the wire with its columns' names. */
+function point(row) {
+  return Object.fromEntries(named.map((name, index) => [name, row[index]]));
+}
+
+function take(news) {
+  for (const [name, rows] of Object.entries(news.points ?? {})) {
+    const points = rows.map(point);
+    zones.point(name, points.at(-1));
+    if (name === zone) {
+      plane.add(points);
+      chart.add(points);
+      now.show(points.at(-1));
+      health.point(points.at(-1));
+    }
+  }
+  for (const parcel of news.views ?? []) views.add(parcel);
+  for (const ack of news.acks ?? []) controls.answer(ack);
+  for (const [name, value] of Object.entries(news.facts ?? {})) {
+    const [kind, of] = name.split("/");
+    if (kind === "health") zones.health(of, value);
+    if (kind === "broker") health.broker(value);
+    if (kind === "lights") lights.show(value);
+    if (of !== zone) continue;
+    if (kind === "health") health.show(value);
+    if (kind === "source") health.source(value);
+    if (kind === "controls") { controls.show(value); plane.frozen = value.freeze; }
+  }
+}
+
+link.onhello = begin;
+link.onnews = take;
+link.onstate = (connected, words) => {
+  const line = element("connection");
+  line.textContent = words;
+  line.classList.toggle("bad", !connected);
+  controls.enable(connected);
+};
+
+for (const choice of document.querySelectorAll('input[name="span"]')) {
+  choice.addEventListener("change", () => chart.look(Number(choice.value)));
+}
+
+element("theme").addEventListener("click", () => {
+  const light = document.documentElement.dataset.theme !== "light";
+  document.documentElement.dataset.theme = light ? "light" : "dark";
+  localStorage.setItem("theme", light ? "light" : "dark");
+  nameTheme();
+  plane.recolor();
+  chart.recolor();
+});
+
+function nameTheme() {
+  const light = document.documentElement.dataset.theme === "light";
+  element("theme").textContent = light ? "Dark theme" : "Light theme";
+}
+
+nameTheme();
+link.open();

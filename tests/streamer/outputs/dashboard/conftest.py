@@ -1,0 +1,147 @@
+"""`streamer run --dashboard` on the demo, with a broker, lights and two zones."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+from websockets.sync.client import connect
+
+from benchmarks.mosquitto import Mosquitto
+from benchmarks.ports import free_port
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+CONFIGURATION = """
+[[zones]]
+id = "main"
+[[zones]]
+id = "bar"
+[mqtt]
+broker = "{broker}"
+node = "hall"
+health_interval = 1
+[tracking]
+calibration = "calibration.json"
+[dashboard]
+serve = true
+listen = "127.0.0.1:{port}"
+[lights]
+show = "show.toml"
+"""
+SHOW = """
+[show]
+zone = "main"
+[[outputs]]
+name = "desk"
+protocol = "osc"
+host = "127.0.0.1"
+port = {port}
+messages = [{{ address = "/arousal", value = "arousal" }}]
+"""
+
+
+class Watched:
+    """A run, and where its dashboard is."""
+
+    def __init__(self, process, port, broker, log):
+        self.process, self.port, self.broker, self.log = process, port, broker, log
+        self.address = f"http://127.0.0.1:{port}"
+
+    def viewer(self, zone="main", **options):
+        """Look as a browser does."""
+        url = f"ws://127.0.0.1:{self.port}/live/{zone}"
+        return connect(url, origin=self.address, max_size=None, **options)
+
+    def helper(self):
+        """Return the number of the dashboard's process."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        for number in " ".join(each.read_text() for each in children).split():
+            if b"dashboard.web" in Path(f"/proc/{number}/cmdline").read_bytes():
+                return int(number)
+        return None
+
+
+def until(true, seconds=10.0):
+    """Wait; return what is true then."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := true():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not true within {seconds} s")
+
+
+def serves(address):
+    return status(f"{address}/zone/main") == 200
+
+
+def status(url):
+    """Return the status of a page; None where nobody serves it."""
+    try:
+        return httpx2.get(url, timeout=2).status_code
+    except httpx2.TransportError:
+        return None
+
+
+def told(viewer, seconds=15.0):
+    """Yield what a viewer is told, for so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield json.loads(viewer.recv(timeout=seconds))
+    raise AssertionError(f"it was not told within {seconds} s")
+
+
+def news(viewer, key):
+    """Return what a viewer is told next under this key."""
+    return next(content[key] for content in told(viewer) if key in content)
+
+
+def lateness(viewer, zone="main"):
+    """Return how old the next estimate is when a viewer sees it, in seconds."""
+    rows = next(
+        content["points"][zone] for content in told(viewer) if zone in content.get("points", ())
+    )
+    return time.time() - rows[-1][0] / 1e3
+
+
+@contextlib.contextmanager
+def watched_run(folder, *, show=SHOW):
+    broker = Mosquitto(folder)
+    broker.start()
+    port = free_port()
+    (folder / "show.toml").write_text(show.format(port=free_port()))
+    (folder / "config.toml").write_text(CONFIGURATION.format(broker=broker.address, port=port))
+    log = folder / "log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [PROGRAM, "run", "--config", "config.toml", "--no-view", "--log", "json"],
+            cwd=folder,
+            stderr=errors,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(folder)},
+        )
+    run = Watched(process, port, broker, log)
+    try:
+        until(lambda: serves(run.address) or process.poll() is not None, 30)
+        assert process.poll() is None, log.read_text()
+        yield run
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.wait()
+            broker.kill()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    with watched_run(tmp_path_factory.mktemp("run")) as run:
+        yield run

@@ -1,0 +1,183 @@
+"""The page in a real browser: it moves, it turns what it says, and it loads nothing else."""
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is not installed (make test installs it)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(request, run, browser):
+    """The dashboard; whatever it complains of, or asks of others, fails the test."""
+    page = browser.new_page(viewport=request.param)
+    complaints, asked = [], []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append((said.type, said.text)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws:", "http:")))
+    page.goto(run.address)
+    yield page
+    page.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(run.address)] == []
+
+
+@pytest.fixture
+def witness(run, browser):
+    """The dashboard, which may complain: its server goes away."""
+    page = browser.new_page()
+    page.goto(run.address)
+    yield page
+    page.close()
+
+
+def drawing(page, name):
+    """Return a canvas as it is drawn now."""
+    return page.evaluate(f"document.getElementById('{name}').toDataURL()")
+
+
+def changes(page, name, seconds):
+    """Whether a canvas is drawn anew within so many seconds."""
+    before, deadline = drawing(page, name), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if drawing(page, name) != before:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_point_moves_within_two_seconds(page, run):
+    begun = time.monotonic()
+    page.goto(run.address)
+    expect(page.locator("#valence")).to_have_text(re.compile(r"^.0\.\d\d ±"), timeout=2000)
+    assert changes(page, "plane", 2 - (time.monotonic() - begun))
+
+
+def test_everything_is_shown(page, run):
+    expect(page.locator("#connection")).to_have_text("connected")
+    expect(page.locator("#node")).to_have_text("hall")
+    expect(page.locator("#zones a")).to_have_count(2)
+    expect(page.locator("#zones a[aria-current=page]")).to_contain_text("main")
+    expect(page.locator("#state-word")).to_have_text(re.compile("ok|warming"))
+    expect(page.locator("#numbers")).to_contain_text("Latency")
+    expect(page.locator("#numbers")).to_contain_text(str(run.broker.port))
+    expect(page.locator("#level-text")).to_contain_text("dBFS")
+    for name in ("plane", "mel", "cochleagram"):
+        assert changes(page, name, 2), name
+
+
+def test_freeze_is_confirmed_and_holds_the_point(page):
+    freeze = page.get_by_role("button", name="Freeze")
+    freeze.click()
+    expect(page.locator("#answer")).to_have_text("freeze: done")
+    expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(500)
+    held = page.locator("#valence").text_content()
+    page.wait_for_timeout(1000)
+    assert page.locator("#valence").text_content() == held
+    page.get_by_role("button", name="Frozen").click()
+    expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "false")
+
+
+def test_smoothing_and_rate_are_what_the_tracker_says(page):
+    page.get_by_label("Smoothing").select_option("one-euro")
+    expect(page.locator("#answer")).to_have_text("smoothing one-euro: done")
+    page.get_by_label("Rate").select_option("5")
+    expect(page.locator("#answer")).to_have_text("rate 5 / s: done")
+    page.reload()
+    expect(page.get_by_label("Smoothing")).to_have_value("one-euro")
+    expect(page.get_by_label("Rate")).to_have_value("5")
+    page.get_by_label("Smoothing").select_option("kalman")
+    page.get_by_label("Rate").select_option("10")
+    expect(page.locator("#answer")).to_have_text("rate 10 / s: done")
+
+
+def test_a_calibration_listens_and_a_second_one_is_refused(page):
+    page.get_by_role("button", name="Calibrate").click()
+    expect(page.locator("#answer")).to_have_text("listening for 60 s")
+    expect(page.locator("#calibrate")).to_have_text(re.compile(r"Listening, \d+ s"))
+    page.locator("#calibrate").click()
+    expect(page.locator("#answer")).to_contain_text("refused, a calibration is listening already")
+    page.get_by_role("button", name="Reset calibration").click()
+    expect(page.locator("#calibrate")).to_have_text("Calibrate (60 s)")
+
+
+def test_it_is_worked_by_keyboard(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "freeze"
+    page.keyboard.press("Space")
+    expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Space")
+    expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_other_zone_is_one_click_away(page):
+    page.locator("#zones a", has_text="bar").click()
+    expect(page.locator("#zones a[aria-current=page]")).to_contain_text("bar")
+    expect(page.locator("#valence")).to_have_text(re.compile("±"))
+
+
+def test_nothing_is_wider_than_the_screen(page):
+    expect(page.locator("#valence")).to_have_text(re.compile("±"))
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_keeps_people_out(page, theme):
+    expect(page.locator("#valence")).to_have_text(re.compile("±"))
+    if theme == "light":
+        page.get_by_role("button", name="Light theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    response = Axe().run(page).response
+    assert len(response["passes"]) > 10
+    assert [
+        (each["id"], each["impact"], each["nodes"][0]["html"]) for each in response["violations"]
+    ] == []
+
+
+def test_a_dashboard_that_went_away_is_found_again(witness, run):
+    page = witness
+    os.kill(run.helper(), signal.SIGKILL)
+    expect(page.locator("#connection")).to_contain_text("not connected")
+    expect(page.locator("#freeze")).to_be_disabled()
+    expect(page.locator("#connection")).to_have_text("connected", timeout=15_000)
+    expect(page.locator("#freeze")).to_be_enabled()
+
+
+def test_the_health_of_a_run_without_a_broker_is_told(page, run):
+    run.broker.kill()
+    try:
+        expect(page.locator("#numbers")).to_contain_text("not connected:")
+    finally:
+        run.broker.start()
+    expect(page.locator("#numbers")).not_to_contain_text("not connected:", timeout=15_000)

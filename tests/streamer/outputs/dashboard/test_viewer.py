@@ -1,0 +1,32 @@
+"""What a viewer sends is a command or nothing."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.outputs.dashboard.web.viewer import _command
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["zone", "name", "value", "id", "more"])
+
+
+def is_command(found):
+    return found is None or (
+        found.keys() == {"zone", "name", "value", "id"}
+        and all(isinstance(each, str) for each in found.values())
+    )
+
+
+@given(st.text())
+def test_any_text(text):
+    assert is_command(_command(text))
+
+
+@given(VALUES | st.dictionaries(KEYS, VALUES))
+def test_any_json(content):
+    assert is_command(_command(json.dumps(content)))
