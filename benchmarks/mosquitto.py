@@ -19,10 +19,12 @@ class Mosquitto:
         For its configuration.
     options
         Lines of that; with none, anybody may do anything.
+    port
+        Where it listens; a free one by default.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
+        self.port = free_port() if port is None else port
         self.address = Address("127.0.0.1", self.port)
         self._config = folder / f"mosquitto-{self.port}.conf"
         # "user root": started by root it would else become a user who may not read our files.

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -14,7 +14,7 @@ from damer.weights import SHIPPED_MODEL
 from deploy.export import export_onnx
 from deploy.half import halve
 from deploy.quantize import quantize
-from streamer.engines import KalmanSettings
+from streamer.engines import KalmanSettings, OnnxEngine
 
 app = typer.Typer(help="From a checkout to a show.", no_args_is_help=True, add_completion=False)
 
@@ -28,9 +28,12 @@ def _root() -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="What `python -m training fit` wrote.")],
     evaluation: Annotated[
-        Path,
-        typer.Argument(help="The JSON that `python -m training evaluate` wrote of the recipe."),
-    ],
+        Path | None,
+        typer.Argument(
+            help="The JSON that `python -m training evaluate` wrote of the recipe.  [default: "
+            "weights that nobody judged, with the smoother of the shipped ones]"
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="ONNX file to write.")] = SHIPPED_MODEL,
 ) -> None:
     """Write fitted weights as the ONNX file that `streamer` opens.
@@ -39,14 +42,10 @@ def export(
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        judged = json.loads(evaluation.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise typer.BadParameter(f"{checkpoint} or {evaluation}: {error}") from None
-    recipe = content["recipe"]
-    if judged["recipe"] != recipe:
-        raise typer.BadParameter(
-            f"{evaluation} is not of the recipe that {checkpoint} was fitted by"
-        )
+        recipe = content["recipe"]
+    except (OSError, ValueError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
+        raise typer.BadParameter(f"{checkpoint}: {error}") from None
+    smoothing, metrics = _judged(evaluation, recipe)
     network = DAMER(NetworkSize(**recipe["network"]))
     network.load_state_dict(content["weights"])
     export_onnx(
@@ -54,11 +53,27 @@ def export(
         FrontEndSpec(window_frames=recipe["window_frames"], origin=recipe["origin"]),
         output,
         name=f"damer {recipe['name']}",
-        smoothing=KalmanSettings(**judged["smoothing"]),
+        smoothing=smoothing,
         training={"recipe": recipe, "seed": content["seed"]},
-        metrics={name: table["damer"] for name, table in judged["scores"].items()},
+        metrics=metrics,
     )
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def _judged(
+    evaluation: Path | None, recipe: dict[str, Any]
+) -> tuple[KalmanSettings, dict[str, Any]]:
+    """Return the smoother and the scores of an evaluation, which has to be of this recipe."""
+    if evaluation is None:
+        return OnnxEngine(SHIPPED_MODEL).smoothing, {}
+    try:
+        judged = json.loads(evaluation.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{evaluation}: {error}") from None
+    if judged["recipe"] != recipe:
+        raise typer.BadParameter(f"{evaluation} is not of the recipe that was fitted")
+    scores = {name: table["damer"] for name, table in judged["scores"].items()}
+    return KalmanSettings(**judged["smoothing"]), scores
 
 
 Weights = Annotated[Path, typer.Argument(help="What `export` wrote.", exists=True, dir_okay=False)]

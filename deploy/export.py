@@ -1,6 +1,8 @@
 """From fitted weights to the ONNX file that the runtime opens."""
 
 import json
+import logging
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,16 +65,19 @@ def export_onnx(
         torch.zeros(2, spec.gammatone_channels, spec.window_frames),
     )
     batch = torch.export.Dim("batch", min=1)
-    program = torch.onnx.export(
-        module,
-        windows,
-        input_names=["mel", "cochleagram"],
-        output_names=OUTPUTS,
-        dynamic_shapes=({0: batch}, {0: batch}),
-        opset_version=_OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # and misses torchvision
+        program = torch.onnx.export(
+            module,
+            windows,
+            input_names=["mel", "cochleagram"],
+            output_names=OUTPUTS,
+            dynamic_shapes=({0: batch}, {0: batch}),
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     if program is None:
         raise RuntimeError("torch exported nothing")
     model = program.model_proto

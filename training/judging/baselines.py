@@ -33,6 +33,10 @@ _RIDGE_ALPHAS = np.logspace(1, 5, 9)
 _WINDOW_SECONDS = 3.0
 
 
+class Unavailable(Exception):  # noqa: N818 - a reason, not a failure
+    """Why a baseline cannot be had on this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a baseline hears of one rendition: a feature vector for each of its moments.
@@ -85,9 +89,11 @@ def climb(
     for rung in RUNGS:
         if rung.sound and not sounding:
             continue
-        heard = rung.hear(work, recipe, cache)
-        if not heard:
-            print(f"{rung.name} is left out: openSMILE is missing (pip install '.[peers]')")
+        try:
+            heard = rung.hear(work, recipe, cache)
+        except Unavailable as reason:
+            print(f"{rung.name} is left out: {reason}")
+            continue
         sets = [list(recipe.datasets)] if rung.joint else [[name] for name in recipe.shares]
         for chosen in sets:
             part = [one for one in heard if one.work[0].dataset in chosen]
@@ -170,7 +176,10 @@ def _mel_statistics(work: list[Work], recipe: FitRecipe, cache: Path) -> list[He
 
 def _musicnn_windows(work: list[Work], _recipe: FitRecipe, cache: Path) -> list[Heard]:
     """MusiCNN's embedding of each window."""
-    embedded = open_embeddings(work, cache)
+    try:
+        embedded = open_embeddings(work, cache)
+    except FileNotFoundError as error:
+        raise Unavailable(str(error)) from None
     return [
         Heard(one, ends, values.astype(np.float64))
         for one, (ends, values) in zip(work, embedded, strict=True)
@@ -194,7 +203,7 @@ def _egemaps(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Heard]:
     chosen = list(first.values())
     values = open_functionals(chosen, cache)
     if values is None:
-        return []
+        raise Unavailable("openSMILE is missing (pip install '.[peers]')")
     return [Heard(one, np.zeros(1), row[None]) for one, row in zip(chosen, values, strict=True)]
 
 

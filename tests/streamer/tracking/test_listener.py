@@ -288,3 +288,14 @@ class TestCaptureTime:
         for window in hear(blocks, source_rate=source_rate):
             expected = 7 + window.end_sample / RATE * slow
             assert window.captured == pytest.approx(expected, abs=5e-5)
+
+
+def test_what_is_recent_are_the_frames_of_the_window(sound):
+    listener = Listener(44100, SPEC, 10.0)
+    windows = [window for block in cut(sound, [4410, 441, 7000]) for window in listener.push(block)]
+    late = listener.frames - windows[-1].end_sample // SPEC.hop  # heard after the last tick
+    recent = listener.recent(20 + late)
+    assert recent.mel.shape == (20 + late, SPEC.mel_bands)
+    for frames, view in zip(recent, (windows[-1].mel, windows[-1].cochleagram), strict=True):
+        np.testing.assert_array_equal(frames[:20].T, view[:, -20:])
+    assert len(listener.recent(10_000).mel) == SPEC.window_frames

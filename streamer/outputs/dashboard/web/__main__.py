@@ -1,6 +1,7 @@
 """The process: `python -m streamer.outputs.dashboard.web MEMORY FILES`."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -79,7 +80,7 @@ async def serve(setting: Setting, listener: socket.socket) -> None:
 def main() -> None:
     """Read how to serve, and serve."""
     guard(*map(int, sys.argv[1:]))
-    if hasattr(os, "nice"):
+    with contextlib.suppress(AttributeError, OSError):  # Windows; a service that may not
         os.nice(_NICENESS)
     logging.basicConfig(level=logging.WARNING, handlers=[_Teller()])
     setting = cast("Setting", json.loads(sys.stdin.buffer.readline()))

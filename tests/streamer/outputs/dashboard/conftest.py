@@ -31,6 +31,7 @@ calibration = "calibration.json"
 [dashboard]
 serve = true
 listen = "127.0.0.1:{port}"
+{dashboard}
 [lights]
 show = "show.toml"
 """
@@ -78,7 +79,7 @@ def until(true, seconds=10.0):
 
 
 def serves(address):
-    return status(f"{address}/zone/main") == 200
+    return status(f"{address}/signin") == 200
 
 
 def status(url):
@@ -111,12 +112,14 @@ def lateness(viewer, zone="main"):
 
 
 @contextlib.contextmanager
-def watched_run(folder, *, show=SHOW):
+def watched_run(folder, dashboard=""):
     broker = Mosquitto(folder)
     broker.start()
     port = free_port()
-    (folder / "show.toml").write_text(show.format(port=free_port()))
-    (folder / "config.toml").write_text(CONFIGURATION.format(broker=broker.address, port=port))
+    (folder / "show.toml").write_text(SHOW.format(port=free_port()))
+    (folder / "config.toml").write_text(
+        CONFIGURATION.format(broker=broker.address, port=port, dashboard=dashboard)
+    )
     log = folder / "log"
     with log.open("wb") as errors:
         process = subprocess.Popen(

@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from tests.streamer.outputs.dashboard.conftest import watched_run
+
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 ARGUMENTS = [
     "--no-sandbox",
@@ -181,3 +183,24 @@ def test_the_health_of_a_run_without_a_broker_is_told(page, run):
     finally:
         run.broker.start()
     expect(page.locator("#numbers")).not_to_contain_text("not connected:", timeout=15_000)
+
+
+def test_a_token_is_asked_for_once(browser, tmp_path):
+    with watched_run(tmp_path, 'token = "correct horse battery"') as run:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(run.address)
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+        page.get_by_label("Token").fill("correct horse battery")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#connection")).to_have_text("connected")
+        page = context.new_page()
+        page.goto(f"{run.address}/zone/bar")
+        expect(page.locator("#connection")).to_have_text("connected")
+        assert Axe().run(page).response["violations"] == []
+        context.close()
+        log = run.log.read_text()
+    assert "somebody tried a wrong token" in log
+    assert "correct horse battery" not in log
