@@ -1,4 +1,4 @@
-# make run    track the bundled demo, with an embedded broker and a live view (Ctrl-C stops)
+# make run    track the bundled demo, with an embedded broker, a live view and a dashboard (Ctrl-C stops)
 # make test   run the tests
 # Both install what they need first.
 
@@ -15,14 +15,14 @@ TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-sm
 .PHONY: run install test check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
 
 run: .venv/run-installed
-	$(BIN)/streamer run --input demo --broker embedded
+	$(BIN)/streamer run --input demo --broker embedded --dashboard
 
 install: .venv/run-installed
 
 test: .venv/test-installed .cache/musicnn.onnx
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 
-check: lint types layers test faults
+check: lint types layers docs test faults
 
 lint: .venv/test-installed
 	$(BIN)/ruff check .
@@ -36,7 +36,7 @@ layers: .venv/test-installed
 
 # The documentation site, in site/; a broken link or anchor is an error.
 docs: .venv/docs-installed
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 install-training: .venv/training-installed
 

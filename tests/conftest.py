@@ -10,7 +10,7 @@ import pytest
 
 _HERE = Path(__file__).parent
 _RUNTIME = _HERE / "streamer"
-_WAITING = [_RUNTIME, _HERE / "faults"]
+_WAITING = [_RUNTIME, _HERE / "faults", _HERE / "deploy" / "examples", _HERE / "docs"]
 _COMPUTING = [
     _RUNTIME / name for name in ("calibration", "config", "engines", "tracking", "test_analyze.py")
 ]

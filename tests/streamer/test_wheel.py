@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+UPLOT = "streamer/outputs/dashboard/page/vendor/uPlot.LICENSE"
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(300)]
 
 
@@ -66,6 +67,8 @@ def test_it_holds_what_the_program_needs(wheel):
             "streamer/config/default.toml",
             "streamer/demo/piece.opus",
             "streamer/demo/sections.json",
+            "streamer/outputs/dashboard/page/index.html",
+            "streamer/outputs/dashboard/page/vendor/uPlot.iife.min.js",
             "streamer/py.typed",
             "damer/py.typed",
             "damer/weights/damer.onnx",
@@ -77,7 +80,7 @@ def test_it_holds_what_the_program_needs(wheel):
 def test_it_holds_every_licence(wheel):
     with zipfile.ZipFile(wheel) as archive:
         folder = next(name for name in archive.namelist() if name.endswith("METADATA"))[:-8]
-        for path in ("LICENSE", "damer/weights/LICENSE", "streamer/demo/LICENSE"):
+        for path in ("LICENSE", "damer/weights/LICENSE", "streamer/demo/LICENSE", UPLOT):
             assert archive.read(f"{folder}licenses/{path}") == (ROOT / path).read_bytes()
         assert "damer/weights/LICENSE" in archive.namelist()
         assert "streamer/demo/LICENSE" in archive.namelist()
@@ -106,3 +109,10 @@ def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
 def test_it_brings_the_default_configuration(call):
     program = "from streamer.config.files import default_text; print(default_text(), end='')"
     assert call("-c", program).stdout == (ROOT / "config.toml").read_text()
+
+
+def test_a_dashboard_without_its_packages_says_what_to_install(call):
+    done = call("-m", "streamer", "run", "--dashboard", "--no-view")
+    assert done.returncode == 2
+    assert 'pip install "damer-streamer[dashboard]"' in done.stderr
+    assert "Traceback" not in done.stderr

@@ -68,6 +68,7 @@ async def serve(setting: Setting, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         ws_max_size=limits.COMMAND_BYTES,
+        ws_per_message_deflate=False,  # it would take most of the time
         limit_concurrency=limits.DASHBOARD_CONNECTIONS,
         timeout_keep_alive=10,
     )

@@ -1,5 +1,6 @@
 """What is known at this moment, and what of it a viewer has not seen."""
 
+import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,6 +64,11 @@ class Seen:
     acks: int = 0
     version: int = 0
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """The same for all viewers to whom the same is new, but for answers."""
+        return (self.zone, self.views, self.version, *self.points.values())
+
 
 class Board:
     """Keeps what `run` tells; see `streamer.outputs.dashboard.words`.
@@ -83,9 +89,11 @@ class Board:
         self._acks = Series(_MOST_ACKS)
         self._facts: dict[str, tuple[int, Any]] = {}
         self._version = 0
+        self._texts: dict[tuple[object, ...], str] = {}
 
     def take(self, told: dict[str, Any]) -> None:
         """Take in one line of `run`."""
+        self._texts.clear()
         for zone, rows in told.get("points", {}).items():
             self._points[zone].add(rows)
         for zone, parcels in told.get("views", {}).items():
@@ -99,6 +107,19 @@ class Board:
         """Return that a viewer of a zone has seen nothing but what is over."""
         return Seen(zone, viewer, views=self._views[zone].end, acks=self._acks.end)
 
+    def text(self, seen: Seen) -> str:
+        """Return `news` as JSON, empty where there are none; it is written once for all viewers."""
+        place = seen.place
+        text = self._texts.get(place)
+        if text is None or self._answers(seen):
+            news = self.news(seen)
+            text = json.dumps(news, separators=(",", ":")) if news else ""
+            if "acks" not in news:
+                self._texts[place] = text
+        else:
+            self._show_all(seen)
+        return text
+
     def news(self, seen: Seen) -> dict[str, Any]:
         """Return what is new to a viewer, who has seen it then; of other zones the last row."""
         news: dict[str, Any] = {}
@@ -107,20 +128,25 @@ class Board:
             news["points"] = points
         if views := self._views[seen.zone].since(seen.views):
             news["views"] = views
-        if acks := [ack for ack in self._acks.since(seen.acks) if _of(ack, seen.viewer)]:
+        if acks := self._answers(seen):
             news["acks"] = acks
         if seen.version < self._version:
             facts = self._facts.items()
             news["facts"] = {name: fact for name, (at, fact) in facts if at > seen.version}
-        seen.views, seen.acks = self._views[seen.zone].end, self._acks.end
-        seen.version = self._version
+        self._show_all(seen)
         return news
 
     def _rows(self, zone: str, seen: Seen) -> list[Any]:
-        series = self._points[zone]
-        rows = series.since(seen.points.get(zone, 0))
-        seen.points[zone] = series.end
+        rows = self._points[zone].since(seen.points.get(zone, 0))
         return rows if zone == seen.zone else rows[-1:]
+
+    def _answers(self, seen: Seen) -> list[Any]:
+        return [ack for ack in self._acks.since(seen.acks) if _of(ack, seen.viewer)]
+
+    def _show_all(self, seen: Seen) -> None:
+        seen.points = {zone: series.end for zone, series in self._points.items()}
+        seen.views, seen.acks = self._views[seen.zone].end, self._acks.end
+        seen.version = self._version
 
 
 def _of(ack: dict[str, Any], viewer: str) -> bool:

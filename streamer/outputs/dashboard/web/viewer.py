@@ -27,10 +27,10 @@ Say = Callable[[dict[str, Any]], None]
 
 async def show(socket: WebSocket, board: Board, seen: Seen, hello: dict[str, Any]) -> None:
     """Send what is known and then what is new, until the viewer is gone or does not read."""
-    await _send(socket, {"hello": hello})
+    await _send(socket, json.dumps({"hello": hello}))
     while True:
-        if news := board.news(seen):
-            await _send(socket, news)
+        if text := board.text(seen):
+            await _send(socket, text)
         await anyio.sleep(PERIOD)
 
 
@@ -69,9 +69,9 @@ async def attend(
             await socket.close()
 
 
-async def _send(socket: WebSocket, content: dict[str, Any]) -> None:
+async def _send(socket: WebSocket, text: str) -> None:
     with anyio.fail_after(limits.VIEWER_PATIENCE):
-        await socket.send_text(json.dumps(content, separators=(",", ":")))
+        await socket.send_text(text)
 
 
 def _command(text: str) -> dict[str, str] | None:

@@ -1,5 +1,7 @@
 """What a viewer is told, and what it is not told twice."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,19 @@ def test_who_lags_behind_misses_old_views_and_old_points_only(board):
     news = board.news(seen)
     assert news["points"]["main"] == [[n] for n in range(MOST_POINTS, 2 * MOST_POINTS)]
     assert news["views"] == list(range(2 * MOST_POINTS - MOST_VIEWS, 2 * MOST_POINTS))
+
+
+def test_what_is_written_once_for_all_is_what_each_would_be_told(board):
+    alone, first, second = (board.begin("main", name) for name in ("1", "2", "3"))
+    for number in range(5):
+        board.take({"points": {"main": [[number]]}, "facts": {"n": number}})
+        board.take({"acks": [{"id": "3.1"}]} if number == 2 else {})
+        told = board.news(alone)
+        assert json.loads(board.text(first)) == told
+        assert json.loads(board.text(second)) == told | (
+            {"acks": [{"id": "3.1"}]} if number == 2 else {}
+        )
+    assert board.text(first) == board.text(second) == ""
 
 
 @given(st.integers(1, 20), st.lists(st.integers(0, 9), max_size=30))

@@ -1,0 +1,1 @@
+"""The documentation site: the pages of this folder, and what writes its reference from the code."""

@@ -1,0 +1,58 @@
+"""Pieces of Markdown that every page of the reference is made of."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def code(text: object) -> str:
+    """Return a text as code within a line or a cell; of nothing, nothing."""
+    plain = str(text)
+    fence = "``" if "`" in plain else "`"
+    return f"{fence}{plain}{fence}" if plain else ""
+
+
+def block(text: str, language: str = "") -> str:
+    """Return a text as a block of code."""
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
+    """Return a table whose first column names its rows.
+
+    Parameters
+    ----------
+    head
+        Headings of the columns.
+    rows
+        Cells, each in Markdown.
+    kind
+        Class of the element around the table, by which `assets/site.css` knows it.
+    """
+    lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
+    text = "\n".join(lines)
+    return f'<div class="{kind}" markdown>\n\n{text}\n\n</div>' if kind else text
+
+
+def pretty(payload: bytes) -> str:
+    """Return JSON as people read it: a line for each field, small objects on one line."""
+    content: dict[str, Any] = json.loads(payload)
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def prose(text: str) -> str:
+    """Return a docstring's text as Markdown prose: what looks like HTML outside code is escaped."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part[:1] == "`" else part.replace("<", "&lt;") for part in parts)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """Return a cell on one line; a bar within code ends no cell, any other one is escaped."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(part if part[:1] == "`" else part.replace("|", "\\|") for part in parts)

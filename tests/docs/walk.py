@@ -1,0 +1,245 @@
+"""Does what a page of the documentation says, as somebody would who has only that page.
+
+`python -m tests.docs.walk docs/start.md [HEADING]` runs every `sh` block of the page, or of the
+part under a heading, one after the other in one shell, in a copy of the checkout. A block whose
+paragraph says to leave it running goes on beside the next ones, until a paragraph says to stop it.
+It all happens in a network of its own (root is wanted), where a microphone hears the demo piece, a
+light hangs on sACN universe 1, and `homeassistant.local` is a broker.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pexpect
+from numpy.typing import NDArray
+
+from benchmarks.mosquitto import Mosquitto
+from benchmarks.pulse import RATE, Performer, Pulse, recording
+from streamer.demo import PIECE
+from training.sound.render import decode
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 300.0
+STARTING = 8.0
+"""Seconds that somebody takes to open a second terminal."""
+
+SACN = 5568
+
+_LEVELS = 126  # bytes before the levels of an E1.31 packet
+_LEFT_OUT = {".git", ".cache", "runs", "site", "build", "dist"}
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CLIPS = ("one", "two", "three", "four", "five")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A block of commands, whether it goes on, and whether what goes on is stopped before."""
+
+    commands: str
+    stays: bool
+    stops: bool
+
+
+def steps_of(page: str, heading: str | None = None) -> list[Step]:
+    """Return the steps of a page, or of the part under a heading."""
+    if heading is not None:
+        level, rest = re.split(rf"^(#+) {re.escape(heading)}$", page, flags=re.MULTILINE)[1:3]
+        page = re.split(rf"^#{{1,{len(level)}}} ", rest, flags=re.MULTILINE)[0]
+    found, end = [], 0
+    for block in _BLOCK.finditer(page):
+        said = page[end : block.start()].lower()
+        stays = re.search(r"leave (it|this|both) running", said) is not None
+        stops = re.search(r"\bstop (it|both|`streamer)", said) is not None
+        found.append(Step(block.group(1), stays, stops))
+        end = block.end()
+    return found
+
+
+class Running:
+    """A terminal in which a command goes on."""
+
+    def __init__(self, script: str) -> None:
+        self._child = pexpect.spawn("bash", ["-c", script], dimensions=(40, 120), timeout=None)
+        self._said = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        """All that was written so far."""
+        return self._said.decode(errors="replace")
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still goes on."""
+        return bool(self._child.isalive())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, and wait for the end."""
+        if self.runs:
+            self._child.sendintr()
+        self._reader.join(20)
+        self._child.close(force=True)
+
+    def _read(self) -> None:
+        with contextlib.suppress(pexpect.EOF):
+            while True:
+                self._said += self._child.read_nonblocking(4096)
+
+
+class Terminals:
+    """Shells in one folder; a command that goes on has one of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._state = folder / ".state"
+        self._state.write_text(f"cd {folder}\n")
+        self._running: list[Running] = []
+
+    def do(self, step: Step) -> None:
+        """Do a step.
+
+        Raises
+        ------
+        AssertionError
+            It fails.
+        """
+        if step.stops:
+            self.stop()
+        print(f"$ {step.commands}", end="", flush=True)
+        if step.stays:
+            terminal = Running(f". {self._state}\n{step.commands}")
+            self._running.append(terminal)
+            time.sleep(STARTING)
+            assert terminal.runs, f"it has ended: {terminal.said}"
+        else:
+            keep = f'{{ export -p; echo "cd $(pwd)"; }} > {self._state}'
+            script = f"set -e\n. {self._state}\n{step.commands}\n{keep}"
+            done = subprocess.run(
+                ["bash", "-c", script], timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL
+            )
+            assert done.returncode == 0, f"it ends with {done.returncode}"
+
+    def stop(self) -> None:
+        """Press Ctrl-C in every terminal; each has to run until then, and free of errors."""
+        ran = [terminal.runs for terminal in self._running]
+        for terminal in reversed(self._running):
+            terminal.interrupt()
+        said = [terminal.said for terminal in self._running]
+        self._running.clear()
+        for alive, text in zip(ran, said, strict=True):
+            assert alive, f"it has ended: {text}"
+            assert "Traceback" not in text
+            assert not re.search(r"^\S+ error ", text, re.MULTILINE), text
+
+
+def walk(page: Path, heading: str | None, folder: Path) -> None:
+    """Do what a page says."""
+    for each in ROOT.iterdir():
+        if each.name not in _LEFT_OUT:
+            (folder / each.name).symlink_to(each)
+    steps = steps_of(page.read_text(), heading)
+    assert steps, "there is nothing to do"
+    terminals = Terminals(folder)
+    try:
+        for step in steps:
+            terminals.do(step)
+    finally:
+        terminals.stop()
+
+
+@contextlib.contextmanager
+def venue(folder: Path, *, at_home: bool) -> Iterator[None]:
+    """Make a network with a microphone that hears music and, at home, a broker."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "route", "add", "default", "dev", "lo"], check=True)
+    hosts = folder / "hosts"
+    hosts.write_text("127.0.0.1 localhost homeassistant.local\n")
+    subprocess.run(["mount", "--bind", str(hosts), "/etc/hosts"], check=True)
+    music = decode(PIECE, RATE)
+    pulse = Pulse(("alpha",))
+    with contextlib.ExitStack() as stack:
+        if at_home:
+            broker = Mosquitto(folder, port=1883)
+            broker.start()
+            stack.callback(broker.kill)
+        stack.enter_context(pulse.running())
+        pulse.plug_in("alpha")
+        stack.enter_context(Performer(pulse.pipe("alpha"), recording(music)))
+        cut_clips(music, folder / "checkout" / "my-clips")
+        yield
+
+
+@contextlib.contextmanager
+def light(universe: int) -> Iterator[None]:
+    """Hang a light on an sACN universe; say at the end how much came, and how it changed."""
+    looks: list[bytes] = []
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    receiver.bind(("", SACN))
+    group = socket.inet_aton(f"239.255.{universe >> 8}.{universe & 255}")
+    receiver.setsockopt(
+        socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + socket.inet_aton("127.0.0.1")
+    )
+    receiver.settimeout(0.5)
+    over = threading.Event()
+
+    def receive() -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                looks.append(receiver.recv(1024)[_LEVELS:])
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        receiver.close()
+        print(f"universe {universe}: {len(looks)} packets, {len(set(looks))} different")
+
+
+def cut_clips(music: NDArray[np.float32], folder: Path) -> None:
+    """Write five clips of 15 s."""
+    folder.mkdir()
+    for name, second in zip(CLIPS, (2, 22, 45, 66, 8), strict=True):
+        part = music[second * RATE : (second + 15) * RATE]
+        with wave.open(str(folder / f"{name}.wav"), "wb") as clip:
+            clip.setparams((1, 2, RATE, 0, "NONE", ""))
+            clip.writeframes((32767 * part.clip(-1, 1)).astype("<i2").tobytes())
+
+
+def main() -> int:
+    """Walk, in a network of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("heading", nargs="?")
+    options = parser.parse_args()
+    if "WALK_INSIDE" not in os.environ:
+        again = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.docs.walk"]
+        inside = {**os.environ, "WALK_INSIDE": "1"}
+        return subprocess.run([*again, *sys.argv[1:]], env=inside, check=False).returncode
+    with tempfile.TemporaryDirectory(prefix="walk-") as name:
+        folder = Path(name)
+        (folder / "checkout").mkdir()
+        at_home = "homeassistant.local" in options.page.read_text()
+        with venue(folder, at_home=at_home), light(universe=1):
+            walk(options.page, options.heading, folder / "checkout")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
