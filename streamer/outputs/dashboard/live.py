@@ -74,11 +74,8 @@ class Dashboard:
     def hear(self, zone: str, update: Update) -> None:
         """Show an estimate."""
         age = time.monotonic() - update.captured
-        smooth, raw = update.smooth, update.raw
-        coordinates = (
-            smooth.valence, smooth.arousal, smooth.valence_std, smooth.arousal_std,
-            raw.valence, raw.arousal,
-        )  # fmt: skip
+        here = update.smooth
+        coordinates = here.valence, here.arousal, here.valence_std, here.arousal_std
         self._outbox.point(
             zone,
             (
@@ -87,7 +84,7 @@ class Dashboard:
                 round(update.level, 1),
                 int(update.silence),
                 round(age * 1e3, 1),
-                mood(smooth.valence, smooth.arousal),
+                mood(here.valence, here.arousal),
             ),
         )
 

@@ -100,6 +100,7 @@ class WebProcess:
             if first or self._over.is_set():
                 return  # what fails at the start is told by `begin`
             logger.warning("the dashboard ended and starts again", extra={"cause": "dashboard"})
+            self._hear({"watched": []})  # its viewers are gone
             self._over.wait(backoff.delay(time.monotonic() - started))
 
     def _run_once(self) -> None:

@@ -18,8 +18,8 @@ The process says `{"ready": URL}` or `{"failed": reason}` once, and then
 from typing import TypedDict
 
 POINT = (
-    "time", "valence", "arousal", "valence_std", "arousal_std", "raw_valence", "raw_arousal",
-    "level", "silence", "latency_ms", "mood",
+    "time", "valence", "arousal", "valence_std", "arousal_std", "level", "silence", "latency_ms",
+    "mood",
 )  # fmt: skip
 """Columns of a row: `time` in ms since 1970, `silence` 0 or 1, others as in `va` and `state`."""
 

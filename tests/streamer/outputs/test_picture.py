@@ -42,6 +42,13 @@ def test_everything_that_matters_is_there(width, height):
         assert word in picture
 
 
+@pytest.mark.parametrize("width", [64, 80, 200])
+def test_the_dashboards_address_stands_below_on_the_right(width):
+    lines = text(scene(page="http://127.0.0.1:8710"), width).splitlines()
+    assert lines[-2].rstrip().endswith("http://127.0.0.1:8710")
+    assert "10.0 estimates/s" in lines[-2]
+
+
 affects = st.builds(Affect, *[st.floats(-1, 1)] * 2, *[st.floats(0, 3)] * 2)
 names = st.text(max_size=90)
 
@@ -66,7 +73,7 @@ def test_every_picture_fills_exactly_its_size(width, height, path, zones, name, 
     )
     zone = ZoneScene("zone", name, seen, 3.0, None)
     shown = scene(*[zone] * zones)
-    canvas = draw(replace(shown, message=name, broker=name, topic=name), width, height)
+    canvas = draw(replace(shown, message=name, broker=name, topic=name, page=name), width, height)
     lines = canvas.lines()
     assert len(lines) == height
     assert {cell_len(line) for line in lines} == {width}
