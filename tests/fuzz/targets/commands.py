@@ -11,6 +11,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from streamer.bucket import Bucket
 from streamer.calibration import CalibrationStore
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.control import Control
@@ -18,7 +19,7 @@ from streamer.engines import open_engine
 from streamer.errors import ConfigError
 from streamer.mqtt.commands import NAMES
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.inbox import Inbox, Letter, _Bucket
+from streamer.mqtt.inbox import Inbox, Letter
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
 from streamer.reload import Reload
@@ -101,7 +102,7 @@ class CommandTarget(Target):
             post=self._letters.append,
             welcome=lambda: None,
         )
-        self._inbox._bucket = _Bucket(1e9, 1e9)  # else most would be left out
+        self._inbox._bucket = Bucket(1e9, 1e9)  # else most would be left out
 
     def _reload(self) -> Reload:
         if not self._reloadable:

@@ -147,6 +147,7 @@ JOINED = b"ffconcat version 1.0\nfile 'http://127.0.0.1:9/x.wav'\n"
         ("session.sdp", DESCRIPTION),
         ("joined.ffconcat", JOINED),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_sound_is_one_clear_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes
