@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from websockets.asyncio.client import connect
+from websockets.typing import Origin
 
 from benchmarks.ports import free_port
 from benchmarks.program import Listening, listening
@@ -29,8 +30,8 @@ def read(port: int, count: int, stop: Event) -> None:
     """Look with so many browsers, which read everything and draw nothing."""
 
     async def look() -> None:
-        url, origin = f"ws://127.0.0.1:{port}/live/main", f"http://127.0.0.1:{port}"
-        async with connect(url, origin=origin, max_size=None) as socket:  # type: ignore[arg-type]
+        url, origin = f"ws://127.0.0.1:{port}/live/main", Origin(f"http://127.0.0.1:{port}")
+        async with connect(url, origin=origin, max_size=None) as socket:
             async for _ in socket:
                 if stop.is_set():
                     return

@@ -64,7 +64,7 @@ class HealthReporter:
             ts=round(time.time() * 1e3),
             state=state,
             reason=reason,
-            source=source.name if source else tracker.input,
+            source=tracker.source_name,
             engine=self._engine.name,
             uptime_s=time.monotonic() - self._begun,
             estimates=tracker.estimates,

@@ -3,11 +3,9 @@
 import contextlib
 import json
 import math
-import os
 import signal
 import struct
 import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple
 from streamer import limits
 from streamer.decoder import records
 from streamer.errors import AudioError, UsageError
+from streamer.helper import start_helper
 
 _WORKER = Path(records.__file__).with_name("worker.py")
 _BUFFER = 1 << 16
@@ -288,21 +287,8 @@ class _Keeper:
 
     def _keep(self) -> None:
         try:
-            self.process = process = subprocess.Popen(  # noqa: S603 - our own script
-                [
-                    sys.executable,
-                    "-P",
-                    str(_WORKER),
-                    *map(str, (limits.DECODER_MEMORY, limits.DECODER_FILES)),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=_BUFFER,
-                env=_environment(),
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            bounds = map(str, (limits.DECODER_MEMORY, limits.DECODER_FILES))
+            self.process = process = start_helper(str(_WORKER), *bounds, bufsize=_BUFFER)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._failure = error
             return
@@ -326,12 +312,6 @@ class _Keeper:
 
 def _nothing() -> None:
     """End what was never begun."""
-
-
-def _environment() -> dict[str, str]:
-    """Return ours without our settings, which may hold passwords; proxies and the like remain."""
-    ours = os.environ.items()
-    return {name: value for name, value in ours if not name.upper().startswith("STREAMER_")}
 
 
 def _opened(told: Any) -> Opened:

@@ -66,6 +66,8 @@ class ZoneTracker:
     ----------
     input
         What it listens to, for people: a URL without user, password and query.
+    source_name
+        The same as its source tells it, once one was opened.
     tracking
         How it tracks now.
     pace
@@ -101,6 +103,7 @@ class ZoneTracker:
     ) -> None:
         self.id = zone.id
         self.input = public(zone.input) if is_url(zone.input) else zone.input
+        self.source_name = self.input
         self.returns = returns(zone)
         self.source: Source | None = None
         self.listener: Listener | None = None
@@ -167,6 +170,7 @@ class ZoneTracker:
         except StreamerError as error:
             self.trouble = str(error)
             raise
+        self.source_name = self.source.name
         self._zone = kept(self._zone, self.source)
 
     def retune(self, tracking: Tracking) -> None:

@@ -67,7 +67,7 @@ def test_the_dashboard_is_served():
 
 class TestReading:
     def test_a_block_goes_on_where_the_paragraph_says_so(self):
-        page = "Leave it running:\n\n```sh\na\n```\n\nThen:\n\n```sh\nb\n```\n\n```\nno\n```\n"
+        page = "Leave it\nrunning:\n\n```sh\na\n```\n\nThen:\n\n```sh\nb\n```\n\n```\nno\n```\n"
         assert steps_of(page) == [Step("a\n", True, False), Step("b\n", False, False)]
 
     def test_what_goes_on_is_stopped_where_the_paragraph_says_so(self):

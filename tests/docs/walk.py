@@ -60,7 +60,7 @@ def steps_of(page: str, heading: str | None = None) -> list[Step]:
         page = re.split(rf"^#{{1,{len(level)}}} ", rest, flags=re.MULTILINE)[0]
     found, end = [], 0
     for block in _BLOCK.finditer(page):
-        said = page[end : block.start()].lower()
+        said = " ".join(page[end : block.start()].lower().split())
         stays = re.search(r"leave (it|this|both) running", said) is not None
         stops = re.search(r"\bstop (it|both|`streamer)", said) is not None
         found.append(Step(block.group(1), stays, stops))
@@ -229,7 +229,8 @@ def main() -> int:
     parser.add_argument("heading", nargs="?")
     options = parser.parse_args()
     if "WALK_INSIDE" not in os.environ:
-        again = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.docs.walk"]
+        own = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+        again = ["unshare", *own, sys.executable, "-m", "tests.docs.walk"]
         inside = {**os.environ, "WALK_INSIDE": "1"}
         return subprocess.run([*again, *sys.argv[1:]], env=inside, check=False).returncode
     with tempfile.TemporaryDirectory(prefix="walk-") as name:

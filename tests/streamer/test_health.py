@@ -36,7 +36,7 @@ def tracker(**changes):
     last = Update(20, 2.0, 100.0, HERE, HERE, silence=False, warm=1.0, level=-20.0)
     values = {
         "id": "main",
-        "input": "song.wav",
+        "source_name": "song.wav",
         "source": None,
         "listener": SimpleNamespace(resampler_delay=0.025),
         "losses": Losses(0, 5, 6),

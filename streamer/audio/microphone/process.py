@@ -4,7 +4,6 @@ import contextlib
 import json
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamer.audio.microphone.devices import Device, DeviceList, distinct
 from streamer.errors import AudioError
+from streamer.helper import start_helper
 
 FIRST_PATIENCE = 5.0
 """Seconds a device has for its first block; a sound server may wake it first."""
@@ -67,14 +67,7 @@ class RecorderProcess:
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-P", str(_RECORDER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # drivers chatter
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+        self._process = start_helper(str(_RECORDER))
         self._channels = 1
         self._blocks = 0
         self._dead = False

@@ -234,7 +234,7 @@ def _token(settings: Settings) -> str | None:
 def _source(tracker: ZoneTracker) -> dict[str, Any]:
     source = tracker.source
     return {
-        "name": source.name if source is not None else tracker.input,
+        "name": tracker.source_name,
         "title": source.title if source is not None else "",
     }
 

@@ -3,9 +3,7 @@
 import contextlib
 import json
 import logging
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 
 from streamer import limits
 from streamer.errors import StreamerError
+from streamer.helper import start_helper
 from streamer.outputs.dashboard.outbox import Outbox
 from streamer.outputs.dashboard.words import Setting
 from streamer.retry import Backoff
@@ -105,21 +104,8 @@ class WebProcess:
 
     def _run_once(self) -> None:
         """Start the process, and tell it what is new until it is gone or not wanted any more."""
-        self._process = process = subprocess.Popen(  # noqa: S603 - our own module
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "streamer.outputs.dashboard.web",
-                *map(str, (limits.DASHBOARD_MEMORY, limits.DASHBOARD_FILES)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+        bounds = map(str, (limits.DASHBOARD_MEMORY, limits.DASHBOARD_FILES))
+        self._process = process = start_helper("-m", "streamer.outputs.dashboard.web", *bounds)
         reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         reader.start()
         try:
@@ -157,9 +143,3 @@ def _tell(process: "subprocess.Popen[bytes]", content: Any) -> None:
     assert process.stdin is not None  # noqa: S101 - a pipe
     process.stdin.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
     process.stdin.flush()
-
-
-def _environment() -> dict[str, str]:
-    """Return ours without our settings, which may hold passwords."""
-    ours = os.environ.items()
-    return {name: value for name, value in ours if not name.upper().startswith("STREAMER_")}

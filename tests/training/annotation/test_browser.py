@@ -1,14 +1,14 @@
 """A rater in a real browser: two clips rated, and a network that learns from it."""
 
-import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
 import uvicorn
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import chromium
 from training.annotation import session as module
 from training.annotation.server import make_app
 from training.annotation.session import Session
@@ -17,14 +17,6 @@ from training.fitting.fit import fit
 from training.sound.features import RECORDED, open_frames
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture
@@ -47,10 +39,7 @@ def address(folder, monkeypatch, unused_tcp_port):
 
 @pytest.fixture
 def page(address):
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed (make test installs it)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with chromium("--autoplay-policy=no-user-gesture-required") as browser:
         page = browser.new_page()
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -62,7 +51,6 @@ def page(address):
         )
         page.goto(address)
         yield page
-        browser.close()
 
 
 def point_at(page, valence, arousal):

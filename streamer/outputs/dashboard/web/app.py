@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
@@ -112,12 +112,12 @@ def make_app(setting: Setting, board: Board, say: Say) -> Starlette:
 
     async def sign_in(request: Request) -> Response:
         if request.method != "POST":
-            return FileResponse(PAGE / "signin.html")
+            return HTMLResponse(_sign_in_page())
         if not access.may_try():
-            return FileResponse(PAGE / "signin.html", 429, {"retry-after": "1"})
+            return HTMLResponse(_sign_in_page("Wait a moment."), 429, {"retry-after": "1"})
         if not access.knows(await _token(request)):
             logger.warning("somebody tried a wrong token on the dashboard")
-            return FileResponse(PAGE / "signin-refused.html", 403)
+            return HTMLResponse(_sign_in_page("That is not the token."), 403)
         response = RedirectResponse("/", 303)
         access.sign_in(response)
         return response
@@ -159,6 +159,12 @@ async def _guarded(request: Request, answer: Callable[[Request], Awaitable[Respo
     response.headers.update(_HEADERS)
     response.headers.setdefault("cache-control", "no-cache")
     return response
+
+
+def _sign_in_page(said: str = "") -> str:
+    """Return the page that asks for the token; `said` of the last try stands above."""
+    page = (PAGE / "signin.html").read_text(encoding="utf-8")
+    return page.replace("<!-- said -->", f'<p class="bad" role="alert">{said}</p>' if said else "")
 
 
 async def _token(request: Request) -> str:
