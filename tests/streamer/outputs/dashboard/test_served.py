@@ -30,10 +30,26 @@ from tests.streamer.outputs.dashboard.conftest import (
 pytestmark = pytest.mark.peer
 
 
-def command(viewer, name, value, number="1", zone="main"):
+def ask(viewer, name, value, number="1"):
+    viewer.send(json.dumps({"zone": "main", "name": name, "value": value, "id": number}))
+
+
+def command(viewer, name, value, number="1"):
     """Send a command, and return its answer."""
-    viewer.send(json.dumps({"zone": zone, "name": name, "value": value, "id": number}))
+    ask(viewer, name, value, number)
     return news(viewer, "acks")[0]
+
+
+def confirmed(viewer, name, value, **wanted):
+    """Send a command, and return its answer once the controls are these, too."""
+    ask(viewer, name, value)
+    answers, facts = [], {}
+    for content in told(viewer):
+        answers += content.get("acks", [])
+        facts |= content.get("facts", {})
+        if answers and wanted.items() <= facts.get("controls/main", {}).items():
+            return answers[0]
+    return None
 
 
 def flood(viewer):
@@ -42,14 +58,6 @@ def flood(viewer):
         viewer.send(
             json.dumps({"zone": "main", "name": "freeze", "value": "off", "id": str(number)})
         )
-
-
-def controls(viewer, **wanted):
-    """Wait until the controls are these."""
-    for content in told(viewer):
-        found = content.get("facts", {}).get("controls/main")
-        if found and wanted.items() <= found.items():
-            return
 
 
 def test_a_viewer_is_told_everything_that_the_page_draws(run):
@@ -93,8 +101,7 @@ def test_a_command_changes_tracking_and_is_confirmed_here_and_over_mqtt(run):
         async with aiomqtt.Client("127.0.0.1", run.broker.port) as client:
             await client.subscribe("streamer/hall/main/#")
             with run.viewer() as viewer:
-                answer = await asyncio.to_thread(command, viewer, "freeze", "on")
-                await asyncio.to_thread(controls, viewer, freeze=True)
+                answer = await asyncio.to_thread(confirmed, viewer, "freeze", "on", freeze=True)
                 found = {"va": [], "ack": []}
                 async with asyncio.timeout(10):
                     async for message in client.messages:
