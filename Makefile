@@ -55,7 +55,7 @@ install-training: .venv/training-installed
 
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
-	$(PIP) --editable ".[broker,lights,metrics,dashboard,record,train,gpu,dev]"
+	$(PIP) --editable ".[broker,lights,metrics,dashboard,record,train,remote,gpu,ray,dev]"
 	touch $@
 
 .venv/docs-installed: .venv/run-installed

@@ -14,6 +14,7 @@ from damer.weights import SHIPPED_MODEL
 from deploy.export import export_onnx
 from deploy.half import halve
 from deploy.quantize import quantize
+from deploy.serving.command import serve
 from streamer.engines import KalmanSettings, OnnxEngine
 
 app = typer.Typer(help="From a checkout to a show.", no_args_is_help=True, add_completion=False)
@@ -110,6 +111,8 @@ def quantize_weights(
     quantize(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
+
+app.command("serve")(serve)
 
 if __name__ == "__main__":
     app()

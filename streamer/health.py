@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from streamer import __version__
 from streamer.engines import Engine
-from streamer.mqtt import Cleaned, Delays, Drops, Health, Publisher, Recording
+from streamer.engines.remote.engine import RemoteEngine
+from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Publisher, Recording, Remote
 from streamer.system import resident_memory
 from streamer.tracking.zone import ZoneTracker
 
@@ -66,6 +67,7 @@ class HealthReporter:
             reason=reason,
             source=tracker.source_name,
             engine=self._engine.name,
+            remote=self._remote(),
             uptime_s=time.monotonic() - self._begun,
             estimates=tracker.estimates,
             drops=Drops(
@@ -89,6 +91,18 @@ class HealthReporter:
             versions=self._versions,
             cpu_percent=cpu,
             memory_mb=memory / _MEGABYTE if memory is not None else None,
+        )
+
+    def _remote(self) -> Remote | None:
+        if not isinstance(self._engine, RemoteEngine):
+            return None
+        counts = self._engine.counts
+        return Remote(
+            answered=counts.answered,
+            late=counts.late,
+            failed=counts.failed,
+            local=counts.local,
+            latency_ms=Latency.of(counts.seconds),
         )
 
     def _recording(self) -> Recording | None:

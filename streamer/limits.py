@@ -74,6 +74,14 @@ LONGEST_TITLE = 200
 PLAYOUT_SECONDS = 10.0
 """Decoded sound of a stream that is held; what a server sends beyond it waits in the network."""
 
+# Engines on another machine
+
+SERVER_PATIENCE = 1.0
+"""Seconds after which a server of engines that does not answer is held to be lost."""
+
+ANSWER_BYTES = 1 << 16
+"""Bytes of one of its messages; an answer has 16 a window."""
+
 # MQTT
 
 INCOMING_MESSAGES = 1000

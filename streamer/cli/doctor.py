@@ -13,7 +13,7 @@ from rich.text import Text
 
 from streamer import logs
 from streamer.cli.loops import new_loop
-from streamer.cli.run import Channels, Config, Device, Model, Require
+from streamer.cli.run import Channels, Config, Device, Model, Remote, Require
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.errors import UsageError
@@ -35,6 +35,7 @@ def doctor(
     broker: Annotated[str | None, typer.Option(help="MQTT broker, as for `run`.")] = None,
     model: Model = None,
     require: Require = None,
+    remote: Remote = None,
     lights: Annotated[
         Path | None, typer.Option(metavar="SHOW", help="Show file, as for `run`.")
     ] = None,
@@ -57,7 +58,8 @@ def doctor(
 
     options = {
         "input": input, "device": device, "channels": channels, "broker": broker, "model": model,
-        "require": require, "lights": lights, "record": record, "dashboard": dashboard,
+        "require": require, "remote": remote, "lights": lights, "record": record,
+        "dashboard": dashboard,
     }  # fmt: skip
     logs.configure("console", "error")
     findings: list[Finding] = []

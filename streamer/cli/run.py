@@ -35,6 +35,14 @@ Channels = Annotated[
 Rate = Annotated[
     float | None, typer.Option(metavar="HZ", help="Estimates a second.  [default: 10]")
 ]
+Remote = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Server of engines to ask first, http://HOST[:PORT], or with TLS https://HOST[:PORT]; "
+        "where it is away or late, the engine here answers.  [default: none]",
+    ),
+]
 Model = Annotated[
     Path | None, typer.Option(metavar="FILE", help="ONNX weights in place of the shipped ones.")
 ]
@@ -87,6 +95,7 @@ def run(
     rate: Rate = None,
     model: Model = None,
     require: Require = None,
+    remote: Remote = None,
     lights: Annotated[
         Path | None,
         typer.Option(
@@ -152,6 +161,7 @@ def run(
         "rate": rate,
         "model": model,
         "require": require,
+        "remote": remote,
         "lights": lights,
         "record": record,
         "record-audio": record_audio,
@@ -175,12 +185,17 @@ def run(
     # Seconds to import, so not before help and mistakes are answered.
     from rich.console import Console
 
-    from streamer.engines import open_engine
+    from streamer.engines import Engine, open_engine
+    from streamer.engines.remote.engine import open_remote
     from streamer.outputs.terminal import LiveView
     from streamer.runner import Runner
 
     wanted = settings.engine
-    engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
+    engine: Engine = (
+        here := open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
+    )
+    if wanted.remote.url is not None:
+        engine = open_remote(wanted.remote, here, wanted.model)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
     runner = Runner(settings, engine, console if shown else None, read)

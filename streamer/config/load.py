@@ -37,6 +37,7 @@ OPTIONS: Mapping[str, schema.Path] = {
     "backend": ("engine", "backend"),
     "model": ("engine", "model"),
     "require": ("engine", "require"),
+    "remote": ("engine", "remote", "url"),
     "broker": ("mqtt", "broker"),
     "node": ("mqtt", "node"),
     "base-topic": ("mqtt", "base_topic"),

@@ -1,9 +1,17 @@
 """The configuration, one model a table. Descriptions here are the reference documentation."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from streamer import limits
 from streamer.config.listen import parse_listen
@@ -113,6 +121,52 @@ class Tracking(Table):
     )
 
 
+class Remote(Table):
+    """A server that runs the network for many venues."""
+
+    url: str | None = Field(
+        default=None,
+        max_length=300,
+        description="Address of a `python -m deploy serve`, http://HOST[:PORT], or with TLS "
+        "https://HOST[:PORT]; none. Where it is away or late, the engine here answers.",
+    )
+    deadline_ms: float = Field(
+        default=40.0,
+        ge=1,
+        le=5000,
+        description="Milliseconds in which it has to answer; shorter than the time between two "
+        "estimates.",
+    )
+    precision: Literal["single", "half"] = Field(
+        default="half",
+        description='Numbers that travel: "single" is twice the traffic, and the same answers to '
+        "the last digit.",
+    )
+    user: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="User known to the server."
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="The user's password; better in STREAMER_ENGINE__REMOTE__PASSWORD or "
+        "password_file.",
+    )
+    password_file: File | None = Field(
+        default=None, description="File that holds the user's password and nothing else."
+    )
+    ca_file: File | None = Field(
+        default=None,
+        description="Certificates of the authorities that may have signed the server's, in PEM; "
+        "those that this machine trusts.",
+    )
+    cert_file: File | None = Field(
+        default=None, description="Our own certificate for servers that want one, in PEM."
+    )
+    key_file: File | None = Field(
+        default=None, description="Its key, in PEM without passphrase; in cert_file."
+    )
+
+
 class Engine(Table):
     """What runs the network."""
 
@@ -133,6 +187,9 @@ class Engine(Table):
         default=None,
         description="SHA-256 that these weights must have, in hexadecimal. Shipped weights are "
         "compared with theirs always.",
+    )
+    remote: Remote = Field(
+        default=Remote(), description="A server that runs the network for many venues."
     )
 
 
@@ -334,6 +391,16 @@ class Config(Table):
     )
     service: Service = Field(default=Service(), description="How it runs where nobody watches.")
     log: Log = Field(default=Log(), description="Messages about the program itself.")
+
+    @model_validator(mode="after")
+    def _deadline_within_a_tick(self) -> Self:
+        remote, tick = self.engine.remote, 1e3 / self.tracking.rate
+        if remote.url is not None and remote.deadline_ms >= tick:
+            raise ValueError(
+                f"[engine.remote] deadline_ms is {remote.deadline_ms:g}, but at [tracking] rate "
+                f"{self.tracking.rate:g} an estimate is due every {tick:.3g} ms; make it shorter"
+            )
+        return self
 
     @field_validator("zones")
     @classmethod

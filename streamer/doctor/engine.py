@@ -7,7 +7,9 @@ from damer.weights import SHIPPED_MODEL
 from streamer.config.models import Engine as EngineTable
 from streamer.doctor.finding import Finding
 from streamer.engines import Engine, open_engine
-from streamer.errors import EngineError
+from streamer.engines.remote.address import parse_server
+from streamer.engines.remote.engine import connector
+from streamer.errors import ConfigError, EngineError
 
 LICENCE = "CC BY-NC-SA 4.0: for research and other non-commercial use"
 
@@ -27,5 +29,20 @@ def examine_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     seen = f"{engine.model}, SHA-256 {digest}, front end {engine.front_end.digest[:12]}"
     yield Finding("weights", "ok", seen), None
+    if table.remote.url is not None:
+        yield _server(table), None
     if path == SHIPPED_MODEL:
         yield Finding("licence", "ok", f"of the shipped weights: {LICENCE}"), None
+
+
+def _server(table: EngineTable) -> Finding:
+    """Ask the server of engines what it runs; a run goes on without it."""
+    subject = "engine: server"
+    try:
+        server = parse_server(table.remote.url or "")
+        with connector(table.remote, server, table.model)() as connection:
+            return Finding(subject, "ok", f"{connection.engine}, at {server}")
+    except ConfigError as error:
+        return Finding.of_error(subject, error)
+    except EngineError as error:
+        return Finding(subject, "warn", f"not at {server}: {error}; the engine here answers")

@@ -66,7 +66,11 @@ class Engine(Protocol):
         """What really runs."""
         ...
 
-    trouble: str
+    @property
+    def trouble(self) -> str:
+        """Why it is not the engine that was asked for, or ""."""
+        ...
+
     model: str
     front_end: FrontEndSpec
     smoothing: KalmanSettings

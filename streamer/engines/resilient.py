@@ -97,10 +97,21 @@ def _ask(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
     except Exception as error:  # noqa: BLE001 - what a library raises shares no base class
         reason = f"{type(error).__name__}: {error}"
     else:
-        if _possible(estimate):
-            return estimate
-        reason = "its answer is not finite, or out of range"
+        return check_answer(estimate)
     raise EngineError(reason)
+
+
+def check_answer(estimate: Estimate) -> Estimate:
+    """Return an answer that can be one.
+
+    Raises
+    ------
+    EngineError
+        It is not finite, or out of range.
+    """
+    if not _possible(estimate):
+        raise EngineError("its answer is not finite, or out of range")
+    return estimate
 
 
 def _possible(estimate: Estimate) -> bool:

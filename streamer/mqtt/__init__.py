@@ -28,6 +28,7 @@ from streamer.mqtt.payloads import (
     Latency,
     Point,
     Recording,
+    Remote,
     State,
     json_schemas,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Point",
     "Publisher",
     "Recording",
+    "Remote",
     "State",
     "Topics",
     "broker_elsewhere",

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from streamer.credentials import Peer
 from streamer.errors import ConfigError
 from streamer.text import brief
 
@@ -31,6 +32,11 @@ class Address:
     port: int = DEFAULT_PORT
     embedded: str | None = None
     tls: bool = False
+
+    @property
+    def peer(self) -> Peer:
+        """Whom the credentials of the `[mqtt]` table are for."""
+        return Peer("mqtt", f"the broker is {self}", self.tls, "mqtts://HOST[:PORT]")
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

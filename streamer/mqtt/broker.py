@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 
 from streamer.config.models import Mqtt
+from streamer.credentials import read_credentials
 from streamer.errors import BrokerError
 from streamer.mqtt.address import DEFAULT_PORT, Address, parse_address
-from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.embedded import embedded_broker, listens
 from streamer.mqtt.link import check
 
@@ -60,7 +60,7 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
     """
     address = resolve_broker(config)
     if address is not None:
-        credentials = read_credentials(config, address)
+        credentials = read_credentials(config, address.peer)
         if credentials.password is not None and not address.tls and not _is_here(address):
             logger.warning(
                 "the password goes to %s unencrypted; use mqtts:// where the broker offers it",
@@ -70,7 +70,7 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
         yield address
         return
     local = Address("localhost", port)
-    credentials = read_credentials(config, local)
+    credentials = read_credentials(config, local.peer)
     if config.broker == "auto" and await listens(local):
         try:
             await check(local, credentials, protocol=config.protocol)

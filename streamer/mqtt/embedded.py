@@ -10,10 +10,10 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Literal
 
+from streamer.credentials import Credentials
 from streamer.errors import BrokerError
 from streamer.mqtt.address import DEFAULT_PORT, Address
 from streamer.mqtt.causes import cause_of
-from streamer.mqtt.credentials import Credentials
 from streamer.mqtt.link import ANONYMOUS, check
 from streamer.mqtt.mosquitto import PortTakenError, find_mosquitto, run_mosquitto
 

@@ -14,10 +14,10 @@ from paho.mqtt.properties import Properties
 
 from streamer import limits
 from streamer.config.models import Mqtt
+from streamer.credentials import Credentials, read_credentials
 from streamer.errors import BrokerError
 from streamer.mqtt.address import Address
 from streamer.mqtt.causes import HUNG_UP, UNSUPPORTED_VERSION, code_of, explain
-from streamer.mqtt.credentials import Credentials, read_credentials
 
 Version = Literal["5", "3.1.1"]
 
@@ -138,7 +138,7 @@ class Dialler:
         """
         return cls(
             address,
-            read_credentials(config, address),
+            read_credentials(config, address.peer),
             protocol=config.protocol,
             keepalive=config.keepalive,
         )

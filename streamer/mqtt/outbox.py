@@ -43,12 +43,8 @@ class LatencyWindow:
         self._seconds.append(seconds)
 
     def percentiles(self) -> Latency | None:
-        """Return percentiles by nearest rank, None while there is nothing."""
-        ordered = sorted(self._seconds)
-        if not ordered:
-            return None
-        p50, p99 = (ordered[-(-share * len(ordered) // 100) - 1] for share in (50, 99))
-        return Latency(p50=p50 * 1e3, p99=p99 * 1e3, max=ordered[-1] * 1e3)
+        """Return percentiles, None while there is nothing."""
+        return Latency.of(self._seconds)
 
 
 @dataclass(slots=True)

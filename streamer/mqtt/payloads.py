@@ -4,6 +4,7 @@ The numbers of a model are already rounded as they stand on the wire: four decim
 the plane, one for milliseconds and decibels. Times are milliseconds since 1970 (UTC).
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt
@@ -178,11 +179,20 @@ class Cleaned(Message):
 
 
 class Latency(Message):
-    """From capture of a window's newest sample to publishing, over the last minute or so."""
+    """How long something took, over the last minute or so."""
 
     p50: Milliseconds = Field(description="Median in ms.")
     p99: Milliseconds = Field(description="99th percentile in ms.")
     max: Milliseconds = Field(description="Largest in ms.")
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Self | None:
+        """Return percentiles by nearest rank, None where there is nothing."""
+        ordered = sorted(seconds)
+        if not ordered:
+            return None
+        p50, p99 = (ordered[-(-share * len(ordered) // 100) - 1] for share in (50, 99))
+        return cls(p50=p50 * 1e3, p99=p99 * 1e3, max=ordered[-1] * 1e3)
 
 
 class Delays(Message):
@@ -202,6 +212,18 @@ class Recording(Message):
     trouble: str = Field(default="", description="Why nothing is recorded now; empty otherwise.")
 
 
+class Remote(Message):
+    """Questions to a server of engines, of all zones together, counted since the start."""
+
+    answered: NonNegativeInt = Field(description="Batches of windows that it answered in time.")
+    late: NonNegativeInt = Field(description="Those that it did not answer in time.")
+    failed: NonNegativeInt = Field(description="Those that it refused, or was lost over.")
+    local: NonNegativeInt = Field(description="Those that the engine here answered.")
+    latency_ms: Latency | None = Field(
+        default=None, description="Of the last 600 answers in time; None before the first."
+    )
+
+
 class Health(Message):
     """How a zone fares, every ten seconds or so: `<base>/<zone>/health`."""
 
@@ -213,6 +235,9 @@ class Health(Message):
     reason: str = Field(default="", description="Why it is not ok; empty otherwise.")
     source: str = Field(description="What is listened to.")
     engine: str | None = Field(default=None, description="The engine really used.")
+    remote: Remote | None = Field(
+        default=None, description="The server of engines; null where none is asked."
+    )
     uptime_s: Annotated[float, Field(ge=0), _rounded(1)] = Field(
         description="Since the start, in s."
     )
@@ -237,7 +262,9 @@ class Health(Message):
         description="How much faster the source's clock runs than ours, in parts per million.",
     )
     latency_ms: Latency | None = Field(
-        default=None, description="None before the first estimate went out."
+        default=None,
+        description="From capture of a window's newest sample to publishing; None before the first "
+        "estimate went out.",
     )
     delays: Delays = Delays()
     gain_db: Decibels = Field(

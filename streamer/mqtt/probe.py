@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import aiomqtt
 
 from streamer.config.models import Mqtt
+from streamer.credentials import Credentials, read_credentials
 from streamer.mqtt.address import Address
 from streamer.mqtt.broker import resolve_broker
 from streamer.mqtt.causes import advise, cause_of
-from streamer.mqtt.credentials import Credentials, read_credentials
 from streamer.mqtt.embedded import listens
 from streamer.mqtt.inbox import OFFLINE
 from streamer.mqtt.link import Dialler, Link
@@ -62,7 +62,7 @@ async def probe(config: Mqtt) -> AsyncIterator[Step]:
     """
     address = resolve_broker(config)
     here = Address("localhost", config.port)
-    credentials = read_credentials(config, address or here)
+    credentials = read_credentials(config, (address or here).peer)
     if address is None and not await listens(here):
         yield _embedded(here)
         return

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from streamer.engines import Engine, ResilientEngine
+from streamer.engines.remote.engine import RemoteEngine
 from streamer.errors import EngineError
 from streamer.tracking.listener import Window
 from streamer.tracking.trajectory import infer
@@ -102,7 +103,7 @@ class Inference:
         """Go on in another thread with another engine; return the error of what was asked."""
         self._worker.close()
         self._worker = Worker("engine")
-        if isinstance(self.engine, ResilientEngine):
+        if isinstance(self.engine, ResilientEngine | RemoteEngine):
             try:
                 await self._worker.do(functools.partial(self.engine.replace, reason))
             except EngineError as error:

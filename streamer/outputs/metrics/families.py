@@ -30,7 +30,12 @@ from streamer.tracking.zone import ZoneTracker
 
 STATES: tuple[str, ...] = get_args(Health.model_fields["state"].annotation)
 
-_OF_THE_PROGRAM = {"reconnects", "recording", "versions"}  # alike for every zone, told once
+_OF_THE_PROGRAM = {
+    "reconnects",
+    "recording",
+    "remote",
+    "versions",
+}  # alike for every zone, told once
 _ELSEWHERE = {"v", "ts", "state", "uptime_s", "cpu_percent", "memory_mb"}  # or said by process_*
 _LABELS = {"drops": "place", "cleaned": "kind", "latency_ms": "quantile", "delays": "stage"}
 _QUANTILES = {"p50": "0.5", "p99": "0.99", "max": "1"}
@@ -90,6 +95,12 @@ class RunCollector(Collector):
         yield _gauge("stuck", "Whether a zone is stuck.", bool(self._liveness.trouble))
         if (threads := _threads()) is not None:
             yield _gauge("process_threads", "Threads of the process.", threads)
+        if remote := health.remote:
+            what = "Questions to a server of engines, by what became of them."
+            asked = CounterMetricFamily("streamer_remote_questions", what, labels=["outcome"])
+            for outcome in ("answered", "late", "failed", "local"):
+                asked.add_metric([outcome], getattr(remote, outcome))
+            yield asked
         if recording := health.recording:
             yield _gauge("recording", "Whether estimates are recorded.", not recording.trouble)
             for name in ("recorded", "dropped"):

@@ -7,9 +7,9 @@ import trustme
 
 from streamer.calibration import Calibration, CalibrationStore
 from streamer.config import Mqtt, Zone
+from streamer.credentials import read_credentials
 from streamer.errors import StreamerError
 from streamer.mqtt import Address
-from streamer.mqtt.credentials import read_credentials
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets.base import Target
@@ -61,11 +61,11 @@ class StateTarget(Target):
         try:
             if "password" in given:
                 config = Mqtt(user="u", password_file=paths["password"])
-                check_text(repr(read_credentials(config, Address("broker.lan"))))
+                check_text(repr(read_credentials(config, Address("broker.lan").peer)))
                 return "password"
             if "ca" in given:
                 files = {f"{name}_file": path for name, path in paths.items()}
-                read_credentials(Mqtt(**files), _SECURE)
+                read_credentials(Mqtt(**files), _SECURE.peer)
                 return "certificates"
             return self._calibrate(paths["calibration.json"])
         except StreamerError as error:

@@ -42,7 +42,7 @@ def test_every_key_is_in_it_and_nothing_else():
 
 def test_a_key_without_a_default_stands_there_as_a_comment():
     without = {"model", "digest", "node", "base_topic", "user", "password", "password_file"}
-    without |= {"listen", "token", "token_file"}
+    without |= {"listen", "token", "token_file", "url"}
     files = {"ca_file", "cert_file", "key_file", "calibration", "show", "folder"}
     assert {name.split()[0] for name in COMMENTED_KEY.findall(TEXT)} == without | files
 

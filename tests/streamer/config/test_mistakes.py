@@ -43,7 +43,7 @@ def complaint(text: str | bytes = "", environ=None, options=None) -> str:
         ),
         (
             "[engine]\nxyz = 1",
-            'there is no key "xyz" in [engine]; it has backend, require, model, digest',
+            'there is no key "xyz" in [engine]; it has backend, require, model, digest, remote',
         ),
         (
             '"a\\nb" = 1',

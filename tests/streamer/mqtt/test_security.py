@@ -10,9 +10,9 @@ import pytest
 from benchmarks.mosquitto import guarded
 from streamer.config import load
 from streamer.config.models import Mqtt
+from streamer.credentials import read_credentials
 from streamer.errors import BrokerError, ConfigError
 from streamer.mqtt import Address, open_broker
-from streamer.mqtt.credentials import read_credentials
 from streamer.mqtt.probe import probe
 
 SECRET = "XYZZY-canary"  # noqa: S105
@@ -195,7 +195,7 @@ class TestSettings:
         (away / "words").write_text("no certificate")
         (away / "binary").write_bytes(b"\xff\xfe\x00")
         with pytest.raises(ConfigError) as caught:
-            read_credentials(Mqtt(**settings), address)
+            read_credentials(Mqtt(**settings), address.peer)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
         assert SECRET not in str(caught.value)
@@ -203,7 +203,7 @@ class TestSettings:
     def test_a_key_of_another_certificate_is_told(self, certificates):
         mixed = Mqtt(cert_file=certificates.client, key_file=certificates.strange_key)
         with pytest.raises(ConfigError, match="does not belong to cert_file"):
-            read_credentials(mixed, SECURE)
+            read_credentials(mixed, SECURE.peer)
 
     def test_paths_start_at_the_folder_of_their_file(self, tmp_path):
         file = tmp_path / "config.toml"
@@ -216,7 +216,7 @@ class TestSettings:
         assert config.mqtt.password.get_secret_value() == SECRET
         shown = f"{config} {config!r} {config.model_dump(mode='json')} {config.model_dump_json()}"
         assert SECRET not in shown
-        credentials = read_credentials(config.mqtt.model_copy(update={"user": "a"}), PLAIN)
+        credentials = read_credentials(config.mqtt.model_copy(update={"user": "a"}), PLAIN.peer)
         assert SECRET not in f"{credentials!r}"
 
 

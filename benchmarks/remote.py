@@ -1,0 +1,277 @@
+"""An engine that is served: agreement, latency by batch and by number of streamers, and its loss.
+
+Serves the shipped weights with `python -m deploy serve` on this machine, and asks it as streamers
+do: each with a connection of its own, a window every tick, and the engine here in its place when
+the deadline has passed. Then the server is killed.
+Usage: python -m benchmarks.remote [--backend torch] [--require gpu] [--proxy haproxy]
+       [--streamers 1,2,4,8] [--seconds 10] [--output runs/remote.json]
+"""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.ports import free_port
+from streamer.config.models import Remote
+from streamer.engines import open_engine
+from streamer.engines.protocol import Array, Engine
+from streamer.engines.remote.engine import RemoteEngine, open_remote
+
+RATE = 10.0
+"""Estimates a second of a streamer."""
+
+DEADLINE_MS = 40.0
+BATCHES = (1, 4, 8, 16, 32)
+_AXES = ("valence", "arousal", "valence_std", "arousal_std")
+_PATIENT = 2000.0  # milliseconds, where an answer is wanted however late
+
+
+def main() -> None:
+    options = _options()
+    with serving(*_server_options(options)) as (url, server):
+        local = open_engine()
+        found: dict[str, Any] = {"engine": "", "agreement": _agreement(url, local)}
+        patient = open_remote(Remote(url=url, deadline_ms=_PATIENT), local, None)
+        found["engine"] = patient.name
+        print(f"{patient.name}; {found['agreement']}")
+        found["batches"] = _by_batch(patient, options.seconds)
+        patient.close()
+        found["streamers"] = {}
+        for count in map(int, options.streamers.split(",")):
+            found["streamers"][count] = one = load(url, count, options.seconds)
+            print(f"{count:5} streamers: {_said(one)}", flush=True)
+        found["loss"] = _loss(url, local, server)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    print(f"wrote {options.output}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.remote")
+    parser.add_argument("--backend", default="onnxruntime")
+    parser.add_argument("--require", default="any")
+    parser.add_argument("--proxy", default="ray")
+    parser.add_argument("--replicas", default="1")
+    parser.add_argument("--gpus", default="0", help="GPUs of a copy, such as 0.25")
+    parser.add_argument("--each", default="1000", help="Streamers of a copy.")
+    parser.add_argument("--streamers", default="1,2,4,8,16")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--output", type=Path, default=Path("runs/remote.json"))
+    return parser.parse_args()
+
+
+def _server_options(options: argparse.Namespace) -> list[str]:
+    names = ("backend", "require", "proxy", "replicas", "gpus")
+    told = [part for name in names for part in (f"--{name}", getattr(options, name))]
+    return [*told, "--streamers", options.each]
+
+
+@contextlib.contextmanager
+def serving(*options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Serve the engine; give its address and its process."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile() as said:
+        command = [sys.executable, "-m", "deploy", "serve", "--port", str(port), *options]
+        server = subprocess.Popen(command, stderr=said, stdout=said)
+        try:
+            _wait_until_it_serves(server, Path(said.name))
+            yield f"http://127.0.0.1:{port}", server
+        finally:
+            server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(30)
+            kill(server)
+
+
+def _wait_until_it_serves(server: "subprocess.Popen[bytes]", said: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        words = said.read_text(encoding="utf-8")
+        if "Ctrl-C stops" in words:
+            return
+        if server.poll() is not None:
+            raise RuntimeError(words.strip())
+        time.sleep(0.1)
+    raise RuntimeError("the server does not start")
+
+
+def kill(server: "subprocess.Popen[bytes]") -> None:
+    """Kill the server, and all of Ray that it started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(server.pid)
+        for process in (leader, *leader.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    server.wait()
+
+
+class Music:
+    """Random frames in the ranges of music, of which each tick hears the next few.
+
+    Parameters
+    ----------
+    engine
+        Whose front end it is heard with.
+    zones
+        Windows at each tick.
+    """
+
+    def __init__(self, engine: Engine, zones: int) -> None:
+        spec, random = engine.front_end, np.random.default_rng(zones)
+        self._size = spec.window_frames
+        self._step = round(spec.sample_rate / spec.hop / RATE)
+        shape = zones, spec.mel_bands, 8 * self._size
+        self._mel = random.normal(-8, 3, shape).astype(np.float32)
+        shape = zones, spec.gammatone_channels, 8 * self._size
+        self._cochleagram = random.random(shape, dtype=np.float32)
+        self._at = 0
+
+    def tick(self) -> tuple[Array, Array]:
+        """Give the next windows: mel (zones, bands, T) and cochleagram alike."""
+        self._at = (self._at + self._step) % (7 * self._size)
+        part = slice(self._at, self._at + self._size)
+        return self._mel[:, :, part], self._cochleagram[:, :, part]
+
+
+def _agreement(url: str, local: Engine) -> dict[str, float]:
+    """Return how far answers that travelled are from those made here, by precision."""
+    found = {}
+    music = Music(local, 32)
+    ticks = [music.tick() for _ in range(4)]
+    expected = [local.infer(*views) for views in ticks]
+    for precision in ("single", "half"):
+        table = Remote(url=url, deadline_ms=_PATIENT, precision=precision)
+        engine = open_remote(table, open_engine(), None)
+        answers = [engine.infer(*views) for views in ticks]
+        if engine.counts.local:
+            raise RuntimeError(f"the server does not answer: {engine.trouble}")
+        found[precision] = float(
+            max(
+                np.abs(getattr(answer, axis) - getattr(wanted, axis)).max()
+                for answer, wanted in zip(answers, expected, strict=True)
+                for axis in _AXES
+            )
+        )
+        engine.close()
+    return found
+
+
+def _by_batch(engine: RemoteEngine, seconds: float) -> dict[int, dict[str, float]]:
+    found = {}
+    for size in BATCHES:
+        music = Music(engine, size)
+        times: list[float] = []
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds / 4 or len(times) < 20:
+            start = time.monotonic()
+            engine.infer(*music.tick())
+            times.append(1e3 * (time.monotonic() - start))
+        p50, p99 = np.percentile(times, [50, 99])
+        found[size] = {"ms_p50": float(p50), "ms_p99": float(p99)}
+        print(f"{size:5} windows: {p50:7.2f} ms, p99 {p99:7.2f}", flush=True)
+    return found
+
+
+def load(url: str, count: int, seconds: float) -> dict[str, float]:
+    """Let so many streamers ask at once; return what they met."""
+    processes = max(1, min(count, (os.cpu_count() or 2) // 2))
+    begin = time.monotonic() + 4.0 + 0.1 * count / processes  # on Linux one clock for all
+    shares = [len(range(k, count, processes)) for k in range(processes)]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes) as pool:
+        parts = pool.starmap(_streamers, [(url, share, begin, seconds) for share in shares])
+    times = np.concatenate([part["ms"] for part in parts])
+    total = {key: sum(part[key] for part in parts) for key in ("answered", "late", "failed")}
+    asked = sum(total.values())
+    p50, p99 = np.percentile(times, [50, 99]) if len(times) else (np.nan, np.nan)
+    missed = sum(part["missed"] for part in parts)
+    return {
+        "ms_p50": float(p50),
+        "ms_p99": float(p99),
+        "asked_per_s": asked / seconds,
+        "local_share": sum(part["local"] for part in parts)
+        / max(sum(part["ticks"] for part in parts), 1),
+        "missed_ticks": missed,
+        **total,
+    }
+
+
+def _streamers(url: str, count: int, begin: float, seconds: float) -> dict[str, Any]:
+    """Be so many streamers in this process."""
+    local = open_engine()
+    table = Remote(url=url, deadline_ms=DEADLINE_MS)
+    engines = [open_remote(table, local, None) for _ in range(count)]
+    music = [Music(local, 1) for _ in range(count)]
+    ticks = [0] * count
+    missed = [0] * count
+
+    def run(k: int) -> None:
+        tick = max(begin, time.monotonic()) + k / (count * RATE)
+        while tick < begin + seconds:
+            time.sleep(max(tick - time.monotonic(), 0.0))
+            engines[k].infer(*music[k].tick())
+            ticks[k] += 1
+            tick += 1 / RATE
+            missed[k] += time.monotonic() > tick
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts = [asdict(engine.counts) for engine in engines]
+    for engine in engines:
+        engine.close()
+    return {
+        "ms": np.array([1e3 * s for one in counts for s in one["seconds"]]),
+        "ticks": sum(ticks),
+        "missed": sum(missed),
+        **{key: sum(one[key] for one in counts) for key in ("answered", "late", "failed", "local")},
+    }
+
+
+def _said(one: dict[str, float]) -> str:
+    return (
+        f"{one['asked_per_s']:6.0f} questions/s, {one['ms_p50']:6.2f} ms, "
+        f"p99 {one['ms_p99']:6.2f}; "
+        f"{one['local_share']:.1%} answered here, {one['missed_ticks']:.0f} ticks missed"
+    )
+
+
+def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, float]:
+    """Kill the server under a streamer; return the longest that an answer took."""
+    engine = open_remote(Remote(url=url, deadline_ms=DEADLINE_MS), local, None)
+    music, times, tick = Music(local, 1), [], time.monotonic()
+    for number in range(60):
+        time.sleep(max(tick - time.monotonic(), 0.0))
+        if number == 20:
+            kill(server)
+        start = time.monotonic()
+        engine.infer(*music.tick())
+        times.append(1e3 * (time.monotonic() - start))
+        tick += 1 / RATE
+    counts = engine.counts
+    engine.close()
+    print(
+        f"killed: answers took {max(times[:20]):.1f} ms at most before, {max(times[20:]):.1f} ms "
+        f"after; {counts.local} of 60 were made here ({engine.trouble})"
+    )
+    return {"ms_before": max(times[:20]), "ms_after": max(times[20:]), "local": counts.local}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`python -m deploy serve`: one engine, on a GPU say, for the streamers of many venues."""
