@@ -1,0 +1,1 @@
+"""Hundreds of streamers on one broker, simulated: see `python -m benchmarks.fleet --help`."""
