@@ -8,24 +8,19 @@ Usage: python -m benchmarks.remote [--backend torch] [--require gpu] [--proxy ha
 """
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import os
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmarks.ports import free_port
+from benchmarks.serving import kill, serving
 from streamer.config.models import Remote
 from streamer.engines import open_engine
 from streamer.engines.protocol import Array, Engine
@@ -78,45 +73,6 @@ def _server_options(options: argparse.Namespace) -> list[str]:
     names = ("backend", "require", "proxy", "replicas", "gpus")
     told = [part for name in names for part in (f"--{name}", getattr(options, name))]
     return [*told, "--streamers", options.each]
-
-
-@contextlib.contextmanager
-def serving(*options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Serve the engine; give its address and its process."""
-    port = free_port()
-    with tempfile.NamedTemporaryFile() as said:
-        command = [sys.executable, "-m", "deploy", "serve", "--port", str(port), *options]
-        server = subprocess.Popen(command, stderr=said, stdout=said)
-        try:
-            _wait_until_it_serves(server, Path(said.name))
-            yield f"http://127.0.0.1:{port}", server
-        finally:
-            server.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(30)
-            kill(server)
-
-
-def _wait_until_it_serves(server: "subprocess.Popen[bytes]", said: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        words = said.read_text(encoding="utf-8")
-        if "Ctrl-C stops" in words:
-            return
-        if server.poll() is not None:
-            raise RuntimeError(words.strip())
-        time.sleep(0.1)
-    raise RuntimeError("the server does not start")
-
-
-def kill(server: "subprocess.Popen[bytes]") -> None:
-    """Kill the server, and all of Ray that it started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        leader = psutil.Process(server.pid)
-        for process in (leader, *leader.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-    server.wait()
 
 
 class Music:

@@ -10,10 +10,17 @@ import pytest
 
 _HERE = Path(__file__).parent
 _RUNTIME = _HERE / "streamer"
-_WAITING = [_RUNTIME, _HERE / "faults", _HERE / "deploy" / "examples", _HERE / "docs"]
+_WAITING = [
+    _RUNTIME,
+    _HERE / "faults",
+    _HERE / "deploy" / "examples",
+    _HERE / "deploy" / "serving",
+    _HERE / "docs",
+]
 _COMPUTING = [
     _RUNTIME / name for name in ("calibration", "config", "engines", "tracking", "test_analyze.py")
 ]
+_MEASURING = [_RUNTIME / "engines" / "remote"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -21,4 +28,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         homes = {item.path, *item.path.parents}
         waits = not homes.isdisjoint(_WAITING) and homes.isdisjoint(_COMPUTING)
+        waits |= not homes.isdisjoint(_MEASURING)
         item.add_marker(pytest.mark.xdist_group("waiting" if waits else "computing"))

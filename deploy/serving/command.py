@@ -14,6 +14,7 @@ from deploy.serving.users import Users
 from streamer.engines import Backend, Require
 from streamer.engines.digest import check_weights, digest_of
 from streamer.engines.onnx import read_about
+from streamer.engines.remote.wire import SLOTS
 from streamer.errors import StreamerError, UsageError
 
 _ENVIRONMENT = {
@@ -48,8 +49,8 @@ def serve(
         ),
     ] = 50,
     largest_batch: Annotated[
-        int, typer.Option(min=1, max=4096, help="Windows that are answered at once, at most.")
-    ] = 32,
+        int, typer.Option(min=SLOTS, max=4096, help="Windows that are answered at once, at most.")
+    ] = SLOTS,
     batch_wait_ms: Annotated[
         float, typer.Option(min=0, max=100, help="Milliseconds that a window waits for others.")
     ] = 2.0,

@@ -17,7 +17,7 @@ class Settings:
     password_file
         Users and passwords as mosquitto keeps them; None: anybody may ask.
     largest_batch
-        Windows that one call of the engine answers, at most.
+        Windows that one call of the engine answers, at most; no fewer than one question may hold.
     batch_wait
         Seconds that a window waits for others, at most.
     """

@@ -6,6 +6,7 @@ It wants the extra `remote`.
 import base64
 import contextlib
 import json
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from streamer.engines.protocol import Array, Estimate
 from streamer.engines.remote import wire
 from streamer.engines.remote.address import Server
 from streamer.errors import EngineError
+
+_WIRE = logging.getLogger("streamer.engines.websocket")
+_WIRE.setLevel(logging.CRITICAL)  # what is lost is told by `Link`, and not with a traceback
 
 
 class Connection:
@@ -62,12 +66,18 @@ class Connection:
             )
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Ask for an estimate of windows; see `Engine.infer`."""
+        """Ask for an estimate of windows; see `Engine.infer`.
+
+        Raises
+        ------
+        RefusedError
+            The server says why it has none; the next question may fare better.
+        """
         with _told():
             self._websocket.send(self._sender.pack(mel, cochleagram))
         answer = self._hear()
         if isinstance(answer, str):
-            raise EngineError(f"it says: {_brief(answer)}")
+            raise wire.RefusedError(f"it says: {_brief(answer)}")
         return wire.unpack_estimate(answer, len(mel))
 
     def look(self) -> None:
@@ -129,6 +139,7 @@ def connected(
             ping_interval=None,  # `Connection.look`
             max_size=limits.ANSWER_BYTES,
             max_queue=1,
+            logger=_WIRE,
         )
     with contextlib.closing(websocket):
         connection = Connection(websocket, precision)

@@ -15,14 +15,15 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from streamer.engines.protocol import Array, Estimate
+from streamer.engines.remote.wire import RefusedError
 from streamer.errors import EngineError
 from streamer.retry import Backoff
 
 if TYPE_CHECKING:
     from streamer.engines.remote.connection import Connection
 
-LATE_IN_A_ROW = 3
-"""Answers that may be late one after the other until the server is left alone for a while."""
+MISSES = 3
+"""Questions without an answer in time, one after the other, after which it is left alone."""
 
 _PROBES = 3
 _FIRST_PAUSE, _PAUSE = 1.0, 10.0  # seconds until it is tried again; many may have lost it
@@ -34,13 +35,17 @@ Connect = Callable[[], AbstractContextManager["Connection"]]
 
 
 class _Question:
-    """One batch of windows on its way."""
+    """One batch of windows, and the way of the connection that it went."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: Views, way: "_Way") -> None:
         self.views = views
+        self.way = way
         self.answer: Estimate | None = None
         self.error = ""
         self.done = threading.Event()
+
+
+_Way = queue.SimpleQueue[_Question | None]
 
 
 class Link:
@@ -80,10 +85,10 @@ class Link:
         self._deadline = deadline
         self._on_change = on_change
         self._connection: Connection | None = None
-        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._way: _Way = queue.SimpleQueue()  # one for each connection
         self._asking = threading.Lock()
         self._left: _Question | None = None  # behind
-        self._late_in_a_row = 0
+        self._misses = 0  # in a row
         self._given_up = ""  # why, where we hung up
         self._well = threading.Event()
         self._tried = threading.Event()
@@ -98,7 +103,7 @@ class Link:
     def close(self) -> None:
         """Let the thread end."""
         self._over.set()
-        self._questions.put(None)
+        self._way.put(None)
         self._hang_up()
         self._thread.join(1.0)
 
@@ -114,29 +119,31 @@ class Link:
             begun = time.monotonic()
             if not self._well.is_set():
                 raise EngineError("it is away")
-            if self._left is not None and not self._left.done.is_set():
+            left, way = self._left, self._way
+            if left is not None and left.way is way and not left.done.is_set():
                 raise EngineError("its last answer is still awaited")
-            question = _Question((mel, cochleagram))
-            self._questions.put(question)
+            question = _Question((mel, cochleagram), way)
+            way.put(question)
             if not question.done.wait(self._deadline):
                 self.late += 1
-                self._leave(question)
+                self._left = question
+                self._miss()
                 raise EngineError(f"no answer within {self._deadline * 1e3:g} ms")
             if question.answer is None:
                 self.failed += 1
+                self._miss()
                 raise EngineError(question.error)
-            self._late_in_a_row = 0
+            self._misses = 0
             self.answered += 1
             self.durations.append(time.monotonic() - begun)
             return question.answer
 
-    def _leave(self, question: _Question) -> None:
-        self._left = question
-        self._late_in_a_row += 1
-        if self._late_in_a_row >= LATE_IN_A_ROW:
-            self._late_in_a_row = 0
+    def _miss(self) -> None:
+        self._misses += 1
+        if self._misses >= MISSES:
+            self._misses = 0
             self._well.clear()
-            self._given_up = f"it was late {LATE_IN_A_ROW} times in a row"
+            self._given_up = f"it did not answer in time {MISSES} times in a row"
             self._hang_up()
 
     def _hang_up(self) -> None:
@@ -146,20 +153,20 @@ class Link:
     def _keep(self) -> None:
         backoff = Backoff(first=_FIRST_PAUSE, cap=_PAUSE)
         while not self._over.is_set():
-            begun = time.monotonic()
+            well_since: float | None = None
             why = ""
             try:
                 with self._connect() as self._connection:
                     self._check(self._connection)
-                    self._questions = queue.SimpleQueue()  # nobody waits for older ones
+                    self._way = queue.SimpleQueue()
+                    self._misses = 0
+                    well_since = time.monotonic()
                     self._well.set()
                     self._on_change(self._connection.engine, "")
                     self._tried.set()
-                    begun = time.monotonic()
                     self._answer(self._connection)
             except EngineError as error:
                 why = self._given_up or str(error)
-            was_well = self._well.is_set() or self._given_up
             self._given_up = ""
             self._well.clear()
             self._connection = None
@@ -167,7 +174,8 @@ class Link:
                 return
             self._on_change("", why)
             self._tried.set()
-            self._over.wait(backoff.delay(time.monotonic() - begun if was_well else 0.0))
+            lasted = time.monotonic() - well_since if well_since is not None else 0.0
+            self._over.wait(backoff.delay(lasted))
 
     def _check(self, connection: "Connection") -> None:
         """See whether it answers silence in time."""
@@ -182,7 +190,7 @@ class Link:
         """Answer questions until the connection fails, or nobody asks any more."""
         while not self._over.is_set():
             try:
-                question = self._questions.get(timeout=_IDLE)
+                question = self._way.get(timeout=_IDLE)
             except queue.Empty:
                 connection.look()
                 continue
@@ -192,6 +200,8 @@ class Link:
                 question.answer = connection.infer(*question.views)
             except EngineError as error:
                 question.error = str(error)
-                raise
+                if not isinstance(error, RefusedError):
+                    self._well.clear()  # before the next question
+                    raise
             finally:
                 question.done.set()

@@ -44,6 +44,10 @@ _HEAD = struct.Struct("<HH")
 _ANSWERS = 4
 
 
+class RefusedError(EngineError):
+    """A server is well, and has no answer to this question."""
+
+
 class Sender:
     """Writes windows, remembering what the server knows of them.
 

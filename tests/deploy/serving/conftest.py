@@ -1,0 +1,59 @@
+"""A real server of engines, with TLS and passwords, on Ray Serve."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.mosquitto import Certificates
+from benchmarks.serving import serving
+from streamer.config.models import Remote
+
+USER, PASSWORD = "stage", "a password of nobody"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server of engines.
+
+    Attributes
+    ----------
+    url, certificates
+        Where, and who signed.
+    process
+        What leads it.
+    """
+
+    url: str
+    certificates: Certificates
+    process: "subprocess.Popen[bytes]"
+
+    def table(self, **changes: Any) -> Remote:
+        """Return the table of a streamer that is let in."""
+        told = {
+            "url": self.url, "deadline_ms": 1000.0, "user": USER, "password": PASSWORD,
+            "ca_file": self.certificates.ca,
+        }  # fmt: skip
+        return Remote(**(told | changes))
+
+
+@pytest.fixture(scope="session")
+def password_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Users as mosquitto keeps them."""
+    file = tmp_path_factory.mktemp("users") / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(file), USER, PASSWORD], check=True)
+    return file
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> Iterator[Served]:
+    certificates = Certificates(tmp_path_factory.mktemp("certificates"))
+    options = (
+        "--password-file", password_file, "--cert-file", certificates.server,
+        "--key-file", certificates.server_key,
+    )  # fmt: skip
+    with serving(*map(str, options)) as (url, process):
+        yield Served(url, certificates, process)
