@@ -1,9 +1,6 @@
 """The commands of `python -m training`."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +8,6 @@ import torch
 import typer
 import uvicorn
 from rich.console import Console
-from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from training.annotation.reliability import compare_ways
@@ -22,6 +18,7 @@ from training.annotation.session import Session
 from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
 from training.datasets.own import LABELS
 from training.datasets.vgmidi import read_vgmidi_ratings
+from training.features import features
 from training.fitting.distill import distill as distill_network
 from training.fitting.loop import write_whole
 from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
@@ -40,34 +37,28 @@ from training.judging.figures import attention as draw_attention
 from training.judging.folds import hold_out, validation_split
 from training.judging.report import write_report
 from training.judging.tables import markdown
+from training.options import DEFAULT_CACHE as DEFAULT_CACHE
+from training.options import DEFAULT_DATA as DEFAULT_DATA
+from training.options import (
+    Cache,
+    Change,
+    Data,
+    RecipeName,
+    Report,
+    Threads,
+    as_report,
+    bad_input,
+    leads,
+    report,
+    steps,
+)
 from training.sound.features import in_turn, open_embeddings, open_frames, training_work
 from training.sound.render import decode
 
 app = typer.Typer(
     help="The school where the model learns.", no_args_is_help=True, add_completion=False
 )
-
-RecipeName = Annotated[str, typer.Option("--recipe", help="A file in training/recipes, or a path.")]
-Change = Annotated[
-    str,
-    typer.Option(help='Numbers of the recipe to change, such as "steps=200 saml.weight=0.5".'),
-]
-Data = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Folder that holds data sets, each in its official layout; may be given again.",
-        show_default="../shared/data and .cache/data",
-    ),
-]
-Report = Annotated[
-    Path | None,
-    typer.Option(
-        help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
-    ),
-]
-Cache = Annotated[Path, typer.Option(help="Folder for frames and embeddings, computed once.")]
-Threads = Annotated[int, typer.Option(help="Cores; one gives the same weights each time.")]
-DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Path(".cache")
+app.command()(features)
 
 
 @app.command()
@@ -343,39 +334,3 @@ def datasets(data: Data = None) -> None:
         )
     Console().print(table)
     typer.echo(f"Looked in {', '.join(map(str, roots))}; --data names other folders.")
-
-
-@contextmanager
-def bad_input() -> Iterator[None]:
-    """Turn what is wrong with files, tables and recipes into one line."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def report(output: Path | None, recipe: FitRecipe) -> Path:
-    """Give the page to write, by default named as its recipe."""
-    return as_report(output or Path("runs") / f"{recipe.name}.html")
-
-
-def as_report(output: Path) -> Path:
-    """Refuse what is no name of a page, before the work is done: its numbers go beside it."""
-    if output.suffix != ".html":
-        raise ValueError(f"--output {output} must end in .html")
-    return output
-
-
-def leads() -> bool:
-    """Whether this is the process that writes: the only one, or torchrun's first."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-@contextmanager
-def steps(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress; gives what has to be called with each step."""
-    columns = (*Progress.get_default_columns(), TextColumn("{task.completed}"))
-    with Progress(*columns, disable=not leads()) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda step: progress.update(task, completed=step)

@@ -123,7 +123,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
     assert looks(run) == looks(unbroken)
 
 
-def test_two_processes_fit_together_and_one_writes(venue):
+def test_two_processes_fit_what_one_fits_and_one_writes(venue, unbroken, assert_alike):
     run = venue / "two"
     launcher = (
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
@@ -132,7 +132,11 @@ def test_two_processes_fit_together_and_one_writes(venue):
     printed = finish(command(venue, run, launcher=launcher))
     assert printed.count("wrote") == 1
     assert looks(run) == list(range(2, 25, 2))
-    assert all(value.isfinite().all() for value in weights(run).values())
+    ours, theirs = weights(run), weights(unbroken)
+    for name in [name for name in ours if name.startswith("deviation_head")]:
+        # Fitted afterwards by an iteration that ends near the best, not at it.
+        assert torch.allclose(ours.pop(name), theirs.pop(name), rtol=0.0, atol=1e-2), name
+    assert_alike(ours, theirs)
 
 
 def test_the_state_of_another_recipe_is_refused_by_name(venue, unbroken):

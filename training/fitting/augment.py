@@ -1,6 +1,7 @@
 """What may happen to a window before the network sees it in training."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +13,6 @@ from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.recipe import Recipe
-from training.fitting.transforms import torchaudio_transforms
 from training.sound.venue import training_talk
 
 _EQUALISER_POINTS_HZ = (60.0, 150.0, 400.0, 1000.0, 2500.0, 6000.0)
@@ -21,6 +21,12 @@ _NOISE_BELOW_DB = (0.0, 40.0)
 _PEOPLE_BELOW_DB, _PEOPLE, _TALK_SECONDS = (0.0, 25.0), (1, 4, 24), 60
 _LOG_ROOM_SECONDS, _ROOM_DB = (math.log(0.3), math.log(3.0)), (-14.0, 0.0)
 _CODEC_HZ, _CODEC_DB_PER_OCTAVE = (5000.0, 10000.0), 60.0
+_MOST_MASKED = 0.4  # of a window's frames
+_CODEC, _ADDITION, _MASK = 2, 4, 4  # numbers that each of them takes of a window's
+CHANGES = _CODEC + 3 * _ADDITION + 1 + len(_EQUALISER_POINTS_HZ) + 2 * _MASK
+
+Chance = NDArray[np.float64]  # of each window a number in [0, 1)
+Take = Callable[[int], NDArray[np.float64]]
 
 
 class Augment:
@@ -41,40 +47,43 @@ class Augment:
             [np.interp(np.log(centres), points, row) for row in np.eye(len(points))], axis=1
         )
         self._noise = torch.from_numpy(_white_noise_power(spec)).float()
-        transforms = torchaudio_transforms()
-        self._masks = (
-            transforms.TimeMasking(self._what.mask_frames, iid_masks=True, p=0.4),
-            transforms.FrequencyMasking(self._what.mask_bands, iid_masks=True),
-        )
 
     def __call__(
-        self, mel: Tensor, cochleagram: Tensor, random: np.random.Generator
+        self, mel: Tensor, cochleagram: Tensor, chances: NDArray[np.float64]
     ) -> tuple[Tensor, Tensor]:
         """Change mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), as copies.
 
-        Masks are drawn from torch's own generator.
+        What happens to a window hangs on its row of `chances` alone, of which the last `CHANGES`
+        numbers count, in [0, 1).
         """
-        if self._spec.origin == "external":  # of unknown scaling
-            return self._mask(mel), self._mask(cochleagram)
-        what, count = self._what, len(mel)
-        mel, cochleagram = mel.clone(), cochleagram.clone()
-        lossy = random.random(count) < what.codec
-        mel, cochleagram = self._amplify(mel, cochleagram, self._codec(lossy, random))
+        columns = iter(chances[:, -CHANGES:].T)
+
+        def take(count: int) -> NDArray[np.float64]:
+            return np.stack([next(columns) for _ in range(count)])  # (count, B)
+
+        if self._spec.origin == "internal":  # others are of unknown scaling
+            mel, cochleagram = self._treat(mel.clone(), cochleagram.clone(), take)
+        return self._mask(mel, take(_MASK)), self._mask(cochleagram, take(_MASK))
+
+    def _treat(self, mel: Tensor, cochleagram: Tensor, take: Take) -> tuple[Tensor, Tensor]:
+        """Do what is alike for both views, in place."""
+        what = self._what
+        mel, cochleagram = self._amplify(mel, cochleagram, self._codec(*take(_CODEC)))
         additions = ((what.room, self._tail), (what.noise, self._hiss), (what.people, self._talk))
         for share, added in additions:
-            rows = np.flatnonzero(random.random(count) < share)
+            chosen, *how = take(_ADDITION)
+            rows = np.flatnonzero(chosen < share)
             if len(rows):
                 power = torch.cat(
                     [mel[rows].exp(), cochleagram[rows].pow(1 / self._spec.compression)], dim=1
                 )
-                power += added(power, random)
+                power += added(power, *(column[rows] for column in how))
                 mel[rows] = power[:, : self._spec.mel_bands].log()
                 cochleagram[rows] = power[:, self._spec.mel_bands :].pow(self._spec.compression)
-        gain = random.uniform(-what.gain_db, what.gain_db, (count, 1))
-        ripple = random.uniform(-1, 1, (count, len(_EQUALISER_POINTS_HZ))) * what.equaliser_db
-        decibels = torch.from_numpy(gain + ripple @ self._equaliser.T).float()
-        mel, cochleagram = self._amplify(mel, cochleagram, decibels)
-        return self._mask(mel), self._mask(cochleagram)
+        (gain,) = _between((-what.gain_db, what.gain_db), take(1))
+        limits = (-what.equaliser_db, what.equaliser_db)
+        ripple = _between(limits, take(len(_EQUALISER_POINTS_HZ))).T @ self._equaliser.T
+        return self._amplify(mel, cochleagram, torch.from_numpy(gain[:, None] + ripple).float())
 
     def _amplify(self, mel: Tensor, cochleagram: Tensor, decibels: Tensor) -> tuple[Tensor, Tensor]:
         """Amplify every band by its own decibels, (B, mel_bands + gammatone_channels)."""
@@ -83,55 +92,69 @@ class Augment:
         louder = (mel + exponent[:, :bands]).clamp_min(float(np.log(self._spec.mel_floor)))
         return louder, cochleagram * (exponent[:, bands:] * self._spec.compression).exp()
 
-    def _codec(self, chosen: NDArray[np.bool_], random: np.random.Generator) -> Tensor:
-        """Decibels of a low-pass from a random edge, none where not chosen."""
-        edge = torch.from_numpy(np.log2(random.uniform(*_CODEC_HZ, len(chosen)))).float()
-        above = (self._octaves[None] - edge[:, None]).clamp_min(0.0)
-        return -_CODEC_DB_PER_OCTAVE * above * torch.from_numpy(chosen)[:, None]
+    def _codec(self, chosen: Chance, edge: Chance) -> Tensor:
+        """Decibels of a low-pass from a random edge, none where not chosen, (B, bands)."""
+        octave = torch.from_numpy(np.log2(_between(_CODEC_HZ, edge))).float()
+        above = (self._octaves[None] - octave[:, None]).clamp_min(0.0)
+        return -_CODEC_DB_PER_OCTAVE * above * torch.from_numpy(chosen < self._what.codec)[:, None]
 
-    def _tail(self, power: Tensor, random: np.random.Generator) -> Tensor:
+    def _tail(self, power: Tensor, length: Chance, level: Chance, _: Chance) -> Tensor:
         """Diffuse tail of a room: power convolved with the decay of its reverberation time."""
-        seconds = np.exp(random.uniform(*_LOG_ROOM_SECONDS, (len(power), 1)))
+        seconds = np.exp(_between(_LOG_ROOM_SECONDS, length))[:, None]
         frames = np.arange(power.shape[-1]) * self._spec.hop / self._spec.sample_rate
         decay = np.exp(-6.0 * np.log(10.0) * frames / seconds)
-        wet = 10 ** (random.uniform(*_ROOM_DB, (len(power), 1)) / 10)
+        wet = 10 ** (_between(_ROOM_DB, level)[:, None] / 10)
         kernel = torch.from_numpy(wet * decay / decay.sum(axis=1, keepdims=True)).float()
         size = 2 * power.shape[-1]
         spectrum = torch.fft.rfft(power, size) * torch.fft.rfft(kernel, size)[:, None]
         tail: Tensor = torch.fft.irfft(spectrum, size)[..., : power.shape[-1]]
         return tail.clamp_min_(0.0)
 
-    def _hiss(self, power: Tensor, random: np.random.Generator) -> Tensor:
+    def _hiss(self, power: Tensor, tilt: Chance, level: Chance, _: Chance) -> Tensor:
         """Noise of a random tilt, -6 to 0 dB an octave, at a random level below the music's."""
-        tilt = torch.from_numpy(random.uniform(-6.0, 0.0, (len(power), 1))).float()
-        coloured = self._noise * (tilt * _POWER_OF_DB * (self._octaves - 10.0)).exp()
+        slope = torch.from_numpy(_between((-6.0, 0.0), tilt)).float()[:, None]
+        coloured = self._noise * (slope * _POWER_OF_DB * (self._octaves - 10.0)).exp()
         bands = self._spec.mel_bands
-        level = power[:, :bands].mean(dim=2).sum(dim=1) / coloured[:, :bands].sum(dim=1)
-        below = torch.from_numpy(random.uniform(*_NOISE_BELOW_DB, len(power))).float()
-        noise: Tensor = coloured * (level * (-below * _POWER_OF_DB).exp())[:, None]
+        louder = power[:, :bands].mean(dim=2).sum(dim=1) / coloured[:, :bands].sum(dim=1)
+        below = torch.from_numpy(_between(_NOISE_BELOW_DB, level)).float()
+        noise: Tensor = coloured * (louder * (-below * _POWER_OF_DB).exp())[:, None]
         return noise[:, :, None]
 
-    def _talk(self, power: Tensor, random: np.random.Generator) -> Tensor:
+    def _talk(self, power: Tensor, place: Chance, kind: Chance, level: Chance) -> Tensor:
         """One person, a table or a crowd, at a random level below the music's."""
         bank = _talk_power(self._spec)  # (kinds, bands, frames)
         frames, bands = power.shape[-1], self._spec.mel_bands
-        starts = random.integers(bank.shape[-1] - frames + 1, size=len(power))
-        kinds = random.integers(len(bank), size=len(power))
+        starts = (place * (bank.shape[-1] - frames + 1)).astype(np.int64)
+        kinds = (kind * len(bank)).astype(np.int64)
         loudness = bank[:, :bands].mean(dim=2).sum(dim=1)[kinds]
-        level = power[:, :bands].mean(dim=2).sum(dim=1) / loudness
-        below = torch.from_numpy(random.uniform(*_PEOPLE_BELOW_DB, len(power))).float()
+        louder = power[:, :bands].mean(dim=2).sum(dim=1) / loudness
+        below = torch.from_numpy(_between(_PEOPLE_BELOW_DB, level)).float()
         talk = torch.stack(
             [bank[k, :, at : at + frames] for k, at in zip(kinds, starts, strict=True)]
         )
-        louder: Tensor = talk * (level * (-below * _POWER_OF_DB).exp())[:, None, None]
-        return louder
+        added: Tensor = talk * (louder * (-below * _POWER_OF_DB).exp())[:, None, None]
+        return added
 
-    def _mask(self, view: Tensor) -> Tensor:
-        fill = view.mean(dim=(1, 2), keepdim=True)
-        centred = (view - fill)[:, None]  # (B, 1, bands, T): a mask of its own for each window
-        for mask in self._masks:
-            centred = mask(centred)
-        return centred[:, 0] + fill
+    def _mask(self, view: Tensor, chances: NDArray[np.float64]) -> Tensor:
+        """Mask a stretch of frames and one of bands of each window by its mean."""
+        bands, frames = view.shape[1:]
+        longest = min(self._what.mask_frames, int(_MOST_MASKED * frames))
+        over_time = _stretch(frames, longest, *chances[:2])[:, None]
+        over_bands = _stretch(bands, self._what.mask_bands, *chances[2:])[:, :, None]
+        return torch.where(over_time | over_bands, view.mean(dim=(1, 2), keepdim=True), view)
+
+
+def _between(limits: tuple[float, float], chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = limits
+    return low + (high - low) * chances
+
+
+def _stretch(size: int, longest: int, length: Chance, place: Chance) -> Tensor:
+    """Which of `size` places a random stretch covers, shorter than `longest`, (B, size)."""
+    extent = length * longest
+    start = np.floor(place * (size - extent))[:, None]
+    places = np.arange(size)
+    return torch.from_numpy((places >= start) & (places < start + np.floor(extent)[:, None]))
 
 
 def _band_centres(spec: FrontEndSpec) -> NDArray[np.float64]:

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from damer.nn import DAMER, NetworkOutput
 from training.fitting.augment import Augment
+from training.fitting.learner import Views
 from training.fitting.loop import Trained, train
 from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import DistillRecipe
-from training.fitting.sampling import EmbeddedBatch, EmbeddedSampler, generator
+from training.fitting.sampling import EmbeddedSampler, draw, first_batches
+from training.fitting.shares import Share, whole
 from training.sound.teacher import EMBEDDING_SIZE
 
 _STATISTICS_BATCHES = 8
@@ -27,6 +29,8 @@ class Student(nn.Module):
     def __init__(self, network: DAMER) -> None:
         super().__init__()
         self.network = network
+        for head in (network.fused_head, network.mel_head, network.cochleagram_head):
+            head.requires_grad_(False)  # labels teach them, later
         width = network.size.width
         self.heads = nn.ModuleList(nn.Linear(width, EMBEDDING_SIZE) for _ in range(3))
 
@@ -52,16 +56,24 @@ class Distillation:
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
 
-    def batch(self, count: int, step: int, rank: int) -> EmbeddedBatch:
-        """Draw windows of the pool."""
-        return self._heard.batch(count, generator(self._seed, step, rank))
+    def batch(self, step: int, share: Share) -> tuple[Views, Tensor]:
+        """Draw windows of the pool for a share, and embeddings for the whole batch."""
+        chances = draw(self._seed, step, self._recipe.batch)
+        mel, cochleagram, embedding = self._heard.batch(chances, share)
+        return self._augment(mel, cochleagram, share.of(chances)), embedding
 
-    def loss(self, model: nn.Module, batch: EmbeddedBatch, fabric: Fabric, step: int) -> Tensor:
+    def loss(
+        self,
+        model: nn.Module,
+        batch: tuple[Views, Tensor],
+        fabric: Fabric,
+        step: int,  # noqa: ARG002 - a task's
+    ) -> Tensor:
         """Error of the fused head and, weighted, of the heads of the views."""
-        random = generator(self._seed + 1, step, fabric.global_rank)
-        views = fabric.to_device(self._augment(batch.mel, batch.cochleagram, random))
+        views, embedding = fabric.to_device(batch)
         _, answers = model(*views)
-        errors = embedding_errors(answers, fabric.to_device(batch.embedding))
+        answers = torch.stack(whole(fabric, tuple(answers)))
+        errors = embedding_errors(answers, embedding)
         return errors[0] + self._recipe.view_loss * (errors[1] + errors[2])
 
     def score(self, network: nn.Module) -> float | None:
@@ -107,9 +119,8 @@ def distill(
     else:
         augment = Augment(recipe)
         first = [
-            augment(batch.mel, batch.cochleagram, generator(seed, 0, k))
-            for k in range(_STATISTICS_BATCHES)
-            for batch in [heard.batch(recipe.batch, generator(seed, 0, k))]
+            augment(*heard.batch(chances)[:2], chances)
+            for chances in first_batches(seed, _STATISTICS_BATCHES, recipe.batch)
         ]
         student.network.standardise(*(torch.cat(views) for views in zip(*first, strict=True)))
     task = Distillation(heard, held_out, recipe, seed)

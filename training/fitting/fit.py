@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from damer.nn import DAMER
 from training.fitting.augment import Augment
-from training.fitting.learner import Known, Learner, Pool, Views
+from training.fitting.learner import Heard, Known, Learner, Pool, Views
 from training.fitting.loop import train
 from training.fitting.objective import objective
 from training.fitting.pretrained import Pretrained
 from training.fitting.probe import begin_heads
 from training.fitting.recipe import FitRecipe
-from training.fitting.sampling import LabelledBatch, LabelledSampler, PoolSampler, generator
+from training.fitting.sampling import LabelledSampler, PoolSampler, draw, first_batches
+from training.fitting.shares import Share, whole
 from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import Rendition
 
@@ -97,6 +98,15 @@ def fit(
     return Fit(network, trained.step, trained.history, trained.notes, looks)
 
 
+class _Batch(NamedTuple):
+    """What is heard of a share, what is known of the whole batch, and the rows of its data sets."""
+
+    views: Views
+    pool: Pool | None
+    known: Known
+    rows: dict[str, slice]
+
+
 class _Labels:
     """Labels of the training pieces and, where the recipe says so, music without labels."""
 
@@ -112,29 +122,24 @@ class _Labels:
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
 
-    def batch(self, count: int, step: int, rank: int) -> tuple[LabelledBatch, Views | None]:
-        random = generator(self._seed, step, rank)
-        labelled = self._sampler.batch(count, random)
-        if self._pool is None or self._recipe.pcl is None:
-            return labelled, None
-        return labelled, self._pool.batch(self._recipe.pcl.batch, random)
+    def batch(self, step: int, share: Share) -> _Batch:
+        count = self._recipe.batch
+        more = self._recipe.pcl.batch if self._recipe.pcl else 0
+        labelled, unlabelled = np.split(draw(self._seed, step, count + more), [count])
+        mel, cochleagram, label, rows, track, style = self._sampler.batch(labelled, share)
+        views = self._augment(mel, cochleagram, share.of(labelled))
+        pool = None
+        if self._pool:
+            plain = self._pool.batch(unlabelled, share)
+            pool = Pool(plain, self._augment(*plain, share.of(unlabelled)))
+        return _Batch(views, pool, Known(label, track, style), rows)
 
-    def loss(
-        self,
-        model: nn.Module,
-        batch: tuple[LabelledBatch, Views | None],
-        fabric: Fabric,
-        step: int,
-    ) -> Tensor:
-        labelled, plain = batch
-        random = generator(self._seed + 1, step, fabric.global_rank)
-        views = self._augment(labelled.mel, labelled.cochleagram, random)
-        pool = Pool(plain, self._augment(*plain, random)) if plain else None
-        known = Known(labelled.label, labelled.track, labelled.style)
-        views, known, pool = fabric.to_device((views, known, pool))
-        output, extra = model(views, known, pool, step / self._recipe.steps)
-        loss: Tensor = objective(output, known.label, labelled.rows, self._recipe) + extra
-        return loss
+    def loss(self, model: nn.Module, batch: _Batch, fabric: Fabric, step: int) -> Tensor:
+        views, pool, known = fabric.to_device((batch.views, batch.pool, batch.known))
+        labelled, unlabelled = model(views, pool)
+        heard = Heard(whole(fabric, labelled), whole(fabric, unlabelled))
+        extra = cast("Learner", model.module).loss(heard, known, step / self._recipe.steps)
+        return objective(heard.labelled[:3], known.label, batch.rows, self._recipe) + extra
 
     def score(self, network: nn.Module) -> float | None:
         pieces = {(one.piece.dataset, one.piece.name) for one in self._validation}
@@ -165,9 +170,8 @@ def _look(network: DAMER, rendition: Rendition, recipe: FitRecipe) -> Trajectory
 def _statistics(sampler: LabelledSampler, recipe: FitRecipe, seed: int) -> tuple[Tensor, Tensor]:
     augment = Augment(recipe)
     views = []
-    for k in range(_STATISTICS_BATCHES):
-        random = generator(seed, 0, k)
-        batch = sampler.batch(recipe.batch, random)
-        views.append(augment(batch.mel, batch.cochleagram, random))
+    for chances in first_batches(seed, _STATISTICS_BATCHES, recipe.batch):
+        batch = sampler.batch(chances)
+        views.append(augment(batch.mel, batch.cochleagram, chances))
     mels, cochleagrams = zip(*views, strict=True)
     return torch.cat(mels), torch.cat(cochleagrams)

@@ -46,6 +46,22 @@ class Pool(NamedTuple):
     augmented: Views
 
 
+class Heard(NamedTuple):
+    """What the networks say of windows.
+
+    Attributes
+    ----------
+    labelled
+        Of labelled windows: fused head and heads of the views, (B, 2) each; with SAML the embedding
+        too, and the momentum encoder's, (B, width).
+    pool
+        With PCL, of windows without labels: the three heads, and those of the network that labels.
+    """
+
+    labelled: tuple[Tensor, ...]
+    pool: tuple[Tensor, ...]
+
+
 class Learner(nn.Module):
     """The network that learns, and what PCL and SAML keep beside it.
 
@@ -75,50 +91,70 @@ class Learner(nn.Module):
                 frozen.eval()
         return self
 
-    def forward(
-        self, views: Views, known: Known, pool: Pool | None, progress: float
-    ) -> tuple[NetworkOutput, Tensor]:
-        """Give the output for a labelled batch, and the loss of PCL and SAML, 0 without them."""
+    def forward(self, views: Views, pool: Pool | None) -> Heard:
+        """Hear a share of a batch, or all of it; the momentum copies make a step."""
         output = self.network(*views)
-        extra = output.fused.mean.new_zeros(())
-        if self._saml and self.encoder is not None and self.memory is not None:
-            extra = extra + self._contrast(
-                self._saml, self.encoder, self.memory, views, output, known
-            )
+        labelled: tuple[Tensor, ...] = _heads(output)
+        unlabelled: tuple[Tensor, ...] = ()
+        if self._saml and self.encoder is not None:
+            follow(self.encoder, self.network, self._saml.decay)
+            with torch.no_grad():
+                labelled += (output.embedding, self.encoder(*views).embedding)
         if self._pcl and self.labeller is not None and pool is not None:
-            extra = extra + self._pseudo(self._pcl, self.labeller, pool, known, progress)
-        return output, extra
+            follow(self.labeller, self.network, self._pcl.decay)
+            with torch.no_grad():
+                unlabelled = _heads(self.labeller(*pool.plain))
+            unlabelled = _heads(self.network(*pool.augmented)) + unlabelled
+        return Heard(labelled, unlabelled)
+
+    def loss(self, heard: Heard, known: Known, progress: float) -> Tensor:
+        """Give the loss of PCL and SAML, 0 without them, and remember the batch.
+
+        Parameters
+        ----------
+        heard, known
+            What was said, and what is known, of the whole batch.
+        progress
+            Share of the training that is done, in [0, 1].
+        """
+        loss = heard.labelled[0].new_zeros(())
+        if self._saml and self.memory is not None:
+            embedding, key = heard.labelled[3:]
+            loss = loss + self._contrast(self._saml, self.memory, embedding, key, known)
+        if self._pcl and heard.pool:
+            loss = loss + self._pseudo(self._pcl, heard.pool[:3], heard.pool[3:], known, progress)
+        return loss
 
     def _contrast(
         self,
         saml: SAML,
-        encoder: DAMER,
         memory: StyleAnchoredMemory,
-        views: Views,
-        output: NetworkOutput,
+        embedding: Tensor,
+        key: Tensor,
         known: Known,
     ) -> Tensor:
-        follow(encoder, self.network, saml.decay)
         loss = contrast(
-            output.embedding,
+            embedding,
             *known,
             memory,
             temperature=saml.temperature,
             bandwidth=saml.bandwidth,
             across=saml.across,
         )
-        with torch.no_grad():
-            memory.remember(encoder(*views).embedding, *known)
+        memory.remember(key, *known)
         return saml.weight * loss
 
     def _pseudo(
-        self, pcl: PCL, labeller: DAMER, pool: Pool, known: Known, progress: float
+        self,
+        pcl: PCL,
+        heads: tuple[Tensor, ...],
+        labelling: tuple[Tensor, ...],
+        known: Known,
+        progress: float,
     ) -> Tensor:
-        follow(labeller, self.network, pcl.decay)
         settings = pcl.settings
-        with torch.no_grad():
-            labels = pseudo_labels(torch.stack(_heads(labeller(*pool.plain))), progress, settings)
-        losses = [pseudo_label_loss(head, labels) for head in _heads(self.network(*pool.augmented))]
+        labels = pseudo_labels(torch.stack(labelling), progress, settings)
+        losses = [pseudo_label_loss(head, labels) for head in heads]
         centres = cell_centres(settings.cells).to(known.label)
         reference = cell_distribution(known.label, centres, temperature_at(progress, settings))
         self.diagnostics = diagnose(labels, reference.mean(dim=0))

@@ -15,10 +15,12 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.fitting.recipe import Recipe
+from training.fitting.shares import Share, SharedDropout, agreed, share_of, together
 
 Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
@@ -27,11 +29,11 @@ Batch = TypeVar("Batch")
 class Task(Protocol[Batch]):
     """What is learnt."""
 
-    def batch(self, count: int, step: int, rank: int) -> Batch:
-        """Draw `count` windows, a pure function of step and rank."""
+    def batch(self, step: int, share: Share) -> Batch:
+        """Draw a share of the windows of a step, and what is known of all of them."""
 
     def loss(self, model: nn.Module, batch: Batch, fabric: Fabric, step: int) -> Tensor:
-        """Say how wrong the model is."""
+        """Say how wrong the model is on the whole batch, alike in every process."""
 
     def score(self, network: nn.Module) -> float | None:
         """Look at validation: higher is better; None where there is none."""
@@ -73,13 +75,43 @@ def open_fabric(recipe: Recipe) -> Fabric:
         strategy=_distributed() if world > 1 else "auto",
         precision=recipe.precision,
     )
+    _join()
     fabric.launch()
     return fabric
 
 
 def _distributed() -> DDPStrategy:
-    """Let every process keep buffers, and so a memory of what it heard, of its own."""
-    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
+    """Leave buffers alone: every process makes the same of the same batch."""
+    return DDPStrategy(broadcast_buffers=False)
+
+
+def _join() -> None:
+    """Join the other processes of this life of the run, where torchrun may restart it.
+
+    torchrun keeps one store over restarts, in which a process would find the address of another
+    that died (https://github.com/pytorch/pytorch/issues/135712). On one machine the count of
+    restarts tells lives apart. Machines count for themselves, so there torchrun has to be told to
+    open a store for each life.
+
+    Raises
+    ------
+    ValueError
+        It was not told.
+    """
+    about = os.environ
+    shared = about.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if not shared or about["TORCHELASTIC_MAX_RESTARTS"] == "0" or distributed.is_initialized():
+        return
+    if about["GROUP_WORLD_SIZE"] != "1":
+        raise ValueError(
+            "with --max-restarts on several machines, "
+            "`export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1` before torchrun on each"
+        )
+    rank, world = int(about["RANK"]), int(about["WORLD_SIZE"])
+    store = TCPStore(about["MASTER_ADDR"], int(about["MASTER_PORT"]), world, False)
+    life = PrefixStore(f"life {about['TORCHELASTIC_RESTART_COUNT']}", store)
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, store=life, rank=rank, world_size=world)
 
 
 def train(
@@ -94,13 +126,15 @@ def train(
     """Train `network` in place; give the averaged weights of the best look at validation.
 
     Without validation those of the last step. In `run`, where given, the state is kept at each
-    look: the same call goes on from there, to the same weights on the same machine with one thread.
-    Beside it lie `metrics.jsonl` and TensorBoard's files.
+    look: the same call goes on from there, to the same weights on the same machine with one thread,
+    and with another number of processes to the same but for rounding. Beside it lie `metrics.jsonl`
+    and TensorBoard's files.
 
     Raises
     ------
     ValueError
-        The state in `run` is of another recipe or seed, or is damaged.
+        The state in `run` is of another recipe or seed, or is damaged; the processes do not see the
+        same state or the same music, or cannot share a batch alike.
     """
     fabric = open_fabric(recipe)
     optimizer = torch.optim.AdamW(
@@ -113,21 +147,24 @@ def train(
     diary = _Diary(run if fabric.is_global_zero else None)
     kept = run / "state.pt" if run else None
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
-    if kept and kept.exists():
-        trained, step = _load(kept, parts, recipe, seed)
-        diary.forget_after(step)
-    share = max(1, recipe.batch // fabric.world_size)
+    with together(fabric):
+        if kept and kept.exists():
+            trained, step = _load(kept, parts, recipe, seed)
+            diary.forget_after(step)
+    agreed(fabric, step, f"{run} is not the same folder in all processes: they are at other steps")
+    share = share_of(fabric)
     with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(task.batch, share, step + 1, fabric.global_rank)
+        coming = ahead.submit(task.batch, step + 1, share)
         while step < recipe.steps and not _exhausted(trained, recipe):
             step += 1
             batch = coming.result()
-            coming = ahead.submit(task.batch, share, step + 1, fabric.global_rank)
+            coming = ahead.submit(task.batch, step + 1, share)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * _schedule(step, recipe)
-            torch.manual_seed(seed * 1_000_003 + step * 1009 + fabric.global_rank)
+            torch.manual_seed(seed * 1_000_003 + step * 1009)
             model.train()
-            loss = task.loss(model, batch, fabric, step)
+            with SharedDropout(share):
+                loss = task.loss(model, batch, fabric, step)
             optimizer.zero_grad()
             fabric.backward(loss)
             fabric.clip_gradients(model, optimizer, max_norm=1.0, error_if_nonfinite=False)
@@ -136,11 +173,14 @@ def train(
             on_step(step)
             if step % recipe.check_every and step < recipe.steps:
                 continue
-            candidate = copy.deepcopy(averaged.module).eval()
-            score = task.score(candidate)
-            value = math.nan if score is None else score
-            if not math.isfinite(float(loss.detach())):
+            if not math.isfinite(error := float(loss.detach())):
                 raise ValueError(f"the loss is no number at step {step}; lower the learning rate")
+            agreed(fabric, error, "the processes do not find the same music: losses differ", 1e-3)
+            candidate = copy.deepcopy(averaged.module).eval()
+            with together(fabric):
+                score = task.score(candidate) if fabric.is_global_zero else None
+            score = fabric.broadcast(score)
+            value = math.nan if score is None else score
             best = max((old for _, old in trained.history if math.isfinite(old)), default=-math.inf)
             if score is None or value > best or not trained.weights:
                 trained.weights, trained.step = candidate.state_dict(), step
@@ -148,14 +188,14 @@ def train(
             trained.notes.append(task.notes(network))
             diary.write(
                 step,
-                loss=float(loss.detach()),
+                loss=error,
                 score=value,
                 rate=optimizer.param_groups[0]["lr"],
                 **trained.notes[-1],
             )
-            if kept and fabric.is_global_zero:
-                _save(kept, parts, recipe, seed, trained, step)
-            fabric.barrier()
+            with together(fabric):
+                if kept and fabric.is_global_zero:
+                    _save(kept, parts, recipe, seed, trained, step)
     return trained
 
 
@@ -201,7 +241,10 @@ def write_whole(content: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     try:
-        torch.save(content, partial)
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())  # or a machine that fails could leave an empty file of the name
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         partial.unlink(missing_ok=True)
         raise ValueError(f"{path} cannot be written: {error}") from None

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from damer.nn import NetworkOutput
 from training.fitting.recipe import FitRecipe
 
 
@@ -16,13 +15,14 @@ def concordance(estimate: Tensor, label: Tensor) -> Tensor:
 
 
 def objective(
-    output: NetworkOutput, label: Tensor, rows: dict[str, slice], recipe: FitRecipe
+    heads: tuple[Tensor, ...], label: Tensor, rows: dict[str, slice], recipe: FitRecipe
 ) -> Tensor:
-    """Loss of a batch: fused head and heads of the views; data sets weigh alike."""
+    """Loss of a batch: fused head and heads of the views, (B, 2) each; data sets weigh alike."""
+    fused, mel, cochleagram = heads
     losses = [
-        _head_loss(output.fused.mean, label, part, recipe)
-        + recipe.view_loss * _head_loss(output.mel, label, part, recipe)
-        + recipe.view_loss * _head_loss(output.cochleagram, label, part, recipe)
+        _head_loss(fused, label, part, recipe)
+        + recipe.view_loss * _head_loss(mel, label, part, recipe)
+        + recipe.view_loss * _head_loss(cochleagram, label, part, recipe)
         for part in rows.values()
     ]
     return torch.stack(losses).mean()

@@ -10,7 +10,7 @@ from torch import Tensor
 from damer.nn import DAMER
 from damer.nn.network import Head
 from training.fitting.recipe import FitRecipe
-from training.fitting.sampling import LabelledSampler, generator
+from training.fitting.sampling import LabelledSampler, first_batches
 
 _BATCHES = 24
 _RIDGE = 0.1  # of the number of windows, for embeddings of about unit variance
@@ -22,8 +22,8 @@ def begin_heads(network: DAMER, sampler: LabelledSampler, recipe: FitRecipe) -> 
     """Set the mean of the fused and the view heads by ridge regression on the training music."""
     network.eval()
     outputs, labels = [], []
-    for k in range(_BATCHES):
-        batch = sampler.batch(recipe.batch, generator(0, 0, k))
+    for chances in first_batches(0, _BATCHES, recipe.batch):
+        batch = sampler.batch(chances)
         output = network(batch.mel, batch.cochleagram)
         outputs.append((output.embedding, output.mel_embedding, output.cochleagram_embedding))
         labels.append(batch.label)

@@ -271,6 +271,19 @@ def load_recipe(kind: type[Kind], name: str) -> Kind:
     ValueError
         The recipe does not exist, or a key is unknown, missing or has a wrong value.
     """
+    path, values = _read(name)
+    return _checked(kind, values, path.name)
+
+
+def load_any_recipe(name: str) -> FitRecipe | DistillRecipe:
+    """Read a recipe of either kind, as `load_recipe`: what has `datasets` is fitted to labels."""
+    path, values = _read(name)
+    if "datasets" in values:
+        return _checked(FitRecipe, values, path.name)
+    return _checked(DistillRecipe, values, path.name)
+
+
+def _read(name: str) -> tuple[Path, dict[str, Any]]:
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
@@ -279,7 +292,7 @@ def load_recipe(kind: type[Kind], name: str) -> Kind:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from None
-    return _checked(kind, {**values, "name": path.stem}, path.name)
+    return path, {**values, "name": path.stem}
 
 
 def changed(recipe: Kind, changes: str) -> Kind:

@@ -1,5 +1,10 @@
-"""Windows and what is known of them, drawn from renditions: a pure function of the step."""
+"""Windows and what is known of them, drawn from renditions.
 
+All that is random about window i of step s follows from a row of numbers, a pure function of the
+seed, s and i: a process can load its share of a batch and nothing else.
+"""
+
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,19 +13,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damer.views import FrontEndSpec
+from training.datasets import Piece
+from training.fitting.augment import CHANGES
 from training.fitting.recipe import FitRecipe
+from training.fitting.shares import ALONE, Share
 from training.sound.features import Rendition
 
 FIRST_ESTIMATE_SECONDS = 1.0
+PICKS = 4
+Chances = NDArray[np.float64]
 
 
 class LabelledBatch(NamedTuple):
-    """Windows with labels.
+    """A share of a batch of windows, and the labels of the whole batch.
 
     Attributes
     ----------
     mel, cochleagram
-        (B, mel_bands, T) and (B, gammatone_channels, T).
+        Of the share, (n, mel_bands, T) and (n, gammatone_channels, T).
     label
         Valence and arousal, (B, 2).
     rows
@@ -38,16 +48,32 @@ class LabelledBatch(NamedTuple):
 
 
 class EmbeddedBatch(NamedTuple):
-    """Windows with the teacher's embedding, standardised, (B, 200)."""
+    """A share of a batch of windows, and the whole batch's embeddings by the teacher.
+
+    Attributes
+    ----------
+    mel, cochleagram
+        Of the share, (n, mel_bands, T) and (n, gammatone_channels, T).
+    embedding
+        Standardised, (B, 200).
+    """
 
     mel: Tensor
     cochleagram: Tensor
     embedding: Tensor
 
 
-def generator(seed: int, step: int, rank: int) -> np.random.Generator:
-    """Give the generator of one step in one process, so that a fit can go on from any step."""
-    return np.random.default_rng([seed, step, rank])
+def draw(seed: int, step: int, count: int) -> Chances:
+    """Draw what is random about `count` windows of a step, (count, PICKS + CHANGES), in [0, 1).
+
+    The first numbers of a window say which one it is, the rest is for `Augment`.
+    """
+    return np.random.default_rng([seed, step]).random((count, PICKS + CHANGES))
+
+
+def first_batches(seed: int, batches: int, size: int) -> Iterator[Chances]:
+    """Draw for windows that are heard before the first step, a batch at a time."""
+    yield from np.split(draw(seed, 0, batches * size), batches)
 
 
 def windows(
@@ -94,7 +120,7 @@ class LabelledSampler:
             self._pieces[dataset] = list(by_name.values())
         pieces = {(one.piece.dataset, one.piece.name) for one in renditions}
         self._tracks = {name: number for number, name in enumerate(sorted(pieces))}
-        styles = {_style(one) for one in renditions}
+        styles = {_style(one.piece) for one in renditions}
         self._styles = {name: number for number, name in enumerate(sorted(styles))}
 
     @property
@@ -102,49 +128,61 @@ class LabelledSampler:
         """How many styles there are."""
         return len(self._styles)
 
-    def batch(self, count: int, random: np.random.Generator) -> LabelledBatch:
-        """Draw about `count` windows, one data set after the other."""
-        mels, cochleagrams, labels, rows = [], [], [], {}
-        tracks: list[int] = []
-        styles: list[int] = []
-        total = sum(self._recipe.shares.values())
-        start = 0
-        for dataset, share in self._recipe.shares.items():
-            own = max(1, round(count * share / total))
-            rows[dataset] = slice(start, start + own)
-            start += own
-            for _ in range(own):
-                rendition, end = self._pick(self._pieces[dataset], random)
-                mel, cochleagram = windows(rendition, end, self._recipe.front_end)
-                mels.append(mel)
-                cochleagrams.append(cochleagram)
-                labels.append(rendition.labels_at(self._seconds(end)))
-                tracks.append(self._tracks[rendition.piece.dataset, rendition.piece.name])
-                styles.append(self._styles[_style(rendition)])
+    def batch(self, chances: Chances, share: Share = ALONE) -> LabelledBatch:
+        """Give the windows that numbers (B, PICKS or more) say, one data set after the other.
+
+        Raises
+        ------
+        ValueError
+            There are too few for a window of each data set.
+        """
+        rows = self._rows(len(chances))
+        picked = [
+            self._pick(self._pieces[dataset], row)
+            for dataset, part in rows.items()
+            for row in chances[part]
+        ]
+        own = [picked[k] for k in share.of(range(len(picked)))]
+        parts = [windows(rendition, end, self._recipe.front_end) for rendition, end in own]
+        mels, cochleagrams = zip(*parts, strict=True)
+        labels = [rendition.labels_at(self._seconds(end)) for rendition, end in picked]
+        pieces = [rendition.piece for rendition, _ in picked]
         return LabelledBatch(
             torch.cat(mels),
             torch.cat(cochleagrams),
             torch.from_numpy(np.concatenate(labels)),
             rows,
-            torch.tensor(tracks),
-            torch.tensor(styles),
+            torch.tensor([self._tracks[one.dataset, one.name] for one in pieces]),
+            torch.tensor([self._styles[_style(one)] for one in pieces]),
         )
 
+    def _rows(self, count: int) -> dict[str, slice]:
+        """Divide so many windows among the data sets."""
+        shares = self._recipe.shares
+        bounds = np.rint(count * np.cumsum([0.0, *shares.values()]) / sum(shares.values()))
+        if not np.diff(bounds).all():
+            raise ValueError(f"batch = {count} leaves a data set of {', '.join(shares)} no window")
+        return {
+            dataset: slice(int(start), int(end))
+            for dataset, start, end in zip(shares, bounds[:-1], bounds[1:], strict=True)
+        }
+
     def _pick(
-        self, pieces: list[list[Rendition]], random: np.random.Generator
+        self, pieces: list[list[Rendition]], row: Chances
     ) -> tuple[Rendition, NDArray[np.int64]]:
+        which, how, cold, when = row[:PICKS]
         spec = self._recipe.front_end
-        versions = pieces[random.integers(len(pieces))]
-        rendition = versions[random.integers(len(versions))]
+        versions = pieces[int(which * len(pieces))]
+        rendition = versions[int(how * len(versions))]
         rate = spec.sample_rate / spec.hop
         labelled_from, labelled_to = rendition.piece.labelled_span
         last = int(min(len(rendition.frames), labelled_to / rendition.rendering.tempo * rate))
         least = int(max(FIRST_ESTIMATE_SECONDS, labelled_from / rendition.rendering.tempo) * rate)
-        if random.random() < self._recipe.cold_start:
+        if cold < self._recipe.cold_start:
             last = min(last, max(least, spec.window_frames))
         else:
             least = max(least, spec.window_frames)
-        return rendition, np.array([random.integers(min(least, last), last + 1)])
+        return rendition, _between(min(least, last), last, when)
 
     def _seconds(self, ends: NDArray[np.int64]) -> NDArray[np.float64]:
         spec = self._recipe.front_end
@@ -159,20 +197,28 @@ class PoolSampler:
             raise ValueError("the pool of music without labels is empty")
         self._renditions, self._spec = renditions, spec
 
-    def batch(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draw mel (count, mel_bands, T) and cochleagram (count, gammatone_channels, T)."""
+    def batch(self, chances: Chances, share: Share = ALONE) -> tuple[Tensor, Tensor]:
+        """Give a share of the windows that numbers (B, PICKS or more) say.
+
+        Mel is (n, mel_bands, T) and the cochleagram (n, gammatone_channels, T).
+        """
         parts = []
-        for k in random.integers(len(self._renditions), size=count):
-            rendition = self._renditions[k]
+        for which, when in share.of(chances)[:, :2]:
+            rendition = self._renditions[int(which * len(self._renditions))]
             last = len(rendition.frames)
-            end = random.integers(min(self._spec.window_frames, last), last + 1, size=1)
+            end = _between(min(self._spec.window_frames, last), last, when)
             parts.append(windows(rendition, end, self._spec))
         mels, cochleagrams = zip(*parts, strict=True)
         return torch.cat(mels), torch.cat(cochleagrams)
 
 
-def _style(rendition: Rendition) -> str:
-    return f"{rendition.piece.dataset} {rendition.piece.style}"
+def _between(least: int, last: int, chance: float) -> NDArray[np.int64]:
+    """Give an end from `least` to `last`, as an array of one."""
+    return np.array([least + int(chance * (last + 1 - least))])
+
+
+def _style(piece: Piece) -> str:
+    return f"{piece.dataset} {piece.style}"
 
 
 class EmbeddedSampler:
@@ -212,9 +258,11 @@ class EmbeddedSampler:
     def __len__(self) -> int:
         return len(self._owner)
 
-    def batch(self, count: int, random: np.random.Generator) -> EmbeddedBatch:
-        """Draw `count` windows."""
-        return self.at(random.integers(len(self), size=count))
+    def batch(self, chances: Chances, share: Share = ALONE) -> EmbeddedBatch:
+        """Give the windows that numbers (B, PICKS or more) say."""
+        chosen = (chances[:, 0] * len(self)).astype(np.int64)
+        embedding = torch.from_numpy(self._embeddings[chosen])
+        return self.at(share.of(chosen))._replace(embedding=embedding)
 
     def at(self, chosen: NDArray[np.int64]) -> EmbeddedBatch:
         """Give windows by number, 0 up to `len(self)`."""

@@ -2,12 +2,14 @@
 
 Frames: a file a rendering, float16, shape (frames, mel_bands + gammatone_channels), the Mel columns
 first, in a folder named by the digest of the front end's numbers, so that another front end never
-meets old frames. Embeddings of MusiCNN: an .npz a rendering.
+meets old frames; or packed into shards, which are looked at first. Embeddings of MusiCNN: an .npz a
+rendering.
 """
 
 import hashlib
 import importlib.util
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +26,7 @@ from training.datasets import Piece, ReadyViews
 from training.fitting.recipe import FitRecipe
 from training.sound import teacher
 from training.sound.render import Rendering, sound_of
+from training.sound.shards import find_shards, pack, read_stretch
 
 RECORDED = Rendering()
 
@@ -112,18 +115,44 @@ def open_frames(work: list[Work], spec: FrontEndSpec, cache: Path) -> list[Rendi
     Raises
     ------
     ValueError
-        A piece cannot be heard, or its frames in the cache are damaged; the message names the file.
+        A piece cannot be heard, or its frames or a shard in the cache are damaged; the message
+        names the file.
     """
     ready = [isinstance(piece.source, ReadyViews) for piece, _ in work]
     if work and {*ready} != {spec.origin == "external"}:
         raise ValueError('a recipe has origin = "external" for ready views, and for nothing else')
     if work and ready[0]:
         return _ready(work)
-    paths = compute_frames("Hearing", work, spec, cache, _Hear(spec))
-    return [
-        Rendition(piece, rendering, _open(path, spec))
-        for (piece, rendering), path in zip(work, paths, strict=True)
-    ]
+    packed = find_shards(_packed(cache, spec))
+    single = [one for one in work if _key(*one) not in packed]
+    paths = iter(compute_frames("Hearing", single, spec, cache, _Hear(spec)))
+    renditions = []
+    for one in work:
+        if stretch := packed.get(_key(*one)):
+            frames = _checked(read_stretch(stretch), stretch.shard, spec)
+        else:
+            frames = _open(next(paths), spec)
+        renditions.append(Rendition(*one, frames))
+    return renditions
+
+
+def part_of(work: list[Work], number: int, parts: int) -> list[Work]:
+    """Give part `number`, from 1, of the different renditions, the same on every machine.
+
+    Parts differ by one rendition at most, and their lengths by chance: the order is that of hashes.
+    """
+    by_key = {_key(*one): one for one in work}
+    return [by_key[key] for key in sorted(by_key)[number - 1 :: parts]]
+
+
+def pack_frames(renditions: list[Rendition], spec: FrontEndSpec, cache: Path) -> list[Path]:
+    """Pack frames, each rendition's once, into shards of a cache; give the shards that are new."""
+    named = ((_key(one.piece, one.rendering), one.frames) for one in renditions)
+    return pack(named, _packed(cache, spec))
+
+
+def _packed(cache: Path, spec: FrontEndSpec) -> Path:
+    return cache / "packed" / replace(spec, window_frames=0).digest
 
 
 def compute_frames(
@@ -210,13 +239,17 @@ def _describe(piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
 
 
 def _path(folder: Path, piece: Piece, rendering: Rendering, suffix: str) -> Path:
+    return folder / f"{_key(piece, rendering)}{suffix}"
+
+
+def _key(piece: Piece, rendering: Rendering) -> str:
+    """Name what sounds: data set and a hash of the rest."""
     segment = f"|{piece.start}|{piece.end}" if piece.start or piece.end else ""
     varied = rendering.transpose or rendering.tempo != 1.0
     how = f"|{rendering.transpose}|{rendering.tempo}" if varied else ""
     how += f"|{rendering.venue}" if rendering.venue else ""
     identity = f"{piece.name}{segment}|{rendering.sound_font}{how}"
-    name = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    return folder / piece.dataset / f"{name}{suffix}"
+    return f"{piece.dataset}/{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def _open(path: Path, spec: FrontEndSpec) -> NDArray[np.float16]:
@@ -224,6 +257,10 @@ def _open(path: Path, spec: FrontEndSpec) -> NDArray[np.float16]:
         frames: NDArray[np.float16] = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it") from None
+    return _checked(frames, path, spec)
+
+
+def _checked(frames: NDArray[np.float16], path: Path, spec: FrontEndSpec) -> NDArray[np.float16]:
     if frames.ndim != 2 or frames.shape[1] != spec.mel_bands + spec.gammatone_channels:
         raise ValueError(f"{path} has shape {frames.shape}, not that of frames; delete it")
     return frames
@@ -240,16 +277,22 @@ def _compute_missing(title: str, work: list[Work], paths: list[Path], compute: C
     if not missing:
         return
     missing.sort(key=lambda job: job[2].sound_font)
+    # Processes of one run begin at different places, and leave out what another has done by then.
+    rank, processes = (int(os.environ.get(key, "0")) for key in ("RANK", "WORLD_SIZE"))
+    start = len(missing) * rank // max(processes, 1)
+    jobs = missing[start:] + missing[:start]
     with ProcessPoolExecutor() as pool:
-        for _ in track(pool.map(_write, missing), description=title, total=len(missing)):
+        for _ in track(pool.map(_write, jobs), description=title, total=len(jobs)):
             pass
 
 
 def _write(job: tuple[Compute, Piece, Rendering, Path]) -> None:
-    """Compute one file; whole or not at all."""
+    """Compute one file, if nobody has; whole or not at all."""
     compute, piece, rendering, path = job
+    if path.exists():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{socket.gethostname()}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             compute(piece, rendering, file)

@@ -7,7 +7,7 @@ import torch
 from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
-from training.fitting.augment import Augment
+from training.fitting.augment import CHANGES, Augment
 from training.fitting.recipe import Augmentation
 
 SPEC = FrontEndSpec()
@@ -39,7 +39,8 @@ def augment(make_recipe):
 
     def augment(both, seed=0, **what):
         change = Augment(make_recipe(augmentation=Augmentation(**{**STILL, **what})))
-        return change(*both, np.random.default_rng(seed))
+        chances = np.random.default_rng(seed).random((len(both[0]), CHANGES))
+        return change(*both, chances)
 
     return augment
 
@@ -193,7 +194,6 @@ def test_only_the_share_that_is_asked_for_is_changed(augment, sound):
 
 def test_masks_cover_no_more_than_they_may(augment, sound):
     mel, cochleagram = (view.repeat(32, 1, 1) for view in views(sound))
-    torch.manual_seed(0)
     after = augment((mel, cochleagram), mask_frames=6, mask_bands=5)
     for before, now in zip((mel, cochleagram), after, strict=True):
         masked = (now - before).abs() > 1e-3
@@ -212,9 +212,19 @@ def test_the_input_is_left_as_it_was(augment, sound):
     assert torch.equal(cochleagram, before[1])
 
 
-def test_the_seeds_decide_everything(augment, sound):
+def test_a_window_is_changed_alike_whatever_stands_beside_it(make_recipe, sound):
+    what = Augmentation(**EVERYTHING, mask_frames=6, mask_bands=5)
+    change = Augment(make_recipe(augmentation=what))
+    both = [view.repeat(6, 1, 1) for view in views(sound)]
+    chances = np.random.default_rng(0).random((6, CHANGES))
+    together = change(*both, chances)
+    alone = change(*(view[1::2] for view in both), chances[1::2])
+    for all_of_them, some in zip(together, alone, strict=True):
+        torch.testing.assert_close(all_of_them[1::2], some)
+
+
+def test_the_seed_decides_everything(augment, sound):
     def augmented(seed):
-        torch.manual_seed(seed)
         return augment(views(sound), seed, **EVERYTHING, mask_frames=6, mask_bands=5)
 
     for one, same, other in zip(augmented(1), augmented(1), augmented(2), strict=True):

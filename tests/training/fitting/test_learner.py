@@ -42,9 +42,7 @@ def test_without_weight_nothing_changes(clips, make_recipe, module):
     alone = weights(run(clips, make_recipe()))
     idle = BOTH[module].model_copy(update={"weight": 0.0})
     with_it = weights(run(clips, make_recipe(**{module: idle})))
-    if module == "saml":  # the pool draws random numbers of its own, the memory none
-        assert all(torch.equal(alone[name], with_it[name]) for name in alone)
-    assert all(value.isfinite().all() for value in with_it.values())
+    assert all(torch.equal(alone[name], with_it[name]) for name in alone)
 
 
 def test_a_stopped_fit_goes_on_with_the_same_memory(clips, make_recipe, tmp_path):
@@ -74,6 +72,11 @@ def test_an_empty_pool_is_told(clips, make_recipe):
         fit(clips[:6], [], make_recipe(pcl=BOTH["pcl"]), 0)
 
 
+def extra_loss(learner, views, known, pool, progress):
+    """Give the loss of PCL and SAML of one step."""
+    return learner.loss(learner(views, pool), known, progress)
+
+
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(0)
@@ -89,7 +92,7 @@ def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_rec
     torch.manual_seed(0)
     learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
     for _ in range(2):
-        _, extra = learner(*batch, 1.0)
+        extra = extra_loss(learner, *batch, 1.0)
     extra.backward()
     assert learner.network.fuse[0].weight.grad.abs().sum() > 0
     for frozen in (learner.labeller, learner.encoder):
@@ -99,7 +102,7 @@ def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_rec
     with torch.no_grad():
         learner.network.fuse[0].weight += 1.0
     before = learner.encoder.fuse[0].weight.clone()
-    learner(*batch, 1.0)
+    extra_loss(learner, *batch, 1.0)
     moved = (learner.encoder.fuse[0].weight - before).mean()
     assert float(moved) == pytest.approx(0.01, rel=0.01)
 
@@ -111,9 +114,7 @@ def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, 
     known = Known(known.label[:count], torch.zeros(count).long(), known.style[:count])
     learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
     for _ in range(2):
-        output, extra = learner(views, known, pool, 0.5)
-        assert torch.isfinite(extra)
-        assert output.fused.mean.isfinite().all()
+        assert torch.isfinite(extra_loss(learner, views, known, pool, 0.5))
 
 
 def test_recipes_name_what_makes_no_sense():

@@ -13,6 +13,7 @@ from training.fitting.recipe import (
     DistillRecipe,
     FitRecipe,
     changed,
+    load_any_recipe,
     load_recipe,
 )
 from training.sound.render import Rendering
@@ -41,7 +42,9 @@ datasets = { vgmidi = 1.0 }
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_can_be_read(name):
     content = tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))
-    recipe = load_recipe(DistillRecipe if "pool" in content else FitRecipe, name)
+    kind = DistillRecipe if "pool" in content else FitRecipe
+    recipe = load_recipe(kind, name)
+    assert load_any_recipe(name) == recipe
     assert recipe.name == name
     assert recipe.front_end.window_frames == recipe.window_frames
     assert recipe.origin == "external" or len(recipe.renderings) >= 3

@@ -9,6 +9,7 @@ from training.fitting.sampling import (
     FIRST_ESTIMATE_SECONDS,
     EmbeddedSampler,
     LabelledSampler,
+    draw,
     window_ends,
     windows,
 )
@@ -37,9 +38,9 @@ def counting(make_piece):
     return make
 
 
-def draw(renditions, recipe, seed=0):
+def drawn(renditions, recipe, seed=0):
     """Draw the first batch."""
-    return LabelledSampler(renditions, recipe).batch(recipe.batch, np.random.default_rng(seed))
+    return LabelledSampler(renditions, recipe).batch(draw(seed, 1, recipe.batch))
 
 
 def test_a_window_holds_the_frames_before_its_end(counting):
@@ -84,7 +85,7 @@ def test_windows_end_at_the_last_whole_frame_of_their_time(counting, every):
 
 
 def test_labels_are_those_of_the_piece_at_the_windows_end(counting, make_recipe):
-    mel, _, label, *_ = draw([counting()], make_recipe(batch=64))
+    mel, _, label, *_ = drawn([counting()], make_recipe(batch=64))
     ends = mel[:, 0, -1] + 1
     share = ends / 1000
     np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
@@ -98,7 +99,7 @@ def test_windows_end_between_the_first_estimate_and_the_last_frame(
     counting, make_recipe, cold_start, least, most
 ):
     recipe = make_recipe(batch=128, cold_start=cold_start)
-    mel, *_ = draw([counting()], recipe)
+    mel, *_ = drawn([counting()], recipe)
     ends = mel[:, 0, -1] + 1
     assert ends.min() >= least
     assert ends.max() <= most
@@ -107,7 +108,7 @@ def test_windows_end_between_the_first_estimate_and_the_last_frame(
 
 def test_cold_windows_are_partly_silence(counting, make_recipe):
     recipe = make_recipe(batch=128, cold_start=1.0, window_frames=258)
-    mel, *_ = draw([counting()], recipe)
+    mel, *_ = drawn([counting()], recipe)
     silent = (mel[:, 0] < -18.0).sum(dim=1)
     assert (silent > 0).float().mean() > 0.9
     assert silent.max() <= 258 - int(FIRST_ESTIMATE_SECONDS / HOP_SECONDS)
@@ -116,21 +117,33 @@ def test_cold_windows_are_partly_silence(counting, make_recipe):
 def test_data_sets_have_their_share(counting, make_recipe):
     recipe = make_recipe(batch=20, datasets={"vgmidi": 0.65, "musemodataset": 0.35})
     songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset", frames=500)]
-    assert draw(songs, recipe).rows == {"vgmidi": slice(0, 13), "musemodataset": slice(13, 20)}
+    assert drawn(songs, recipe).rows == {"vgmidi": slice(0, 13), "musemodataset": slice(13, 20)}
+
+
+def test_a_window_of_a_step_is_the_same_in_a_batch_of_any_size():
+    assert np.array_equal(draw(3, 5, 4), draw(3, 5, 9)[:4])
+    assert not np.array_equal(draw(3, 5, 4), draw(3, 6, 4))
+
+
+def test_a_batch_without_a_window_of_each_data_set_is_told(counting, make_recipe):
+    songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset")]
+    recipe = make_recipe(batch=4, datasets={"vgmidi": 0.95, "musemodataset": 0.05})
+    with pytest.raises(ValueError, match="batch = 4 leaves a data set"):
+        drawn(songs, recipe)
 
 
 def test_pieces_are_drawn_alike_however_often_they_are_rendered(counting, make_recipe):
     often = [counting("often") for _ in range(9)]
     once = counting("once")
     once.frames[:] = -1.0
-    mel = draw([*often, once], make_recipe(batch=600)).mel
+    mel = drawn([*often, once], make_recipe(batch=600)).mel
     share = float((mel[:, 0, -1] == -1.0).float().mean())
     assert share == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_seed_decides_the_batches(counting, make_recipe):
     def batch(seed):
-        return draw([counting()], make_recipe(), seed).mel
+        return drawn([counting()], make_recipe(), seed).mel
 
     assert torch.equal(batch(1), batch(1))
     assert not torch.equal(batch(1), batch(2))
@@ -138,13 +151,13 @@ def test_the_seed_decides_the_batches(counting, make_recipe):
 
 def test_a_song_shorter_than_the_window_can_be_sampled(counting, make_recipe):
     recipe = make_recipe(window_frames=258)
-    mel, *_ = draw([counting(frames=90)], recipe)
+    mel, *_ = drawn([counting(frames=90)], recipe)
     assert mel.shape == (8, 128, 258)
 
 
 def test_a_faster_rendition_has_the_labels_of_what_is_heard(counting, make_recipe):
     fast = counting(rendering=Rendering("a.sf2", tempo=2.0))
-    mel, _, label, *_ = draw([fast], make_recipe(batch=64))
+    mel, _, label, *_ = drawn([fast], make_recipe(batch=64))
     share = (2 * (mel[:, 0, -1] + 1) / 1000).clamp_max(1.0)
     np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
 
@@ -157,7 +170,7 @@ def test_windows_end_where_the_piece_is_labelled(counting, make_recipe, tempo):
         valence=[0.0] * 3,
         arousal=[0.0] * 3,
     )
-    ends = draw([part], make_recipe(batch=128)).mel[:, 0, -1].numpy() + 1
+    ends = drawn([part], make_recipe(batch=128)).mel[:, 0, -1].numpy() + 1
     played = ends * HOP_SECONDS * tempo
     assert played.min() >= 5.5 - tempo * HOP_SECONDS
     assert played.max() <= 8.5
@@ -197,7 +210,7 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
     other.frames[:] = -1.0
     two = [(ends, values), (ends[:2], values[:2] + 50.0)]
     sampler = EmbeddedSampler([counting(), other], two, SPEC)
-    batch = sampler.batch(100, np.random.default_rng(0))
+    batch = sampler.batch(draw(0, 1, 100))
     raw = batch.embedding.numpy() * sampler.std + sampler.mean
     of_other = batch.mel[:, 0, -1].numpy() == -1.0
     assert of_other.any()
