@@ -96,6 +96,16 @@ def follow(
         yield from map(trajectory.step, batch, infer(engine, batch))
 
 
+def analyze_one(
+    path: Path, engine: Engine, tracking: Tracking, channels: tuple[int, ...], decoder: Decoder
+) -> Analysis:
+    """Track one file of many, after which others come even where it fails."""
+    try:
+        return Analysis(path, *analyze(path, engine, tracking, channels, decoder), None)
+    except StreamerError as error:
+        return Analysis(path, [], 0.0, error)
+
+
 def analyze_files(
     paths: Iterable[Path],
     engine: Engine,
@@ -113,9 +123,7 @@ def analyze_files(
     def work(path: Path) -> Analysis:
         decoder = decoders.get()
         try:
-            return Analysis(path, *analyze(path, engine, tracking, channels, decoder), None)
-        except StreamerError as error:
-            return Analysis(path, [], 0.0, error)
+            return analyze_one(path, engine, tracking, channels, decoder)
         finally:
             decoders.put(decoder)
 

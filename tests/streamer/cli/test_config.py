@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from streamer.config import Config
+from streamer.config.models import Remote
 
 SECRET = "XYZZY-canary"  # noqa: S105
 
@@ -56,7 +57,9 @@ class TestTable:
         named = {key.replace("zones.0.", "") for key in rows(streamer("config"))}
         for table in ("Tracking", "Engine", "Mqtt", "Log"):
             model = Config.model_fields[table.lower()].annotation
-            assert {f"{table.lower()}.{name}" for name in model.model_fields} <= named
+            keys = {f"{table.lower()}.{name}" for name in model.model_fields} - {"engine.remote"}
+            assert keys <= named
+        assert {f"engine.remote.{name}" for name in Remote.model_fields} <= named
         assert {"id", "input", "device", "channels", "loop", "raw.rate"} <= named
 
     def test_what_a_terminal_would_not_print_is_escaped(self, streamer, file):

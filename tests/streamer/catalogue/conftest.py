@@ -1,0 +1,31 @@
+"""A small collection, and its trajectories as a table."""
+
+from pathlib import Path
+
+import pyarrow.dataset
+import pytest
+
+
+@pytest.fixture
+def collection(away, music, write_wav) -> Path:
+    """Write five songs in three folders, a file that is no sound, and what is no sound by name."""
+    for number, name in enumerate(
+        ("rock/a.wav", "rock/b.wav", "rock/live/c.WAV", "d.wav", "e.wav")
+    ):
+        path = away / "music" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wav(path, music(1.5 + number / 4, 22050, number), 22050, channels=1)
+    (away / "music" / "broken.wav").write_text("no sound\n" * 100)
+    (away / "music" / "cover.jpg").touch()
+    (away / "music" / ".hidden.wav").touch()
+    return away / "music"
+
+
+def table(folder: Path) -> pyarrow.Table:
+    """Read a data set as others do, in an order of its own."""
+    found = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive").to_table()
+    return found.sort_by([("folder", "ascending"), ("file", "ascending"), ("time", "ascending")])
+
+
+def parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("folder=*/*"))
