@@ -101,6 +101,14 @@ class RunCollector(Collector):
             for outcome in ("answered", "late", "failed", "local"):
                 asked.add_metric([outcome], getattr(remote, outcome))
             yield asked
+            if latency := remote.latency_ms:
+                what = "How long the last answers of the server of engines took."
+                took = GaugeMetricFamily(
+                    "streamer_remote_latency_seconds", what, labels=["quantile"]
+                )
+                for name, quantile in _QUANTILES.items():
+                    took.add_metric([quantile], getattr(latency, name) * 1e-3)
+                yield took
         if recording := health.recording:
             yield _gauge("recording", "Whether estimates are recorded.", not recording.trouble)
             for name in ("recorded", "dropped"):

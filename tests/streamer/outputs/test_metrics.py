@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.config.listen import Listen, parse_listen
-from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording
+from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording, Remote
 from streamer.outputs.metrics import serve_metrics
 from streamer.outputs.metrics.families import RunCollector
 from streamer.outputs.metrics.server import CONNECTIONS, Answer, serving
@@ -42,6 +42,9 @@ def health(**changes):
         "delays": Delays(resampler_ms=4, smoother_ms=250),
         "gain_db": -3,
         "recording": Recording(recorded=9, dropped=10, trouble="the disk is full"),
+        "remote": Remote(
+            answered=11, late=12, failed=13, local=14, latency_ms=Latency(p50=5, p99=9, max=9)
+        ),
         "versions": {"streamer": "0.1.0", "model": "damer"},
     }
     return Health(**{**values, **changes})
@@ -136,6 +139,9 @@ async def test_what_a_run_says_is_what_prometheus_reads():
     assert series["streamer_broker_connected",] == 1
     assert series["streamer_recording",] == 0
     assert series["streamer_recording_dropped_total",] == 10
+    for outcome, count in (("answered", 11), ("late", 12), ("failed", 13), ("local", 14)):
+        assert series["streamer_remote_questions_total", ("outcome", outcome)] == count
+    assert series["streamer_remote_latency_seconds", ("quantile", "0.99")] == near(0.009)
     assert series["streamer_estimate_latency_seconds_count", zone] == 1
     assert series["streamer_estimate_latency_seconds_bucket", ("le", "0.03"), zone] == 0
     assert series["streamer_build_info", ("model", "damer"), *list_of_build(series)] == 1
