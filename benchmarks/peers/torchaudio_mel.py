@@ -3,7 +3,7 @@
 import torch
 
 from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
-from training.fitting.transforms import torchaudio_transforms
+from benchmarks.peers.torchaudio_transforms import torchaudio_transforms
 
 RATE = 22050
 N_FFT, HOP = 2048, 256

@@ -116,6 +116,8 @@ def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | No
         reason = "it must be text in UTF-8"
     else:
         reason = f"it must be {schema.allowed(node or {})}"
+    if not path:  # values of several tables that do not go together
+        raise ConfigError(reason if given else f"{named(file)}: {reason}")
     blamed = [item for item in given if item.path[: len(path)] == path]
     secret = _may_hold_secret(path)
     if len(blamed) == 1:

@@ -55,6 +55,11 @@ WAYS = (
     "[dashboard]\ntoken = [{0}]",
     "[dashboard]\ntokn = {0}",
     "[dashboard]\ntoken = {0}\nserve = true",
+    "[engine.remote]\npassword = {0}\ndeadline_ms = 'soon'",
+    "[engine.remote]\npassword = [{0}]",
+    "[engine.remote]\npasword = {0}",
+    "[engine.remote]\nurl = 'http://gpu'\ndeadline_ms = 200\npassword = {0}",
+    "[engine]\nremote = {0}",
 )
 
 

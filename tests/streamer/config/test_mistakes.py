@@ -96,6 +96,15 @@ def test_an_ill_typed_value_names_key_value_and_what_is_allowed(text, message):
     assert message in found
 
 
+def test_values_that_do_not_go_together_name_both():
+    text = "[engine.remote]\nurl = 'http://gpu'\ndeadline_ms = {}"
+    assert complaint(text.format(100)).startswith(
+        "c.toml: [engine.remote] deadline_ms is 100, but at [tracking] rate 10 an estimate is due"
+    )
+    found = complaint(text.format(60), options={"rate": 20.0, "node": "a"})
+    assert found.startswith("[engine.remote] deadline_ms is 60, but at [tracking] rate 20")
+
+
 def test_a_long_value_is_shortened():
     assert len(complaint(f"[[zones]]\nid = '{'A' * 5000}'")) < 300
 
