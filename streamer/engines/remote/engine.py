@@ -12,6 +12,7 @@ from streamer.config.models import Remote
 from streamer.credentials import read_credentials
 from streamer.engines.digest import digest_of
 from streamer.engines.protocol import Array, Estimate
+from streamer.engines.remote import wire
 from streamer.engines.remote.address import Server, parse_server
 from streamer.engines.remote.link import Connect, Link
 from streamer.engines.resilient import ResilientEngine, check_answer
@@ -98,11 +99,13 @@ class RemoteEngine:
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""
-        try:
-            return check_answer(self._link.infer(mel, cochleagram))
-        except EngineError:
-            self._answered_here += 1
-            return self._local.infer(mel, cochleagram)
+        if len(mel) <= wire.SLOTS:
+            try:
+                return check_answer(self._link.infer(mel, cochleagram))
+            except EngineError:
+                pass  # counted, and told by the link
+        self._answered_here += 1
+        return self._local.infer(mel, cochleagram)
 
     def replace(self, reason: str) -> None:
         """Open another engine here, since this one hangs; raises as `ResilientEngine.replace`."""

@@ -167,6 +167,8 @@ class Link:
                     self._answer(self._connection)
             except EngineError as error:
                 why = self._given_up or str(error)
+            except Exception as error:  # noqa: BLE001 - or it would never be tried again
+                why = f"{type(error).__name__}: {error}"
             self._given_up = ""
             self._well.clear()
             self._connection = None

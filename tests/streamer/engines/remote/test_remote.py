@@ -1,5 +1,6 @@
 """A server's answers, and the engine here in its place whenever they are not in time."""
 
+import sys
 import time
 
 import numpy as np
@@ -9,8 +10,9 @@ from streamer import limits
 from streamer.config.models import Remote
 from streamer.engines import open_engine
 from streamer.engines.remote import link
+from streamer.engines.remote.connection import Connection
 from streamer.engines.remote.engine import open_remote
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, EngineError
 from tests.streamer.engines.remote.conftest import DEADLINE
 
 PASSWORD = "hush-hush"  # noqa: S105 - of nobody
@@ -161,6 +163,28 @@ def test_a_server_that_hangs_is_lost_and_found_again(faulty, ask, random_windows
     until(lambda: "it does not answer" in remote.trouble)
     faulty.delay = 0.0
     until(lambda: not remote.trouble)
+
+
+def test_more_windows_than_a_question_holds_are_answered_here(engine, faulty, ask, random_windows):
+    remote, views = ask(faulty.url), random_windows(65)
+    same(remote.infer(*views), engine.infer(*views), 1e-6)
+    assert outcomes(remote) == (0, 0, 0, 1)
+    assert remote.trouble == ""
+
+
+def test_whatever_a_connection_fails_with_it_is_tried_again(faulty, ask, monkeypatch):
+    remote = ask(faulty.url)
+    monkeypatch.setattr(Connection, "look", lambda _: 1 / 0)
+    monkeypatch.setattr(link, "_IDLE", 0.01)
+    until(lambda: "ZeroDivisionError" in remote.trouble, 10)
+    monkeypatch.undo()
+    until(lambda: not remote.trouble)
+
+
+def test_without_websockets_it_is_told_how_to_get_it(ask, monkeypatch):
+    monkeypatch.setitem(sys.modules, "streamer.engines.remote.connection", None)
+    with pytest.raises(EngineError, match=r'pip install "damer-streamer\[remote\]"'):
+        ask("http://127.0.0.1:9")
 
 
 def test_an_idle_connection_is_looked_at(faulty, ask, monkeypatch):
