@@ -34,7 +34,7 @@ class Served:
     def table(self, **changes: Any) -> Remote:
         """Return the table of a streamer that is let in."""
         told = {
-            "url": self.url, "deadline_ms": 1000.0, "user": USER, "password": PASSWORD,
+            "url": self.url, "deadline_ms": 5000.0, "user": USER, "password": PASSWORD,
             "ca_file": self.certificates.ca,
         }  # fmt: skip
         return Remote(**(told | changes))

@@ -57,6 +57,7 @@ def test_its_answers_are_those_that_the_engine_gives_here(
     ask, local, demo_windows, precision, tolerance
 ):
     remote = ask(precision=precision)
+    until(lambda: not remote.trouble, 20)
     assert remote.name.startswith("ONNX Runtime")
     expected, found = local.infer(*demo_windows), remote.infer(*demo_windows)
     for axis in ("valence", "arousal", "valence_std", "arousal_std"):
@@ -67,6 +68,7 @@ def test_its_answers_are_those_that_the_engine_gives_here(
 def test_streamers_that_ask_at_once_each_get_their_own(ask, local, demo_windows):
     mel, cochleagram = demo_windows
     remotes = [ask() for _ in range(8)]
+    until(lambda: not any(remote.trouble for remote in remotes), 20)
 
     def follow(number):
         rows = range(number, len(mel), 8)
@@ -119,8 +121,8 @@ def test_what_is_no_question_ends_that_connection_alone(served, ask, demo_window
         with pytest.raises(ConnectionClosed) as caught:
             stranger.recv(timeout=10)
         assert caught.value.rcvd.code == 1008
-    views = [view[:1] for view in demo_windows]
-    remote.infer(*views)
+    until(lambda: not remote.trouble, 20)
+    remote.infer(*[view[:1] for view in demo_windows])
     assert remote.counts.answered == 1
 
 
@@ -139,6 +141,7 @@ def test_elsewhere_nothing_is_served(served):
 
 def test_a_copy_that_dies_is_started_again_and_streamers_return(served, ask, demo_windows):
     remote = ask()
+    until(lambda: not remote.trouble, 20)
     views = [view[:1] for view in demo_windows]
     family = psutil.Process(served.process.pid).children(recursive=True)
     (replica,) = [one for one in family if "ServeReplica" in " ".join(one.cmdline())]
