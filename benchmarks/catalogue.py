@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.dataset
 
 from benchmarks.program import PROGRAM
+from benchmarks.serving import kill
 from streamer.catalogue.files import find_sounds
 
 _RUNS = {
@@ -90,10 +90,7 @@ def _kill_half_way(folder: Path, files: int) -> int:
         if 16 * len(parts) >= files / 2:
             break
         time.sleep(0.2)
-    leader = psutil.Process(run.pid)
-    for process in (leader, *leader.children(recursive=True)):
-        process.kill()
-    run.wait()
+    kill(run)
     return len(set(_table(folder / "killed")["file"].to_pylist()))
 
 

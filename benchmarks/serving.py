@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -43,8 +44,8 @@ def _wait_until_it_serves(server: "subprocess.Popen[bytes]", said: Path) -> None
     raise RuntimeError("the server does not start")
 
 
-def kill(server: "subprocess.Popen[bytes]") -> None:
-    """Kill the server, and all of Ray that it started."""
+def kill(server: "subprocess.Popen[Any]") -> None:
+    """Kill a process, and all of Ray that it started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         leader = psutil.Process(server.pid)
         for process in (leader, *leader.children(recursive=True)):

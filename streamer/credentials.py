@@ -12,20 +12,14 @@ from streamer.errors import ConfigError
 
 
 class Login(Protocol):
-    """The keys that a table of the configuration has for a server."""
+    """The keys that a table of the configuration has for a server; see the configuration."""
 
-    @property
-    def user(self) -> str | None: ...  # noqa: D102 - see the configuration's models
-    @property
-    def password(self) -> SecretStr | None: ...  # noqa: D102
-    @property
-    def password_file(self) -> Path | None: ...  # noqa: D102
-    @property
-    def ca_file(self) -> Path | None: ...  # noqa: D102
-    @property
-    def cert_file(self) -> Path | None: ...  # noqa: D102
-    @property
-    def key_file(self) -> Path | None: ...  # noqa: D102
+    user: str | None
+    password: SecretStr | None
+    password_file: Path | None
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)

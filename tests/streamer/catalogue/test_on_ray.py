@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.serving import kill
 from streamer.catalogue import on_ray
 from tests.streamer.catalogue.conftest import parts, table
 
@@ -71,8 +72,7 @@ def test_killed_half_way_actors_and_all_it_goes_on_to_the_same(streamer, many):
     worker.kill()  # its chunk is done again by another one
     wait_for(lambda: len(parts(out)) >= 3)
     assert run.poll() is None
-    for one in (psutil.Process(run.pid), *family(run, "")):
-        one.kill()
+    kill(run)
     run.communicate()
     done = {part: part.stat().st_mtime_ns for part in parts(out) if part.suffix == ".parquet"}
     assert 3 <= len(done) < 8
