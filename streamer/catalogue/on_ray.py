@@ -95,7 +95,8 @@ def on_ray(work: Work, chunks: list[Chunk], actors: int | None) -> Iterator[Outc
     """
     if importlib.util.find_spec("ray") is None:
         raise UsageError(
-            'Ray is not installed; `pip install "damer-streamer[ray]"`, or leave --runner out'
+            'Ray is not installed; `pip install "damer-streamer[ray]"`, or `pip install ".[ray]"` '
+            "in a checkout, brings it; or leave --runner out"
         )
     if not chunks:
         return

@@ -165,7 +165,8 @@ def connector(remote: Remote, server: Server, model: Path | None) -> Connect:
     except ImportError:
         raise EngineError(
             "a server of engines is asked by a websocket, and websockets is not installed; "
-            '`pip install "damer-streamer[remote]"`'
+            '`pip install "damer-streamer[remote]"`, or `pip install ".[remote]"` in a checkout, '
+            "brings it"
         ) from None
     credentials = read_credentials(remote, server.peer)
     if credentials.password is not None and not server.tls and not _is_here(server):
