@@ -1,7 +1,7 @@
 """A catalogue on Ray: an actor for each core or GPU of a cluster, with an engine of its own.
 
-Ray ends the process that asked it when its cluster is gone, and writes to its standard error as it
-likes. So a process of our own asks it, and tells us what became of the sounds.
+Ray ends the process that asked it when its cluster is gone, and writes to the terminal as it likes.
+So a process of our own asks it, and tells us what became of the sounds.
 """
 
 import contextlib
@@ -121,7 +121,8 @@ def on_ray(work: Work, chunks: list[Chunk], actors: int | None) -> Iterator[Outc
 
 def _drive(work: Work, chunks: list[Chunk], actors: int | None, told: Connection) -> None:
     """Ask Ray, in a process of its own; the last thing told is None, or an error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # Ray shuts down at the exit

@@ -28,4 +28,5 @@ def table(folder: Path) -> pyarrow.Table:
 
 
 def parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("folder=*/*"))
+    """List what is whole; what is being written has a name that others pass over."""
+    return sorted(folder.glob("folder=*/*.parquet"))
