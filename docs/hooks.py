@@ -23,7 +23,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Turn links between files of the repository into those between pages."""
+    """Turn links between files of the repository into those between pages; rank for the search."""
+    if page.file.src_uri.startswith("reference/"):
+        page.meta["search"] = {"boost": 0.5}  # guides are found before it
     return turned(markdown, page.file.src_uri)
 
 

@@ -1,6 +1,7 @@
 """Addresses to listen at, as they stand in the configuration."""
 
 import ipaddress
+import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,29 @@ class Listen(NamedTuple):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it, in this machine's network where it listens everywhere."""
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return f"http://{self}"
+        host = _own_address(address.version) if address.is_unspecified else self.host
+        return f"http://{Listen(host, self.port)}"
+
+
+def _own_address(version: int) -> str:
+    """Return the address that others see us by, or our name where there is no network."""
+    family, anybody = (
+        (socket.AF_INET, "192.0.2.1") if version == 4 else (socket.AF_INET6, "2001:db8::1")
+    )  # RFC 5737 and 3849: nobody has them, and nothing is sent
+    with socket.socket(family, socket.SOCK_DGRAM) as unsent:
+        try:
+            unsent.connect((anybody, 9))
+        except OSError:
+            return socket.gethostname()
+        return str(unsent.getsockname()[0])
 
 
 def parse_listen(text: str) -> Listen:

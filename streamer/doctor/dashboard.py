@@ -15,9 +15,9 @@ async def examine_dashboard(config: Config) -> AsyncIterator[Finding]:
     from streamer.outputs.dashboard.live import serve_dashboard
 
     try:
-        async with serve_dashboard(config, FrontEndSpec()):
-            pass
+        async with serve_dashboard(config, FrontEndSpec()) as dashboard:
+            address = dashboard.address
     except StreamerError as error:
         yield Finding.of_error("dashboard", error)
     else:
-        yield Finding("dashboard", "ok", f"can be served at http://{config.dashboard.listen}")
+        yield Finding("dashboard", "ok", f"can be served at {address}")

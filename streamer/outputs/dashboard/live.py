@@ -57,7 +57,7 @@ class Dashboard:
     """
 
     def __init__(self, setting: Setting) -> None:
-        self.address = f"http://{Listen(setting['host'], setting['port'])}"
+        self.address = Listen(setting["host"], setting["port"]).url
         self._outbox = Outbox()
         self.process = WebProcess(setting, self._outbox, self._heard)
         self._loop = asyncio.get_running_loop()
