@@ -4,7 +4,7 @@ Serves the shipped weights with `python -m deploy serve` on this machine, and as
 do: each with a connection of its own, a window every tick, and the engine here in its place when
 the deadline has passed. Then the server is killed.
 Usage: python -m benchmarks.remote [--backend torch] [--require gpu] [--proxy haproxy]
-       [--streamers 1,2,4,8] [--seconds 10] [--output runs/remote.json]
+       [--streamers 1,2,4,8] [--elsewhere] [--seconds 10] [--output runs/remote.json]
 """
 
 import argparse
@@ -23,8 +23,9 @@ import numpy as np
 from benchmarks.serving import kill, serving
 from streamer.config.models import Remote
 from streamer.engines import open_engine
-from streamer.engines.protocol import Array, Engine
+from streamer.engines.protocol import Array, Engine, Estimate
 from streamer.engines.remote.engine import RemoteEngine, open_remote
+from streamer.engines.resilient import ResilientEngine
 
 RATE = 10.0
 """Estimates a second of a streamer."""
@@ -47,7 +48,9 @@ def main() -> None:
         patient.close()
         found["streamers"] = {}
         for count in map(int, options.streamers.split(",")):
-            found["streamers"][count] = one = load(url, count, options.seconds)
+            found["streamers"][count] = one = load(
+                url, count, options.seconds, elsewhere=options.elsewhere
+            )
             print(f"{count:5} streamers: {_said(one)}", flush=True)
         found["loss"] = _loss(url, local, server)
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +67,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gpus", default="0", help="GPUs of a copy, such as 0.25")
     parser.add_argument("--each", default="1000", help="Streamers of a copy.")
     parser.add_argument("--streamers", default="1,2,4,8,16")
+    parser.add_argument(
+        "--elsewhere", action="store_true", help="Venues' own engines cost this machine nothing."
+    )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--output", type=Path, default=Path("runs/remote.json"))
     return parser.parse_args()
@@ -142,14 +148,16 @@ def _by_batch(engine: RemoteEngine, seconds: float) -> dict[int, dict[str, float
     return found
 
 
-def load(url: str, count: int, seconds: float) -> dict[str, float]:
-    """Let so many streamers ask at once; return what they met."""
+def load(url: str, count: int, seconds: float, *, elsewhere: bool = False) -> dict[str, float]:
+    """Let so many streamers ask at once, here or in their venues; return what they met."""
     processes = max(1, min(count, (os.cpu_count() or 2) // 2))
     begin = time.monotonic() + 4.0 + 0.1 * count / processes  # on Linux one clock for all
     shares = [len(range(k, count, processes)) for k in range(processes)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
-        parts = pool.starmap(_streamers, [(url, share, begin, seconds) for share in shares])
+        parts = pool.starmap(
+            _streamers, [(url, share, begin, seconds, elsewhere) for share in shares]
+        )
     times = np.concatenate([part["ms"] for part in parts])
     total = {key: sum(part[key] for part in parts) for key in ("answered", "late", "failed")}
     asked = sum(total.values())
@@ -166,9 +174,35 @@ def load(url: str, count: int, seconds: float) -> dict[str, float]:
     }
 
 
-def _streamers(url: str, count: int, begin: float, seconds: float) -> dict[str, Any]:
+class IdleEngine:
+    """Stands for an engine that runs on another machine: here it costs nothing, and says nothing.
+
+    Parameters
+    ----------
+    engine
+        What it is like.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.name, self.trouble = "idle", ""
+        self.model, self.front_end, self.smoothing = (
+            engine.model, engine.front_end, engine.smoothing,
+        )  # fmt: skip
+
+    def infer(self, mel: Array, _cochleagram: Array) -> Estimate:
+        """Answer a constant."""
+        zeros, ones = np.zeros(len(mel), np.float32), np.ones(len(mel), np.float32)
+        return Estimate(zeros, zeros, ones, ones)
+
+
+def _streamers(
+    url: str, count: int, begin: float, seconds: float, elsewhere: bool
+) -> dict[str, Any]:
     """Be so many streamers in this process."""
     local = open_engine()
+    if elsewhere:
+        idle = IdleEngine(local)
+        local = ResilientEngine(idle, lambda: idle)
     table = Remote(url=url, deadline_ms=DEADLINE_MS)
     engines = [open_remote(table, local, None) for _ in range(count)]
     music = [Music(local, 1) for _ in range(count)]

@@ -1,19 +1,17 @@
-"""`python -m deploy`: from a checkout to a show."""
+"""`python -m deploy`: from a checkout to a show.
+
+What a command alone takes, torch say, is imported in it: a server of engines needs none of it.
+"""
 
 import json
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated, Any
 
-import torch
 import typer
 
-from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
 from damer.weights import SHIPPED_MODEL
-from deploy.export import export_onnx
-from deploy.half import halve
-from deploy.quantize import quantize
 from deploy.serving.command import serve
 from streamer.engines import KalmanSettings, OnnxEngine
 
@@ -41,6 +39,11 @@ def export(
 
     The smoother is that of the evaluation.
     """
+    import torch
+
+    from damer.nn import DAMER, NetworkSize
+    from deploy.export import export_onnx
+
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         recipe = content["recipe"]
@@ -91,6 +94,8 @@ def halve_weights(
 
     Build an engine of them: `streamer engines build --model WEIGHTS-fp16.onnx`.
     """
+    from deploy.half import halve
+
     output = output or weights.with_name(f"{weights.stem}-fp16.onnx")
     halve(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
@@ -107,6 +112,8 @@ def quantize_weights(
 
     What they lose in agreement: `python -m benchmarks precision`.
     """
+    from deploy.quantize import quantize
+
     output = output or weights.with_name(f"{weights.stem}-int8.onnx")
     quantize(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
