@@ -1,9 +1,10 @@
 # make run    track the bundled demo, with an embedded broker, a live view and a dashboard (Ctrl-C stops)
-# make test   run the tests
-# Both install what they need first.
+# make test   run the tests, but for those of ten seconds and more each: make long
+# They install what they need first.
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Debian's npm is for Debian's Node.js; one from elsewhere brings its own, and they exclude each other.
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
@@ -12,7 +13,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
+.PHONY: run install test long check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded --dashboard
@@ -20,9 +21,13 @@ run: .venv/run-installed
 install: .venv/run-installed
 
 test: .venv/test-installed .cache/musicnn.onnx
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(PYTEST) -m "not long"
 
-check: lint types layers docs test faults
+# Whole programs from end to end, which take as long again.
+long: .venv/test-installed
+	$(PYTEST) -m long
+
+check: lint types layers docs test long faults
 
 lint: .venv/test-installed
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ def found():
     patch.undo()
 
 
+@pytest.mark.long
 def test_each_is_beside_ours_that_computes_the_same(found):
     assert found[OURS.name]["ratio"] == found[OURS_VIEWS.name]["ratio"] == 1
     assert found[OURS.name]["start_seconds"] > 0

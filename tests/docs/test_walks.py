@@ -12,6 +12,7 @@ from tests.docs.walk import ROOT, Step, steps_of
 
 pytestmark = [
     pytest.mark.peer,
+    pytest.mark.long,
     pytest.mark.timeout(400),
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("unshare"), reason="root makes the network"

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.program import listening
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.long]
 
 
 def library() -> str:

@@ -6,6 +6,7 @@ from tests.faults import killing
 
 
 @pytest.mark.peer
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_program_that_is_killed_starts_again_and_leaves_nothing_broken(tmp_path, monkeypatch):
     monkeypatch.setattr(killing, "WITHIN", killing.COMPILING)  # how soon is measured, not tested

@@ -32,6 +32,7 @@ def test_an_input_follows_from_seed_and_number(target, tmp_path):
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_every_kind_of_fault_is_found_and_its_input_kept(tmp_path):
     outcome = run("broken", seed=1, seconds=300, inputs=30, output=tmp_path)
     said = " ".join(outcome.said.values())

@@ -87,6 +87,7 @@ def serve(away, manager):
 
 
 @pytest.mark.peer
+@pytest.mark.long
 def test_a_run_is_ready_alive_reloads_and_stops(serve, manager, away):
     (away / "config.toml").write_text(f"[mqtt]\nport = {free_port()}\n")
     process = serve("--input", "demo", "--broker", "embedded")
@@ -117,6 +118,7 @@ def test_a_run_is_ready_alive_reloads_and_stops(serve, manager, away):
 
 
 @pytest.mark.peer
+@pytest.mark.long
 def test_a_broker_and_a_microphone_that_are_away_at_the_start_are_waited_for(
     serve, manager, launch
 ):
@@ -141,6 +143,7 @@ def test_a_broker_and_a_microphone_that_are_away_at_the_start_are_waited_for(
 
 
 @pytest.mark.peer
+@pytest.mark.long
 async def test_a_run_that_waited_publishes_as_soon_as_the_broker_is_there(
     serve, manager, launch, subscribe, away
 ):

@@ -94,6 +94,7 @@ def test_it_holds_nothing_else(wheel):
             assert "/." not in name
 
 
+@pytest.mark.long
 def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
     answer = call("-c", "import streamer, damer; print(streamer.__file__, damer.__file__)")
     assert answer.returncode == 0, answer.stderr
@@ -106,11 +107,13 @@ def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
         assert len(list(csv.DictReader(rows))) >= 80
 
 
+@pytest.mark.long
 def test_it_brings_the_default_configuration(call):
     program = "from streamer.config.files import default_text; print(default_text(), end='')"
     assert call("-c", program).stdout == (ROOT / "config.toml").read_text()
 
 
+@pytest.mark.long
 def test_a_dashboard_without_its_packages_says_what_to_install(call):
     done = call("-m", "streamer", "run", "--dashboard", "--no-view")
     assert done.returncode == 2

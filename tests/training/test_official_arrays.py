@@ -15,6 +15,7 @@ from training.datasets import read_data_sets
 
 pytestmark = [
     pytest.mark.train,
+    pytest.mark.long,
     pytest.mark.timeout(240),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch's exporter
     pytest.mark.filterwarnings("ignore::FutureWarning"),

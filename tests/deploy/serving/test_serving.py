@@ -23,7 +23,7 @@ from streamer.engines import open_engine
 from streamer.engines.remote import wire
 from streamer.engines.remote.engine import open_remote
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.long, pytest.mark.timeout(180)]
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
 

@@ -58,6 +58,7 @@ def wait_for(true, seconds=120.0):
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_it_writes_what_threads_write_and_failures_are_told(streamer, collection):
     streamer("analyze", collection, "-o", "whole")
     answer = streamer("analyze", collection, "-o", "out", "--runner", "ray", "--actors", "2")
@@ -68,6 +69,7 @@ def test_it_writes_what_threads_write_and_failures_are_told(streamer, collection
     assert (collection.parent / "out" / "_failures.csv").exists()
 
 
+@pytest.mark.long
 def test_killed_half_way_actors_and_all_it_goes_on_to_the_same(streamer, many):
     out = many.parent / "out"
     run = start(many)
@@ -91,6 +93,7 @@ def test_killed_half_way_actors_and_all_it_goes_on_to_the_same(streamer, many):
     assert table(out).equals(table(many.parent / "whole"))
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_gone_is_one_line_and_what_is_done_is_kept(many):
     out = many.parent / "out"
     run = start(many)
@@ -105,6 +108,7 @@ def test_a_cluster_that_is_gone_is_one_line_and_what_is_done_is_kept(many):
     assert len(parts(out)) >= 2
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_not_there_is_one_line(streamer, collection, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     answer = streamer("analyze", collection, "-o", "out", "--runner", "ray")

@@ -16,6 +16,7 @@ def music(first, last):
     return (tone * 32768 * 2**0.5 * 10 ** (-38 / 20)).astype(np.int16)
 
 
+@pytest.mark.long
 def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, pulse, away):
     pulse.plug_in("alpha")
     performer = Performer(pulse.pipe("alpha"), music)

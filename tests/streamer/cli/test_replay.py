@@ -69,6 +69,7 @@ def performance(recording, broker, subscribe):
 
 @pytest.mark.peer
 class TestAgainstABroker:
+    @pytest.mark.long
     def test_the_fast_stream_equals_the_recorded_one(self, performance):
         seen, *_ = performance
         sent = [

@@ -222,6 +222,7 @@ class TestSettings:
 
 @pytest.mark.peer
 @pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.long
 def test_a_whole_run_never_shows_the_password(program, guard, tmp_path, form, monkeypatch):
     broker = guard("user stage", "topic readwrite streamer/test/#")
     monkeypatch.setenv("STREAMER_MQTT__USER", "stage")

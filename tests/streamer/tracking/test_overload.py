@@ -52,6 +52,7 @@ async def slowed_zone(engine):
 
 
 @pytest.mark.parametrize("times", [20, 200])
+@pytest.mark.long
 async def test_an_engine_that_is_slowed_costs_estimates_and_no_time(slowed_zone, times):
     slowed, heard, tracker = slowed_zone
     slowed.seconds, begun = times * 0.002, time.monotonic()

@@ -82,6 +82,7 @@ def rate(page, places):
     )
 
 
+@pytest.mark.long
 def test_two_clips_are_rated_and_a_network_learns_from_them(page, folder, make_recipe, tmp_path):
     expect(page.locator("#title")).to_have_text("1 of 7")
     for place in PLACES.values():

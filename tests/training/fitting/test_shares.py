@@ -90,22 +90,26 @@ def alone(job, **options):
     return fit(heard, validation, job["recipe"], 0, pool=pool, **options).network.state_dict()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*KINDS, "distillation"])
 def test_two_processes_fit_what_one_fits(jobs, two, name, assert_alike):
     assert_alike(result(two, name), alone(jobs[name]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*KINDS, "distillation"])
 def test_all_processes_have_the_same_weights(two, name):
     one, other = result(two, name), result(two, name, rank=1)
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.long
 def test_a_run_of_which_a_process_was_killed_goes_on_to_the_same_weights(two):
     unbroken, killed = result(two, "labels"), result(two, "killed")
     assert all(torch.equal(unbroken[key], killed[key]) for key in unbroken)
 
 
+@pytest.mark.long
 def test_another_number_of_processes_goes_on_to_the_same_weights(jobs, two, tmp_path, assert_alike):
     shutil.copytree(two / "half-way", tmp_path, dirs_exist_ok=True)
     done = []
@@ -114,6 +118,7 @@ def test_another_number_of_processes_goes_on_to_the_same_weights(jobs, two, tmp_
     assert_alike(again, result(two, "labels"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_processes_that_see_different_folders_say_so(two, rank):
     error = result(two, "apart", rank)
@@ -121,15 +126,18 @@ def test_processes_that_see_different_folders_say_so(two, rank):
     assert "(2 in process 0, 0 in process 1)" in error
 
 
+@pytest.mark.long
 def test_what_fails_in_one_process_fails_in_all(two):
     assert "state.pt is damaged" in result(two, "damaged")
     assert "another process of this run failed" in result(two, "damaged", rank=1)
 
 
+@pytest.mark.long
 def test_processes_that_hear_different_music_say_so(two):
     assert "do not find the same music" in result(two, "other music", rank=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_batch_that_cannot_be_shared_alike_is_told(two, rank):
     assert "a batch of 7 windows does not divide by 2 processes" in result(two, "odd", rank)

@@ -1,6 +1,7 @@
 """An ablation judges every piece once by each arm, and is paired."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,11 +18,20 @@ from training.judging.ablation import (
     where_views_differ,
 )
 from training.judging.ablation_report import write_ablation
+from training.judging.metrics import bootstrap_interval
 from training.judging.predict import piece_means
 from training.sound.render import Rendering
 
 pytestmark = pytest.mark.train
 VARIANT = "network.gated=true pcl=none"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ablation, ablation_report):
+            patch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, rounds=50))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,7 @@ async def test_it_is_back_soon_after_the_sound_server_is(pulse, stage, engine):
         await until(lambda: not tracker.trouble, RECOVERY)
 
 
+@pytest.mark.long
 async def test_one_that_is_unplugged_costs_another_no_sample(pulse, elsewhere, engine, tmp_path):
     other, module = elsewhere
     pulse.add_sink()

@@ -81,6 +81,7 @@ def test_sacn_and_artnet_follow_the_music(ola, band, light_up, until):
     assert ola.levels(2)[:2] == [0, 0]
 
 
+@pytest.mark.long
 def test_a_replayed_trajectory_is_followed(
     venue, ola, broker_inside, light_up, until, update, feeling, tmp_path
 ):
