@@ -13,7 +13,7 @@ import torch
 
 from training.fitting.recipe import FitRecipe, load_recipe
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.train, pytest.mark.long, pytest.mark.timeout(240)]
 
 RECIPE = """
 window_frames = 43
@@ -89,7 +89,6 @@ def test_own_music_becomes_weights_with_curves_beside_them(unbroken, venue):
     assert list(unbroken.glob("events.out.tfevents.*"))
 
 
-@pytest.mark.long
 def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
     sound, picture = venue / "data/own/song0.wav", tmp_path / "deep/attention.svg"
     arguments = [str(sound), str(sound), "--at", "0.5", "--output", str(picture)]
@@ -100,7 +99,6 @@ def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
     assert "layer 1: cochleagram asks Mel" in picture.read_text(encoding="utf-8")
 
 
-@pytest.mark.long
 def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
     run = venue / "killed"
     process = subprocess.Popen(
@@ -125,7 +123,6 @@ def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
     assert looks(run) == looks(unbroken)
 
 
-@pytest.mark.long
 def test_two_processes_fit_what_one_fits_and_one_writes(venue, unbroken, assert_alike):
     run = venue / "two"
     launcher = (
@@ -142,7 +139,6 @@ def test_two_processes_fit_what_one_fits_and_one_writes(venue, unbroken, assert_
     assert_alike(ours, theirs)
 
 
-@pytest.mark.long
 def test_the_state_of_another_recipe_is_refused_by_name(venue, unbroken):
     other = venue / "other.toml"
     other.write_text(RECIPE.replace("batch = 8", "batch = 6"), encoding="utf-8")
@@ -155,7 +151,6 @@ def test_the_state_of_another_recipe_is_refused_by_name(venue, unbroken):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.long
 def test_a_damaged_state_is_refused_by_name(venue, unbroken):
     run = venue / "damaged"
     run.mkdir()

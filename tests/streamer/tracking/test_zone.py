@@ -120,7 +120,7 @@ async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counte
 
 async def test_a_failure_of_the_engine_costs_estimates_and_nothing_else(track, caplog):
     with caplog.at_level(logging.INFO):
-        tracker, updates = await track(FakeEngine(fails={2, 3}, error=EngineError), pause=0.002)
+        tracker, updates = await track(FakeEngine(fails={2, 3}, error=EngineError), pause=0.01)
     assert "no estimate: the engine stumbled; trying again" in caplog.text
     assert "the engine answers again" in caplog.text
     assert (tracker.restarts, tracker.gaps) == (0, 0)

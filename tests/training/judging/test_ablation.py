@@ -91,6 +91,7 @@ def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
     }
 
 
+@pytest.mark.long
 def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
     assert [arm.name for arm in arms] == [*arms_of(recipe, [VARIANT]), CONSTANT_Q]
     for arm in arms:
@@ -99,6 +100,7 @@ def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
         assert [(one.fold, one.seed) for one in arm.results] == [(0, 0), (1, 1), (2, 2)]
 
 
+@pytest.mark.long
 def test_the_full_arm_is_above_itself_by_nothing(arms):
     summary = summarise(arms, ["musemodataset"])["musemodataset"]
     for axis in ("valence", "arousal"):
@@ -111,6 +113,7 @@ def test_the_full_arm_is_above_itself_by_nothing(arms):
             assert one["groups"][0] <= one["groups"][1]
 
 
+@pytest.mark.long
 def test_the_table_has_a_row_for_each_arm_and_axis(arms):
     text = markdown(summarise(arms, ["musemodataset"]))
     rows = [line for line in text.splitlines() if line.startswith("| musemodataset")]
@@ -118,12 +121,14 @@ def test_the_table_has_a_row_for_each_arm_and_axis(arms):
     assert all(line.count("|") == rows[0].count("|") for line in rows)
 
 
+@pytest.mark.long
 def test_pseudo_labels_are_noted_where_there_are_some(arms):
     by_name = {arm.name: arm for arm in arms}
     assert set(by_name[FULL].results[0].notes[0][-1]) == {"coverage", "agreement", "drift"}
     assert by_name["without PCL"].results[0].notes[0][-1] == {}
 
 
+@pytest.mark.long
 def test_the_report_has_pictures_and_says_what_embeddings_hold(
     arms, recipe, pieces, cache, tmp_path, monkeypatch
 ):
@@ -146,6 +151,7 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
     assert all(arm.name in html for arm in arms)
 
 
+@pytest.mark.long
 def test_another_reference_is_above_what_the_full_one_is_not(arms):
     of_full, of_other = (
         summarise(arms, ["musemodataset"], name)["musemodataset"] for name in (FULL, VARIANT)
@@ -167,6 +173,7 @@ def test_a_variant_is_the_recipe_with_its_changes(recipe):
     assert one.saml == recipe.saml
 
 
+@pytest.mark.long
 def test_the_views_alone_are_compared_by_style(arms, collection):
     table = where_views_differ(arms, "musemodataset")
     assert set(table) == {"style0", "style1"}

@@ -146,7 +146,9 @@ async def test_silence_of_a_server_is_told_after_two_seconds(
     assert 1.9 < time.monotonic() - begin < 3.5
 
 
-@pytest.mark.parametrize(("begin", "seconds"), [(0, 5), (SECONDS // 4, 10)])
+@pytest.mark.parametrize(
+    ("begin", "seconds"), [(0, 5), pytest.param(SECONDS // 4, 10, marks=pytest.mark.long)]
+)
 async def test_a_server_that_only_trickles_is_lost_too(
     serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, begin: int, seconds: int
 ) -> None:
