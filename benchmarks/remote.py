@@ -185,9 +185,8 @@ class IdleEngine:
 
     def __init__(self, engine: Engine) -> None:
         self.name, self.trouble = "idle", ""
-        self.model, self.front_end, self.smoothing = (
-            engine.model, engine.front_end, engine.smoothing,
-        )  # fmt: skip
+        self.model, self.front_end = engine.model, engine.front_end
+        self.smoothing = engine.smoothing
 
     def infer(self, mel: Array, _cochleagram: Array) -> Estimate:
         """Answer a constant."""
