@@ -14,6 +14,7 @@ _TIMED = {
     *(_RUNTIME / name for name in ("audio", "catalogue", "cli", "mqtt", "outputs")),
     *(_RUNTIME / f"test_{name}.py" for name in ("attached", "live", "reload", "run", "service")),
     _RUNTIME / "engines" / "remote",
+    _HERE / "benchmarks" / "test_fleet.py",
     _HERE / "deploy" / "examples",
     _HERE / "deploy" / "serving",
     _HERE / "docs",
