@@ -20,15 +20,15 @@ import aiomqtt
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.audio import open_sound_file
-from streamer.calibration import Levels
-from streamer.calibration.level import programme_level
-from streamer.calibration.reference import Track, track
 from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
+from streamer.tracking.calibration import Levels
+from streamer.tracking.calibration.programme_level import programme_level
+from streamer.tracking.calibration.reference import Track, track
+from tests.support.mosquitto import Mosquitto
+from tests.support.pulseaudio import RATE, Performer, Pulse, recording
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 _QUIET = 4.0  # seconds between two performances

@@ -16,9 +16,9 @@ from typing import Any
 
 import pyarrow.dataset
 
-from benchmarks.program import PROGRAM
-from benchmarks.serving import kill
-from streamer.catalogue.files import find_sounds
+from streamer.batch.input_files import find_sounds
+from tests.support.ray_serve import kill
+from tests.support.streamer_process import PROGRAM
 
 _RUNS = {
     "threads": ("--threads", "2"),

@@ -22,8 +22,8 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from benchmarks.ports import free_port
-from benchmarks.program import Listening, listening
+from tests.support.ports import free_port
+from tests.support.streamer_process import Listening, listening
 
 
 def read(port: int, count: int, stop: Event) -> None:

@@ -12,10 +12,10 @@ import aiomqtt
 import numpy as np
 import psutil
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.program import PROGRAM
-from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.demo import PIECE
+from tests.support.mosquitto import Mosquitto
+from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.streamer_process import PROGRAM
 from training.sound.render import decode
 
 _SETTLING = 5.0

@@ -25,11 +25,10 @@ from streamer.demo import PIECE
 from streamer.engines import Engine, OnnxEngine
 from streamer.engines.cuda import find_gpu
 from streamer.engines.protocol import Array
-from streamer.engines.tensorrt.build import build_engine
-from streamer.engines.tensorrt.library import load_library
-from streamer.engines.tensorrt.runner import TensorRTEngine
-from streamer.engines.tensorrt.store import keep
-from streamer.engines.torch import TorchEngine
+from streamer.engines.tensorrt.builder import build_engine, load_library
+from streamer.engines.tensorrt.engine_cache import keep
+from streamer.engines.tensorrt.tensorrt_engine import TensorRTEngine
+from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
 from training.sound.render import decode
 

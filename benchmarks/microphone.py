@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.program import listening
-from benchmarks.pulse import RATE, Performer, Pulse, clicks, noise
 from streamer.audio import open_source
 from streamer.config import Tracking, Zone
 from streamer.engines import open_engine
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
+from tests.support.pulseaudio import RATE, Performer, Pulse, clicks, noise
+from tests.support.streamer_process import listening
 
 MICROPHONE = Zone(input="mic", device="alpha")
 

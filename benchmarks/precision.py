@@ -21,12 +21,12 @@ from deploy.quantize import quantize
 from streamer.engines import KalmanSettings, OnnxEngine
 from training.cli import DEFAULT_CACHE, DEFAULT_DATA
 from training.datasets import read_data_sets
+from training.evaluation.crossval import cross_validate
+from training.evaluation.folds import split
+from training.evaluation.metrics import bootstrap_interval, mean_ccc
+from training.evaluation.predict import AXES, Trajectory, piece_means
 from training.fitting.recipe import FitRecipe, changed, load_recipe
 from training.fitting.sampling import window_ends, windows
-from training.judging.crossval import cross_validate
-from training.judging.folds import split
-from training.judging.metrics import bootstrap_interval, mean_ccc
-from training.judging.predict import AXES, Trajectory, piece_means
 from training.sound.features import Rendition, in_every, open_frames
 
 _RECIPE, _CHANGE = "distilled", "saml={}"

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.serving import kill, serving
 from streamer.config.models import Remote
 from streamer.engines import open_engine
+from streamer.engines.failover import ResilientEngine
 from streamer.engines.protocol import Array, Engine, Estimate
-from streamer.engines.remote.engine import RemoteEngine, open_remote
-from streamer.engines.resilient import ResilientEngine
+from streamer.engines.remote.remote_engine import RemoteEngine, open_remote
+from tests.support.ray_serve import kill, serving
 
 RATE = 10.0
 """Estimates a second of a streamer."""

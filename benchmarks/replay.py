@@ -17,7 +17,7 @@ from typing import Any
 import aiomqtt
 import numpy as np
 
-from benchmarks.mosquitto import Mosquitto
+from tests.support.mosquitto import Mosquitto
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 _OWN = ("ts", "seq", "latency_ms")  # of each performance

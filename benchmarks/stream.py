@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.program import Listening, listening
-from benchmarks.radio import Broadcast, Icecast, encode
+from tests.support.icecast import Broadcast, Icecast, encode
+from tests.support.streamer_process import Listening, listening
 
 RATE = 44100
 SONG_SECONDS = 20

@@ -20,8 +20,8 @@ from rich.progress import track
 
 from benchmarks.figures import percentiles
 from benchmarks.footprint import cpu_seconds, resident_mb
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.program import PROGRAM
+from tests.support.mosquitto import Mosquitto
+from tests.support.streamer_process import PROGRAM
 
 COUNTS = (1, 30, 45, 60)
 _SETTLING = 10.0

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from damer.nn import DAMER
 from damer.views import FrontEndSpec
 from streamer.engines import KalmanSettings
-from streamer.engines.onnx import OUTPUTS
+from streamer.engines.onnx_engine import OUTPUTS
 
 _OPSET = 20
 

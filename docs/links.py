@@ -30,7 +30,7 @@ STANDS_FOR = {
     "streamer/mqtt/payloads.py": "reference/mqtt.md",
     "streamer/mqtt/commands.py": "reference/mqtt.md",
     "streamer/cli/app.py": "reference/command-line.md",
-    "streamer/analyze.py": "reference/analyze.md",
+    "streamer/batch/analysis.py": "reference/analyze.md",
     "streamer/mqtt/__init__.py": "reference/publish.md",
     "damer/views/__init__.py": "reference/views.md",
     "damer/nn/__init__.py": "reference/network.md",

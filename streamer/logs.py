@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 from streamer import limits
-from streamer.text import brief, printable
+from streamer.helpers import brief, printable
 
 OURS = ("streamer", "damer")
 """The loggers whose level is set; other libraries are heard from warnings upwards."""

@@ -18,6 +18,18 @@ from training.annotation.session import Session
 from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
 from training.datasets.own import LABELS
 from training.datasets.vgmidi import read_vgmidi_ratings
+from training.evaluation.ablation import FULL, arms_of, summarise
+from training.evaluation.ablation import ablate as run_ablation
+from training.evaluation.ablation import markdown as ablation_table
+from training.evaluation.ablation_report import write_ablation
+from training.evaluation.attention import attention_table, open_fitted, windows_of
+from training.evaluation.compare import compare as compare_evaluations
+from training.evaluation.evaluate import evaluate as evaluate_recipe
+from training.evaluation.evaluate import write_json
+from training.evaluation.figures import attention as draw_attention
+from training.evaluation.folds import hold_out, validation_split
+from training.evaluation.report import write_report
+from training.evaluation.tables import markdown
 from training.features import features
 from training.fitting.distill import distill as distill_network
 from training.fitting.loop import write_whole
@@ -25,18 +37,6 @@ from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained,
 from training.fitting.recipe import DistillRecipe, FitRecipe, changed, load_recipe
 from training.fitting.sampling import EmbeddedSampler
 from training.fitting.soup import Sides, fit_soup, open_sides
-from training.judging.ablation import FULL, arms_of, summarise
-from training.judging.ablation import ablate as run_ablation
-from training.judging.ablation import markdown as ablation_table
-from training.judging.ablation_report import write_ablation
-from training.judging.attention import attention_table, open_fitted, windows_of
-from training.judging.compare import compare as compare_evaluations
-from training.judging.evaluate import evaluate as evaluate_recipe
-from training.judging.evaluate import write_json
-from training.judging.figures import attention as draw_attention
-from training.judging.folds import hold_out, validation_split
-from training.judging.report import write_report
-from training.judging.tables import markdown
 from training.options import DEFAULT_CACHE as DEFAULT_CACHE
 from training.options import DEFAULT_DATA as DEFAULT_DATA
 from training.options import (

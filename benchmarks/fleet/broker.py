@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.mosquitto import Mosquitto
+from tests.support.mosquitto import Mosquitto
 
 OPTIONS = (
     "allow_anonymous true",

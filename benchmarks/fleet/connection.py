@@ -10,7 +10,7 @@ from paho.mqtt.properties import Properties
 
 from benchmarks.fleet.loop import Loop
 
-_PATIENCE = 3.0  # seconds for an answer, as streamer/mqtt/link.py
+_PATIENCE = 3.0  # seconds for an answer, as streamer/mqtt/client.py
 
 
 class Connection:

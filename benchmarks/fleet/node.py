@@ -14,12 +14,12 @@ from benchmarks.fleet.frames import Frames
 from benchmarks.fleet.loop import Loop
 from streamer import __version__
 from streamer.config.models import HomeAssistant, Mqtt
-from streamer.mood import mood, quadrant
+from streamer.helpers import Backoff
 from streamer.mqtt import VA, Controls, Health, Latency, Point, State, Topics
+from streamer.mqtt.client import json_properties
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.link import json_properties
-from streamer.mqtt.sender import VA_EXPIRY
-from streamer.retry import Backoff
+from streamer.mqtt.session import VA_EXPIRY
+from streamer.tracking.mood import mood, quadrant
 
 ZONE = "main"
 RATE = 10

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import percentiles
-from benchmarks.program import Listening, listening
-from benchmarks.pulse import RATE, Performer, Pulse
+from tests.support.pulseaudio import RATE, Performer, Pulse
+from tests.support.streamer_process import Listening, listening
 
 _FIRST = 6.0
 _APART = (3.7, 4.7)  # longer than the window, so that each is met by a window of pure silence

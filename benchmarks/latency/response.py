@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.program import listening
-from benchmarks.pulse import RATE, Performer, Pulse, recording
-from streamer.analyze import analyze
+from streamer.batch.analysis import analyze
 from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
+from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.streamer_process import listening
 from training.cli import DEFAULT_DATA
 from training.datasets import read_data_sets
 from training.sound.render import Rendering, decode, sound_of

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import percentiles
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.audio import open_source
 from streamer.config import Mqtt, Tracking, Zone
 from streamer.demo import PIECE
 from streamer.engines import open_engine
 from streamer.mqtt import Address, Publisher
-from streamer.tracking.inference import Inference
-from streamer.tracking.listener import Listener
+from streamer.tracking.batching import Inference
 from streamer.tracking.trajectory import Trajectory
+from streamer.tracking.windows import Listener
+from tests.support.mosquitto import Mosquitto
+from tests.support.pulseaudio import RATE, Performer, Pulse, recording
 from training.sound.render import decode
 
 STAGES = ("capture", "resampler", "views", "engine", "smoother", "network")

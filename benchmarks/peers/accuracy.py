@@ -19,8 +19,8 @@ from benchmarks.peers.contest import VIBENET
 from benchmarks.peers.environment import ROOT, python_of
 from training.cli import DEFAULT_DATA
 from training.datasets import Piece, read_data_sets
-from training.judging.folds import fold_of_each
-from training.judging.metrics import agreement
+from training.evaluation.folds import fold_of_each
+from training.evaluation.metrics import agreement
 from training.sound.render import Rendering, sound_of
 
 _FOLDS = 5

@@ -8,8 +8,8 @@ import numpy as np
 from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
 from streamer.audio import Block
 from streamer.engines import OnnxEngine
-from streamer.tracking.listener import Listener
 from streamer.tracking.trajectory import Trajectory, infer
+from streamer.tracking.windows import Listener
 
 RATE = 44100
 

@@ -12,9 +12,9 @@ from damer.weights import SHIPPED_MODEL
 from deploy.serving.settings import Settings
 from deploy.serving.users import Users
 from streamer.engines import Backend, Require
-from streamer.engines.digest import check_weights, digest_of
-from streamer.engines.onnx import read_about
-from streamer.engines.remote.wire import SLOTS
+from streamer.engines.onnx_engine import read_about
+from streamer.engines.remote.wire_format import SLOTS
+from streamer.engines.weights_digest import check_weights, digest_of
 from streamer.errors import StreamerError, UsageError
 
 _ENVIRONMENT = {

@@ -13,9 +13,9 @@ from deploy.serving.batch import Question, answer, count_windows
 from deploy.serving.settings import Settings
 from deploy.serving.users import Users
 from streamer.engines import open_engine
-from streamer.engines.digest import digest_of
 from streamer.engines.protocol import Array, Estimate
-from streamer.engines.remote import wire
+from streamer.engines.remote import wire_format as wire
+from streamer.engines.weights_digest import digest_of
 from streamer.errors import EngineError
 
 _POLICY = 1008  # RFC 6455: a message, or whoever sends it, is not what is allowed here
@@ -25,7 +25,7 @@ app = FastAPI(openapi_url=None)
 
 @serve.ingress(app)
 class EngineReplica:
-    """Answers streamers; see `streamer.engines.remote.wire` for what travels.
+    """Answers streamers; see `streamer.engines.remote.wire_format` for what travels.
 
     Parameters
     ----------

@@ -8,10 +8,10 @@ from typing import Any
 
 from docs.reference.command_line import options_of
 from docs.reference.markdown import code, prose, table
+from streamer.app.reload import SAFE
 from streamer.config import OPTIONS, Config, default_text, load, schema
 from streamer.config.environment import variable
 from streamer.config.layer import flatten, heading
-from streamer.reload import SAFE
 
 PAGE = "reference/configuration.md"
 _BEGIN = """\

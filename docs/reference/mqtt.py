@@ -9,7 +9,7 @@ from typing import get_args
 from docs.reference.markdown import block, code, pretty, prose, table
 from docs.reference.schema import Node, Schema
 from docs.reference.wire import Delivery, deliveries
-from streamer import __version__, limits, mood
+from streamer import __version__, limits
 from streamer.mqtt import (
     VA,
     Ack,
@@ -23,7 +23,7 @@ from streamer.mqtt import (
     json_schemas,
     payloads,
 )
-from streamer.tracking import Affect, Update
+from streamer.tracking import Affect, Update, mood
 
 PAGE = "reference/mqtt.md"
 _BEGIN = (

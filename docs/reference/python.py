@@ -18,7 +18,7 @@ _PAGES = (
         "Sound and estimates",
         "What `streamer analyze` does, from Python. Nothing here starts a broker.\n\n"
         "```python\n"
-        "from streamer.analyze import analyze\n"
+        "from streamer.batch.analysis import analyze\n"
         "from streamer.config import Tracking\n"
         "from streamer.demo import PIECE\n"
         "from streamer.engines import open_engine\n\n"
@@ -28,9 +28,9 @@ _PAGES = (
         '    print(f"{update.time:6.1f} s  {here.valence:+.2f} {here.arousal:+.2f}")\n'
         "```",
         (
-            "streamer.analyze.analyze",
-            "streamer.analyze.analyze_files",
-            "streamer.analyze.Analysis",
+            "streamer.batch.analysis.analyze",
+            "streamer.batch.analysis.analyze_files",
+            "streamer.batch.analysis.Analysis",
             "streamer.tracking.Update",
             "streamer.tracking.Affect",
             "streamer.audio.open_source",
@@ -109,8 +109,8 @@ _PAGES = (
             "training.fitting.distill.distill",
             "training.fitting.fit.fit",
             "training.fitting.soup.fit_soup",
-            "training.judging.evaluate.evaluate",
-            "training.judging.ablation.ablate",
+            "training.evaluation.evaluate.evaluate",
+            "training.evaluation.ablation.ablate",
             "deploy.export.export_onnx",
             "deploy.half.halve",
             "deploy.quantize.quantize",

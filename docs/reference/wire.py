@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from streamer.mqtt import Ack, Health, Topics
+from streamer.mqtt.client import Link
 from streamer.mqtt.commands import Reply
-from streamer.mqtt.inbox import letters
-from streamer.mqtt.link import Link
-from streamer.mqtt.outbox import ZoneBox
-from streamer.mqtt.sender import Sender
+from streamer.mqtt.incoming import letters
+from streamer.mqtt.pending import ZoneBox
+from streamer.mqtt.session import Sender
 from streamer.tracking import Update
 
 _ZONE = "zone"

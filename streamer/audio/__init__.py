@@ -6,12 +6,12 @@ Files and streams are decoded in a process of their own, a `Decoder`.
 """
 
 from streamer.audio.block import Block, Samples
+from streamer.audio.capture_clock import CaptureClock, Clock, PacedClock
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.clock import CaptureClock, Clock, PacedClock
-from streamer.audio.decode import SoundFile, open_sound_file
-from streamer.audio.decoding import Decoder
-from streamer.audio.resample import ZONE_RATE, Resampler, zone_sample
-from streamer.audio.ring import RingBuffer
+from streamer.audio.decoder_client import Decoder
+from streamer.audio.resampler import ZONE_RATE, Resampler, zone_sample
+from streamer.audio.ring_buffer import RingBuffer
+from streamer.audio.sound_file import SoundFile, open_sound_file
 from streamer.audio.source import Source, kept, open_source, returns
 
 __all__ = [

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol, runtime_checkable
 
 from streamer.audio.block import Block
+from streamer.audio.capture_clock import Clock
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.clock import Clock
-from streamer.audio.ring import RingBuffer
+from streamer.audio.ring_buffer import RingBuffer
 
 RING_SECONDS = 4.0
 """Sound that is kept for a reader who is late."""

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from streamer.audio.block import Block
 from streamer.audio.capture import CapturedSource, Feed
+from streamer.audio.file_playback import FileFeed
 from streamer.audio.microphone import MicrophoneFeed
 from streamer.audio.paths import is_url
-from streamer.audio.pipe import RawFeed
-from streamer.audio.playback import FileFeed
+from streamer.audio.raw_pipe import RawFeed
 from streamer.audio.stream import StreamFeed
 from streamer.config.models import Zone
 

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer import logs
+from streamer.app.process import peak_memory
 from streamer.cli.run import Channels, Model, Rate, Require
 from streamer.cli.run import Config as ConfigFile
 from streamer.config import Config, load
 from streamer.errors import StreamerError, UsageError
-from streamer.system import peak_memory
 
 if TYPE_CHECKING:
-    from streamer.catalogue.files import Sound
-    from streamer.catalogue.store import Outcome
+    from streamer.batch.input_files import Sound
+    from streamer.batch.parquet_dataset import Outcome
     from streamer.engines import Engine
 
 _TABLE = ".csv"
@@ -79,7 +79,7 @@ def analyze(
         raise UsageError("Ray writes a folder of Parquet files; give one: --output DIR")
 
     # Seconds to import, so not before help and mistakes are answered.
-    from streamer.catalogue.files import find_sounds
+    from streamer.batch.input_files import find_sounds
 
     sounds = find_sounds(files)
     console = Console(stderr=True)
@@ -116,8 +116,8 @@ def _open_engine(settings: Config) -> "Engine":
 def _into_table(
     output: Path, sounds: list["Sound"], settings: Config, threads: int
 ) -> Iterator["Outcome"]:
-    from streamer.analyze import analyze_files, write_header
-    from streamer.catalogue.store import Outcome
+    from streamer.batch.analysis import analyze_files, write_header
+    from streamer.batch.parquet_dataset import Outcome
 
     engine, channels = _open_engine(settings), settings.zones[0].channels
     try:
@@ -139,8 +139,7 @@ PassedOver = Callable[[int], None]
 def _into_folder(
     output: Path, sounds: list["Sound"], settings: Config, threads: int, passed_over: PassedOver
 ) -> Iterator["Outcome"]:
-    from streamer.catalogue.local import on_threads
-    from streamer.catalogue.store import CHUNK, Store, settings_of
+    from streamer.batch.parquet_dataset import CHUNK, Store, on_threads, settings_of
 
     engine, channels = _open_engine(settings), settings.zones[0].channels
     store = Store(output, settings_of(settings, engine))
@@ -158,8 +157,8 @@ def _into_folder_on_ray(
     actors: int | None,
     passed_over: PassedOver,
 ) -> Iterator["Outcome"]:
-    from streamer.catalogue.on_ray import Work, on_ray
-    from streamer.catalogue.store import CHUNK, Store, settings_of
+    from streamer.batch.parquet_dataset import CHUNK, Store, settings_of
+    from streamer.batch.ray_runner import Work, on_ray
 
     store = Store(output.resolve(), settings_of(settings, _open_engine(settings)))
     chunks = store.chunks(sounds, CHUNK)

@@ -19,7 +19,7 @@ from streamer.cli.plot import plot
 from streamer.cli.replay import replay
 from streamer.cli.run import run
 from streamer.errors import StreamerError
-from streamer.text import printable
+from streamer.helpers import printable
 
 _INTERRUPTED = 130  # as shells say it
 

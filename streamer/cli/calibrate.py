@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import new_loop
 from streamer.cli.run import Channels, Config, Device, Model
 from streamer.config import Config as Settings
 from streamer.config import Zone, load
@@ -20,7 +20,7 @@ from streamer.errors import UsageError
 
 if TYPE_CHECKING:
     from streamer.audio import Block
-    from streamer.calibration.reference import Agreement
+    from streamer.tracking.calibration.reference import Agreement
 
 _AFTER_CLIPS = 15.0  # seconds to find the button on the player
 
@@ -81,7 +81,7 @@ def calibrate(
     chosen = _zone(settings, zone)
 
     # Seconds to import, so not before help and mistakes are answered.
-    from streamer.calibration import CalibrationStore, Levels, by_level, default_file
+    from streamer.tracking.calibration import CalibrationStore, Levels, by_level, default_file
 
     store = CalibrationStore(settings.tracking.calibration or default_file(os.environ))
     console = Console(highlight=False)
@@ -97,8 +97,8 @@ def calibrate(
             levels.push(block)
         calibration, agreement = by_level(chosen, levels.dbfs, store.find(chosen)), None
     else:
-        from streamer.calibration.reference import by_reference, seconds_of
         from streamer.engines import open_engine
+        from streamer.tracking.calibration.reference import by_reference, seconds_of
 
         wanted = settings.engine
         engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)

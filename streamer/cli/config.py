@@ -14,7 +14,7 @@ from rich.text import Text
 from streamer.config import Config, Loaded, default_text, explain
 from streamer.config.files import places
 from streamer.errors import ConfigError, UsageError
-from streamer.text import printable
+from streamer.helpers import printable
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WIDEST = 32  # cells; a longer value moves its origin to the right

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import new_loop
 from streamer.cli.run import Channels, Config, Device, Model, Remote, Require
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.errors import UsageError
-from streamer.text import printable
+from streamer.helpers import printable
 
 if TYPE_CHECKING:
     from streamer.doctor import Finding, Level

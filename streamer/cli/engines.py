@@ -51,11 +51,10 @@ def build(
     """
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
-    from streamer.engines.onnx import read_about
-    from streamer.engines.parts import BATCHES
-    from streamer.engines.tensorrt.build import build_engine
-    from streamer.engines.tensorrt.library import load_library
-    from streamer.engines.tensorrt.store import default_folder, keep
+    from streamer.engines.fixed_batches import BATCHES
+    from streamer.engines.onnx_engine import read_about
+    from streamer.engines.tensorrt.builder import build_engine, load_library
+    from streamer.engines.tensorrt.engine_cache import default_folder, keep
 
     library = load_library()
     path = model or SHIPPED_MODEL
@@ -86,9 +85,9 @@ def list_engines(
     """List the engines that were built, and whether `streamer run` would take them here."""
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
-    from streamer.engines.digest import digest_of
-    from streamer.engines.tensorrt.library import load_library
-    from streamer.engines.tensorrt.store import default_folder, stored, why_not
+    from streamer.engines.tensorrt.builder import load_library
+    from streamer.engines.tensorrt.engine_cache import default_folder, stored, why_not
+    from streamer.engines.weights_digest import digest_of
 
     digest = digest_of(model or SHIPPED_MODEL)
     found = list(stored(folder or default_folder()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import new_loop
 from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load

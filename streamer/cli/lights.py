@@ -10,16 +10,15 @@ import typer
 from rich.cells import cell_len
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import heed_signals, new_loop
 from streamer.cli.run import Config
 from streamer.config import load
 from streamer.config.layer import shown
 from streamer.errors import UsageError
-from streamer.signals import heed_signals
-from streamer.text import printable
+from streamer.helpers import printable
 
 if TYPE_CHECKING:
-    from streamer.mqtt.follower import Follower
+    from streamer.mqtt.subscriber import Follower
     from streamer.outputs.lights import Lights, Show
     from streamer.outputs.lights.preview import Preview
 
@@ -97,10 +96,10 @@ def lights(
     from rich.console import Console
 
     from streamer.mqtt import broker_elsewhere, default_node
-    from streamer.mqtt.follower import Follower
+    from streamer.mqtt.subscriber import Follower
     from streamer.mqtt.topics import slug
     from streamer.outputs.lights.preview import Preview
-    from streamer.outputs.terminal import LiveView
+    from streamer.outputs.terminal.live_view import LiveView
 
     if zone is not None and slug(zone) != zone:
         raise UsageError(f"--zone: {shown(zone)} is no zone; did you mean {shown(slug(zone))}?")
@@ -151,7 +150,7 @@ async def _inform(preview: "Preview", follower: "Follower") -> None:
 
 
 def _print_patch(path: Path, show: "Show") -> None:
-    from streamer.outputs.lights import patch
+    from streamer.outputs.lights import dmx_patch as patch
 
     protocols = {output.name: output.protocol for output in show.outputs}
     rows = [("output", "protocol", "universe", "channels", "fixture", "type")]

@@ -29,7 +29,7 @@ def plot(
     """
     # A second to import, so not before help is answered.
     from streamer.outputs.recording import read_recording
-    from streamer.outputs.recording.sketch import sketch
+    from streamer.outputs.recording.pictures import sketch
 
     recording = read_recording(file)
     if recording.note:
@@ -43,6 +43,6 @@ def plot(
     from streamer.outputs.recording.extra import need
 
     need("matplotlib")
-    from streamer.outputs.recording.figure import write_figure
+    from streamer.outputs.recording.pictures import write_figure
 
     write_figure(recording, output)

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import new_loop
 from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load
-from streamer.outputs.history import clock, signed
+from streamer.outputs.terminal.history import clock, signed
 
 if TYPE_CHECKING:
     from streamer.outputs.recording import Recording
@@ -84,8 +84,8 @@ async def _play(
     position: "_Position",
     **options: Any,
 ) -> None:
+    from streamer.app.replay_publisher import publish_replay
     from streamer.mqtt import default_node
-    from streamer.outputs.recording.publishing import publish_replay
 
     offers, beside = [position.show], []
     if show is not None:

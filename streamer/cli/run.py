@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from streamer import logs
-from streamer.cli.loops import new_loop
+from streamer.app.process import new_loop
 from streamer.config import Config as Settings
 from streamer.config import explain, load
 
@@ -185,10 +185,10 @@ def run(
     # Seconds to import, so not before help and mistakes are answered.
     from rich.console import Console
 
+    from streamer.app.runtime import Runner
     from streamer.engines import Engine, open_engine
-    from streamer.engines.remote.engine import open_remote
-    from streamer.outputs.terminal import LiveView
-    from streamer.runner import Runner
+    from streamer.engines.remote.remote_engine import open_remote
+    from streamer.outputs.terminal.live_view import LiveView
 
     wanted = settings.engine
     engine: Engine = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from streamer.config import schema
 from streamer.config.layer import Given
 from streamer.errors import ConfigError
-from streamer.text import brief
+from streamer.helpers import brief
 
 PREFIX = "STREAMER_"
 FILE_VARIABLE = "STREAMER_CONFIG"

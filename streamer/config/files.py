@@ -1,16 +1,22 @@
-"""Configuration files: where they lie, and reading one."""
+"""Configuration files: where they lie, and reading one.
+
+Relative paths of a configuration file start at that file's folder.
+
+TOML in a time that grows with its length.
+"""
 
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from streamer import limits
 from streamer.config.layer import named
-from streamer.config.toml import parse_toml
 from streamer.errors import ConfigError
-from streamer.text import brief
+from streamer.helpers import brief
 
 SYSTEM_FILE = Path("/etc/streamer/config.toml")
 """The configuration of the machine, used where there is no nearer one."""
@@ -105,3 +111,62 @@ def _content(path: Path) -> bytes:
             f"{named(path)}: no configuration is larger than {limits.CONFIGURATION_BYTES} bytes"
         )
     return content
+
+
+_WORDS = {"demo", "mic", "-"}
+_PATHS = (
+    ("tracking", "calibration"),
+    ("engine", "model"),
+    ("mqtt", "password_file"),
+    ("mqtt", "ca_file"),
+    ("mqtt", "cert_file"),
+    ("mqtt", "key_file"),
+    ("lights", "show"),
+    ("record", "folder"),
+)
+
+
+def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a validated file's content with its paths made relative to the working directory."""
+    result: dict[str, Any] = deepcopy(dict(content))
+    for table, key in _PATHS:
+        node = result.get(table, {})
+        if node.get(key) is not None:
+            node[key] = _path(node[key], folder)
+    for zone in result.get("zones", []):
+        entry = zone.get("input", "demo")
+        if entry not in _WORDS and "://" not in entry:
+            zone["input"] = _path(entry, folder)
+    return result
+
+
+def _path(text: str, folder: Path) -> str:
+    try:
+        return str(folder / Path(text).expanduser())
+    except RuntimeError:
+        raise ConfigError(
+            f'"{text}": the home folder that "~" stands for is not known; write the whole path'
+        ) from None
+
+
+_PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.){0,100}"|'[^'\n]{0,100}')"""
+_LONG_KEY = re.compile(
+    rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.KEY_PARTS}}}", re.MULTILINE
+)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return what a file in TOML says.
+
+    The time that `tomllib` takes grows with the square of a key's parts.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML, or has a key of more than `limits.KEY_PARTS` parts.
+    RecursionError
+        It is nested too deeply.
+    """
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
+    return tomllib.loads(text)

@@ -17,7 +17,7 @@ from streamer import limits
 from streamer.config import schema
 from streamer.config.models import Config
 from streamer.errors import ConfigError
-from streamer.text import brief, printable
+from streamer.helpers import brief, printable
 
 _LOOKED_AT = 1000  # characters
 

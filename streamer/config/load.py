@@ -16,10 +16,9 @@ from pathlib import Path
 from streamer.config import schema
 from streamer.config.environment import FILE_VARIABLE
 from streamer.config.environment import given as given_by_environment
-from streamer.config.files import find_and_read
+from streamer.config.files import anchored, find_and_read
 from streamer.config.layer import Given, flatten, overlay, validate
 from streamer.config.models import Config
-from streamer.config.paths import anchored
 from streamer.errors import UsageError
 
 OPTIONS: Mapping[str, schema.Path] = {

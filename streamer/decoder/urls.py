@@ -1,7 +1,7 @@
 """Which URLs may be opened, with which limits, and how one is shown.
 
-Plain HTTP is spoken by `streamer.decoder.web`; HLS, RTSP, RTP and UDP by FFmpeg, which may use
-the protocols and formats named here and no others, whatever a playlist or an answer names.
+Plain HTTP is spoken by `streamer.decoder.http_audio`; HLS, RTSP, RTP and UDP by FFmpeg, which may
+use the protocols and formats named here and no others, whatever a playlist or an answer names.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Decodes what it is told, in a process of its own: `python worker.py MEMORY FILES`.
 
-It is run as a script. It speaks and is spoken to as `streamer.decoder.records` says, and ends when
+It is run as a script. It speaks and is spoken to as `streamer.child.framing` says, and ends when
 standard input does.
 """
 
@@ -36,14 +36,14 @@ def main() -> None:
     """Decode one source after the other."""
     memory, files = map(int, sys.argv[1:])
     adopt()
-    from streamer.guards import guard
+    from streamer.child.process import guard
 
     guard(memory, files)
     jobs: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(jobs,), daemon=True).start()
     pipe = os.fdopen(os.dup(1), "wb", 1 << 16)
     os.dup2(2, 1)  # whatever a library prints is no record
-    from streamer.decoder.work import work
+    from streamer.decoder.decode import work
 
     while True:
         work(jobs.get(), pipe)

@@ -7,14 +7,11 @@ which people look for a fault; each subject has its module.
 from collections.abc import AsyncIterator
 
 from streamer.config import Config
-from streamer.doctor.broker import examine_broker
-from streamer.doctor.dashboard import examine_dashboard
-from streamer.doctor.engine import examine_engine
+from streamer.doctor.audio_check import examine_inputs, examine_portaudio
+from streamer.doctor.broker_check import examine_broker
+from streamer.doctor.engine_check import examine_engine, examine_speed
 from streamer.doctor.finding import Finding, Level
-from streamer.doctor.outputs import examine_outputs
-from streamer.doctor.selftest import examine_speed
-from streamer.doctor.sound import examine_inputs, examine_portaudio
-from streamer.doctor.storage import examine_storage
+from streamer.doctor.outputs_check import examine_dashboard, examine_outputs, examine_storage
 from streamer.engines import Engine
 
 __all__ = ["Finding", "Level", "examine"]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from damer.weights import SHIPPED_MODEL
-from streamer.engines.digest import check_weights
-from streamer.engines.onnx import OnnxEngine
+from streamer.engines.failover import ResilientEngine
+from streamer.engines.onnx_engine import OnnxEngine
 from streamer.engines.protocol import Engine, Estimate, KalmanSettings
-from streamer.engines.resilient import ResilientEngine
+from streamer.engines.weights_digest import check_weights
 from streamer.errors import EngineError
 
 __all__ = ["Engine", "Estimate", "KalmanSettings", "OnnxEngine", "ResilientEngine", "open_engine"]
@@ -97,19 +97,19 @@ def _worth_trying(backend: Backend, require: Require) -> list[tuple[str, Callabl
 
 
 def _open_tensorrt(model: Path) -> Engine:
-    from streamer.engines.tensorrt.runner import TensorRTEngine
+    from streamer.engines.tensorrt.tensorrt_engine import TensorRTEngine
 
     return TensorRTEngine(model)
 
 
 def _open_torch(model: Path) -> Engine:
-    from streamer.engines.torch import TorchEngine
+    from streamer.engines.torch_engine import TorchEngine
 
     return TorchEngine(model)
 
 
 def _has_built_engines() -> bool:
     """Whether a look is worth the seconds that loading TensorRT takes."""
-    from streamer.engines.tensorrt.store import default_folder, stored
+    from streamer.engines.tensorrt.engine_cache import default_folder, stored
 
     return any(True for _ in stored(default_folder()))

@@ -9,14 +9,12 @@
         await publisher.close()  # says offline
 """
 
-from streamer.mood import mood, quadrant
-from streamer.mqtt.address import Address
 from streamer.mqtt.broker import broker_elsewhere, open_broker, resolve_broker
+from streamer.mqtt.broker_address import Address
+from streamer.mqtt.client import check
 from streamer.mqtt.commands import Command, CommandError
-from streamer.mqtt.embedded import embedded_broker
-from streamer.mqtt.link import check
+from streamer.mqtt.embedded_broker import embedded_broker
 from streamer.mqtt.mosquitto import find_mosquitto
-from streamer.mqtt.outbox import Counters
 from streamer.mqtt.payloads import (
     VA,
     Ack,
@@ -32,8 +30,10 @@ from streamer.mqtt.payloads import (
     State,
     json_schemas,
 )
+from streamer.mqtt.pending import Counters
 from streamer.mqtt.publisher import Publisher
 from streamer.mqtt.topics import Topics, default_node
+from streamer.tracking.mood import mood, quadrant
 
 __all__ = [
     "VA",

@@ -4,12 +4,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
+from streamer.config.credentials import read_credentials
 from streamer.config.models import Mqtt
-from streamer.credentials import read_credentials
 from streamer.errors import BrokerError
-from streamer.mqtt.address import DEFAULT_PORT, Address, parse_address
-from streamer.mqtt.embedded import embedded_broker, listens
-from streamer.mqtt.link import check
+from streamer.mqtt.broker_address import DEFAULT_PORT, Address, parse_address
+from streamer.mqtt.client import check
+from streamer.mqtt.embedded_broker import embedded_broker, listens
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from streamer import limits
 from streamer.config import schema
 from streamer.config.layer import shown
 from streamer.errors import UsageError
-from streamer.mqtt.link import json_properties
+from streamer.mqtt.client import json_properties
 from streamer.mqtt.payloads import Ack
 
 Name = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]

@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 from streamer import __version__
 from streamer.config import HomeAssistant, Mqtt, schema
-from streamer.mood import Mood, Quadrant
 from streamer.mqtt.payloads import Health
 from streamer.mqtt.topics import Topics, slug
+from streamer.tracking.mood import Mood, Quadrant
 
 EXPIRE_AFTER = 30
 """Seconds without a new state after which Home Assistant shows a zone's values as unavailable."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from streamer.errors import BrokerError
-from streamer.retry import Backoff
+from streamer.helpers import Backoff
 
 START_TIMEOUT = 5.0
 """Seconds it may take to start."""

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt
 
-from streamer.mood import Mood, Quadrant, mood, quadrant
 from streamer.tracking import Update
+from streamer.tracking.mood import Mood, Quadrant, mood, quadrant
 
 
 def _rounded(decimals: int) -> AfterValidator:

@@ -11,17 +11,17 @@ from typing import Any
 import aiomqtt
 
 from streamer.config.models import HomeAssistant, Mqtt
-from streamer.mqtt.address import Address
-from streamer.mqtt.causes import cause_of
+from streamer.helpers import Backoff
+from streamer.mqtt.broker_address import Address
+from streamer.mqtt.client import Dialler, Version
 from streamer.mqtt.commands import Handler, Reply
+from streamer.mqtt.connection_errors import cause_of
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.inbox import OFFLINE, letters
-from streamer.mqtt.link import Dialler, Version
-from streamer.mqtt.outbox import Counters, ZoneBox
+from streamer.mqtt.incoming import OFFLINE, letters
 from streamer.mqtt.payloads import Ack, Controls, Health, Latency
-from streamer.mqtt.sender import Sender
+from streamer.mqtt.pending import Counters, ZoneBox
+from streamer.mqtt.session import Sender
 from streamer.mqtt.topics import Topics, default_node
-from streamer.retry import Backoff
 from streamer.tracking import Update
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import aiomqtt
 from streamer import limits
 from streamer.config import Mqtt
 from streamer.errors import BrokerError
-from streamer.mqtt.address import Address
-from streamer.mqtt.causes import explain
-from streamer.mqtt.inbox import ONLINE
-from streamer.mqtt.link import Dialler
+from streamer.mqtt.broker_address import Address
+from streamer.mqtt.client import Dialler
+from streamer.mqtt.connection_errors import explain
+from streamer.mqtt.incoming import ONLINE
 from streamer.mqtt.topics import Topics
 
 _WITHIN = 0.7

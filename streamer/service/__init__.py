@@ -7,8 +7,7 @@
     group.create_task(supervised.run())
 """
 
-from streamer.service.notify import Notifier
-from streamer.service.supervised import Supervised
-from streamer.service.survey import Survey
+from streamer.app.health import Survey
+from streamer.app.systemd import Notifier, Supervised
 
 __all__ = ["Notifier", "Supervised", "Survey"]

@@ -8,9 +8,9 @@ import numpy as np
 
 from streamer.engines import Engine, Estimate, KalmanSettings
 from streamer.tracking.correction import Correction
-from streamer.tracking.listener import Window
 from streamer.tracking.smoother import make_smoother
 from streamer.tracking.update import Affect, Update
+from streamer.tracking.windows import Window
 
 _DECAY_SECONDS = 3.0  # a lighting fade: quick enough to be seen, slow enough not to jerk
 _NEUTRAL_STD = 0.5

@@ -10,19 +10,19 @@ from typing import NamedTuple
 from streamer import logs
 from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
 from streamer.audio.paths import is_url
-from streamer.calibration import Calibration
 from streamer.config import Tracking, Zone
 from streamer.decoder.urls import public
 from streamer.errors import EngineError, StreamerError
-from streamer.retry import Backoff
+from streamer.helpers import Backoff
+from streamer.tracking.batching import Inference
+from streamer.tracking.calibration import Calibration
 from streamer.tracking.correction import Correction
 from streamer.tracking.gain import Gain
-from streamer.tracking.inference import Inference
 from streamer.tracking.latest import Latest
-from streamer.tracking.listener import Listener, Window
-from streamer.tracking.pace import Pace
+from streamer.tracking.rate_control import Pace
 from streamer.tracking.trajectory import Trajectory
 from streamer.tracking.update import STALE, Update
+from streamer.tracking.windows import Listener, Window
 
 DEVICE_PAUSE = 2.0
 """Longest pause in seconds before a lost microphone, or a file that loops, is tried again."""

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.latency.events import judge
-from benchmarks.program import Listening
+from tests.support.streamer_process import Listening
 
 SILENCE, SOUND = {"valence": 0.1, "arousal": -0.2}, {"valence": 0.3, "arousal": 0.2}
 

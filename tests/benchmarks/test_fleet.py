@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from benchmarks.fleet.frames import Arrived, Frames
 from benchmarks.fleet.measure import limit, measure_fleet, measure_storm
 from benchmarks.fleet.report import fit
-from benchmarks.mosquitto import Certificates, Mosquitto
 from streamer.config.models import Mqtt
 from streamer.mqtt import Health, Publisher
 from streamer.tracking import Affect, Update
+from tests.support.mosquitto import Certificates, Mosquitto
 
 pytestmark = pytest.mark.peer
 

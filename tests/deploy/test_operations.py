@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.ports import free_port, wait_until_it_listens
+from tests.support.ports import free_port, wait_until_it_listens
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"

@@ -26,9 +26,9 @@ import numpy as np
 import pexpect
 from numpy.typing import NDArray
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.pulse import RATE, Performer, Pulse, recording
 from streamer.demo import PIECE
+from tests.support.mosquitto import Mosquitto
+from tests.support.pulseaudio import RATE, Performer, Pulse, recording
 from training.sound.render import decode
 
 ROOT = Path(__file__).parents[2]

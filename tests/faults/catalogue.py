@@ -14,9 +14,9 @@ from typing import TypeVar
 import aiomqtt
 import psutil
 
-from benchmarks.radio import send
 from tests.faults.observer import NODE
 from tests.faults.place import SECRET, USER, Place
+from tests.support.icecast import send
 
 Work = TypeVar("Work", bound=Callable[[Place], AbstractAsyncContextManager[None]])
 ALL = ("mic", "steady", "radio", "file")
@@ -103,7 +103,7 @@ async def zeros(place: Place) -> AsyncIterator[None]:
 @fault("recorder killed", zones=("mic",), lasts=(0.0, 0.0), told=("is lost",))
 @asynccontextmanager
 async def recorder_killed(place: Place) -> AsyncIterator[None]:
-    newest = max(place.children("recorder"), key=lambda child: child.create_time())
+    newest = max(place.children("portaudio_capture"), key=lambda child: child.create_time())
     newest.kill()  # the other microphone's has never been begun anew
     yield
 

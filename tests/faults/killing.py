@@ -25,14 +25,14 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import psutil
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.ports import free_port
 from streamer.audio import open_sound_file
-from streamer.calibration import Calibration, CalibrationStore
 from streamer.config import Zone
 from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
+from streamer.tracking.calibration import Calibration, CalibrationStore
 from tests.faults.killing_tally import Tally
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
 
 WITHIN = 10.0
 """Seconds from a start to the first estimate."""

@@ -126,7 +126,7 @@ def _noticed(observer: Observer, fault: Fault, begun: float) -> float | None:
 
 def _regular(line: Line) -> bool:
     """Whether a line tells only how a zone fares, as one does with every health message."""
-    return (line.logger, line.level) == ("streamer.runner", "info")
+    return (line.logger, line.level) == ("streamer.app.runtime", "info")
 
 
 def _missing(observer: Observer, zone: str, begun: float, end: float) -> int:

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.mosquitto import Mosquitto, guarded
-from benchmarks.pulse import Performer, Pulse, noise
-from benchmarks.radio import Broadcast, Icecast, WebServer
 from benchmarks.stream import SONG_SECONDS, song
 from tests.faults.observer import NODE, Observer
 from tests.faults.proxy import Proxy
+from tests.support.icecast import Broadcast, Icecast, WebServer
+from tests.support.mosquitto import Mosquitto, guarded
+from tests.support.pulseaudio import Performer, Pulse, noise
 
 USER, SECRET = "stage", "canary-of-the-broker"
 TOKEN = "canary-of-the-radio"  # noqa: S105

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.program import listening
+from tests.support.streamer_process import listening
 
 pytestmark = [pytest.mark.peer, pytest.mark.long]
 

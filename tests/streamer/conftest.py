@@ -21,9 +21,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.mosquitto import Certificates, Mosquitto
-from benchmarks.ports import free_port as port_that_is_free
-from benchmarks.pulse import Performer, Pulse, noise
 from streamer.cli import main
 from streamer.config.models import HomeAssistant, Mqtt
 from streamer.engines import Engine, open_engine
@@ -33,6 +30,9 @@ from streamer.logs import OURS, Sparing
 from streamer.mqtt import Address, Publisher
 from streamer.mqtt.commands import Handler
 from streamer.tracking import Affect, Update
+from tests.support.mosquitto import Certificates, Mosquitto
+from tests.support.ports import free_port as port_that_is_free
+from tests.support.pulseaudio import Performer, Pulse, noise
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 

@@ -8,7 +8,7 @@ HEAVY = ["torch", "sounddevice", "tensorrt", "tensorrt_rtx", "librosa", "sklearn
 
 
 @pytest.mark.parametrize(
-    "module", ["streamer", "streamer.cli", "streamer.runner", "streamer.analyze"]
+    "module", ["streamer", "streamer.cli", "streamer.app.runtime", "streamer.batch.analysis"]
 )
 def test_importing_it_loads_no_torch_no_portaudio_and_no_gpu_library(module, tmp_path):
     program = f"import json, sys, {module}; print(json.dumps(list(sys.modules)))"

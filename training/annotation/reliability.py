@@ -20,9 +20,9 @@ from training.annotation.agreement import (
 )
 from training.annotation.consensus import CONSISTENT, agree, weighted_mean
 from training.datasets.records import Ratings
-from training.judging.metrics import bootstrap_interval
-from training.judging.predict import AXES
-from training.judging.tables import markdown_table
+from training.evaluation.metrics import bootstrap_interval
+from training.evaluation.predict import AXES
+from training.evaluation.tables import markdown_table
 
 THRESHOLDS = (CONSISTENT, 0.35, 0.5, 0.7, np.inf)
 Labels = NDArray[np.float64]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from training.annotation.consensus import CONSISTENT, agree, weighted_mean
 from training.annotation.reliability import THRESHOLDS, Way, raters_agreement
 from training.datasets.records import Ratings
-from training.judging.page import write_page
-from training.judging.predict import AXES
+from training.evaluation.page import write_page
+from training.evaluation.predict import AXES
 
 _TEMPLATE = Path(__file__).with_name("agreement.html.j2")
 _COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}

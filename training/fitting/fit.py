@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from damer.nn import DAMER
+from training.evaluation.predict import Trajectory, scores, trajectory
 from training.fitting.augment import Augment
 from training.fitting.learner import Heard, Known, Learner, Pool, Views
 from training.fitting.loop import train
@@ -21,7 +22,6 @@ from training.fitting.probe import begin_heads
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import LabelledSampler, PoolSampler, draw, first_batches
 from training.fitting.shares import Share, whole
-from training.judging.predict import Trajectory, scores, trajectory
 from training.sound.features import Rendition
 
 VALIDATION_SECONDS = 4.0

@@ -14,12 +14,12 @@ import torch
 
 from damer.nn import DAMER
 from training.datasets import Piece
+from training.evaluation.calibration import fit_deviations
+from training.evaluation.folds import Split
+from training.evaluation.predict import Trajectory
 from training.fitting.fit import Fit, fit
 from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import FitRecipe
-from training.judging.calibration import fit_deviations
-from training.judging.folds import Split
-from training.judging.predict import Trajectory
 from training.sound.features import (
     Rendition,
     in_every,

@@ -4,10 +4,10 @@
 channel of one is.
 """
 
-from streamer.audio.microphone.devices import Device, DeviceList, choose
-from streamer.audio.microphone.feed import MicrophoneFeed
-from streamer.audio.microphone.levels import LOWEST, LevelMeter
-from streamer.audio.microphone.process import list_devices
+from streamer.audio.microphone.capture_client import list_devices
+from streamer.audio.microphone.channel_levels import LOWEST, LevelMeter
+from streamer.audio.microphone.device_list import Device, DeviceList, choose
+from streamer.audio.microphone.microphone_feed import MicrophoneFeed
 
 __all__ = [
     "LOWEST",

@@ -3,6 +3,6 @@
 `StreamFeed` plays one. `streamer.decoder.urls` names what may be opened at all.
 """
 
-from streamer.audio.stream.feed import StreamFeed
+from streamer.audio.stream.stream_feed import StreamFeed
 
 __all__ = ["StreamFeed"]

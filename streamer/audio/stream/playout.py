@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from streamer.audio.block import Samples
-from streamer.audio.ring import RingBuffer
-from streamer.audio.stream.steering import Steering
+from streamer.audio.ring_buffer import RingBuffer
+from streamer.audio.stream.playback_rate import Steering
 
 STALL = 1.0
 """Seconds behind its time from which sound goes on where it is rather than racing."""

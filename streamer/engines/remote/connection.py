@@ -16,10 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from streamer import limits
-from streamer.credentials import Credentials
+from streamer.config.credentials import Credentials
 from streamer.engines.protocol import Array, Estimate
-from streamer.engines.remote import wire
-from streamer.engines.remote.address import Server
+from streamer.engines.remote import wire_format as wire
+from streamer.engines.remote.server_address import Server
 from streamer.errors import EngineError
 
 _WIRE = logging.getLogger("streamer.engines.websocket")

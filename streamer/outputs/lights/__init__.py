@@ -19,11 +19,10 @@ Importing this package without the extra `lights` is a `UsageError` that says wh
 from streamer.errors import UsageError
 
 try:
-    from streamer.outputs.lights.live import LiveShow
-    from streamer.outputs.lights.load import example_text, load_show
+    from streamer.outputs.lights.live_show import LiveShow, watch_show
     from streamer.outputs.lights.player import Lights
     from streamer.outputs.lights.show import Show
-    from streamer.outputs.lights.watch import watch_show
+    from streamer.outputs.lights.show_file import example_text, load_show
 except ModuleNotFoundError as error:
     missing = (error.name or "").partition(".")[0]
     raise UsageError(

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from streamer.outputs.lights import osc_address
-from streamer.outputs.lights.cadence import Cadence
 from streamer.outputs.lights.show import OscMessage, OscOutput
-from streamer.outputs.lights.wire import Wire
+from streamer.outputs.lights.udp_sender import Cadence, Wire
 
 Value = float | int | str | tuple[float, float, float]
 

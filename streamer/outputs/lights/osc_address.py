@@ -2,7 +2,7 @@
 
 import string
 
-from streamer.text import brief
+from streamer.helpers import brief
 
 FIELDS = ("zone", "node")
 """What stands between braces in a template."""

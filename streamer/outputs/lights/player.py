@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from streamer.outputs.lights.build import Names, Rig, build
 from streamer.outputs.lights.color import Linear
-from streamer.outputs.lights.look import Look, Timeline
+from streamer.outputs.lights.rig import Names, Rig, build
 from streamer.outputs.lights.show import LONGEST_DELAY, Show
+from streamer.outputs.lights.timeline import Look, Timeline
 from streamer.tracking.update import Affect
 
 _PATIENCE = 5.0  # seconds in which a first estimate may be expected

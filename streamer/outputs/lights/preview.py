@@ -18,14 +18,14 @@ from rich.live import Live
 from rich.style import Style
 
 from streamer import logs
-from streamer.mood import mood
-from streamer.outputs import palette as ink
-from streamer.outputs.canvas import PLAIN, Canvas, shortened
-from streamer.outputs.history import signed
 from streamer.outputs.lights.color import Gradient, hexadecimal
-from streamer.outputs.lights.look import Look
 from streamer.outputs.lights.player import Lights, Lit
 from streamer.outputs.lights.stage import Stage
+from streamer.outputs.lights.timeline import Look
+from streamer.outputs.terminal import palette as ink
+from streamer.outputs.terminal.canvas import PLAIN, Canvas, shortened
+from streamer.outputs.terminal.history import signed
+from streamer.tracking.mood import mood
 
 FRAMES = 8
 """Pictures a second, at most."""

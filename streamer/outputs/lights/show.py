@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from streamer.config.models import Slug, Table
-from streamer.outputs.lights import color, osc_address, patch
+from streamer.outputs.lights import color, osc_address
+from streamer.outputs.lights import dmx_patch as patch
 
 LONGEST_DELAY = 30.0
 """Seconds by which an output may follow later."""

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamer.mood import mood, quadrant
 from streamer.outputs.lights.color import Gradient, coded
-from streamer.outputs.lights.lamp import Encoder, Lamp
-from streamer.outputs.lights.look import Look, Timeline
-from streamer.outputs.lights.loss import Loss
+from streamer.outputs.lights.dmx_patch import SIZE, Place
+from streamer.outputs.lights.fixture import Encoder, Lamp
 from streamer.outputs.lights.osc import OscSender, Value, color_key
-from streamer.outputs.lights.patch import SIZE, Place
 from streamer.outputs.lights.show import Output, Response
-from streamer.outputs.lights.wire import Wire
+from streamer.outputs.lights.timeline import Look, Loss, Timeline
+from streamer.outputs.lights.udp_sender import Wire
+from streamer.tracking.mood import mood, quadrant
 
 MOVING_LIGHT = Response(in_silence=0.0)
 """How the OSC value `intensity` answers."""

@@ -15,7 +15,7 @@ Importing this package without the extra `metrics` is a `UsageError` that says w
 from streamer.errors import UsageError
 
 try:
-    from streamer.outputs.metrics.page import Metrics, serve_metrics
+    from streamer.outputs.metrics.exporter import Metrics, serve_metrics
 except ModuleNotFoundError as error:
     missing = (error.name or "").partition(".")[0]
     raise UsageError(

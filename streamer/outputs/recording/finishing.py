@@ -8,11 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from streamer.outputs.recording.journal import MARK, read_journal
-from streamer.outputs.recording.lock import claim
-from streamer.outputs.recording.names import FLAC, JOURNAL, PARQUET, PART, in_progress
+from streamer.outputs.recording.file_names import FLAC, JOURNAL, PARQUET, PART, claim, in_progress
+from streamer.outputs.recording.journal import MARK, Row, read_journal
 from streamer.outputs.recording.parquet import write_parquet
-from streamer.outputs.recording.row import Row
 
 _AT_A_TIME = 50  # rows, a millisecond or so
 _REST = 0.002  # seconds

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from streamer import limits
 from streamer.outputs.recording.extra import need
-from streamer.outputs.recording.journal import MARK, Metadata
-from streamer.outputs.recording.lock import claim
-from streamer.outputs.recording.names import PART
-from streamer.outputs.recording.row import COLUMNS, TYPES, Row
+from streamer.outputs.recording.file_names import PART, claim
+from streamer.outputs.recording.journal import COLUMNS, MARK, TYPES, Metadata, Row
 
 MAGIC = b"PAR1"
 """A Parquet file begins and ends with it."""

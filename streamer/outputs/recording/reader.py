@@ -13,10 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from streamer import limits
 from streamer.config.models import Slug
 from streamer.errors import UsageError
-from streamer.outputs.recording.journal import MARK, VERSION, read_journal
-from streamer.outputs.recording.names import JOURNAL
+from streamer.outputs.recording.file_names import JOURNAL
+from streamer.outputs.recording.journal import COLUMNS, MARK, TYPES, VERSION, Row, read_journal
 from streamer.outputs.recording.parquet import MAGIC, DamagedError, read_parquet
-from streamer.outputs.recording.row import COLUMNS, TYPES, Row
 from streamer.tracking.update import Update
 
 _NUMBER, _TIME = limits.RECORDED_ESTIMATE, limits.RECORDED_TIME

@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from streamer.audio.block import Block
 from streamer.config.models import Record
 from streamer.errors import UsageError
+from streamer.outputs.recording.disk_quota import free_space
 from streamer.outputs.recording.extra import need
-from streamer.outputs.recording.space import free_space
 from streamer.outputs.recording.writer import Writer
 from streamer.tracking.update import Update
 

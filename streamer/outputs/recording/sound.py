@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.audio.block import Samples
-from streamer.outputs.recording.lock import claim
-from streamer.outputs.recording.names import FLAC, PART
+from streamer.outputs.recording.file_names import FLAC, PART, claim
 
 _FULL_SCALE = 2.0**15
 _STRETCH = 1.0  # seconds of silence written at a time

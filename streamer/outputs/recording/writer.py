@@ -9,9 +9,9 @@ from pathlib import Path
 from streamer import __version__
 from streamer.audio.block import Block
 from streamer.config.models import Record
-from streamer.mqtt.epoch import EpochClock
+from streamer.helpers import EpochClock
+from streamer.outputs.recording.disk_quota import Space
 from streamer.outputs.recording.finishing import adopt
-from streamer.outputs.recording.space import Space
 from streamer.outputs.recording.zone_files import ZoneFiles
 from streamer.tracking.update import Update
 

@@ -6,10 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from streamer.audio.block import Block
+from streamer.outputs.recording.file_names import JOURNAL, free_stem
 from streamer.outputs.recording.finishing import finish_journal
-from streamer.outputs.recording.journal import Journal, Metadata
-from streamer.outputs.recording.names import JOURNAL, free_stem
-from streamer.outputs.recording.row import Row
+from streamer.outputs.recording.journal import Journal, Metadata, Row
 from streamer.outputs.recording.sound import SoundWriter
 from streamer.tracking.update import Update
 

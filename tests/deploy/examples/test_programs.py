@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.ports import free_port
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
 STREAMER = Path(sys.executable).with_name("streamer")

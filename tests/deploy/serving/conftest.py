@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.mosquitto import Certificates
-from benchmarks.serving import serving
 from streamer.config.models import Remote
+from tests.support.mosquitto import Certificates
+from tests.support.ray_serve import serving
 
 USER, PASSWORD = "stage", "a password of nobody"
 

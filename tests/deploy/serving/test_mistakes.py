@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.ports import free_port
+from tests.support.ports import free_port
 
 
 def serve(*options):

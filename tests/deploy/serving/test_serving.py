@@ -17,11 +17,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.serving import kill
 from streamer.engines import open_engine
-from streamer.engines.remote import wire
-from streamer.engines.remote.engine import open_remote
+from streamer.engines.remote import wire_format as wire
+from streamer.engines.remote.remote_engine import open_remote
+from tests.support.mosquitto import Mosquitto
+from tests.support.ray_serve import kill
 
 pytestmark = [pytest.mark.peer, pytest.mark.long, pytest.mark.timeout(180)]
 PROGRAM = str(Path(sys.executable).with_name("streamer"))

@@ -11,19 +11,19 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from streamer.bucket import Bucket
-from streamer.calibration import CalibrationStore
+from streamer.app.controller import Control
+from streamer.app.reload import Reload
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
-from streamer.control import Control
 from streamer.engines import open_engine
 from streamer.errors import ConfigError
+from streamer.helpers import Bucket
 from streamer.mqtt.commands import NAMES
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.inbox import Inbox, Letter
+from streamer.mqtt.incoming import Inbox, Letter
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
-from streamer.reload import Reload
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
+from streamer.tracking.calibration import CalibrationStore
 from streamer.tracking.zone import ZoneTracker
 from tests.fuzz.judging import Finding, Input, check_text, kind_of
 from tests.fuzz.mutate import mutated, some_bytes

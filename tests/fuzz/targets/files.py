@@ -7,7 +7,7 @@ from random import Random
 
 from streamer import limits
 from streamer.audio import open_sound_file
-from streamer.audio.decoding import Decoder
+from streamer.audio.decoder_client import Decoder
 from streamer.errors import StreamerError
 from tests.fuzz.judging import Finding, Input, judged
 from tests.fuzz.mutate import mutated, some_bytes, with_odd_field

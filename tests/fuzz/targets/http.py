@@ -10,8 +10,8 @@ import numpy as np
 
 from streamer import limits
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.decoding import Decoder, DecoderGone
-from streamer.audio.mono import mono
+from streamer.audio.decoder_client import Decoder, DecoderGone
+from streamer.audio.downmix import mono
 from streamer.errors import StreamerError
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes

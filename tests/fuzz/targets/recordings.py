@@ -6,12 +6,10 @@ from random import Random
 
 from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.figure import draw_figure
 from streamer.outputs.recording.finishing import adopt
-from streamer.outputs.recording.journal import MARK, Journal
+from streamer.outputs.recording.journal import COLUMNS, MARK, Journal, Row
 from streamer.outputs.recording.parquet import write_parquet
-from streamer.outputs.recording.row import COLUMNS, Row
-from streamer.outputs.recording.sketch import sketch
+from streamer.outputs.recording.pictures import draw_figure, sketch
 from tests.fuzz.judging import Finding, Input, check_text, judged
 from tests.fuzz.mutate import EXTREMES, mutated, some_bytes
 from tests.fuzz.targets.base import Target

@@ -4,8 +4,8 @@ from pathlib import Path
 from random import Random
 
 from streamer.errors import StreamerError
-from streamer.outputs.lights import patch
-from streamer.outputs.lights.load import example_text, load_show
+from streamer.outputs.lights import dmx_patch as patch
+from streamer.outputs.lights.show_file import example_text, load_show
 from tests.fuzz.judging import Finding, Input, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets import toml

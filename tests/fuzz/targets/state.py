@@ -5,11 +5,11 @@ from random import Random
 
 import trustme
 
-from streamer.calibration import Calibration, CalibrationStore
 from streamer.config import Mqtt, Zone
-from streamer.credentials import read_credentials
+from streamer.config.credentials import read_credentials
 from streamer.errors import StreamerError
 from streamer.mqtt import Address
+from streamer.tracking.calibration import Calibration, CalibrationStore
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets.base import Target

@@ -9,9 +9,8 @@ from random import Random
 import numpy as np
 
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.pipe import RawFeed
-from streamer.audio.raw import RawDecoder
-from streamer.audio.ring import RingBuffer
+from streamer.audio.raw_pipe import RawDecoder, RawFeed
+from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import RawFormat
 from streamer.errors import StreamerError
 from tests.fuzz.judging import Finding, Input, judged

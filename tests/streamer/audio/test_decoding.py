@@ -18,14 +18,15 @@ import numpy as np
 import pytest
 
 from streamer import limits
-from streamer.analyze import analyze_files
 from streamer.audio import Decoder, SoundFile, Source, open_sound_file, open_source
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.mono import mono
+from streamer.audio.downmix import mono
+from streamer.batch.analysis import analyze_files
+from streamer.child import framing as records
+from streamer.child.framing import Frame
 from streamer.config import Tracking
 from streamer.config.models import Zone
-from streamer.decoder import records, work
-from streamer.decoder.records import Frame
+from streamer.decoder import decode as work
 from streamer.engines import Engine
 from streamer.errors import AudioError
 
@@ -244,7 +245,7 @@ def test_it_ends_with_its_parent_whatever_it_is_doing(long_file: Path) -> None:
 
 
 def test_it_imports_nothing_that_it_does_not_need() -> None:
-    code = "import json, sys, streamer.decoder.work; print(json.dumps(list(sys.modules)))"
+    code = "import json, sys, streamer.decoder.decode; print(json.dumps(list(sys.modules)))"
     loaded = set(json.loads(subprocess.check_output([sys.executable, "-P", "-c", code])))
     assert loaded.isdisjoint({"numpy", "asyncio", "pydantic", "ssl", "http.client", "ctypes"})
     ours = {name for name in loaded if name.startswith("streamer")}

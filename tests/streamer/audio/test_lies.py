@@ -9,8 +9,8 @@ import pytest
 from streamer import limits
 from streamer.audio import Decoder
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.decoding import DecoderGone
-from streamer.audio.mono import mono
+from streamer.audio.decoder_client import DecoderGone
+from streamer.audio.downmix import mono
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Deco
             "def opened(**more): say(b'O', json.dumps({**good, **more}).encode())\n"
             f"sys.stdin.readline()\n{code}\ntime.sleep(60)\n"
         )
-        monkeypatch.setattr("streamer.audio.decoding._WORKER", script)
+        monkeypatch.setattr("streamer.audio.decoder_client._WORKER", script)
         return Decoder()
 
     return lie

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.mixing import Mixer, check_channels
+from streamer.audio.downmix import Mixer, check_channels
 from streamer.errors import AudioError, UsageError
 
 SOUND = np.array([[0.1, 0.2], [0.3, 0.4], [-0.5, 0.0]], np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamer.audio import Block, Source, open_source
-from streamer.audio.pipe import BACKLOG, HASTE, LEAD
+from streamer.audio.raw_pipe import BACKLOG, HASTE, LEAD
 from streamer.config.models import RawFormat, Zone
 from streamer.errors import AudioError, UsageError
 

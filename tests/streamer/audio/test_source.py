@@ -147,7 +147,7 @@ async def test_after_a_stall_a_file_goes_on_and_does_not_race(
     leap = 0.0
     real = time.monotonic
     leaping = SimpleNamespace(monotonic=lambda: real() + leap)
-    monkeypatch.setattr("streamer.audio.playback.time", leaping)
+    monkeypatch.setattr("streamer.audio.file_playback.time", leaping)
     path = make_file("x.wav", seconds=1.0, rate=8000, channels=1)
     async with open_source(Zone(input=str(path))) as source:
         captured, begin = [], real()

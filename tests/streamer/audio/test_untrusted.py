@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from streamer import limits
-from streamer.analyze import analyze
 from streamer.audio import Decoder, open_sound_file
+from streamer.batch.analysis import analyze
 from streamer.config import Tracking
 from streamer.engines import Engine
 from streamer.errors import AudioError

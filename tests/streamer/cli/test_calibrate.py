@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.pulse import Performer
+from tests.support.pulseaudio import Performer
 
 pytestmark = pytest.mark.peer
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.pulse import Performer
+from tests.support.pulseaudio import Performer
 
 pytestmark = pytest.mark.peer
 

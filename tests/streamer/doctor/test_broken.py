@@ -5,9 +5,9 @@
 
 import pytest
 
-from benchmarks.mosquitto import guarded
-from benchmarks.ports import free_port
-from benchmarks.radio import WebServer
+from tests.support.icecast import WebServer
+from tests.support.mosquitto import guarded
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.peer
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from damer.weights import SHIPPED_MODEL
-from streamer.doctor.storage import cache_folders
+from streamer.doctor.outputs_check import cache_folders
 
 pytestmark = pytest.mark.peer
 

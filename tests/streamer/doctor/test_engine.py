@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.ports import free_port
 from streamer.config.models import Engine
-from streamer.doctor.engine import examine_engine
+from streamer.doctor.engine_check import examine_engine
+from tests.support.ports import free_port
 
 
 def finding(**remote):

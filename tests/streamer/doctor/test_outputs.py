@@ -2,10 +2,10 @@
 
 import pytest
 
-from streamer.calibration import Calibration, CalibrationStore
 from streamer.config import Config
-from streamer.doctor.outputs import examine_outputs
+from streamer.doctor.outputs_check import examine_outputs
 from streamer.outputs.lights import example_text
+from streamer.tracking.calibration import Calibration, CalibrationStore
 
 MIC = {"input": "mic", "device": "desk"}
 

@@ -6,12 +6,11 @@ import pytest
 from damer.weights import SHIPPED_MODEL
 from deploy.half import halve
 from streamer.engines.cuda import find_gpu
-from streamer.engines.parts import BATCHES
-from streamer.engines.tensorrt.build import build_engine
-from streamer.engines.tensorrt.library import load_library
-from streamer.engines.tensorrt.runner import TensorRTEngine
-from streamer.engines.tensorrt.store import keep
-from streamer.engines.torch import TorchEngine
+from streamer.engines.fixed_batches import BATCHES
+from streamer.engines.tensorrt.builder import build_engine, load_library
+from streamer.engines.tensorrt.engine_cache import keep
+from streamer.engines.tensorrt.tensorrt_engine import TensorRTEngine
+from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
 
 pytestmark = pytest.mark.gpu

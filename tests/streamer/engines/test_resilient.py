@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from streamer.engines import Estimate, ResilientEngine, open_engine, resilient
+from streamer.engines import Estimate, ResilientEngine, open_engine
+from streamer.engines import failover as resilient
 from streamer.errors import EngineError
 
 

@@ -7,10 +7,9 @@ from typer.testing import CliRunner
 
 from damer.weights import SHIPPED_MODEL
 from streamer.cli.app import app
-from streamer.engines.parts import BATCHES
-from streamer.engines.tensorrt.build import build_engine, capabilities_of
-from streamer.engines.tensorrt.library import load_library
-from streamer.engines.tensorrt.store import find, stored, why_not
+from streamer.engines.fixed_batches import BATCHES
+from streamer.engines.tensorrt.builder import build_engine, capabilities_of, load_library
+from streamer.engines.tensorrt.engine_cache import find, stored, why_not
 from streamer.errors import EngineError
 
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed on this machine")

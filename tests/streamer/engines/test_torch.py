@@ -6,8 +6,8 @@ import pytest
 from onnx import numpy_helper
 
 from damer.weights import SHIPPED_MODEL
-from streamer.engines.parts import BATCHES, infer_in_parts
-from streamer.engines.torch import TorchEngine
+from streamer.engines.fixed_batches import BATCHES, infer_in_parts
+from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
 
 AXES = ("valence", "arousal", "valence_std", "arousal_std")

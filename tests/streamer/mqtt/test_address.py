@@ -5,7 +5,7 @@ import pytest
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError, ConfigError
 from streamer.mqtt import Address, check, open_broker, resolve_broker
-from streamer.mqtt.address import parse_address
+from streamer.mqtt.broker_address import parse_address
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from paho.mqtt.properties import Properties
 from streamer import limits
 from streamer.mqtt import CommandError, json_schemas
 from streamer.mqtt.commands import NAMES, Reply, read_reply, read_value
-from streamer.mqtt.inbox import Inbox
+from streamer.mqtt.incoming import Inbox
 from streamer.mqtt.topics import Topics
 
 ACK = "streamer/test/main/ack"

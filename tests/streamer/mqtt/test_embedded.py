@@ -12,15 +12,8 @@ import pytest
 
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
-from streamer.mqtt import (
-    Address,
-    Publisher,
-    check,
-    embedded,
-    embedded_broker,
-    mosquitto,
-    open_broker,
-)
+from streamer.mqtt import Address, Publisher, check, embedded_broker, mosquitto, open_broker
+from streamer.mqtt import embedded_broker as embedded
 
 pytestmark = pytest.mark.peer
 

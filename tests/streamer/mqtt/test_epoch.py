@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from streamer.mqtt.epoch import EpochClock
+from streamer.helpers import EpochClock
 
 VA = "streamer/test/main/va"
 
@@ -24,7 +24,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("streamer.mqtt.epoch.time.time", clock)
+    monkeypatch.setattr("streamer.helpers.time.time", clock)
     return clock
 
 

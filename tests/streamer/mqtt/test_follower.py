@@ -10,8 +10,8 @@ import pytest
 
 from streamer import limits
 from streamer.config.models import Mqtt
-from streamer.mqtt.follower import Follower
 from streamer.mqtt.payloads import VA, Point
+from streamer.mqtt.subscriber import Follower
 from streamer.tracking import Affect
 
 pytestmark = pytest.mark.peer

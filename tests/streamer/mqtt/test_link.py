@@ -5,7 +5,7 @@ import time
 import aiomqtt
 import pytest
 
-from streamer.mqtt.link import Dialler
+from streamer.mqtt.client import Dialler
 
 pytestmark = pytest.mark.peer
 

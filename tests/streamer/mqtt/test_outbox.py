@@ -1,7 +1,7 @@
 import pytest
 
-from streamer.mqtt.outbox import LatencyWindow, ZoneBox
-from streamer.retry import Backoff
+from streamer.helpers import Backoff
+from streamer.mqtt.pending import LatencyWindow, ZoneBox
 
 
 def test_only_the_newest_estimate_waits_and_the_others_count_as_dropped(update):

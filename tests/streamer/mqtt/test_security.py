@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from benchmarks.mosquitto import guarded
 from streamer.config import load
+from streamer.config.credentials import read_credentials
 from streamer.config.models import Mqtt
-from streamer.credentials import read_credentials
+from streamer.doctor.broker_check import probe
 from streamer.errors import BrokerError, ConfigError
 from streamer.mqtt import Address, open_broker
-from streamer.mqtt.probe import probe
+from tests.support.mosquitto import guarded
 
 SECRET = "XYZZY-canary"  # noqa: S105
 PLAIN = Address("broker.lan")
@@ -154,7 +154,7 @@ class TestAccessControl:
     async def test_a_denial_is_told_while_it_runs_and_so_is_its_end(
         self, guard, publish, caplog, monkeypatch, tmp_path
     ):
-        monkeypatch.setattr("streamer.mqtt.sender.CONFIRMED_WITHIN", 0.3)
+        monkeypatch.setattr("streamer.mqtt.session.CONFIRMED_WITHIN", 0.3)
         broker = guard("user stage", "topic read #")
         caplog.set_level(logging.INFO, "streamer")
         async with publish(broker.address, user="stage", password=SECRET) as publisher:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.tracking.gate import FLOOR_DBFS, Gate
+from streamer.tracking.silence_gate import FLOOR_DBFS, Gate
 
 RATE, HOP = 22050, 256
 

@@ -9,7 +9,7 @@ import pytest
 
 from streamer.engines import Estimate, ResilientEngine
 from streamer.errors import EngineError
-from streamer.tracking.inference import LARGEST, Inference
+from streamer.tracking.batching import LARGEST, Inference
 
 
 class Engine:
@@ -94,7 +94,7 @@ async def test_a_zone_that_is_gone_holds_nobody_up(engine, inference):
 
 
 async def test_an_engine_that_hangs_is_left_behind_and_another_takes_its_place(monkeypatch):
-    monkeypatch.setattr("streamer.tracking.inference.PATIENCE", 0.5)
+    monkeypatch.setattr("streamer.tracking.batching.PATIENCE", 0.5)
     hanging, other = Engine(), Engine()
     for each in (hanging, other):
         each.name, each.model, each.trouble = "an engine", "m", ""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from damer.views import FrontEndSpec
 from streamer.audio import Block
-from streamer.tracking.listener import Listener
+from streamer.tracking.windows import Listener
 
 SPEC = FrontEndSpec(window_frames=44)
 RATE = SPEC.sample_rate

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from streamer.config import Tracking, Zone
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
 
 

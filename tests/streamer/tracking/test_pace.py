@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.tracking.pace import BUSY, LONGEST, Pace
+from streamer.tracking.rate_control import BUSY, LONGEST, Pace
 
 
 def test_quick_answers_change_nothing():

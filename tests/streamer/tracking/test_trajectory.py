@@ -6,8 +6,8 @@ import pytest
 from streamer.engines import KalmanSettings
 from streamer.tracking import Affect
 from streamer.tracking.correction import Correction, Line
-from streamer.tracking.listener import Window
 from streamer.tracking.trajectory import Trajectory
+from streamer.tracking.windows import Window
 
 RATE = 22050
 SETTINGS = KalmanSettings(drift=(0.05, 0.05), correlation=1.5, deviation_scale=(1.0, 1.0))

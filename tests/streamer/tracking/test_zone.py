@@ -14,7 +14,7 @@ from streamer.config import Tracking, Zone
 from streamer.engines import Estimate, KalmanSettings
 from streamer.errors import AudioError, EngineError
 from streamer.tracking import zone as zone_module
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
 
 

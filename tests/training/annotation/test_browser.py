@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect
 
-from tests.browser import chromium
+from tests.support.chromium import chromium
 from training.annotation import session as module
 from training.annotation.server import make_app
 from training.annotation.session import Session

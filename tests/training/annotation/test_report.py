@@ -7,7 +7,7 @@ import pytest
 
 from training.annotation.reliability import compare_ways
 from training.annotation.report import write_agreement
-from training.judging.evaluate import write_json
+from training.evaluation.evaluate import write_json
 
 
 @pytest.fixture

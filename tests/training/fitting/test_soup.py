@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from damer.nn import DAMER, NetworkSize
+from training.evaluation.predict import trajectory
 from training.fitting.soup import Sides, average, fit_soup
-from training.judging.predict import trajectory
 
 pytestmark = pytest.mark.train
 

@@ -13,10 +13,10 @@ from typing import Any, cast
 import uvicorn
 
 from streamer import limits
-from streamer.guards import guard
+from streamer.child.process import guard
+from streamer.outputs.dashboard.ipc import Setting
 from streamer.outputs.dashboard.web.app import make_app
-from streamer.outputs.dashboard.web.board import Board
-from streamer.outputs.dashboard.words import Setting
+from streamer.outputs.dashboard.web.live_state import Board
 
 _NICENESS = 10  # tracking goes before pictures of it
 _BACKLOG = 64

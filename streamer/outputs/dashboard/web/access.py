@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from streamer import limits
-from streamer.bucket import Bucket
+from streamer.helpers import Bucket
 
 COOKIE = "streamer-dashboard"
 _DAYS = 30

@@ -18,10 +18,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from streamer import limits
+from streamer.outputs.dashboard.ipc import POINT, Setting
 from streamer.outputs.dashboard.web.access import Access, same_site
-from streamer.outputs.dashboard.web.board import Board
-from streamer.outputs.dashboard.web.viewer import Say, attend
-from streamer.outputs.dashboard.words import POINT, Setting
+from streamer.outputs.dashboard.web.live_state import Board
+from streamer.outputs.dashboard.web.viewers import Say, attend
 
 PAGE = Path(__file__).parents[1] / "page"
 BUSY = 1013  # websocket close code: try again later

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio.microphone.clock import DriftMeter, MicrophoneClock
+from streamer.audio.microphone.capture_time import DriftMeter, MicrophoneClock
 
 RATE, BLOCK = 48000, 960
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio.clock import JUMP
-from streamer.audio.microphone.continuity import SETTLE, Continuity
+from streamer.audio.capture_clock import JUMP
+from streamer.audio.microphone.capture_time import SETTLE, Continuity
 
 RATE, BLOCK = 48000, 960
 

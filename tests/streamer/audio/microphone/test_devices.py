@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.audio.microphone import Device, choose
-from streamer.audio.microphone.devices import distinct
+from streamer.audio.microphone.device_list import distinct
 from streamer.errors import AudioError, UsageError
 
 

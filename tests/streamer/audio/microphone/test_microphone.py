@@ -11,13 +11,13 @@ import wave
 import numpy as np
 import pytest
 
-from benchmarks.pulse import RATE, Performer, Pulse, clicks, noise
 from streamer.audio import open_source
 from streamer.audio.microphone import list_devices
 from streamer.config import Tracking, Zone
 from streamer.errors import AudioError, UsageError
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
+from tests.support.pulseaudio import RATE, Performer, Pulse, clicks, noise
 
 pytestmark = pytest.mark.peer
 
@@ -223,7 +223,12 @@ async def test_a_recorder_that_hangs_is_replaced(pulse, stage, engine):
     """Its driver does not answer: nothing comes, no error either."""
     async with tracking(engine, "alpha") as [tracker]:
         listing = await asyncio.create_subprocess_exec(
-            "pgrep", "-P", str(os.getpid()), "-f", "recorder.py", stdout=asyncio.subprocess.PIPE
+            "pgrep",
+            "-P",
+            str(os.getpid()),
+            "-f",
+            "portaudio_capture.py",
+            stdout=asyncio.subprocess.PIPE,
         )
         children, _ = await listing.communicate()
         for child in children.split():

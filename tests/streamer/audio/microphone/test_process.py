@@ -8,8 +8,8 @@ import pytest
 import sounddevice
 
 from streamer.audio.microphone import Device, list_devices
-from streamer.audio.microphone import process as process_module
-from streamer.audio.microphone.process import explain
+from streamer.audio.microphone import capture_client as process_module
+from streamer.audio.microphone.capture_client import explain
 from streamer.errors import AudioError
 
 DEVICE = Device(3, "Scarlett", "ALSA", 2, 48000, 0.01, default=False)
@@ -53,7 +53,7 @@ def test_a_driver_that_hangs_is_told(tmp_path, monkeypatch):
 
 
 def test_the_recorder_imports_nothing_of_ours():
-    script = Path(process_module.__file__).with_name("recorder.py")
+    script = Path(process_module.__file__).with_name("portaudio_capture.py")
     code = (
         f"import runpy, sys; runpy.run_path({str(script)!r}); "
         "print([name for name in sys.modules if name.partition('.')[0] in ('streamer', 'numpy')])"

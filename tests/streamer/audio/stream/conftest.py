@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.radio import Answer, Icecast, WebServer, encode
+from tests.support.icecast import Answer, Icecast, WebServer, encode
 
 RATE = 44100
 SECONDS = 4

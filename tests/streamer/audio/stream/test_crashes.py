@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.radio import Answer, WebServer, paced, send
 from streamer import limits
 from streamer.audio import Source, open_source
 from streamer.audio.stream import StreamFeed
@@ -21,8 +20,9 @@ from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError, UsageError
 from streamer.tracking import Update
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
+from tests.support.icecast import Answer, WebServer, paced, send
 
 pytestmark = [
     pytest.mark.peer,

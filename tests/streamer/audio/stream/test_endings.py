@@ -14,17 +14,17 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.ports import free_port
-from benchmarks.radio import Answer, Broadcast, Icecast, WebServer, paced, send
 from streamer import limits
 from streamer.audio import Source, open_source
 from streamer.config.models import Tracking, Zone
-from streamer.decoder.work import decode_stream
+from streamer.decoder.decode import decode_stream
 from streamer.engines import Engine
 from streamer.errors import AudioError
 from streamer.tracking import Update
-from streamer.tracking.inference import Inference
+from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
+from tests.support.icecast import Answer, Broadcast, Icecast, WebServer, paced, send
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.peer
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.audio.ring import RingBuffer
+from streamer.audio.ring_buffer import RingBuffer
+from streamer.audio.stream.playback_rate import LIMIT, PERIOD, Steering
 from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
-from streamer.audio.stream.steering import LIMIT, PERIOD, Steering
 
 RATE = 8000
 

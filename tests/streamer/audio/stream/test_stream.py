@@ -14,11 +14,11 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.ports import free_port
-from benchmarks.radio import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, send
 from streamer.audio import Block, Source, open_source
 from streamer.config.models import Zone
 from streamer.errors import AudioError
+from tests.support.icecast import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, send
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.peer
 

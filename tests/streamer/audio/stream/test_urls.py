@@ -11,15 +11,15 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.ports import free_port
-from benchmarks.radio import Answer, WebServer, encode, send
 from benchmarks.stream import song
 from streamer import limits
 from streamer.audio.stream import StreamFeed
-from streamer.decoder.remote import open_remote
+from streamer.decoder.http_audio import WebStream, tidy
+from streamer.decoder.network_input import open_remote
 from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, public
-from streamer.decoder.web import WebStream, tidy
 from streamer.errors import AudioError, UsageError
+from tests.support.icecast import Answer, WebServer, encode, send
+from tests.support.ports import free_port
 
 Tone = Callable[..., np.ndarray]
 

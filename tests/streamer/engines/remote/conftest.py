@@ -10,13 +10,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from benchmarks.ports import free_port
 from damer.weights import SHIPPED_MODEL
 from streamer.config.models import Remote
 from streamer.engines import Engine, open_engine
-from streamer.engines.digest import digest_of
-from streamer.engines.remote import link, wire
-from streamer.engines.remote.engine import RemoteEngine, open_remote
+from streamer.engines.remote import connection_thread as link
+from streamer.engines.remote import wire_format as wire
+from streamer.engines.remote.remote_engine import RemoteEngine, open_remote
+from streamer.engines.weights_digest import digest_of
+from tests.support.ports import free_port
 
 DEADLINE = 0.2
 

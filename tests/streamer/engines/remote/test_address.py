@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamer.engines.remote.address import Server, parse_server
+from streamer.engines.remote.server_address import Server, parse_server
 from streamer.errors import ConfigError
 
 

@@ -9,9 +9,9 @@ import pytest
 from streamer import limits
 from streamer.config.models import Remote
 from streamer.engines import open_engine
-from streamer.engines.remote import link
+from streamer.engines.remote import connection_thread as link
 from streamer.engines.remote.connection import Connection
-from streamer.engines.remote.engine import open_remote
+from streamer.engines.remote.remote_engine import open_remote
 from streamer.errors import ConfigError, EngineError
 from tests.streamer.engines.remote.conftest import DEADLINE
 

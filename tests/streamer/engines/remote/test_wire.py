@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from damer.views import FrontEndSpec
 from streamer.engines import Estimate
-from streamer.engines.remote import wire
+from streamer.engines.remote import wire_format as wire
 from streamer.errors import EngineError
 
 SPEC = FrontEndSpec(window_frames=12)

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 from websockets.sync.client import connect
 
-from benchmarks.mosquitto import Mosquitto
-from benchmarks.ports import free_port
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 CONFIGURATION = """

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from streamer import limits
 from streamer.outputs.dashboard.web.app import make_app
-from streamer.outputs.dashboard.web.board import Board
+from streamer.outputs.dashboard.web.live_state import Board
 
 TOKEN = "correct horse battery"  # noqa: S105 - of the tests
 COMMAND = {"zone": "main", "name": "freeze", "value": "on", "id": "1"}

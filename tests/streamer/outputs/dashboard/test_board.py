@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.dashboard.web.board import MOST_POINTS, MOST_VIEWS, Board, Series
+from streamer.outputs.dashboard.web.live_state import MOST_POINTS, MOST_VIEWS, Board, Series
 
 
 @pytest.fixture

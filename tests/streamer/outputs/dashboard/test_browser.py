@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser import chromium
 from tests.streamer.outputs.dashboard.conftest import watched_run
+from tests.support.chromium import chromium
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 PHONE = {"width": 390, "height": 844}

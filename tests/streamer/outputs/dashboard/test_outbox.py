@@ -3,7 +3,7 @@
 import threading
 import time
 
-from streamer.outputs.dashboard.outbox import MOST_POINTS, Outbox
+from streamer.outputs.dashboard.web_process import MOST_POINTS, Outbox
 
 
 def test_everything_is_told_once():

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from streamer import limits
-from streamer.outputs.dashboard.words import POINT
+from streamer.outputs.dashboard.ipc import POINT
 from tests.streamer.outputs.dashboard.conftest import (
     PROGRAM,
     lateness,

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.dashboard.web.viewer import _command
+from streamer.outputs.dashboard.web.viewers import _command
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 
 from damer.views import Frames, FrontEnd, FrontEndSpec
-from streamer.outputs.dashboard.views import pack_views
+from streamer.outputs.dashboard.view_pixels import pack_views
 
 
 def unpacked(coded):

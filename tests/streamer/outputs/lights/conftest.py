@@ -26,7 +26,7 @@ import pytest
 from sacn.messages.data_packet import DataPacket, calculate_multicast_addr
 
 from streamer.outputs.lights import Lights, Show, load_show
-from streamer.outputs.lights.wire import Wire
+from streamer.outputs.lights.udp_sender import Wire
 from streamer.tracking import Affect
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.lights.envelope import Envelope
+from streamer.outputs.lights.fixture import Envelope
 
 seconds = st.floats(0.01, 60)
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.outputs.lights.color import Gradient, Stop, coded
-from streamer.outputs.lights.lamp import Encoder, Lamp
-from streamer.outputs.lights.look import Look
-from streamer.outputs.lights.patch import BUILT_IN, Channel
+from streamer.outputs.lights.dmx_patch import BUILT_IN, Channel
+from streamer.outputs.lights.fixture import Encoder, Lamp
 from streamer.outputs.lights.show import Response
+from streamer.outputs.lights.timeline import Look
 from streamer.tracking import Affect
 
 QUICK = {"attack": 0.0, "release": 0.0, "intensity": (0.0, 1.0)}

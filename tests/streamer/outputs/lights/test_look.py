@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.outputs.lights.color import Gradient, Stop
-from streamer.outputs.lights.look import Look, Timeline
+from streamer.outputs.lights.timeline import Look, Timeline
 from streamer.tracking import Affect
 
 HERE = Affect(0.0, 0.0, 0.1, 0.1)

@@ -14,8 +14,8 @@ from pythonosc.osc_message import OscMessage
 
 from streamer.outputs.lights import Lights
 from streamer.outputs.lights.color import hexadecimal
-from streamer.outputs.lights.loss import Loss
 from streamer.outputs.lights.show import Settings
+from streamer.outputs.lights.timeline import Loss
 
 PAR = """
 [[fixtures]]

@@ -21,7 +21,7 @@ def test_the_names_it_exports():
 def test_without_its_extra_it_says_what_to_install(missing, tmp_path):
     program = (
         f"import sys; sys.modules['{missing}'] = None\n"
-        "import streamer.runner\n"  # needs none of it
+        "import streamer.app.runtime\n"  # needs none of it
         "sys.argv = ['streamer', 'lights', '--example']\n"
         "from streamer.cli import main; main()\n"
     )

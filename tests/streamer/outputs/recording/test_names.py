@@ -1,4 +1,4 @@
-from streamer.outputs.recording.names import finished, free_stem, in_progress
+from streamer.outputs.recording.file_names import finished, free_stem, in_progress
 
 OURS = [
     "main-20261125T203000Z.parquet",

@@ -10,12 +10,18 @@ from rich.cells import cell_len
 
 from streamer.config.models import Record
 from streamer.errors import UsageError
-from streamer.outputs import palette
-from streamer.outputs.history import clock
 from streamer.outputs.recording import Recorder, read_recording
-from streamer.outputs.recording.figure import draw_figure, write_figure
-from streamer.outputs.recording.sketch import LEAST_HEIGHT, LEAST_WIDTH, sketch
-from streamer.outputs.recording.thin import thin, with_gaps
+from streamer.outputs.recording.pictures import (
+    LEAST_HEIGHT,
+    LEAST_WIDTH,
+    draw_figure,
+    sketch,
+    thin,
+    with_gaps,
+    write_figure,
+)
+from streamer.outputs.terminal import palette
+from streamer.outputs.terminal.history import clock
 
 
 @pytest.fixture

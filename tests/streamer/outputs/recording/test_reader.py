@@ -7,8 +7,7 @@ from pyarrow import parquet
 from streamer import limits
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.journal import Journal
-from streamer.outputs.recording.row import Row
+from streamer.outputs.recording.journal import Journal, Row
 
 
 def refusal(path):

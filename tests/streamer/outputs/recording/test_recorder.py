@@ -11,8 +11,7 @@ import pytest
 from streamer.config.models import Record
 from streamer.errors import UsageError
 from streamer.outputs.recording import Recorder, read_recording, recorder, writer
-from streamer.outputs.recording.journal import Journal
-from streamer.outputs.recording.row import Row
+from streamer.outputs.recording.journal import Journal, Row
 
 GB = 10**9
 

@@ -9,7 +9,7 @@ import pytest
 
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.replay import replay
+from streamer.outputs.recording.paced_replay import replay
 
 
 @pytest.fixture

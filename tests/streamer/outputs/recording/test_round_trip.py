@@ -13,8 +13,7 @@ from streamer import limits
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
 from streamer.outputs.recording.finishing import finish_journal
-from streamer.outputs.recording.journal import Journal, read_journal
-from streamer.outputs.recording.row import COLUMNS, Row
+from streamer.outputs.recording.journal import COLUMNS, Journal, Row, read_journal
 from streamer.tracking import Affect, Update
 
 EPOCH = 1.7e9

@@ -1,0 +1,1 @@
+"""One run: composition, commands, configuration reload, health, systemd, signals."""

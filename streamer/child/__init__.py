@@ -1,0 +1,1 @@
+"""Child processes: starting, limiting and supervising them, and the framing of their messages."""

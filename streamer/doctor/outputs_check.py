@@ -1,0 +1,133 @@
+"""What is configured beside the broker: lights, recording, calibrations.
+
+The dashboard, where it is wanted: whether it can be served where it should.
+
+Folders that are written to.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import damer.views
+from damer.views import FrontEndSpec
+from streamer.config import Config
+from streamer.doctor.finding import Finding
+from streamer.errors import StreamerError
+from streamer.mqtt import default_node
+from streamer.tracking.calibration import CalibrationStore, default_file
+
+
+def examine_outputs(config: Config) -> Iterator[Finding]:
+    """Yield what there is to say of each; nothing where nothing is configured."""
+    yield from _examine_calibrations(config)
+    if config.lights.show is not None:
+        yield _examine_show(config)
+    if config.record.folder is not None:
+        yield _examine_recording(config)
+
+
+def _examine_calibrations(config: Config) -> Iterator[Finding]:
+    store = CalibrationStore(config.tracking.calibration or default_file(os.environ))
+    for zone in config.zones:
+        try:
+            found = store.find(zone)
+        except StreamerError as error:
+            yield Finding.of_error("calibration", error)
+            return
+        if found is not None and found.holds_for(zone):
+            yield Finding("calibration", "ok", f"{zone.id}: {found}")
+        elif found is not None:
+            yield Finding(
+                "calibration",
+                "warn",
+                f"{zone.id}: measured at another input ({found.heard}), so not used",
+                f"streamer calibrate --zone {zone.id}",
+            )
+
+
+def _examine_show(config: Config) -> Finding:
+    show = config.lights.show
+    assert show is not None  # noqa: S101 - asked for
+    try:
+        from streamer.outputs.lights import LiveShow
+
+        zones = [zone.id for zone in config.zones]
+        live = LiveShow(show, node=config.mqtt.node or default_node(), zones=zones)
+    except StreamerError as error:
+        return Finding.of_error("lights", error)
+    return Finding("lights", "ok", f"{show}: {live.summary}")
+
+
+def _examine_recording(config: Config) -> Finding:
+    folder = config.record.folder
+    assert folder is not None  # noqa: S101 - asked for
+    from streamer.outputs.recording.disk_quota import GIGABYTE, free_space
+    from streamer.outputs.recording.extra import need
+
+    try:
+        need("pyarrow.parquet")
+    except StreamerError as error:
+        return Finding.of_error("recording", error)
+    existing = next(
+        each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()
+    )
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Finding(
+            "recording", "fail", f"{folder} cannot be written", "choose another folder in [record]"
+        )
+    free = free_space(existing) / GIGABYTE
+    if free < config.record.free_gb:
+        return Finding(
+            "recording",
+            "warn",
+            f"{free:.1f} GB are free for {folder}, so it will pause",
+            "make room, or set a smaller free_gb in [record]",
+        )
+    return Finding("recording", "ok", f"in {folder}, {free:.1f} GB are free")
+
+
+async def examine_dashboard(config: Config) -> AsyncIterator[Finding]:
+    """Yield what there is to say of it; nothing where it is not wanted."""
+    if not config.dashboard.serve:
+        return
+    from streamer.outputs.dashboard.dashboard import serve_dashboard
+
+    try:
+        async with serve_dashboard(config, FrontEndSpec()) as dashboard:
+            address = dashboard.address
+    except StreamerError as error:
+        yield Finding.of_error("dashboard", error)
+    else:
+        yield Finding("dashboard", "ok", f"can be served at {address}")
+
+
+def examine_storage() -> Iterator[Finding]:
+    """Yield where compiled code is kept, which saves a second or two at every start."""
+    for folder in cache_folders(os.environ):
+        existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
+        if os.access(existing, os.W_OK):
+            yield Finding("cache", "ok", f"compiled code is kept in {folder}")
+            return
+    yield Finding(
+        "cache",
+        "warn",
+        "no folder can be written: code is compiled anew at every start",
+        "let NUMBA_CACHE_DIR name a folder that this user can write",
+    )
+
+
+def cache_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Return where Numba looks for a place, in its order."""
+    if environ.get("NUMBA_CACHE_DIR"):
+        return [Path(environ["NUMBA_CACHE_DIR"])]
+    beside = Path(str(damer.views.__file__)).parent / "__pycache__"
+    home = Path(environ.get("HOME") or "/")
+    if sys.platform == "win32":
+        user = Path(environ.get("LOCALAPPDATA") or home)
+    elif sys.platform == "darwin":
+        user = home / "Library" / "Caches"
+    else:
+        user = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return [beside, user / "numba"]

@@ -1,0 +1,149 @@
+"""Built engines on disk: what each is for, and which of them fits."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from streamer.engines.tensorrt.builder import Library
+from streamer.engines.weights_digest import digest_of
+from streamer.errors import EngineError
+
+HOW_TO_BUILD = "build one with `streamer engines build`"
+
+
+class Label(BaseModel):
+    """What an engine was built for; stands beside it as JSON.
+
+    Attributes
+    ----------
+    model, model_digest
+        Name and SHA-256 of the ONNX file.
+    package, version
+        The edition of TensorRT; an engine runs with no other version.
+    capabilities
+        Compute capabilities of the GPUs.
+    batches
+        Windows at a time of each profile.
+    engine_digest
+        SHA-256 of the engine.
+    built
+        When.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    model_digest: str
+    package: str
+    version: str
+    capabilities: tuple[str, ...]
+    batches: tuple[int, ...]
+    engine_digest: str
+    built: AwareDatetime
+
+
+class Stored(NamedTuple):
+    """An engine on disk, and its label; None where that is damaged."""
+
+    path: Path
+    label: Label | None
+
+
+def default_folder() -> Path:
+    """Where engines are kept: `streamer/engines` in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "streamer", "engines")
+
+
+def keep(
+    engine: bytes,
+    model: Path,
+    library: Library,
+    capabilities: tuple[str, ...],
+    batches: tuple[int, ...],
+    folder: Path,
+) -> Path:
+    """Write an engine and its label; one for the same purpose is replaced.
+
+    Raises
+    ------
+    EngineError
+        The folder cannot be written.
+    """
+    label = Label(
+        model=model.name,
+        model_digest=digest_of(model),
+        package=library.package,
+        version=library.version,
+        capabilities=capabilities,
+        batches=batches,
+        engine_digest=hashlib.sha256(engine).hexdigest(),
+        built=datetime.now(UTC),
+    )
+    gpus = "-".join(f"sm{one.replace('.', '')}" for one in capabilities)
+    name = f"{label.model_digest[:12]}-{library.package}-{library.version}-{gpus}.engine"
+    path = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, engine)
+        _write(path.with_suffix(".json"), label.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def stored(folder: Path) -> Iterator[Stored]:
+    """Give every engine of a folder, by name."""
+    for path in sorted(folder.glob("*.engine")):
+        try:
+            label = Label.model_validate_json(path.with_suffix(".json").read_bytes())
+        except (OSError, ValidationError):
+            label = None
+        yield Stored(path, label)
+
+
+def why_not(one: Stored, model_digest: str, library: Library, capability: str) -> str:
+    """Say why an engine does not fit weights, library and GPU; "" where it does."""
+    label = one.label
+    if label is None:
+        return "its label is missing or damaged"
+    if label.model_digest != model_digest:
+        return f"it was built for other weights ({label.model})"
+    if (label.package, label.version) != (library.package, library.version):
+        return f"it was built by {label.package} {label.version}"
+    if capability not in label.capabilities:
+        return f"it was built for GPUs of compute capability {', '.join(label.capabilities)}"
+    if digest_of(one.path) != label.engine_digest:
+        return "the file is damaged"
+    return ""
+
+
+def find(model: Path, library: Library, capability: str, folder: Path) -> tuple[Path, Label]:
+    """Find the engine for these weights, this library and a GPU.
+
+    Raises
+    ------
+    EngineError
+        There is none; the message tells of the nearest one.
+    """
+    digest = digest_of(model)
+    reasons = []
+    for one in stored(folder):
+        reason = why_not(one, digest, library, capability)
+        if not reason and one.label is not None:
+            return one.path, one.label
+        reasons.append(f"{one.path.name}: {reason}")
+    wanted = f"no engine for {model.name}, {library.title} and compute capability {capability}"
+    found = f" ({'; '.join(reasons)})" if reasons else ""
+    raise EngineError(f"{wanted} in {folder}{found}; {HOW_TO_BUILD}")

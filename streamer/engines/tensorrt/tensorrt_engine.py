@@ -1,0 +1,132 @@
+"""Runs a built engine: memory set aside once, a stream of its own, a CUDA graph for each batch."""
+
+import ctypes
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.engines.cuda import call, find_gpu, load_runtime
+from streamer.engines.fixed_batches import infer_in_parts
+from streamer.engines.onnx_engine import OUTPUTS, read_about
+from streamer.engines.protocol import Array, Estimate
+from streamer.engines.tensorrt.builder import load_library
+from streamer.engines.tensorrt.engine_cache import HOW_TO_BUILD, default_folder, find
+from streamer.errors import EngineError
+
+
+class TensorRTEngine:
+    """Runs the engine that was built of an ONNX file for the GPU at hand.
+
+    A batch is filled up to the next size that the engine was built for; a larger one is cut.
+
+    Parameters
+    ----------
+    model
+        The ONNX file.
+    folder
+        Where engines are kept.
+
+    Raises
+    ------
+    EngineError
+        TensorRT, a GPU or a fitting engine is missing, or the GPU has too little memory.
+    """
+
+    def __init__(self, model: Path, folder: Path | None = None) -> None:
+        library, gpu = load_library(), find_gpu()
+        path, label = find(model, library, gpu.capability, folder or default_folder())
+        about = read_about(model)
+        self.name = f"{library.title}, {gpu.name}"
+        self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
+        self.trouble = ""
+        runtime = load_runtime()
+        self._stream = call(runtime.cudaStreamCreateWithFlags, runtime.cudaStreamNonBlocking)
+        self._engine = library.module.Runtime(library.log).deserialize_cuda_engine(
+            path.read_bytes()
+        )
+        if self._engine is None:
+            raise EngineError(f"{path} cannot be opened: {library.log.trouble}; {HOW_TO_BUILD}")
+        sizes = sorted(enumerate(label.batches), key=lambda one: one[1])
+        self._plans = [_Plan(library.module, self._engine, *one, self._stream) for one in sizes]
+        self._lock = threading.Lock()
+
+    def infer(self, mel: Array, cochleagram: Array) -> Estimate:
+        """Answer for a batch of windows; see `Engine.infer`."""
+        with self._lock:
+            return infer_in_parts(self._plans, mel, cochleagram)
+
+
+class _Plan:
+    """One batch size: its buffers on both sides, and the graph of copies and kernels."""
+
+    def __init__(self, trt: Any, engine: Any, profile: int, size: int, stream: Any) -> None:
+        self.size, self._stream = size, stream
+        self._runtime = runtime = load_runtime()
+        self._context = _make_context(trt, engine)
+        if self._context is None:
+            raise EngineError(f"the GPU has too little memory for batches of {size}")
+        self._context.set_optimization_profile_async(profile, int(stream))
+        self._host: dict[str, Array] = {}
+        self._device: dict[str, Any] = {}
+        inputs = []
+        for number in range(engine.num_io_tensors):
+            name = engine.get_tensor_name(number)
+            shape = (size, *tuple(engine.get_tensor_shape(name))[1:])
+            if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
+                inputs.append(name)
+                self._context.set_input_shape(name, shape)
+            self._host[name] = _pinned(runtime, shape)
+            self._device[name] = call(runtime.cudaMalloc, self._host[name].nbytes)
+            self._context.set_tensor_address(name, int(self._device[name]))
+        self._work(inputs)  # the first run compiles and allocates, which a graph cannot hold
+        call(runtime.cudaStreamSynchronize, stream)
+        mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        call(runtime.cudaStreamBeginCapture, stream, mode)
+        self._work(inputs)
+        graph = call(runtime.cudaStreamEndCapture, stream)
+        self._graph = call(runtime.cudaGraphInstantiate, graph, 0)
+
+    def _work(self, inputs: list[str]) -> None:
+        for name in inputs:
+            self._copy(name, self._device[name], self._host[name].ctypes.data, "HostToDevice")
+        if not self._context.execute_async_v3(int(self._stream)):
+            raise EngineError("TensorRT could not run the engine")
+        for name in OUTPUTS:
+            self._copy(name, self._host[name].ctypes.data, self._device[name], "DeviceToHost")
+
+    def _copy(self, name: str, to: Any, source: Any, way: str) -> None:
+        kind = getattr(self._runtime.cudaMemcpyKind, f"cudaMemcpy{way}")
+        count = self._host[name].nbytes
+        call(self._runtime.cudaMemcpyAsync, to, source, count, kind, self._stream)
+
+    def run(self, mel: Array, cochleagram: Array) -> tuple[Array, ...]:
+        """Answer for at most `size` windows: valence, arousal and their deviations."""
+        count = len(mel)
+        self._host["mel"][:count], self._host["cochleagram"][:count] = mel, cochleagram
+        call(self._runtime.cudaGraphLaunch, self._graph, self._stream)
+        call(self._runtime.cudaStreamSynchronize, self._stream)
+        return tuple(self._host[name][:count].copy() for name in OUTPUTS)
+
+
+def _make_context(trt: Any, engine: Any) -> Any:
+    """Make a context; in the edition for RTX cards one that compiles its kernels before they run.
+
+    Left to itself it would begin with slower ones, and a graph would keep those.
+    """
+    strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
+    if strategies is None:
+        return engine.create_execution_context()
+    config = engine.create_runtime_config()
+    config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+    return engine.create_execution_context(runtime_config=config)
+
+
+def _pinned(runtime: Any, shape: tuple[int, ...]) -> Array:
+    """Page-locked memory of the host as an array of zeros."""
+    count = int(np.prod(shape))
+    address = call(runtime.cudaMallocHost, count * np.dtype(np.float32).itemsize)
+    array: Array = np.ctypeslib.as_array((ctypes.c_float * count).from_address(int(address)))
+    array[:] = 0.0
+    return array.reshape(shape)

@@ -1,0 +1,14 @@
+"""Rooms differ: how loud a zone's sound is heard, and what its room does to the estimates.
+
+`level` finds a gain from how loud the music was, `reference` a gain and a correction from music
+that is known and was played in the room; `store` keeps both from run to run.
+"""
+
+from streamer.tracking.calibration.calibration_file import (
+    Calibration,
+    CalibrationStore,
+    default_file,
+)
+from streamer.tracking.calibration.programme_level import Levels, by_level
+
+__all__ = ["Calibration", "CalibrationStore", "Levels", "by_level", "default_file"]

@@ -1,0 +1,35 @@
+import mmap
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from streamer.app.process import peak_memory, release_memory, resident_memory, settle_memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def test_memory_is_that_of_this_process():
+    before = resident_memory()
+    with mmap.mmap(-1, 50_000_000) as ballast:  # pages that no earlier test has left behind
+        ballast.write(b"1" * len(ballast))
+        assert resident_memory() - before > 40e6
+    assert peak_memory() >= before + 40e6
+
+
+def test_a_child_does_not_inherit_the_peak_of_its_parent():
+    ballast = np.ones(300_000_000, np.uint8)
+    program = "from streamer.app.process import peak_memory; print(peak_memory())"
+    assert int(subprocess.check_output([sys.executable, "-c", program])) < len(ballast) / 2
+
+
+def test_what_keeps_itself_alive_is_freed():
+    settle_memory()
+    before = resident_memory()
+    for _ in range(20):
+        ring: list[object] = [np.ones(1_000_000)]
+        ring.append(ring)
+    del ring
+    release_memory()
+    assert resident_memory() - before < 20e6

@@ -1,0 +1,182 @@
+"""SIGHUP: what takes effect, what waits, and a file that is wrong."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import pty
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamer.app.reload import merge
+from streamer.config import Config
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+
+
+def configured(**tables):
+    return Config.model_validate(tables)
+
+
+class TestMerge:
+    def test_the_same_changes_nothing(self):
+        running = configured(tracking={"rate": 5})
+        change = merge(running, configured(tracking={"rate": 5}))
+        assert (change.config, change.taken, change.waiting) == (running, (), ())
+
+    def test_safe_keys_take_effect_and_the_others_wait(self):
+        running = configured(mqtt={"node": "stage"})
+        new = configured(
+            tracking={"rate": 20, "smoother": "none", "on_silence": "hold"},
+            mqtt={"node": "bar", "health_interval": 2},
+            log={"level": "debug", "format": "json"},
+        )
+        change = merge(running, new)
+        assert change.taken == (
+            "log.level",
+            "mqtt.health_interval",
+            "tracking.on_silence",
+            "tracking.rate",
+            "tracking.smoother",
+        )
+        assert change.waiting == ("log.format", "mqtt.node")
+        assert change.config.tracking == new.tracking
+        assert (change.config.mqtt.node, change.config.mqtt.health_interval) == ("stage", 2)
+        assert (change.config.log.level, change.config.log.format) == ("debug", "console")
+
+    def test_zones_wait(self):
+        running = configured(zones=[{"id": "main"}])
+        change = merge(running, configured(zones=[{"id": "main", "loop": True}, {"id": "bar"}]))
+        assert change.config == running
+        assert change.taken == ()
+        assert "zones.0.loop" in change.waiting
+        assert "zones.1.id" in change.waiting
+
+    def test_a_new_password_waits_and_is_not_shown(self):
+        running = configured(mqtt={"user": "stage", "password": "old-canary"})
+        new = configured(mqtt={"user": "stage", "password": "new-canary"})
+        change = merge(running, new)
+        assert change.waiting == ("mqtt.password",)
+        assert "canary" not in repr(change)
+
+
+FILE = """
+[[zones]]
+input = "demo"
+loop = true
+{zone}
+[tracking]
+{tracking}
+[mqtt]
+broker = "{broker}"
+node = "reload"
+[log]
+level = "{level}"
+"""
+
+
+class Running:
+    """`streamer run` with a configuration file that a test writes anew."""
+
+    def __init__(self, folder, broker):
+        self.file, self.log = folder / "config.toml", folder / "log.txt"
+        self._folder, self._broker = folder, broker
+
+    def write(self, tracking="rate = 10", level="info", zone=""):
+        text = FILE.format(tracking=tracking, level=level, zone=zone, broker=self._broker.address)
+        self.file.write_text(text)
+
+    @contextlib.asynccontextmanager
+    async def started(self, seen):
+        self.write()
+        with self.log.open("wb") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                PROGRAM, "run", cwd=self._folder, stderr=log
+            )
+        try:
+            await seen.until(lambda: len(seen.on("streamer/reload/main/va")) > 5, 30)
+            yield self
+        finally:
+            if self.process.returncode is None:
+                self.process.terminate()
+                await self.process.wait()
+
+    async def hang_up(self, said):
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(5):
+            while said not in self.log.read_text():  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.peer
+async def test_sighup_takes_over_what_is_safe(broker, subscribe, tmp_path):
+    running = Running(tmp_path, broker)
+    va = "streamer/reload/main/va"
+
+    async def steps():
+        """Milliseconds between the next messages."""
+        begin = len(seen.on(va)) + 1
+        await seen.until(lambda: len(seen.on(va)) >= begin + 6)
+        times = [payload["ts"] for payload in seen.payloads(va)[begin:]]
+        return [b - a for a, b in itertools.pairwise(times)]
+
+    async with subscribe(broker.address) as seen, running.started(seen):
+        reports = len(seen.on("streamer/reload/main/health"))
+        running.write('rate = 4\nsmoother = "none"')
+        await running.hang_up("changed: tracking.rate, tracking.smoother")
+        assert await steps() == pytest.approx([250] * 5, abs=20)
+        await seen.until(lambda: len(seen.on("streamer/reload/main/health")) > reports, 3)
+        newest = seen.payloads(va)[-1]
+        assert newest["valence"] == newest["raw"]["valence"]
+
+        running.write('rate = "quick"')
+        await running.hang_up("the configuration stays as it was: ")
+        assert 'rate = "quick" is not possible' in running.log.read_text()
+        assert await steps() == pytest.approx([250] * 5, abs=20)
+
+        running.write("rate = 4", zone='device = "desk"')
+        await running.hang_up("these keys wait for the next start: zones.0.device")
+        assert "changed: tracking.smoother\n" in running.log.read_text()
+
+        running.write("rate = 20", level="debug", zone='device = "desk"')
+        await running.hang_up("changed: log.level, tracking.rate")
+        assert await steps() == pytest.approx([50] * 5, abs=20)
+
+        running.file.unlink()
+        await running.hang_up("there is no such configuration file")
+        assert await steps() == pytest.approx([50] * 5, abs=20)
+
+        sequence = [payload["seq"] for payload in seen.payloads(va)]
+        assert sequence == list(range(sequence[0], sequence[0] + len(sequence)))
+    assert running.process.returncode == 0
+
+
+@pytest.mark.peer
+async def test_a_closed_terminal_ends_the_run(broker, subscribe, tmp_path):
+    terminal, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        "setsid", "--ctty", PROGRAM, "run", "--loop", "--node", "pty",
+        "--broker", str(broker.address),
+        cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave,
+    )  # fmt: skip
+    os.close(slave)
+
+    def read():
+        with contextlib.suppress(OSError):
+            os.read(terminal, 65536)
+
+    asyncio.get_running_loop().add_reader(terminal, read)
+    try:
+        async with subscribe(broker.address) as seen:
+            await seen.until(lambda: seen.on("streamer/pty/main/va"), 30)
+            asyncio.get_running_loop().remove_reader(terminal)
+            os.close(terminal)
+            assert await asyncio.wait_for(process.wait(), 5) == 0
+            await seen.until(lambda: "offline" in seen.texts("streamer/pty/status"))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

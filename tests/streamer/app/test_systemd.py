@@ -1,0 +1,245 @@
+"""A run as a service: what systemd is told, by a real process, and when a zone is stuck."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from streamer.app.health import Liveness
+from streamer.app.systemd import Notifier
+from tests.support.ports import free_port
+
+PROGRAM = str(Path(sys.executable).with_name("streamer"))
+
+
+class Manager:
+    """The service manager's end of the socket."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
+        self.heard = []
+
+    def listen(self, seconds):
+        """Return the messages of so many seconds."""
+        found, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                found.append(self.socket.recv(4096).decode().splitlines())
+        self.heard += found
+        return found
+
+    def until(self, wanted, seconds=30.0):
+        """Wait for a message that holds a line with this beginning; return its lines."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                message = self.socket.recv(4096).decode().splitlines()
+                self.heard.append(message)
+                if any(line.startswith(wanted) for line in message):
+                    return message
+        raise AssertionError(f"no {wanted} in {seconds} s, but {self.heard}")
+
+
+@pytest.fixture
+def manager(tmp_path):
+    manager = Manager(str(tmp_path / "notify"))
+    yield manager
+    manager.socket.close()
+
+
+@pytest.fixture
+def serve(away, manager):
+    """Start `streamer run` as systemd would."""
+    started = []
+
+    def serve(*arguments, watchdog=2.0):
+        with (away / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [PROGRAM, "run", "--no-view", *map(str, arguments)],
+                cwd=away,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "NOTIFY_SOCKET": manager.socket.getsockname(),
+                    "WATCHDOG_USEC": str(round(watchdog * 1e6)),
+                },
+            )
+        started.append(process)
+        return process
+
+    yield serve
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.peer
+@pytest.mark.long
+def test_a_run_is_ready_alive_reloads_and_stops(serve, manager, away):
+    (away / "config.toml").write_text(f"[mqtt]\nport = {free_port()}\n")
+    process = serve("--input", "demo", "--broker", "embedded")
+    ready = manager.until("READY=1")
+    assert ready[1].startswith("STATUS=main: ")
+    assert "; broker mqtt://127.0.0.1" in ready[1]
+
+    said = manager.listen(4)
+    assert 3 <= said.count(["WATCHDOG=1"]) <= 6
+    assert any(message[0].startswith("STATUS=main: ok") for message in manager.heard + said)
+
+    process.send_signal(signal.SIGHUP)
+    reloading = manager.until("RELOADING=1")
+    told = int(reloading[1].removeprefix("MONOTONIC_USEC="))
+    assert abs(time.monotonic_ns() / 1000 - told) < 5e6
+    manager.until("READY=1", 5)
+
+    process.send_signal(signal.SIGSTOP)
+    manager.listen(0.5)
+    assert manager.listen(3) == []
+    process.send_signal(signal.SIGCONT)
+    manager.until("WATCHDOG=1", 5)
+
+    process.terminate()
+    manager.until("STOPPING=1", 5)
+    assert process.wait(15) == 0
+    assert not any("WATCHDOG=1" in message for message in manager.listen(0.5))
+
+
+@pytest.mark.peer
+@pytest.mark.long
+def test_a_broker_and_a_microphone_that_are_away_at_the_start_are_waited_for(
+    serve, manager, launch
+):
+    port = free_port()
+    process = serve(
+        "--wait",
+        "--input",
+        "mic",
+        "--device",
+        "none of that name",
+        "--broker",
+        f"mqtt://127.0.0.1:{port}",
+    )
+    ready = manager.until("READY=1")
+    assert "main: restarting" in ready[1]
+    assert ready[1].endswith(f"broker mqtt://127.0.0.1:{port}, away")
+    assert manager.listen(3).count(["WATCHDOG=1"]) >= 2
+    assert process.poll() is None
+    process.terminate()
+    manager.until("STOPPING=1", 5)
+    assert process.wait(15) == 0
+
+
+@pytest.mark.peer
+@pytest.mark.long
+async def test_a_run_that_waited_publishes_as_soon_as_the_broker_is_there(
+    serve, manager, launch, subscribe, away
+):
+    broker = launch()
+    broker.kill()
+    serve("--wait", "--input", "demo", "--node", "late", "--broker", broker.address)
+    manager.until("READY=1")
+    broker.start()
+    async with subscribe(broker.address) as seen:
+        await seen.until(lambda: seen.on("streamer/late/main/va"), 30)
+    assert "waiting for it" in (away / "log.txt").read_text()
+
+
+def test_without_wait_a_broker_that_is_away_ends_the_run_at_once(program):
+    answer = program("run", "--input", "demo", "--broker", f"mqtt://127.0.0.1:{free_port()}")
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["/notify", "@streamer-test-{}"])
+def test_messages_go_to_a_socket_of_a_path_and_to_an_abstract_one(tmp_path, address):
+    address = f"{tmp_path}{address}" if address[0] == "/" else address.format(os.getpid())
+    manager = Manager(address)
+    environ = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "3000000", "HOME": "/"}
+    notifier = Notifier.of(environ)
+    assert environ == {"HOME": "/"}  # our children are not the service
+    assert notifier.watchdog == 3.0
+    assert notifier.say("READY=1", "STATUS=well")
+    assert manager.listen(0.1) == [["READY=1", "STATUS=well"]]
+    notifier.close()
+    assert not notifier.say("WATCHDOG=1")
+    manager.socket.close()
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"NOTIFY_SOCKET": ""},
+        {"NOTIFY_SOCKET": "/nowhere/notify"},
+        {"NOTIFY_SOCKET": "/" + 200 * "x"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"},
+    ],
+)
+def test_where_nobody_listens_nothing_is_said_and_nothing_breaks(environ):
+    notifier = Notifier.of(environ)
+    assert notifier.watchdog is None
+    assert not notifier.say("READY=1")
+    notifier.close()
+
+
+def test_a_manager_that_does_not_read_holds_nobody_up(manager):
+    notifier = Notifier(manager.socket.getsockname())
+    begun = time.monotonic()
+    answers = [notifier.say("STATUS=" + 400 * "x") for _ in range(2000)]
+    assert answers[0]
+    assert not answers[-1]
+    assert time.monotonic() - begun < 5
+    notifier.close()
+
+
+def heard(**changes):
+    """A zone that sound reaches."""
+    values = {
+        "estimates": 0,
+        "listener": object(),
+        "source": object(),
+        "ended": False,
+        "trouble": "",
+        "engine_trouble": "",
+        "waiting": 0.05,
+    }
+    return SimpleNamespace(**{**values, **changes})
+
+
+def test_a_zone_that_hears_and_estimates_nothing_is_stuck_until_it_does():
+    zone = heard(engine_trouble="it does not answer for 5 s")
+    liveness = Liveness({"main": zone, "bar": heard(estimates=7)}, interval=5.0, patience=15.0)
+    assert [liveness.look() for _ in range(2)] == ["", ""]
+    told = "zone main hears, but no estimate came for 15 s (it does not answer for 5 s)"
+    assert liveness.look().startswith(told)
+    zone.estimates += 1
+    assert told not in liveness.look()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trouble": "the microphone is gone"},
+        {"waiting": 60.0},
+        {"ended": True},
+        {"source": None},
+        {"listener": None},
+    ],
+)
+def test_a_zone_that_hears_nothing_is_not_stuck(change):
+    liveness = Liveness({"main": heard(**change)}, interval=5.0, patience=15.0)
+    assert not any(liveness.look() for _ in range(20))

@@ -1,0 +1,214 @@
+"""A secret goes where it is meant to go, and nowhere else."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamer.audio import open_sound_file
+from streamer.audio.stream import StreamFeed
+from streamer.config import Zone, explain, files
+from streamer.decoder.urls import check_url, public
+from streamer.errors import StreamerError
+from streamer.mqtt.broker_address import parse_address
+from streamer.tracking.calibration import Calibration
+from tests.streamer.conftest import PROGRAM
+from tests.support.icecast import WebServer, send
+from tests.support.mosquitto import Certificates, Mosquitto, guarded
+
+CANARY = "XyZzY"
+words = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=20).map(
+    lambda text: f"{text}{CANARY}{text}"
+)
+in_urls = st.text("abcXYZ019-._~!$&'()*+,;=%:", max_size=12).map(lambda text: f"{text}{CANARY}")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SYSTEM_FILE", tmp_path / "etc.toml")
+
+
+WAYS = (
+    "[mqtt]\npassword = {0}\nkeepalive = 'often'",
+    "[mqtt]\nuser = 'u'\npassword = [{0}]",
+    "[mqtt]\npassword = {{ text = {0} }}",
+    "[mqtt]\nbroker = {{ password = {0} }}",
+    "mqtt = {0}\n",
+    "mqtt = [{0}]\n",
+    "[[mqtt]]\npassword = {0}",
+    "[mqtt]\npasword = {0}",
+    "[mqtt]\npassword = {0}\npassword = {0}",
+    "[mqtt]\npassword = {0} and more",
+    "[mqtt]\nuser = 'u'\npassword = {0}",
+    "[dashboard]\ntoken = {0}\nlisten = 'everywhere'",
+    "[dashboard]\ntoken = [{0}]",
+    "[dashboard]\ntokn = {0}",
+    "[dashboard]\ntoken = {0}\nserve = true",
+    "[engine.remote]\npassword = {0}\ndeadline_ms = 'soon'",
+    "[engine.remote]\npassword = [{0}]",
+    "[engine.remote]\npasword = {0}",
+    "[engine.remote]\nurl = 'http://gpu'\ndeadline_ms = 200\npassword = {0}",
+    "[engine]\nremote = {0}",
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(secret=words, way=st.sampled_from(WAYS))
+def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret, way):
+    file = tmp_path / "c.toml"
+    file.write_text(way.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
+    assert CANARY not in said_of(lambda: explain({}, config_path=file, environ={}))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    secret=words,
+    name=st.sampled_from(
+        ["MQTT__PASSWORD", "MQTT__PASSWORD__X", "MQTT__PASSWORT", "DASHBOARD__TOKEN"]
+    ),
+)
+def test_a_secret_in_the_environment_is_said_by_no_error_and_no_listing(secret, name):
+    environ = {f"STREAMER_{name}": secret, "STREAMER_MQTT__USER": "u"}
+    assert CANARY not in said_of(lambda: explain({}, config_path=None, environ=environ))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    user=in_urls, password=in_urls, token=in_urls, scheme=st.sampled_from(["http", "rtsp", "ftp"])
+)
+def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, token, scheme):
+    url = f"{scheme}://{user}:{password}@127.0.0.1:1/live?token={token}#{token}"
+    zone = Zone(input=url)
+    said = [
+        public(url),
+        said_of(lambda: check_url(url)),
+        said_of(lambda: open_sound_file(url)),
+        said_of(lambda: parse_address(url.replace(scheme, "mqtt", 1))),
+        Calibration.of(zone, gain_db=0.0, level_dbfs=-20.0).model_dump_json(),
+    ]
+    assert CANARY not in " ".join(said)
+
+
+@settings(deadline=None, max_examples=5)
+@given(password=in_urls, token=in_urls)
+def test_a_stream_that_cannot_be_heard_is_told_without_them(password, token):
+    url = f"http://me:{quote(password)}@127.0.0.1:1/live?token={token}"
+    said = said_of(lambda: StreamFeed(url, ()))
+    assert "nothing listens there" in said
+    assert CANARY not in said
+
+
+def said_of(action):
+    """Return all that is said of what an action gives or refuses."""
+    try:
+        found = action()
+    except StreamerError as error:
+        return f"{error} {error!r} {error.__cause__!r}"
+    said = "" if isinstance(found, tuple) else repr(found)
+    return said + (str(list(found.settings())) if hasattr(found, "settings") else "")
+
+
+@pytest.mark.peer
+async def test_a_whole_run_keeps_every_secret_to_itself(away, tmp_path, subscribe_as):
+    """The broker's password and TLS key, the stream's password and token: everywhere we look."""
+    password, word, token = (secrets.token_urlsafe(12) for _ in range(3))
+    certificates = Certificates(tmp_path)
+    broker = Mosquitto(tmp_path, *guarded(tmp_path, "stage", password), *certificates.tls[1:])
+    broker.start()
+    heard = []
+
+    def live(handler):
+        heard.append(handler.headers["Authorization"])
+        send(handler, "audio/mpeg", b"\xff\xfb\x90\x00" * 2000, icy_name=f"radio {token}"[:6])
+
+    (tmp_path / "secret").write_text(password)
+    with WebServer({"/live": live}) as server, contextlib.closing(Closing(broker)):
+        url = server.url.replace("//", f"//me:{word}@") + f"/live?token={token}"
+        config = tmp_path / "c.toml"
+        config.write_text(
+            f'[[zones]]\nid = "demo"\n[[zones]]\nid = "radio"\ninput = "{url}"\n[mqtt]\n'
+            f'broker = "mqtts://localhost:{broker.port}"\nuser = "stage"\n'
+            'password_file = "secret"\nca_file = "ca.pem"\ncert_file = "client.pem"\n'
+            'key_file = "client.key"\nnode = "test"\nhealth_interval = 1\n'
+            '[log]\nlevel = "debug"\nformat = "json"\n'
+        )
+        said, commands = await run_and_listen(config, subscribe_as(broker, certificates, password))
+        said += told_by("config", "--json", "--config", str(config))
+        said += told_by("config", "--config", str(config))
+        said += told_by("doctor", "--json", "--config", str(config))
+    key = re.findall(rb"[A-Za-z0-9+/=]{40,}", certificates.client_key.read_bytes())
+    kept = [password, word, token, *(line.decode() for line in key)]
+    assert heard
+    assert '"logger": "streamer' in said
+    for secret in kept:
+        assert secret not in said
+        assert secret not in commands
+
+
+class Closing:
+    """A broker that is killed when it is closed."""
+
+    def __init__(self, broker):
+        self.close = broker.kill
+
+
+@pytest.fixture
+def subscribe_as():
+    """Hear all that a broker with TLS and passwords says."""
+
+    def command(broker, certificates, password):
+        return [
+            "mosquitto_sub", "-h", "localhost", "-p", str(broker.port), "-t", "#", "-v",
+            "-u", "stage", "-P", password, "--cafile", str(certificates.ca),
+        ]  # fmt: skip
+
+    return command
+
+
+async def run_and_listen(config, listening):
+    """Run until estimates came; return all that is said, and every command line and environment."""
+    listener = await asyncio.create_subprocess_exec(*listening, stdout=asyncio.subprocess.PIPE)
+    program = await asyncio.create_subprocess_exec(
+        PROGRAM, "run", "--config", str(config),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    commands, messages = "", b""
+    until = time.monotonic() + 40
+    while b"/radio/health" not in messages or b"/demo/va" not in messages:
+        assert time.monotonic() < until, messages
+        with contextlib.suppress(TimeoutError):
+            messages += await asyncio.wait_for(listener.stdout.read(65536), 0.2)
+        commands += seen_from_outside(program.pid)
+    program.terminate()
+    said, _ = await program.communicate()
+    listener.terminate()
+    rest, _ = await listener.communicate()
+    return (messages + rest + said).decode(errors="replace"), commands
+
+
+def seen_from_outside(pid):
+    """Return the command lines of a process and all it started, and its children's environments."""
+    found = ""
+    with contextlib.suppress(psutil.Error, OSError):
+        found += " ".join(psutil.Process(pid).cmdline())
+        for child in psutil.Process(pid).children(recursive=True):
+            found += " ".join(child.cmdline()) + Path(f"/proc/{child.pid}/environ").read_text()
+    return found
+
+
+def told_by(*arguments):
+    done = subprocess.run(
+        [PROGRAM, *arguments], capture_output=True, text=True, check=False, env=os.environ
+    )
+    return done.stdout + done.stderr

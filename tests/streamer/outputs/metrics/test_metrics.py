@@ -1,0 +1,324 @@
+"""Metrics: what is told, and that nobody who asks for it is in the way."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.config.listen import Listen, parse_listen
+from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording, Remote
+from streamer.outputs.metrics import serve_metrics
+from streamer.outputs.metrics.collector import RunCollector
+from streamer.outputs.metrics.server import CONNECTIONS, Answer, serving
+from streamer.tracking import Affect, Update
+
+HERE = Affect(0.1, -0.2, 0.3, 0.4)
+ADDRESS = "https://user:hunter2@radio.example/key-hunter2/live.mp3?token=hunter2"
+
+
+def health(**changes):
+    values = {
+        "ts": 1,
+        "state": "degraded",
+        "reason": "hunter2",
+        "source": ADDRESS,
+        "engine": "ONNX Runtime",
+        "uptime_s": 5,
+        "estimates": 40,
+        "drops": Drops(capture=1, inference=2, publish=3),
+        "gaps": 4,
+        "restarts": 5,
+        "cleaned": Cleaned(nan=6, clipped=7),
+        "reconnects": 8,
+        "rate_hz": 10,
+        "drift_ppm": 20,
+        "latency_ms": Latency(p50=10, p99=20, max=30),
+        "delays": Delays(resampler_ms=4, smoother_ms=250),
+        "gain_db": -3,
+        "recording": Recording(recorded=9, dropped=10, trouble="the disk is full"),
+        "remote": Remote(
+            answered=11, late=12, failed=13, local=14, latency_ms=Latency(p50=5, p99=9, max=9)
+        ),
+        "versions": {"streamer": "0.1.0", "model": "damer"},
+    }
+    return Health(**{**values, **changes})
+
+
+def survey(**zones):
+    """A run of these zones, by their health."""
+    last = Update(20, 2.0, time.monotonic() - 0.5, HERE, HERE, silence=True, warm=0.5, level=-70.0)
+    trackers = {
+        zone: SimpleNamespace(
+            id=zone,
+            input=ADDRESS,
+            pace=SimpleNamespace(wanted=10.0),
+            waiting=0.25,
+            engine_trouble="",
+            last=last if told.estimates else None,
+        )
+        for zone, told in zones.items()
+    }
+    return SimpleNamespace(
+        trackers=trackers,
+        health=lambda: zones,
+        publisher=SimpleNamespace(connected=True, reconnects=8),
+        engine=SimpleNamespace(trouble=""),
+    )
+
+
+def numbers(text):
+    """Return each series and its value, and the families."""
+    families = list(text_string_to_metric_families(text))
+    series = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+    return families, series
+
+
+@contextlib.asynccontextmanager
+async def served(**zones):
+    """A page of these zones."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with serve_metrics(f"127.0.0.1:{port}") as metrics:
+        if zones:
+            metrics.show(survey(**zones), SimpleNamespace(trouble=""))
+        yield metrics, port
+
+
+async def ask(port, text="GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.suppress(OSError):
+        writer.write(text if isinstance(text, bytes) else text.encode())
+        await writer.drain()
+    answer = b""
+    with contextlib.suppress(OSError):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    return head.partition("\r\n")[0], body
+
+
+async def test_what_a_run_says_is_what_prometheus_reads():
+    async with served(main=health()) as (metrics, port):
+        update = Update(0, 0, time.monotonic() - 0.04, HERE, HERE, False, 1.0, -20.0)
+        metrics.hear("main", update)
+        status, body = await ask(port)
+    assert status == "HTTP/1.0 200 OK"
+    _, series = numbers(body)
+    zone = ("zone", "main")
+
+    def near(value):
+        return pytest.approx(value, rel=1e-6)
+
+    assert series["streamer_estimates_total", zone] == 40
+    assert series["streamer_drops_total", ("place", "inference"), zone] == 2
+    assert series["streamer_cleaned_samples_total", ("kind", "clipped"), zone] == 7
+    assert series["streamer_gaps_total", zone] == 4
+    assert series["streamer_restarts_total", zone] == 5
+    assert series["streamer_drift_ratio", zone] == near(20e-6)
+    assert series["streamer_publish_latency_seconds", ("quantile", "0.99"), zone] == near(0.02)
+    assert series["streamer_delay_seconds", ("stage", "smoother"), zone] == near(0.25)
+    assert series["streamer_gain_decibels", zone] == -3
+    assert series["streamer_zone_state", ("state", "degraded"), zone] == 1
+    assert series["streamer_zone_state", ("state", "ok"), zone] == 0
+    assert series["streamer_valence", zone] == near(0.1)
+    assert series["streamer_arousal", zone] == near(-0.2)
+    assert series["streamer_silence", zone] == 1
+    assert series["streamer_last_estimate_age_seconds", zone] == pytest.approx(0.5, abs=1)
+    assert series["streamer_reconnects_total",] == 8
+    assert series["streamer_broker_connected",] == 1
+    assert series["streamer_recording",] == 0
+    assert series["streamer_recording_dropped_total",] == 10
+    for outcome, count in (("answered", 11), ("late", 12), ("failed", 13), ("local", 14)):
+        assert series["streamer_remote_questions_total", ("outcome", outcome)] == count
+    assert series["streamer_remote_latency_seconds", ("quantile", "0.99")] == near(0.009)
+    assert series["streamer_estimate_latency_seconds_count", zone] == 1
+    assert series["streamer_estimate_latency_seconds_bucket", ("le", "0.03"), zone] == 0
+    assert series["streamer_build_info", ("model", "damer"), *list_of_build(series)] == 1
+    assert series["process_resident_memory_bytes",] > 1e6
+    assert series["streamer_process_threads",] >= 1
+
+
+def list_of_build(series):
+    (name,) = (key for key in series if key[0] == "streamer_build_info")
+    return [label for label in name[1:] if label[0] != "model"]
+
+
+async def test_names_have_base_units_and_every_metric_has_help():
+    async with served(main=health(), bar=health(estimates=0)) as (_, port):
+        families, series = numbers((await ask(port))[1])
+    for family in families:
+        assert family.documentation, family.name
+        assert not family.name.endswith(("_ms", "_mb", "_percent", "_ppm", "_hz")), family.name
+    assert len({family.name for family in families}) == len(families)
+    assert series["streamer_estimates_total", ("zone", "bar")] == 0
+    assert ("streamer_valence", ("zone", "bar")) not in series
+
+
+async def test_no_address_and_no_reason_stands_in_it():
+    async with served(main=health()) as (_, port):
+        _, body = await ask(port)
+    assert "hunter2" not in body
+    assert 'input="stream"' in body
+
+
+def test_a_number_that_health_gains_becomes_a_metric_by_itself():
+    class Grown(Health):
+        engine_swaps: int = 3
+        queue_ms: float = 250.0
+
+    values = Grown(**health().model_dump())
+    collector = RunCollector(survey(main=values), SimpleNamespace(trouble=""))
+    found = {each.name: each for each in collector.collect()}
+    assert [sample.value for sample in found["streamer_gaps"].samples] == [4]
+    assert [sample.name for sample in found["streamer_engine_swaps"].samples] == [
+        "streamer_engine_swaps_total"
+    ]
+    assert found["streamer_queue_seconds"].samples[0].value == 0.25
+
+
+async def test_the_page_of_health_follows_the_zones():
+    async with served() as (metrics, port):
+        assert (await ask(port, "GET /healthz HTTP/1.0\r\n\r\n"))[0].split()[1] == "503"
+        assert (await ask(port))[0].split()[1] == "503"
+        liveness = SimpleNamespace(trouble="")
+        metrics.show(survey(main=health()), liveness)
+        assert await ask(port, "GET /healthz HTTP/1.0\r\n\r\n") == ("HTTP/1.0 200 OK", "ok\n")
+        liveness.trouble = "zone main hears, but no estimate came for 30 s"
+        status, body = await ask(port, "GET /healthz HTTP/1.0\r\n\r\n")
+        assert status.split()[1] == "503"
+        assert "no estimate" in body
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("GET /metrics?x=1 HTTP/1.1\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\n", "404"),
+        ("GET /../../etc/passwd HTTP/1.1\r\n\r\n", "404"),
+        ("POST /metrics HTTP/1.1\r\n\r\n", "405"),
+        ("GET /metrics\r\n\r\n", "400"),
+        ("\r\n\r\n", "400"),
+        (b"\xff\x00\r\n\r\n", "400"),
+        ("GET /metrics HTTP/1.1\r\nX: " + 20_000 * "x" + "\r\n\r\n", "431"),
+        ("GET /metrics HTTP/1.1\r\n", ""),  # never ends
+    ],
+)
+async def test_whatever_is_asked_is_answered_or_closed(monkeypatch, request_, status):
+    monkeypatch.setattr("streamer.outputs.metrics.server.DEADLINE", 0.3)
+    async with served(main=health()) as (_, port):
+        found = (await asyncio.wait_for(ask(port, request_), 5))[0]
+        assert found[9:12] in (status, "")  # a large request may be cut off before its answer
+        assert (await ask(port))[0] == "HTTP/1.0 200 OK"
+
+
+async def test_those_who_ask_slowly_or_do_not_read_hold_nobody_up_for_long(monkeypatch):
+    monkeypatch.setattr("streamer.outputs.metrics.server.DEADLINE", 1.0)
+    large = Answer(body=b"x" * 8_000_000)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    longest = 0.0
+
+    async def beat():
+        nonlocal longest
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - begun)
+
+    async with serving(Listen("127.0.0.1", port), lambda _: large):
+        pulse = asyncio.create_task(beat())
+        talks = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+        for _, writer in talks[::2]:
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")  # and read nothing
+        await asyncio.sleep(0.3)
+        assert await ask(port) == ("", "")  # all seats are taken
+        await asyncio.sleep(1.2)
+        assert (await ask(port))[0] == "HTTP/1.0 200 OK"  # and free again
+        pulse.cancel()
+        for _, writer in talks:
+            writer.transport.abort()
+    assert longest < 0.5
+
+
+async def test_a_thousand_questions_cost_one_look_a_second():
+    looks = 0
+    run = survey(main=health())
+
+    def look():
+        nonlocal looks
+        looks += 1
+        return {"main": health()}
+
+    run.health = look
+    async with served() as (metrics, port):
+        metrics.show(run, SimpleNamespace(trouble=""))
+        begun = time.monotonic()
+        for _ in range(100):
+            await ask(port)
+        lasted = time.monotonic() - begun
+    assert looks <= lasted + 1
+
+
+async def test_other_addresses_than_of_this_machine_are_warned_of(caplog):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    caplog.set_level(logging.INFO)
+    async with serve_metrics(f"127.0.0.1:{port}"):
+        assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    assert not parse_listen("0.0.0.0:9464").here
+    assert not parse_listen("metrics.example:9464").here
+    assert parse_listen("[::1]:9464") == Listen("::1", 9464)
+    assert parse_listen("localhost:9464").here
+
+
+@pytest.mark.parametrize("text", ["9464", "here", "here:", ":1", "a:0", "a:99999", "a:1/", "u@a:1"])
+def test_what_is_no_address_is_told_with_what_to_write(program, text):
+    answer = program("run", "--input", "demo", "--metrics", text)
+    assert answer.code == 2
+    assert "127.0.0.1:9464" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_one_line(program):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = program("run", "--input", "demo", "--metrics", f"127.0.0.1:{port}")
+    assert answer.code == 1
+    assert answer.err.strip().endswith("give another one: --metrics HOST:PORT")
+    assert f"127.0.0.1:{port} (address already in use)" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_without_the_extra_it_says_what_to_install(program, away, monkeypatch):
+    (away / "sitecustomize.py").write_text("import sys\nsys.modules['prometheus_client'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(away))
+    answer = program("run", "--input", "demo", "--metrics", "127.0.0.1:9464")
+    assert answer.code == 2
+    assert "[metrics]" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_the_standard_library_reads_it_too(program):
+    """Guards against an answer that only lenient clients take."""
+
+    async def read():
+        async with served(main=health()) as (_, port):
+            url = f"http://127.0.0.1:{port}/metrics"
+            return await asyncio.to_thread(lambda: urllib.request.urlopen(url).read())
+
+    assert b"streamer_valence" in asyncio.run(read())

@@ -1,0 +1,209 @@
+"""An ablation judges every piece once by each arm, and is paired."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from damer.nn.pcl import PCLSettings
+from training.evaluation import ablation, ablation_report
+from training.evaluation.ablation import (
+    CONSTANT_Q,
+    FULL,
+    ablate,
+    arms_of,
+    markdown,
+    summarise,
+    where_views_differ,
+)
+from training.evaluation.ablation_report import write_ablation
+from training.evaluation.metrics import bootstrap_interval
+from training.evaluation.predict import piece_means
+from training.fitting.recipe import PCL, SAML
+from training.sound.render import Rendering
+
+pytestmark = pytest.mark.train
+VARIANT = "network.gated=true pcl=none"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ablation, ablation_report):
+            patch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, rounds=50))
+        yield
+
+
+@pytest.fixture(scope="module")
+def recipe(make_recipe):
+    return make_recipe(
+        steps=2,
+        pcl=PCL(
+            pool=["extra"],
+            batch=4,
+            settings=PCLSettings(least_agreement=0.0, least_confidence=0.26),
+        ),
+        saml=SAML(size=16),
+    )
+
+
+@pytest.fixture(scope="module")
+def pieces(collection):
+    styled = [replace(piece, style=f"style{k % 2}") for k, piece in enumerate(collection)]
+    return [*styled, *(replace(piece, dataset="extra") for piece in styled)]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def arms(recipe, pieces, cache):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ablation, "FOLDS", 3)
+        return ablate(recipe, pieces, cache, 1, [VARIANT])
+
+
+def test_each_arm_leaves_out_what_it_says(recipe):
+    recipes = arms_of(recipe)
+    assert recipes[FULL] == recipe
+    assert recipes["without PCL"].pcl is None
+    assert recipes["without SAML"].saml is None
+    assert recipes["without DSAF"].network.fusion == "concatenation"
+    off = recipes["all off"]
+    assert (off.pcl, off.saml, off.network.fusion) == (None, None, "concatenation")
+    assert {recipes[f"{view} only"].network.hears for view in ("Mel", "cochleagram")} == {
+        "mel",
+        "cochleagram",
+    }
+    for one in recipes.values():
+        assert (one.steps, one.batch, one.datasets) == (recipe.steps, recipe.batch, recipe.datasets)
+
+
+def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
+    assert set(arms_of(make_recipe())) == {
+        FULL,
+        "without DSAF",
+        "Mel only",
+        "cochleagram only",
+        "all off",
+    }
+
+
+@pytest.mark.long
+def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
+    assert [arm.name for arm in arms] == [*arms_of(recipe, [VARIANT]), CONSTANT_Q]
+    for arm in arms:
+        names = [path.piece.name for path in arm.paths("musemodataset")]
+        assert sorted(names) == sorted(piece.name for piece in collection)
+        assert [(one.fold, one.seed) for one in arm.results] == [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.long
+def test_the_full_arm_is_above_itself_by_nothing(arms):
+    summary = summarise(arms, ["musemodataset"])["musemodataset"]
+    for axis in ("valence", "arousal"):
+        own = summary[FULL][axis]
+        assert own["reference_is_above"] == 0.0
+        assert own["pieces"] == (0.0, 0.0)
+        for name, table in summary.items():
+            one = table[axis]
+            assert one["reference_is_above"] == pytest.approx(own["ccc"] - one["ccc"]), name
+            assert one["groups"][0] <= one["groups"][1]
+
+
+@pytest.mark.long
+def test_the_table_has_a_row_for_each_arm_and_axis(arms):
+    text = markdown(summarise(arms, ["musemodataset"]))
+    rows = [line for line in text.splitlines() if line.startswith("| musemodataset")]
+    assert len(rows) == 18
+    assert all(line.count("|") == rows[0].count("|") for line in rows)
+
+
+@pytest.mark.long
+def test_pseudo_labels_are_noted_where_there_are_some(arms):
+    by_name = {arm.name: arm for arm in arms}
+    assert set(by_name[FULL].results[0].notes[0][-1]) == {"coverage", "agreement", "drift"}
+    assert by_name["without PCL"].results[0].notes[0][-1] == {}
+
+
+@pytest.mark.long
+def test_the_report_has_pictures_and_says_what_embeddings_hold(
+    arms, recipe, pieces, cache, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ablation_report, "FOLDS", 3)
+    summary = summarise(arms, ["musemodataset"], VARIANT)
+    page = tmp_path / "deep/ablation.html"
+    numbers = write_ablation(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
+    drift = numbers["drift"]
+    assert numbers["reference"] == VARIANT
+    assert numbers["recipes"][VARIANT]["network"]["gated"] is True
+    assert set(drift) == {FULL, "without SAML", "all off", VARIANT}
+    for one in drift.values():
+        assert 0.0 <= one["track"]["share"] <= 1.0
+        assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
+    assert drift[VARIANT]["style"]["above_reference"] == 0.0
+    html = page.read_text(encoding="utf-8")
+    beside = {path.name for path in (tmp_path / "deep/ablation-pictures").iterdir()}
+    assert {"musemodataset.png", "embeddings-full.png", "pseudo-labels-full.png"} <= beside
+    assert html.count("<svg") == 6
+    assert all(arm.name in html for arm in arms)
+
+
+@pytest.mark.long
+def test_another_reference_is_above_what_the_full_one_is_not(arms):
+    of_full, of_other = (
+        summarise(arms, ["musemodataset"], name)["musemodataset"] for name in (FULL, VARIANT)
+    )
+    for axis in ("valence", "arousal"):
+        there = of_full[VARIANT][axis]["reference_is_above"]
+        assert of_other[FULL][axis]["reference_is_above"] == pytest.approx(-there)
+    lines = markdown(summarise(arms, ["musemodataset"], VARIANT), VARIANT).splitlines()
+    assert f"{VARIANT} is above by" in lines[0]
+    blank = [line for line in lines if line.endswith("|  |  |  |")]
+    assert len(blank) == 2
+    assert all(VARIANT in line for line in blank)
+
+
+def test_a_variant_is_the_recipe_with_its_changes(recipe):
+    one = arms_of(recipe, [VARIANT])[VARIANT]
+    assert one.network.gated
+    assert one.pcl is None
+    assert one.saml == recipe.saml
+
+
+@pytest.mark.long
+def test_the_views_alone_are_compared_by_style(arms, collection):
+    table = where_views_differ(arms, "musemodataset")
+    assert set(table) == {"style0", "style1"}
+    assert sum(one["pieces"] for one in table.values()) == len(collection)
+    of_mel = next(arm for arm in arms if arm.name == "Mel only").paths("musemodataset")
+    estimates, labels = piece_means(of_mel)
+    mean = sum(one["pieces"] * one["valence"]["mel"] for one in table.values()) / len(collection)
+    assert mean == pytest.approx(abs(estimates - labels)[:, 0].mean())
+    for one in table.values():
+        assert one["groups"] > 1
+        low, high = one["arousal"]["interval"]
+        assert low <= one["arousal"]["mel"] - one["arousal"]["cochleagram"] <= high
+    alone = [replace(arm, results=[_of_one_group(one) for one in arm.results]) for arm in arms]
+    for one in where_views_differ(alone, "musemodataset").values():
+        assert one["valence"]["interval"] is None
+
+
+def _of_one_group(result):
+    test = [replace(path, piece=replace(path.piece, group="all")) for path in result.test]
+    return replace(result, test=test)
+
+
+def test_an_ablation_begins_from_scratch(make_recipe):
+    with pytest.raises(ValueError, match="begins from scratch"):
+        arms_of(make_recipe(pretrained="venue-student"))
+    with pytest.raises(ValueError, match="begins from scratch"):
+        arms_of(make_recipe(), ["pretrained='venue-student'"])
+
+
+@pytest.mark.parametrize("change", ["window_frames=87", "datasets={vgmidi=1.0}", "renderings=[]"])
+def test_a_variant_is_judged_as_all_arms_are(make_recipe, change):
+    with pytest.raises(ValueError, match="are those of all arms"):
+        arms_of(make_recipe(renderings=[Rendering("a.sf2")]), [change])
