@@ -108,7 +108,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
-def brief(text: str, most: int = limits.SHOWN_REASON) -> str:
+def brief(text: str, most: int = limits.MAX_ERROR_REASON_CHARS) -> str:
     """Return the beginning of a text, printable."""
     text = printable(text[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "…"

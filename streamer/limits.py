@@ -1,204 +1,205 @@
-"""How far untrusted input is believed: every limit on what comes from outside, in one place.
+"""Limits on untrusted input: sizes, counts, rates and timeouts, all in one place.
 
-It imports nothing. Whoever heeds a limit reads it as ``limits.NAME`` at the time it counts.
+This module imports nothing. Read a limit as ``limits.NAME`` where it is applied, so that a test can
+change it. The unit is part of the name: `_BYTES`, `_CHARS`, `_S` (seconds).
 """
 
-# Sound
+# Audio
 
-DECODER_MEMORY = 1 << 30
-"""Bytes of address space of a decoder's process; decoding a usual file takes 0.2 GB of it."""
+DECODER_MEMORY_BYTES = 1 << 30
+"""Address space of a decoder process, in bytes. An ordinary file needs 0.2 GB."""
 
-DECODER_FILES = 64
-"""Files and sockets that a decoder's process may have open."""
+DECODER_OPEN_FILES = 64
+"""Most files and sockets that a decoder process has open."""
 
-DECODER_PATIENCE = 15.0
-"""Seconds without a sign of life after which a decoder that is waited for is held to hang."""
+DECODER_TIMEOUT_S = 15.0
+"""Longest time without a message from a decoder process before it counts as hung, in seconds."""
 
-OPEN_PATIENCE = 30.0
-"""Seconds until a stream has to be open, all its redirects and the name server included."""
+STREAM_OPEN_TIMEOUT_S = 30.0
+"""Longest time to open a stream, including redirects and name resolution, in seconds."""
 
-RECORD_BYTES = 32 << 20
-"""Bytes of one record of a decoder; a frame of sound beyond it is none."""
+MAX_MESSAGE_BYTES = 32 << 20
+"""Largest message from a decoder process, in bytes."""
 
-TEXT_BYTES = 1 << 16
-"""Bytes of a record of a decoder that tells something other than sound."""
+MAX_TEXT_MESSAGE_BYTES = 1 << 16
+"""Largest message from a child process that holds no audio, in bytes."""
 
-RATES = range(4000, 768001)
-"""Sample rates in Hz that are believed."""
+SAMPLE_RATES = range(4000, 768001)
+"""Accepted sample rates, in Hz."""
 
-CHANNELS = 64
-"""Channels that are believed."""
+MAX_CHANNELS = 64
+"""Most audio channels of an input."""
 
-STREAMS = 100
-"""Streams of one file or network stream, pictures and subtitles among them."""
+MAX_CONTAINER_STREAMS = 100
+"""Most streams in one file or network stream, including pictures and subtitles."""
 
-LONGEST_SOUND = 24 * 3600.0
-"""Seconds of a file that is analyzed; a few kilobytes can decode to days of silence."""
+MAX_FILE_DURATION_S = 24 * 3600.0
+"""Longest file that is analyzed, in seconds. A few kilobytes can decode to days of silence."""
 
-LONGEST_LOSS = 60.0
-"""Seconds that one corrupt packet may claim to have lasted."""
+MAX_PACKET_DURATION_S = 60.0
+"""Longest duration that one damaged packet may claim, in seconds."""
 
-MOST_DAMAGED = 10
-"""Packets; with more of them damaged than whole ones it is no sound."""
+MAX_DAMAGED_PACKETS = 10
+"""Most damaged packets in an input, if they also outnumber the intact ones."""
 
-READ_FAILURES = 31
-"""Reads of a file that may fail in a row until the rest is given up."""
+MAX_READ_FAILURES = 31
+"""Most consecutive failed reads of a file before the rest is skipped."""
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds until a server has to have answered with its first sound."""
+CONNECT_TIMEOUT_S = 5.0
+"""Longest time until a server sends its first audio, in seconds."""
 
-READ_TIMEOUT = 2.0
-"""Seconds without a byte after which a stream is lost."""
+READ_TIMEOUT_S = 2.0
+"""Longest time without a byte from a stream before the connection counts as lost, in seconds."""
 
-PLAYLIST_READ_TIMEOUT = 10.0
-"""The same for HLS, where a segment comes every few seconds."""
+HLS_READ_TIMEOUT_S = 10.0
+"""`READ_TIMEOUT_S` for HLS, whose segments arrive every few seconds."""
 
-TRICKLE_TIMEOUT = 10.0
-"""Seconds until the next sound has to be whole, however often a few bytes of it arrive."""
+AUDIO_TIMEOUT_S = 10.0
+"""Longest time until the next complete audio frame, even if single bytes arrive, in seconds."""
 
 MAX_REDIRECTS = 5
-"""Redirects that are followed."""
+"""Most HTTP redirects that are followed."""
 
-INTERIM_ANSWERS = 5
-"""Answers of a server that may come before the one that counts, such as 100 Continue.
+MAX_INTERIM_RESPONSES = 5
+"""Most interim HTTP responses (such as 100 Continue) before the final one.
 
-How many headers an answer has, and how long they are, is limited by `http.client`: 100 of 64 KiB.
+`http.client` limits the number of headers to 100 and each to 64 KiB.
 """
 
-LONGEST_HEADER = 1000
-"""Characters of a server's header that are looked at."""
+MAX_HEADER_CHARS = 1000
+"""Longest HTTP header value that is read, in characters."""
 
-LONGEST_TITLE = 200
-"""Characters of a title, and of a station's name, that are kept."""
+MAX_TITLE_CHARS = 200
+"""Longest title or station name that is kept, in characters."""
 
-PLAYOUT_SECONDS = 10.0
-"""Decoded sound of a stream that is held; what a server sends beyond it waits in the network."""
+PLAYOUT_BUFFER_S = 10.0
+"""Decoded audio that is buffered per stream, in seconds. More is left in the socket."""
 
-# Engines on another machine
+# Remote engines
 
-SERVER_PATIENCE = 1.0
-"""Seconds after which a server of engines that does not answer is held to be lost."""
+INFERENCE_SERVER_TIMEOUT_S = 1.0
+"""Longest time until an inference server replies before it counts as lost, in seconds."""
 
-ANSWER_BYTES = 1 << 16
-"""Bytes of one of its messages; an answer has 16 a window."""
+MAX_INFERENCE_RESPONSE_BYTES = 1 << 16
+"""Largest message from an inference server, in bytes. A reply has 16 per window."""
 
 # MQTT
 
-INCOMING_MESSAGES = 1000
-"""Messages that wait until they are looked at; what comes beyond them is left out."""
+MAX_INCOMING_MESSAGES = 1000
+"""Most received messages that wait to be processed; further ones are dropped."""
 
-BASE_TOPIC = 1000
-"""Characters of the topic that stands before all others."""
+MAX_BASE_TOPIC_CHARS = 1000
+"""Longest base topic, in characters."""
 
-COMMAND_BYTES = 1024
-"""Bytes of a command."""
+MAX_COMMAND_BYTES = 1024
+"""Largest payload of a command, in bytes."""
 
-COMMAND_TOPIC = 1200
-"""Characters of a command's topic; the base topic has at most 1000 of them."""
+MAX_COMMAND_TOPIC_CHARS = 1200
+"""Longest topic of a command, in characters, including the base topic."""
 
-COMMANDS_A_SECOND = 20.0
-"""Commands that are carried out in a second, in the long run."""
+COMMANDS_PER_SECOND = 20.0
+"""Sustained rate of accepted commands, per second."""
 
-COMMANDS_AT_ONCE = 50.0
-"""Commands that are carried out at once after a quiet time."""
+COMMAND_BURST = 50.0
+"""Most commands that are accepted at once after a pause."""
 
-COMMAND_ID = 64
-"""Characters of a command's id that come back with the answer."""
+MAX_COMMAND_ID_CHARS = 64
+"""Longest command id that is returned with the acknowledgement, in characters."""
 
-RESPONSE_TOPIC = 1024
-"""Characters of a topic at which an answer may be wanted."""
+MAX_RESPONSE_TOPIC_CHARS = 1024
+"""Longest response topic of a command, in characters."""
 
-CORRELATION_BYTES = 1024
-"""Bytes that may be wanted back with an answer."""
+MAX_CORRELATION_BYTES = 1024
+"""Longest correlation data of a command, in bytes."""
 
-CALIBRATION_SECONDS = (10.0, 600.0)
-"""Seconds that a calibration may be told to listen."""
+CALIBRATION_RANGE_S = (10.0, 600.0)
+"""Shortest and longest calibration that a command may start, in seconds."""
 
-WAITING_LETTERS = 500
-"""Answers and announcements that wait to be sent; what is older gives way."""
+MAX_PENDING_MESSAGES = 500
+"""Most acknowledgements and announcements that wait to be sent; the oldest is dropped."""
 
-ESTIMATE_BYTES = 4096
-"""Bytes of an estimate that is followed; ours have some 300."""
+MAX_ESTIMATE_BYTES = 4096
+"""Largest estimate that is accepted from the broker, in bytes. Ours have about 300."""
 
-RETAINED_MESSAGES = 10_000
-"""Retained messages that are looked at."""
+MAX_RETAINED_MESSAGES = 10_000
+"""Most retained messages that are read."""
 
-PASSWORD_BYTES = 65_535
-"""Bytes of a password, by MQTT."""
+MAX_PASSWORD_BYTES = 65_535
+"""Longest password that MQTT allows, in bytes."""
 
 # Dashboard
 
-DASHBOARD_MEMORY = 1 << 30
-"""Bytes of address space of the dashboard's process."""
+DASHBOARD_MEMORY_BYTES = 1 << 30
+"""Address space of the dashboard process, in bytes."""
 
-DASHBOARD_FILES = 256
-"""Files and sockets that it may have open."""
+DASHBOARD_OPEN_FILES = 256
+"""Most files and sockets that the dashboard process has open."""
 
-DASHBOARD_CONNECTIONS = 160
-"""Connections at a time; who comes beyond them is told to come later."""
+MAX_DASHBOARD_CONNECTIONS = 160
+"""Most simultaneous connections; further ones are refused with a request to retry."""
 
-VIEWERS = 100
-"""Pages that are kept up to date at a time."""
+MAX_VIEWERS = 100
+"""Most pages that receive live updates at the same time."""
 
-VIEWER_PATIENCE = 10.0
-"""Seconds in which a viewer has to read before it is left."""
+VIEWER_TIMEOUT_S = 10.0
+"""Longest time until a viewer reads an update before it is disconnected, in seconds."""
 
-VIEWER_COMMANDS = 10.0
-"""Commands that a viewer may send in a second, and at once."""
+VIEWER_COMMANDS_PER_SECOND = 10.0
+"""Rate of commands accepted from one viewer, per second; also the largest burst."""
 
-VIEWER_ID = 16
-"""Characters of the id of a viewer's command."""
+MAX_VIEWER_COMMAND_ID_CHARS = 16
+"""Longest id of a viewer's command, in characters."""
 
-TOKEN_CHARACTERS = 12
-"""The shortest token that counts as one."""
+MIN_TOKEN_CHARS = 12
+"""Shortest access token, in characters."""
 
-TOKEN_TRIES = (1.0, 10.0)
-"""Tokens that may be tried in a second, and at once, by all viewers together."""
+TOKEN_ATTEMPTS = (1.0, 10.0)
+"""Login attempts of all viewers together: sustained rate per second, and largest burst."""
 
-FORM_BYTES = 4096
-"""Bytes of a form."""
+MAX_FORM_BYTES = 4096
+"""Largest form that is accepted, in bytes."""
 
 # Configuration
 
-CONFIGURATION_BYTES = 1_000_000
-"""Bytes of a configuration."""
+MAX_CONFIG_BYTES = 1_000_000
+"""Largest configuration file, in bytes."""
 
-KEY_PARTS = 20
-"""Parts of a dotted key."""
+MAX_KEY_PARTS = 20
+"""Most parts of a dotted TOML key."""
 
-SHOW_BYTES = 1_000_000
-"""Bytes of a show file."""
+MAX_SHOW_BYTES = 1_000_000
+"""Largest show file, in bytes."""
 
-CALIBRATION_BYTES = 1_000_000
-"""Bytes of the file in which calibrations are kept."""
+MAX_CALIBRATION_BYTES = 1_000_000
+"""Largest calibration file, in bytes."""
 
-SHOWN_VALUE = 60
-"""Characters of a wrong value that are shown."""
+MAX_ERROR_VALUE_CHARS = 60
+"""Longest excerpt of an invalid value in an error message, in characters."""
 
-SHOWN_REASON = 200
-"""Characters of what a parser says that are shown."""
+MAX_ERROR_REASON_CHARS = 200
+"""Longest excerpt of a parser's or peer's message in an error message, in characters."""
 
 # Recordings
 
-JOURNAL_LINE = 1 << 16
-"""Bytes of a line of a journal; an estimate has some 250."""
+MAX_JOURNAL_LINE_BYTES = 1 << 16
+"""Longest line of a journal, in bytes. An estimate has about 250."""
 
-RECORDED_ROWS = 2_000_000
-"""Estimates of one recording; a day of 20 a second has 1.7 million."""
+MAX_RECORDING_ROWS = 2_000_000
+"""Most estimates of one recording. A day at 20 per second has 1.7 million."""
 
-RECORDED_TIME = 1e9
-"""Seconds since a machine's start, and of a zone's sound, that are believed."""
+MAX_RECORDING_TIME_S = 1e9
+"""Largest monotonic time or zone time that is accepted, in seconds."""
 
-RECORDED_EPOCH = 253_402_300_800_000
-"""Milliseconds since 1970 that are believed: to the end of the year 9999."""
+MAX_RECORDING_EPOCH_MS = 253_402_300_800_000
+"""Largest time since 1970 that is accepted, in milliseconds: the end of the year 9999."""
 
-RECORDED_ESTIMATE = 10.0
-"""Greatest number of an estimate that is believed; ours are from -1 to 1."""
+MAX_RECORDING_ESTIMATE = 10.0
+"""Largest absolute valence, arousal or deviation that is accepted. Ours are in [-1, 1]."""
 
-RECORDED_LEVEL = 1000.0
-"""Greatest level in dB that is believed."""
+MAX_RECORDING_LEVEL_DB = 1000.0
+"""Largest absolute level that is accepted, in dB."""
 
 # Log
 
-LOGGED_LINE = 4000
-"""Characters of a message in the log."""
+MAX_LOG_LINE_CHARS = 4000
+"""Longest log message, in characters."""

@@ -130,7 +130,7 @@ class JsonFormatter(logging.Formatter):
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage()[: limits.LOGGED_LINE],
+            "message": record.getMessage()[: limits.MAX_LOG_LINE_CHARS],
         }
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
@@ -212,7 +212,7 @@ def described(record: logging.LogRecord) -> str:
         text = f"{record.name}: {text}"
     fields = {name: value for name, value in extras(record).items() if name != "cause"}
     line = "  ".join([text, *(f"{name}={value}" for name, value in fields.items())])
-    return brief(line, limits.LOGGED_LINE)
+    return brief(line, limits.MAX_LOG_LINE_CHARS)
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:

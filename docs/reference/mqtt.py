@@ -174,10 +174,10 @@ def _commands() -> str:
         (code(name), prose(commands.wanted(name)), code(_COMMANDS[name])) for name in commands.NAMES
     ]
     told = (
-        f"A payload has at most {limits.COMMAND_BYTES} bytes, an id {limits.COMMAND_ID} "
-        f"characters. {limits.COMMANDS_A_SECOND:g} a second in the long run, and "
-        f"{limits.COMMANDS_AT_ONCE:g} at once after a quiet time, are carried out; what comes "
-        "beyond is left out. What each does: "
+        f"A payload has at most {limits.MAX_COMMAND_BYTES} bytes, an id "
+        f"{limits.MAX_COMMAND_ID_CHARS} characters. {limits.COMMANDS_PER_SECOND:g} a second in the "
+        f"long run, and {limits.COMMAND_BURST:g} at once after a quiet time, are carried out;"
+        " what comes beyond is left out. What each does: "
         "[Home Assistant, Node-RED and commands](../home-assistant.md#commands)."
     )
     parts = [

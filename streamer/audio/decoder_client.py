@@ -145,18 +145,18 @@ class Decoder:
             The process died of it, or hangs.
         """
         while self._busy:
-            kind, content = self._read(limits.DECODER_PATIENCE)
+            kind, content = self._read(limits.DECODER_TIMEOUT_S)
             try:
                 if kind == records.FRAME:
                     yield records.frame_of(content)
                 elif kind == records.LOSS:
                     (seconds,) = records.SECONDS.unpack(content)
-                    if not 0 <= seconds <= limits.LONGEST_LOSS:
+                    if not 0 <= seconds <= limits.MAX_PACKET_DURATION_S:
                         raise ValueError("seconds")
                     self.corrupt += 1
                     yield seconds
                 elif kind == records.TITLE:
-                    self.title = _printable(content.decode(), limits.LONGEST_TITLE)
+                    self.title = _printable(content.decode(), limits.MAX_TITLE_CHARS)
                 elif kind == records.END:
                     end = json.loads(content)
                     self.corrupt, self.decoded = int(end["corrupt"]), int(end["decoded"])
@@ -196,7 +196,10 @@ class Decoder:
             self._busy = False
             try:
                 error = json.loads(content)
-                usage, text = bool(error["usage"]), _printable(error["text"], limits.TEXT_BYTES)
+                usage, text = (
+                    bool(error["usage"]),
+                    _printable(error["text"], limits.MAX_TEXT_MESSAGE_BYTES),
+                )
             except _LIES:
                 raise self._gone(_LIED) from None
             raise UsageError(text) if usage else AudioError(text)
@@ -287,7 +290,7 @@ class _Keeper:
 
     def _keep(self) -> None:
         try:
-            bounds = map(str, (limits.DECODER_MEMORY, limits.DECODER_FILES))
+            bounds = map(str, (limits.DECODER_MEMORY_BYTES, limits.DECODER_OPEN_FILES))
             self.process = process = start_helper(str(_WORKER), *bounds, bufsize=_BUFFER)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._failure = error
@@ -318,10 +321,10 @@ def _opened(told: Any) -> Opened:
     """Return what a decoder says of a source, as far as it can be believed; one of `_LIES` else."""
     rate, channels, seconds = int(told["rate"]), int(told["channels"]), told["duration"]
     prebuffer = float(told["prebuffer"])
-    believed = 0 < channels <= limits.CHANNELS and 0 <= prebuffer <= limits.PLAYOUT_SECONDS
-    if not believed or rate not in limits.RATES:
+    believed = 0 < channels <= limits.MAX_CHANNELS and 0 <= prebuffer <= limits.PLAYOUT_BUFFER_S
+    if not believed or rate not in limits.SAMPLE_RATES:
         raise ValueError("opened")
-    name = _printable(told["name"], limits.LONGEST_TITLE)
+    name = _printable(told["name"], limits.MAX_TITLE_CHARS)
     known = seconds is not None and math.isfinite(seconds) and seconds > 0
     duration = float(seconds) if known else None
     return Opened(rate, channels, _printable(told["codec"], 100), duration, name, prebuffer)

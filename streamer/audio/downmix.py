@@ -59,7 +59,7 @@ class _Converter:
 
     def push(self, samples: Samples, rate: int) -> Samples:
         rest = np.empty(0, np.float32)
-        if rate not in limits.RATES:
+        if rate not in limits.SAMPLE_RATES:
             raise AudioError(
                 f"the sound goes on at {rate} Hz, which cannot be; give another source"
             )

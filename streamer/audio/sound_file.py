@@ -90,7 +90,7 @@ class SoundFile:
         self._own = decoder is None
         self._decoder = decoder or Decoder()
         try:
-            opened = self._decoder.open({"path": str(path)}, limits.DECODER_PATIENCE)
+            opened = self._decoder.open({"path": str(path)}, limits.DECODER_TIMEOUT_S)
             check_channels(channels, opened.channels, str(path))
         except DecoderGone as gone:
             raise self._refused(gone) from None
@@ -168,7 +168,7 @@ class SoundFile:
 
     def _judge(self) -> None:
         corrupt, decoded = self._decoder.corrupt, self._decoder.decoded
-        if corrupt > max(decoded, limits.MOST_DAMAGED):
+        if corrupt > max(decoded, limits.MAX_DAMAGED_PACKETS):
             raise AudioError(
                 f"{self.path} is damaged or no sound: {corrupt} of its packets cannot "
                 f"be decoded, {decoded} can; give a whole sound file"

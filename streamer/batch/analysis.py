@@ -76,9 +76,9 @@ def analyze(
             nonlocal seconds
             for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
                 seconds = block.end_sample / sound.rate
-                if seconds > limits.LONGEST_SOUND:
+                if seconds > limits.MAX_FILE_DURATION_S:
                     raise AudioError(
-                        f"{path} is longer than {limits.LONGEST_SOUND / 3600:g} hours; "
+                        f"{path} is longer than {limits.MAX_FILE_DURATION_S / 3600:g} hours; "
                         "cut it into pieces"
                     )
                 yield block

@@ -66,7 +66,7 @@ def hear(pipe: IO[bytes]) -> tuple[bytes, bytes] | None:
     if len(header) < _HEADER.size:
         return None
     kind, length = _HEADER.unpack(header)
-    if length > (limits.RECORD_BYTES if kind == FRAME else limits.TEXT_BYTES):
+    if length > (limits.MAX_MESSAGE_BYTES if kind == FRAME else limits.MAX_TEXT_MESSAGE_BYTES):
         return b"", b""
     content = pipe.read(length)
     return (kind, content) if len(content) == length else None
@@ -84,6 +84,6 @@ def frame_of(content: bytes) -> Frame:
     form = name.rstrip(b"\0").decode("ascii")
     data = memoryview(content)[FRAME_HEAD.size :]
     size = SAMPLE_BYTES.get(form.removesuffix("p"), 0) * channels
-    if not 0 < channels <= limits.CHANNELS or not size or len(data) % size:
+    if not 0 < channels <= limits.MAX_CHANNELS or not size or len(data) % size:
         raise ValueError("no frame")
     return Frame(rate, channels, form, data)

@@ -166,13 +166,13 @@ def read_secret(file: Path, key: str) -> str:
     what, noun = f"{key} {file}", key.rpartition(" ")[2].removesuffix("_file")
     try:
         with file.open("rb") as opened:
-            content = opened.read(limits.PASSWORD_BYTES + 2)
+            content = opened.read(limits.MAX_PASSWORD_BYTES + 2)
         secret = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise ConfigError(f"{what} is no text in UTF-8; write the {noun} alone in it") from None
     except OSError as error:
         raise ConfigError(unreadable(what, error)) from None
-    if not secret or len(content) > limits.PASSWORD_BYTES:
+    if not secret or len(content) > limits.MAX_PASSWORD_BYTES:
         raise ConfigError(f"{what} holds no {noun}; write the {noun} alone in it")
     return secret
 

@@ -105,10 +105,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> bytes:
     with path.open("rb") as file:
-        content = file.read(limits.CONFIGURATION_BYTES + 1)
-    if len(content) > limits.CONFIGURATION_BYTES:
+        content = file.read(limits.MAX_CONFIG_BYTES + 1)
+    if len(content) > limits.MAX_CONFIG_BYTES:
         raise ConfigError(
-            f"{named(path)}: no configuration is larger than {limits.CONFIGURATION_BYTES} bytes"
+            f"{named(path)}: no configuration is larger than {limits.MAX_CONFIG_BYTES} bytes"
         )
     return content
 
@@ -151,7 +151,8 @@ def _path(text: str, folder: Path) -> str:
 
 _PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.){0,100}"|'[^'\n]{0,100}')"""
 _LONG_KEY = re.compile(
-    rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.KEY_PARTS}}}", re.MULTILINE
+    rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.MAX_KEY_PARTS}}}",
+    re.MULTILINE,
 )
 
 
@@ -163,10 +164,10 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        It is no TOML, or has a key of more than `limits.KEY_PARTS` parts.
+        It is no TOML, or has a key of more than `limits.MAX_KEY_PARTS` parts.
     RecursionError
         It is nested too deeply.
     """
     if _LONG_KEY.search(text):
-        raise ValueError(f"a key has more than {limits.KEY_PARTS} parts")
+        raise ValueError(f"a key has more than {limits.MAX_KEY_PARTS} parts")
     return tomllib.loads(text)

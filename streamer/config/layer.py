@@ -159,7 +159,7 @@ def shown(value: object) -> str:
         text = "a number of thousands of digits"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
     text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text[:_LOOKED_AT])  # takes its square
-    return brief(text, limits.SHOWN_VALUE)
+    return brief(text, limits.MAX_ERROR_VALUE_CHARS)
 
 
 def named(path: Path | None) -> str:

@@ -232,7 +232,7 @@ class Mqtt(Table):
     )
     base_topic: str | None = Field(
         default=None,
-        max_length=limits.BASE_TOPIC,
+        max_length=limits.MAX_BASE_TOPIC_CHARS,
         description='Base of all topics; "streamer/<node>".',
     )
     protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="MQTT version.")
@@ -248,8 +248,8 @@ class Mqtt(Table):
             length = len(password.get_secret_value().encode()) if password is not None else 0
         except UnicodeEncodeError:
             raise ValueError("it must be text in UTF-8") from None
-        if length > limits.PASSWORD_BYTES:
-            raise ValueError(f"it must have at most {limits.PASSWORD_BYTES} bytes")
+        if length > limits.MAX_PASSWORD_BYTES:
+            raise ValueError(f"it must have at most {limits.MAX_PASSWORD_BYTES} bytes")
         return password
 
     @field_validator("base_topic")
@@ -337,7 +337,7 @@ class Dashboard(Table):
     )
     token: SecretStr | None = Field(
         default=None,
-        min_length=limits.TOKEN_CHARACTERS,
+        min_length=limits.MIN_TOKEN_CHARS,
         description="What a viewer has to know; better in STREAMER_DASHBOARD__TOKEN or token_file.",
     )
     token_file: File | None = Field(

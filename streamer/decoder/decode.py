@@ -62,7 +62,7 @@ def decode_file(path: Path, pipe: IO[bytes]) -> None:
     """
     container, stream = open_container(path)
     with container:
-        decoder = PacketDecoder(container, stream, read_failures=limits.READ_FAILURES)
+        decoder = PacketDecoder(container, stream, read_failures=limits.MAX_READ_FAILURES)
         first = decoder.begin()
         if first is None:
             raise AudioError(
@@ -105,7 +105,7 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
         scheme = remote.scheme
         decoder = PacketDecoder(remote.container, remote.stream, patience=scheme.read_timeout)
         try:
-            first = decoder.begin(patience=limits.MOST_DAMAGED)
+            first = decoder.begin(patience=limits.MAX_DAMAGED_PACKETS)
             if first is None:
                 raise silent
             _say_opened(pipe, first, name=remote.name, prebuffer=scheme.prebuffer)
@@ -121,7 +121,7 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
                 if not isinstance(piece, float):
                     remote.heard()
                     heard = time.monotonic()
-                starved = time.monotonic() - heard > limits.TRICKLE_TIMEOUT
+                starved = time.monotonic() - heard > limits.AUDIO_TIMEOUT_S
                 if starved or decoder.mostly_damaged:
                     raise silent
         except MemoryError:
@@ -165,7 +165,7 @@ def _say_piece(pipe: IO[bytes], piece: av.AudioFrame | float) -> None:
     planar = piece.format.is_planar
     planes = piece.planes if planar else piece.planes[:1]
     size = length if planar else length * channels
-    if channels > limits.CHANNELS or length * channels > limits.RECORD_BYTES // 2:
+    if channels > limits.MAX_CHANNELS or length * channels > limits.MAX_MESSAGE_BYTES // 2:
         raise AudioError(
             f"the sound goes on with {channels} channels in pieces of {piece.samples} samples, "
             "which cannot be; give another source"

@@ -60,21 +60,21 @@ class WebStream:
     def __init__(self, url: str) -> None:
         self._shown = public(url)
         try:
-            self._answer = _opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT)
+            self._answer = _opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT_S)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise AudioError(f"{self._shown} cannot be heard: {_explain(error)}") from None
         headers = self._answer.headers
         self.url = self._answer.url
         told = headers.get_content_type() if "Content-Type" in headers else ""
         self.content_type = tidy(told)
-        self.name = tidy(_text(headers.get("icy-name", ""))[: limits.LONGEST_HEADER])
+        self.name = tidy(_text(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
         self.title = ""
         interval = headers.get("icy-metaint", "")
         self._interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
         self._until_title = self._interval
         self.head = b""
         self._unread = b""
-        self._patience = limits.CONNECT_TIMEOUT
+        self._patience = limits.CONNECT_TIMEOUT_S
         self._since = time.monotonic()
         try:
             while len(self.head) < _HEAD and (data := self.read(_HEAD)):
@@ -115,7 +115,7 @@ class WebStream:
 
     def heard(self) -> None:
         """Say that what was read has become sound; the next has as long again."""
-        self._patience = limits.TRICKLE_TIMEOUT
+        self._patience = limits.AUDIO_TIMEOUT_S
         self._since = time.monotonic()
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class WebStream:
         try:
             data: bytes = self._answer.read1(size)
         except TimeoutError:
-            raise self._stalled(limits.READ_TIMEOUT) from None
+            raise self._stalled(limits.READ_TIMEOUT_S) from None
         except (OSError, http.client.HTTPException, ValueError):
             raise AudioError(f"{self._shown} is lost: the connection broke off; {CHECK}") from None
         return data
@@ -148,10 +148,10 @@ class WebStream:
 
 
 def tidy(text: str) -> str:
-    """Return what a server says as one printable line, cut at `limits.LONGEST_TITLE`."""
+    """Return what a server says as one printable line, cut at `limits.MAX_TITLE_CHARS`."""
     # icecast writes what its mount's character set lacks as &#8211;
     printable = "".join(c if c.isprintable() else " " for c in html.unescape(text))
-    return " ".join(printable.split())[: limits.LONGEST_TITLE]
+    return " ".join(printable.split())[: limits.MAX_TITLE_CHARS]
 
 
 def _text(raw: bytes | str) -> str:
@@ -201,7 +201,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         over = threading.Event()
-        limit = threading.Timer(limits.CONNECT_TIMEOUT, self._hang_up, (over,))
+        limit = threading.Timer(limits.CONNECT_TIMEOUT_S, self._hang_up, (over,))
         limit.start()
         try:
             super().begin()
@@ -212,7 +212,7 @@ class _Response(http.client.HTTPResponse):
             limit.cancel()
         if over.is_set():  # the head only trickled
             raise TimeoutError
-        self._sock.settimeout(limits.READ_TIMEOUT)
+        self._sock.settimeout(limits.READ_TIMEOUT_S)
 
     def _hang_up(self, over: threading.Event) -> None:
         over.set()
@@ -224,7 +224,7 @@ class _Response(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         self._answers += 1
-        if self._answers > limits.INTERIM_ANSWERS:
+        if self._answers > limits.MAX_INTERIM_RESPONSES:
             raise http.client.HTTPException("no end of answers")
         if self.fp.peek(4)[:4] == b"ICY ":
             words = self.fp.readline(1024).decode("latin-1").split(None, 2)

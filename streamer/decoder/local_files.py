@@ -31,7 +31,7 @@ def open_container(path: Path) -> tuple[av.container.InputContainer, av.AudioStr
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": ",".join(sorted(av.formats_available - _LEADING_ELSEWHERE)),
-                "max_streams": str(limits.STREAMS),
+                "max_streams": str(limits.MAX_CONTAINER_STREAMS),
             },
             metadata_errors="replace",
         )

@@ -89,7 +89,7 @@ def _open(url: str, what: str | WebStream, scheme: Scheme) -> Remote:
             mode="r",
             options=ffmpeg_options(scheme),
             metadata_errors="replace",
-            timeout=(limits.CONNECT_TIMEOUT, scheme.read_timeout),
+            timeout=(limits.CONNECT_TIMEOUT_S, scheme.read_timeout),
         )
     except MemoryError:
         raise

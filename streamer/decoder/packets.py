@@ -53,7 +53,7 @@ class PacketDecoder:
     @property
     def mostly_damaged(self) -> bool:
         """Whether so many packets cannot be decoded that this is no sound."""
-        return self.corrupt_packets > max(self.decoded_packets, limits.MOST_DAMAGED)
+        return self.corrupt_packets > max(self.decoded_packets, limits.MAX_DAMAGED_PACKETS)
 
     def begin(self, *, patience: int | None = None) -> av.AudioFrame | None:
         """Decode the first frame; `frames` begins with it.
@@ -71,8 +71,8 @@ class PacketDecoder:
         for piece in self._pieces:
             if isinstance(piece, av.AudioFrame):
                 self._first = piece
-                believed = piece.layout.nb_channels <= limits.CHANNELS
-                return piece if believed and piece.sample_rate in limits.RATES else None
+                believed = piece.layout.nb_channels <= limits.MAX_CHANNELS
+                return piece if believed and piece.sample_rate in limits.SAMPLE_RATES else None
             if patience is not None and self.corrupt_packets > patience:
                 return None
         return None
@@ -113,7 +113,7 @@ class PacketDecoder:
                     except FFmpegError:
                         self.corrupt_packets += 1
                         lost = float((packet.duration or 0) * (packet.time_base or 0))
-                        yield lost if 0 <= lost <= limits.LONGEST_LOSS else 0.0
+                        yield lost if 0 <= lost <= limits.MAX_PACKET_DURATION_S else 0.0
                     else:
                         self.decoded_packets += bool(frames)
                         yield from frames

@@ -34,7 +34,7 @@ class Scheme:
 
     protocols: str
     prebuffer: float
-    read_timeout: float = limits.READ_TIMEOUT
+    read_timeout: float = limits.READ_TIMEOUT_S
     options: tuple[tuple[str, str], ...] = ()
 
 
@@ -54,7 +54,7 @@ SCHEMES = {
 HLS = Scheme(
     _BROWSING,
     0.4,
-    read_timeout=limits.PLAYLIST_READ_TIMEOUT,
+    read_timeout=limits.HLS_READ_TIMEOUT_S,
     options=(("probesize", "65536"),),
 )
 """A playlist over http or https: a segment comes every few seconds, all at once."""
@@ -112,7 +112,7 @@ def ffmpeg_options(scheme: Scheme) -> dict[str, str]:
         "format_whitelist": FORMATS,
         "protocol_whitelist": scheme.protocols or "none",
         "max_redirects": str(limits.MAX_REDIRECTS),
-        "max_streams": str(limits.STREAMS),
+        "max_streams": str(limits.MAX_CONTAINER_STREAMS),
         "probesize": "8192",
         "formatprobesize": "65536",  # 2 % of MP3 streams are not told from their first 8 KiB
         "analyzeduration": "0",

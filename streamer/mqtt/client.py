@@ -174,7 +174,7 @@ class Dialler:
                     will=will,
                     keepalive=self._keepalive,
                     timeout=self._timeout,
-                    max_queued_incoming_messages=limits.INCOMING_MESSAGES,
+                    max_queued_incoming_messages=limits.MAX_INCOMING_MESSAGES,
                     logger=_WIRE,
                 )
                 try:

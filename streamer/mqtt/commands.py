@@ -113,7 +113,7 @@ def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
         correlation = None
     return Reply(
         topics,
-        None if identifier is None else _sayable(str(identifier)[: limits.COMMAND_ID]),
+        None if identifier is None else _sayable(str(identifier)[: limits.MAX_COMMAND_ID_CHARS]),
         correlation,
     )
 
@@ -177,9 +177,9 @@ def read_value(name: str, payload: Any) -> tuple[Name, Value]:
         raise CommandError(f"there is no command {_shown(name)}; {advice}")
     if not isinstance(payload, bytes):
         payload = b""
-    if len(payload) > limits.COMMAND_BYTES:
+    if len(payload) > limits.MAX_COMMAND_BYTES:
         raise CommandError(
-            f"the payload has {len(payload)} bytes, {limits.COMMAND_BYTES} are the most"
+            f"the payload has {len(payload)} bytes, {limits.MAX_COMMAND_BYTES} are the most"
         )
     text = _text(payload)
     read: Callable[[str], Value | None] = _READERS[name]
@@ -197,8 +197,8 @@ def wanted(name: Name) -> str:
 def _may_be_answered(topic: str, correlation: bytes, base: str) -> bool:
     """Whether an answer at a topic harms nobody: every broker takes it, and it is another's."""
     return (
-        len(topic) <= limits.RESPONSE_TOPIC
-        and len(correlation) <= limits.CORRELATION_BYTES
+        len(topic) <= limits.MAX_RESPONSE_TOPIC_CHARS
+        and len(correlation) <= limits.MAX_CORRELATION_BYTES
         and topic.isprintable()
         and not set(topic) & set("+#")
         and not topic.startswith(("$", f"{base}/"))
@@ -221,7 +221,11 @@ def _text(payload: bytes) -> str:
 
 
 def _object(payload: Any) -> dict[str, Any] | None:
-    if not isinstance(payload, bytes) or len(payload) > limits.COMMAND_BYTES or payload[:1] != b"{":
+    if (
+        not isinstance(payload, bytes)
+        or len(payload) > limits.MAX_COMMAND_BYTES
+        or payload[:1] != b"{"
+    ):
         return None
     try:
         content = json.loads(payload)
@@ -249,7 +253,7 @@ def _calibrate(text: str) -> Value | None:
     if text in ("start", "reset"):
         return 60.0 if text == "start" else text
     number = _number(text)
-    least, most = limits.CALIBRATION_SECONDS
+    least, most = limits.CALIBRATION_RANGE_S
     return number if number is not None and least <= number <= most else None
 
 
@@ -266,7 +270,7 @@ _WANTED = {
     "rate": schema.allowed(schema.find(("tracking", "rate")) or {}),
     "freeze": "on or off",
     "calibrate": "start, reset, or how many seconds to listen, {:g} to {:g}".format(
-        *limits.CALIBRATION_SECONDS
+        *limits.CALIBRATION_RANGE_S
     ),
     "reload": "now",
 }

@@ -92,7 +92,7 @@ class Inbox:
         self._handler = handler
         self._post = post
         self._welcome = welcome
-        self._bucket = Bucket(limits.COMMANDS_A_SECOND, limits.COMMANDS_AT_ONCE)
+        self._bucket = Bucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
 
     @property
     def filters(self) -> list[str]:
@@ -129,7 +129,7 @@ class Inbox:
 
     def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
         topic = self._topics.ack(zone, name)
-        if len(topic) > limits.COMMAND_TOPIC or not topic.isprintable():
+        if len(topic) > limits.MAX_COMMAND_TOPIC_CHARS or not topic.isprintable():
             self._leave_out("a command's topic is too long, or is not printable: it is left out")
             return
         if not self._bucket.take():

@@ -72,6 +72,6 @@ async def _listen(link: aiomqtt.Client) -> dict[str, bytes]:
             async for message in link.messages:
                 if message.retain and isinstance(message.payload, bytes):
                     found[str(message.topic)] = message.payload
-                if len(found) >= limits.RETAINED_MESSAGES:
+                if len(found) >= limits.MAX_RETAINED_MESSAGES:
                     break
     return found

@@ -73,7 +73,7 @@ class Sender:
             welcome=self._repeat_states,
         )
         self._announces = discovery is not None and discovery.announces
-        self._letters: deque[Letter] = deque(maxlen=limits.WAITING_LETTERS)
+        self._letters: deque[Letter] = deque(maxlen=limits.MAX_PENDING_MESSAGES)
         self._posted = asyncio.Event()
         self._modern = version == "5"
         self._va_properties = json_properties(seconds=VA_EXPIRY) if self._modern else None

@@ -102,8 +102,8 @@ class Follower:
             return None
         if message.retain:
             return None  # somebody kept it: it may be of last week
-        if len(payload) > limits.ESTIMATE_BYTES:
-            self._skip(f"larger than {limits.ESTIMATE_BYTES} bytes")
+        if len(payload) > limits.MAX_ESTIMATE_BYTES:
+            self._skip(f"larger than {limits.MAX_ESTIMATE_BYTES} bytes")
             return None
         try:
             return VA.model_validate_json(payload)

@@ -33,9 +33,7 @@ def option_names() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
 
     def visit(command: Any, path: str) -> None:
-        names = [
-            name for each in command.params for name in (*each.opts, *each.secondary_opts)
-        ]
+        names = [name for each in command.params for name in (*each.opts, *each.secondary_opts)]
         found[path] = sorted(names)
         for name, child in getattr(command, "commands", {}).items():
             visit(child, f"{path} {name}")

@@ -47,7 +47,7 @@ def test_what_others_say_stays_on_its_line_and_is_cut():
     logger.warning("x" * 100_000)
     one, other = stream.getvalue().splitlines()
     assert one.endswith("said a\\u000ab\\u001b[2J  zone=x\\u000d\\u000ay")
-    assert len(other) < limits.LOGGED_LINE + 50
+    assert len(other) < limits.MAX_LOG_LINE_CHARS + 50
 
 
 def test_a_traceback_holds_nothing_that_a_terminal_obeys():

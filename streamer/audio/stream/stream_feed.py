@@ -56,7 +56,7 @@ class StreamFeed:
             raise
         self.rate = opened.rate
         self.name = opened.name or self._where
-        self._buffer = PlayoutBuffer(round(limits.PLAYOUT_SECONDS * self.rate))
+        self._buffer = PlayoutBuffer(round(limits.PLAYOUT_BUFFER_S * self.rate))
         self._player = Player(self._buffer, self.rate, opened.prebuffer, self.name)
         self._error: Exception | None = None
 
@@ -104,7 +104,7 @@ class StreamFeed:
 
     def _open(self, url: str) -> Opened:
         try:
-            return self._decoder.open({"url": url}, limits.OPEN_PATIENCE)
+            return self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
         except DecoderGone as gone:
             if gone.hung:
                 why = "it does not answer; check that the server runs and that sound is sent to it"

@@ -56,7 +56,7 @@ class Connection:
         """Hear what answers; it has to run these weights, told by their SHA-256."""
         try:
             told: Any = json.loads(self._hear())
-            self.engine = str(told["engine"])[: limits.LONGEST_TITLE]
+            self.engine = str(told["engine"])[: limits.MAX_TITLE_CHARS]
             theirs = str(told["weights"])
         except (ValueError, TypeError, KeyError):
             raise EngineError("what answers there is no engine of ours") from None
@@ -83,7 +83,7 @@ class Connection:
     def look(self) -> None:
         """See whether it is still there."""
         with _told():
-            if not self._websocket.ping().wait(limits.SERVER_PATIENCE):
+            if not self._websocket.ping().wait(limits.INFERENCE_SERVER_TIMEOUT_S):
                 raise TimeoutError
 
     def hang_up(self) -> None:
@@ -93,7 +93,7 @@ class Connection:
 
     def _hear(self) -> str | bytes:
         with _told():
-            return self._websocket.recv(timeout=limits.SERVER_PATIENCE)
+            return self._websocket.recv(timeout=limits.INFERENCE_SERVER_TIMEOUT_S)
 
 
 @contextlib.contextmanager
@@ -134,10 +134,10 @@ def connected(
             additional_headers=headers,
             compression=None,
             proxy=None,
-            open_timeout=limits.CONNECT_TIMEOUT,
+            open_timeout=limits.CONNECT_TIMEOUT_S,
             close_timeout=0.1,
             ping_interval=None,  # `Connection.look`
-            max_size=limits.ANSWER_BYTES,
+            max_size=limits.MAX_INFERENCE_RESPONSE_BYTES,
             max_queue=1,
             logger=_WIRE,
         )
@@ -183,5 +183,5 @@ def _refusal(status: int) -> str:
 
 
 def _brief(said: str) -> str:
-    words = said.partition("\n")[0][: limits.SHOWN_REASON]
+    words = said.partition("\n")[0][: limits.MAX_ERROR_REASON_CHARS]
     return words if words.isprintable() else "something unprintable"

@@ -61,7 +61,7 @@ class Dashboard:
         self.process = WebProcess(setting, self._outbox, self._heard)
         self._loop = asyncio.get_running_loop()
         self._watched: dict[str, int] = {}  # frames that were shown, by zone
-        self._bucket = Bucket(limits.COMMANDS_A_SECOND, limits.COMMANDS_AT_ONCE)
+        self._bucket = Bucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
         self._survey: Survey | None = None
         self._control: Control | None = None
         self._lights: LiveShow | None = None
@@ -216,10 +216,10 @@ def _token(settings: Settings) -> str | None:
         return settings.token.get_secret_value()
     if settings.token_file is not None:
         token = read_secret(settings.token_file, "[dashboard] token_file")
-        if len(token) < limits.TOKEN_CHARACTERS:
+        if len(token) < limits.MIN_TOKEN_CHARS:
             raise ConfigError(
                 f"[dashboard] token_file {settings.token_file}: a token has "
-                f"{limits.TOKEN_CHARACTERS} characters or more"
+                f"{limits.MIN_TOKEN_CHARS} characters or more"
             )
         return token
     if not parse_listen(settings.listen).here:

@@ -170,7 +170,7 @@ class WebProcess:
 
     def _run_once(self) -> None:
         """Start the process, and tell it what is new until it is gone or not wanted any more."""
-        bounds = map(str, (limits.DASHBOARD_MEMORY, limits.DASHBOARD_FILES))
+        bounds = map(str, (limits.DASHBOARD_MEMORY_BYTES, limits.DASHBOARD_OPEN_FILES))
         self._process = process = start_helper("-m", "streamer.outputs.dashboard.web", *bounds)
         reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         reader.start()
@@ -194,7 +194,7 @@ class WebProcess:
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None  # noqa: S101 - a pipe
         with contextlib.suppress(ValueError):  # what is no JSON comes from no dashboard of ours
-            while line := process.stdout.readline(limits.TEXT_BYTES):
+            while line := process.stdout.readline(limits.MAX_TEXT_MESSAGE_BYTES):
                 said = json.loads(line)
                 if "ready" in said:
                     self._begun.set()

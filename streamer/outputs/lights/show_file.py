@@ -67,10 +67,10 @@ def _named(path: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            raw = file.read(limits.SHOW_BYTES + 1)
-        if len(raw) > limits.SHOW_BYTES:
+            raw = file.read(limits.MAX_SHOW_BYTES + 1)
+        if len(raw) > limits.MAX_SHOW_BYTES:
             raise ConfigError(
-                f"{_named(path)}: no show file is larger than {limits.SHOW_BYTES} bytes"
+                f"{_named(path)}: no show file is larger than {limits.MAX_SHOW_BYTES} bytes"
             )
         return parse_toml(raw.decode("utf-8-sig"))
     except FileNotFoundError:

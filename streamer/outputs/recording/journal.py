@@ -158,7 +158,7 @@ def read_journal(file: BinaryIO) -> Iterator[Metadata | Row]:
 
     The first is the metadata, with `MARK`; where it is not, the file is no journal.
     """
-    while line := file.readline(limits.JOURNAL_LINE):
+    while line := file.readline(limits.MAX_JOURNAL_LINE_BYTES):
         try:
             content = json.loads(line)
         except (ValueError, RecursionError):  # cut off, or damaged

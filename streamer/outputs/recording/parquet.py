@@ -79,7 +79,7 @@ def read_parquet(file: BinaryIO) -> tuple[dict[str, str], dict[str, NDArray[Any]
                 for name in COLUMNS
             ):
                 return None
-            if whole.metadata.num_rows > limits.RECORDED_ROWS:
+            if whole.metadata.num_rows > limits.MAX_RECORDING_ROWS:
                 raise DamagedError("more rows than can be")
             table = whole.read(columns=list(COLUMNS))
             columns = {

@@ -18,11 +18,11 @@ from streamer.outputs.recording.journal import COLUMNS, MARK, TYPES, VERSION, Ro
 from streamer.outputs.recording.parquet import MAGIC, DamagedError, read_parquet
 from streamer.tracking.update import Update
 
-_NUMBER, _TIME = limits.RECORDED_ESTIMATE, limits.RECORDED_TIME
+_NUMBER, _TIME = limits.MAX_RECORDING_ESTIMATE, limits.MAX_RECORDING_TIME_S
 _BELIEVED = {
     **{name: (-_NUMBER, _NUMBER) for name, kind in TYPES.items() if kind is float},
-    "ts": (0, limits.RECORDED_EPOCH - 1),
-    "level": (-limits.RECORDED_LEVEL, limits.RECORDED_LEVEL),
+    "ts": (0, limits.MAX_RECORDING_EPOCH_MS - 1),
+    "level": (-limits.MAX_RECORDING_LEVEL_DB, limits.MAX_RECORDING_LEVEL_DB),
     "time": (0.0, _TIME),
     "captured": (0.0, _TIME),
 }
@@ -173,7 +173,7 @@ def _read_journal(path: Path, file: BinaryIO) -> Recording:
     for said in read_journal(file):
         if isinstance(said, Row):
             rows.append(said)
-            if len(rows) > limits.RECORDED_ROWS:
+            if len(rows) > limits.MAX_RECORDING_ROWS:
                 raise UsageError(f"{path} is damaged: it holds more estimates than can be")
         else:
             metadata.update(said)

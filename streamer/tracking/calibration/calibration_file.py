@@ -159,12 +159,12 @@ class CalibrationStore:
     def _read(self) -> dict[str, Calibration]:
         try:
             with self.file.open("rb") as file:
-                content = file.read(limits.CALIBRATION_BYTES + 1)
+                content = file.read(limits.MAX_CALIBRATION_BYTES + 1)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise self._unreadable(error.strerror or str(error)) from None
-        if len(content) > limits.CALIBRATION_BYTES:
+        if len(content) > limits.MAX_CALIBRATION_BYTES:
             raise self._unreadable("it is too large")
         try:
             return _CONTENT.validate_json(content)

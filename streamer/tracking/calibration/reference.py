@@ -155,9 +155,9 @@ def seconds_of(clips: Sequence[Path]) -> float:
                 end = 0.0
                 for block in sound.blocks(sound.rate):
                     end = block.end_sample / sound.rate
-                    if end > limits.LONGEST_SOUND:
+                    if end > limits.MAX_FILE_DURATION_S:
                         raise AudioError(
-                            f"{clip} is longer than {limits.LONGEST_SOUND / 3600:g} hours; "
+                            f"{clip} is longer than {limits.MAX_FILE_DURATION_S / 3600:g} hours; "
                             "calibrate by a piece of it"
                         )
             total += end

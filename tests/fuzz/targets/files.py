@@ -56,7 +56,7 @@ class FileTarget(Target):
         try:
             channels = tuple(how["channels"])
             with open_sound_file(file, channels, decoder=self._decoder) as sound:
-                if sound.rate not in limits.RATES:
+                if sound.rate not in limits.SAMPLE_RATES:
                     raise Finding(f"a rate of {sound.rate}")
                 if not sound.description.isprintable():
                     raise Finding(f"described as {sound.description[:200]!a}")

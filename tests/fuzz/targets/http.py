@@ -76,7 +76,7 @@ class HttpTarget(Target):
         url = f"http://u:{CANARY}@127.0.0.1:{self._server.port}/live?token={CANARY}"
         taken = 0.0
         try:
-            opened = self._decoder.open({"url": url}, limits.OPEN_PATIENCE)
+            opened = self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
             check_text(opened.name)
             for piece in mono(self._decoder.frames(), opened.rate, (), Cleaner()):
                 check_text(self._decoder.title)

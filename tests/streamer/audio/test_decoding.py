@@ -161,8 +161,8 @@ def test_the_guards_are_in_effect(
         rows = {line[0]: [each.strip() for each in line[1:] if each.strip()] for line in lines}
         assert rows["Max core file size"][:2] == ["0", "0"]
         assert rows["Max file size"][:2] == ["0", "0"]
-        assert rows["Max open files"][:2] == [str(limits.DECODER_FILES)] * 2
-        assert rows["Max address space"][:2] == [str(limits.DECODER_MEMORY)] * 2
+        assert rows["Max open files"][:2] == [str(limits.DECODER_OPEN_FILES)] * 2
+        assert rows["Max address space"][:2] == [str(limits.DECODER_MEMORY_BYTES)] * 2
         assert "NoNewPrivs:\t1" in (place / "status").read_text()
         environment = (place / "environ").read_bytes()
         assert b"STREAMER_" not in environment
@@ -175,7 +175,7 @@ def test_the_guards_are_in_effect(
         size = next(
             line for line in (place / "status").read_text().splitlines() if "VmPeak" in line
         )
-        assert int(size.split()[1]) * 1024 < limits.DECODER_MEMORY / 3
+        assert int(size.split()[1]) * 1024 < limits.DECODER_MEMORY_BYTES / 3
 
 
 def with_picture(mp3: Path, megabytes: int) -> Path:
@@ -202,7 +202,7 @@ def test_memory_beyond_the_limit_is_not_had(
     path = with_picture(make_file("x.mp3", codec="libmp3lame", seconds=1), 160)
     peaks = []
     for megabytes in (1024, 250):
-        monkeypatch.setattr(limits, "DECODER_MEMORY", megabytes << 20)
+        monkeypatch.setattr(limits, "DECODER_MEMORY_BYTES", megabytes << 20)
         with open_sound_file(path) as sound:
             next(sound.blocks())
             status = Path(f"/proc/{process_of(sound).pid}/status").read_text()
@@ -214,7 +214,7 @@ def test_memory_beyond_the_limit_is_not_had(
 def test_a_process_that_has_no_room_at_all_is_told(
     make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
-    monkeypatch.setattr(limits, "DECODER_MEMORY", 64 << 20)
+    monkeypatch.setattr(limits, "DECODER_MEMORY_BYTES", 64 << 20)
     with pytest.raises(AudioError, match=r"x\.wav crashed the decoder \(exit status 1\)"):
         open_sound_file(make_file("x.wav"))
 
@@ -277,7 +277,7 @@ def test_a_decoder_that_hangs_is_ended(
     long_file: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
     with open_sound_file(long_file) as sound:
-        monkeypatch.setattr(limits, "DECODER_PATIENCE", 0.5)
+        monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 0.5)
         blocks = sound.blocks()
         next(blocks)
         process_of(sound).send_signal(signal.SIGSTOP)
@@ -292,7 +292,7 @@ def test_a_decoder_that_waits_for_us_does_not_hang(
     long_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_sound_file(long_file) as sound:
-        monkeypatch.setattr(limits, "DECODER_PATIENCE", 0.5)
+        monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 0.5)
         blocks = sound.blocks()
         next(blocks)
         time.sleep(1.0)

@@ -92,7 +92,7 @@ def test_words_are_one_short_printable_line(lie: Callable[[str], Decoder]) -> No
     with lie(f"opened(name='{name}', duration=math.nan)") as decoder:
         opened = decoder.open({"path": "x"}, 5)
     assert opened.name.startswith("a??b")
-    assert len(opened.name) == limits.LONGEST_TITLE
+    assert len(opened.name) == limits.MAX_TITLE_CHARS
     assert opened.duration is None
 
 

@@ -118,7 +118,7 @@ def test_ten_thousand_streams_are_no_sound(tmp_path: Path, heard: Heard) -> None
     with av.open(str(path), "w") as container:
         streams = [
             container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            for _ in range(limits.STREAMS + 1)
+            for _ in range(limits.MAX_CONTAINER_STREAMS + 1)
         ]
         for stream in streams:
             container.mux(stream.encode(frame))
@@ -139,7 +139,7 @@ def test_ten_thousand_streams_are_no_sound(tmp_path: Path, heard: Heard) -> None
 def test_a_file_without_end_is_not_analyzed_for_ever(
     make_file: MakeFile, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LONGEST_SOUND", 3600 / 1800)
+    monkeypatch.setattr(limits, "MAX_FILE_DURATION_S", 3600 / 1800)
     with pytest.raises(AudioError, match=r"x\.wav is longer than 0\.000555556 hours; cut it"):
         analyze(make_file("x.wav", seconds=4), engine, Tracking())
 

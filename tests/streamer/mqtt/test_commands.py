@@ -133,7 +133,7 @@ class TestInbox:
         topic = f"streamer/test/{'z' * 900}/cmd/rate"
         inbox.take(aiomqtt.Message(topic, b"5", 1, False, 1, None))
         [record] = caplog.records
-        assert len(record.zone) <= limits.SHOWN_VALUE
+        assert len(record.zone) <= limits.MAX_ERROR_VALUE_CHARS
 
 
 class Zones:

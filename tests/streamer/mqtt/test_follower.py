@@ -69,7 +69,7 @@ async def test_what_is_no_estimate_is_left_out_and_told_once(mosquitto, log):
     bad = [
         b"", b"{", b"\xff\x00", b"[]", b"null", payload(valence=2), payload(v=2), payload(extra=1),
         payload(arousal="high"), payload(valence=float("nan")),
-        b" " * limits.ESTIMATE_BYTES + payload(),
+        b" " * limits.MAX_ESTIMATE_BYTES + payload(),
     ]  # fmt: skip
     async with following(mosquitto.address) as (follower, seen):
         await until(lambda: follower.connected)
@@ -83,7 +83,7 @@ async def test_what_is_no_estimate_is_left_out_and_told_once(mosquitto, log):
     told = [record.getMessage() for record in log.records if record.levelno >= logging.WARNING]
     assert len(told) == len(set(told)) <= len(bad)
     assert all(line.startswith(f"a message on {TOPIC} is left out: ") for line in told)
-    assert any(f"larger than {limits.ESTIMATE_BYTES} bytes" in line for line in told)
+    assert any(f"larger than {limits.MAX_ESTIMATE_BYTES} bytes" in line for line in told)
 
 
 async def test_what_somebody_retained_is_not_followed(mosquitto):

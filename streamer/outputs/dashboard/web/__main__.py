@@ -26,7 +26,7 @@ class _Teller(logging.Handler):
     """Tells what is logged to `run`, which has the log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say({"log": [record.levelname.lower(), record.getMessage()[: limits.LOGGED_LINE]]})
+        say({"log": [record.levelname.lower(), record.getMessage()[: limits.MAX_LOG_LINE_CHARS]]})
 
 
 _speaking = threading.Lock()
@@ -67,9 +67,9 @@ async def serve(setting: Setting, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        ws_max_size=limits.COMMAND_BYTES,
+        ws_max_size=limits.MAX_COMMAND_BYTES,
         ws_per_message_deflate=False,  # it would take most of the time
-        limit_concurrency=limits.DASHBOARD_CONNECTIONS,
+        limit_concurrency=limits.MAX_DASHBOARD_CONNECTIONS,
         timeout_keep_alive=10,
     )
     reading = threading.Thread(target=listen, args=(asyncio.get_running_loop(), board))

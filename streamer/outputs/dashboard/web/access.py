@@ -28,7 +28,7 @@ class Access:
 
     def __init__(self, token: str | None) -> None:
         self._token = token
-        self._tries = Bucket(*limits.TOKEN_TRIES)
+        self._tries = Bucket(*limits.TOKEN_ATTEMPTS)
 
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether a request or a websocket comes from who has signed in."""

@@ -56,7 +56,7 @@ class Viewers:
     @property
     def full(self) -> bool:
         """Whether nobody else may look now."""
-        return self._zones.total() >= limits.VIEWERS
+        return self._zones.total() >= limits.MAX_VIEWERS
 
     def enter(self, zone: str) -> str:
         """Count a viewer in; return its name."""
@@ -172,7 +172,7 @@ async def _token(request: Request) -> str:
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > limits.FORM_BYTES:
+        if len(body) > limits.MAX_FORM_BYTES:
             return ""
     try:
         form = parse_qs(body.decode("ascii", errors="replace"), max_num_fields=4)

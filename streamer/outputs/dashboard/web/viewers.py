@@ -36,7 +36,7 @@ async def show(socket: WebSocket, board: Board, seen: Seen, hello: dict[str, Any
 
 async def hear(socket: WebSocket, viewer: str, zones: tuple[str, ...], say: Say) -> None:
     """Pass on the viewer's commands until it is gone; close where it says too much."""
-    bucket = Bucket(limits.VIEWER_COMMANDS, limits.VIEWER_COMMANDS)
+    bucket = Bucket(limits.VIEWER_COMMANDS_PER_SECOND, limits.VIEWER_COMMANDS_PER_SECOND)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -70,13 +70,13 @@ async def attend(
 
 
 async def _send(socket: WebSocket, text: str) -> None:
-    with anyio.fail_after(limits.VIEWER_PATIENCE):
+    with anyio.fail_after(limits.VIEWER_TIMEOUT_S):
         await socket.send_text(text)
 
 
 def _command(text: str) -> dict[str, str] | None:
     """Return a command as it is passed on; None for anything else."""
-    if len(text) > limits.COMMAND_BYTES:
+    if len(text) > limits.MAX_COMMAND_BYTES:
         return None
     try:
         content = json.loads(text)
@@ -85,4 +85,4 @@ def _command(text: str) -> dict[str, str] | None:
     if not isinstance(content, dict) or content.keys() != _COMMAND:
         return None
     whole = all(isinstance(each, str) for each in content.values())
-    return content if whole and len(content["id"]) <= limits.VIEWER_ID else None
+    return content if whole and len(content["id"]) <= limits.MAX_VIEWER_COMMAND_ID_CHARS else None

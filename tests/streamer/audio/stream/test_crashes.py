@@ -102,7 +102,7 @@ async def test_a_crash_is_an_error_and_the_stream_can_be_opened_again(
 async def test_a_decoder_that_hangs_is_ended(
     url: str, decoder: Callable[[], int], monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
-    monkeypatch.setattr(limits, "DECODER_PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 1.0)
     async with heard(url) as (_, task):
         os.kill(decoder(), signal.SIGSTOP)
         with pytest.raises(AudioError, match=r"/live is lost: its decoder hangs; "):
@@ -167,7 +167,7 @@ def test_one_that_dies_while_it_opens_is_told(
     words: str,
 ) -> None:
     """A server that takes the call and says nothing."""
-    monkeypatch.setattr(limits, "OPEN_PATIENCE", 2.0)
+    monkeypatch.setattr(limits, "STREAM_OPEN_TIMEOUT_S", 2.0)
     told = threading.Event()
 
     def kill() -> None:

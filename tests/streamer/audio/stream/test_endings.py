@@ -170,8 +170,8 @@ async def test_a_server_that_only_trickles_is_lost_too(
 def test_what_cannot_be_decoded_any_more_is_lost_however_long_it_was_well(
     serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "TRICKLE_TIMEOUT", 1.0)
-    monkeypatch.setattr(limits, "MOST_DAMAGED", 100_000)  # as after an hour
+    monkeypatch.setattr(limits, "AUDIO_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(limits, "MAX_DAMAGED_PACKETS", 100_000)  # as after an hour
     headers_alone = b"".join(mp3[at : at + 4] + b"\xaa" * 413 for at in [0] * 400)
 
     def spoil(handler: BaseHTTPRequestHandler) -> None:

@@ -385,7 +385,7 @@ class TestTitles:
             ("Caf\u00e9".encode("latin-1"), "Caf\u00e9"),
             (b"A &#8211; B &amp; C", "A \u2013 B & C"),
             (b"a\x1b[31mred\x07\n\tb", "a [31mred b"),
-            (b"x" * 1000, "x" * limits.LONGEST_TITLE),
+            (b"x" * 1000, "x" * limits.MAX_TITLE_CHARS),
         ],
     )
     def test_a_title_is_printable_and_short(
@@ -401,4 +401,4 @@ class TestTitles:
     @given(st.text())
     def test_whatever_a_server_says_becomes_one_printable_line(self, text: str) -> None:
         assert tidy(text).isprintable()
-        assert len(tidy(text)) <= limits.LONGEST_TITLE
+        assert len(tidy(text)) <= limits.MAX_TITLE_CHARS

@@ -152,7 +152,7 @@ def test_nonsense_is_not_believed(engine, faulty, ask, random_windows, nonsense)
 
 
 def test_a_server_that_hangs_is_lost_and_found_again(faulty, ask, random_windows, monkeypatch):
-    monkeypatch.setattr(limits, "SERVER_PATIENCE", 0.5)
+    monkeypatch.setattr(limits, "INFERENCE_SERVER_TIMEOUT_S", 0.5)
     remote, views = ask(faulty.url), random_windows(1)
     faulty.delay = 3.0
     begun = time.monotonic()

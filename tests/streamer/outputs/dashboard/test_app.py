@@ -142,7 +142,7 @@ class TestToken:
 
     def test_few_may_be_tried_in_a_second(self, site):
         codes = [site.client.post("/signin", data={"token": "x"}).status_code for _ in range(30)]
-        assert codes.count(403) <= limits.TOKEN_TRIES[1] + 2
+        assert codes.count(403) <= limits.TOKEN_ATTEMPTS[1] + 2
         assert codes[-1] == 429
 
 
@@ -212,7 +212,7 @@ class TestLive:
             for _ in range(100):
                 socket.send_text(json.dumps(COMMAND))
             assert closed(socket) == 1008
-        assert len(site.commands) <= limits.VIEWER_COMMANDS + 1
+        assert len(site.commands) <= limits.VIEWER_COMMANDS_PER_SECOND + 1
 
     def test_bytes_are_no_command(self):
         with Site().look() as socket:
@@ -220,7 +220,7 @@ class TestLive:
             assert closed(socket) in (1000, 1008)
 
     def test_who_comes_when_all_seats_are_taken_is_told_so(self, monkeypatch):
-        monkeypatch.setattr(limits, "VIEWERS", 1)
+        monkeypatch.setattr(limits, "MAX_VIEWERS", 1)
         site = Site()
         with site.look(), site.look() as second:
             assert closed(second) == 1013

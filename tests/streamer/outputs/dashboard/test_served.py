@@ -180,7 +180,7 @@ def test_rubbish_harms_nobody(run):
 def test_connections_that_say_nothing_do_not_use_up_the_tracker(run):
     with contextlib.ExitStack() as guests:
         with contextlib.suppress(OSError):
-            for _ in range(limits.DASHBOARD_FILES + 50):
+            for _ in range(limits.DASHBOARD_OPEN_FILES + 50):
                 guests.enter_context(socket.create_connection(("127.0.0.1", run.port), timeout=2))
         assert run.process.poll() is None
     until(lambda: serves(run.address))

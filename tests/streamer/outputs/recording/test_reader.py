@@ -87,13 +87,13 @@ class TestRefuses:
 
     def test_a_small_file_that_unpacks_to_more_than_can_be(self, tmp_path, finished):
         one = read_table(finished).slice(0, 1)
-        many = pa.concat_tables([one] * 2).take(pa.array([0] * (limits.RECORDED_ROWS + 1)))
+        many = pa.concat_tables([one] * 2).take(pa.array([0] * (limits.MAX_RECORDING_ROWS + 1)))
         parquet.write_table(many, tmp_path / "bomb.parquet", compression="zstd")
         assert (tmp_path / "bomb.parquet").stat().st_size < 500_000
         assert "is damaged" in refusal(tmp_path / "bomb.parquet")
 
     def test_a_journal_of_more_than_can_be(self, tmp_path, record, trajectory, monkeypatch):
-        monkeypatch.setattr(limits, "RECORDED_ROWS", 3)
+        monkeypatch.setattr(limits, "MAX_RECORDING_ROWS", 3)
         path = tmp_path / "long.journal"
         journal = Journal(path, {"zone": "main"})
         for update in trajectory(4):

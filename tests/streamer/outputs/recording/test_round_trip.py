@@ -18,7 +18,7 @@ from streamer.tracking import Affect, Update
 
 EPOCH = 1.7e9
 METADATA = {"zone": "main", "source": "Küche 🎤", "version": "1", "model": "test"}
-numbers = st.floats(-limits.RECORDED_ESTIMATE, limits.RECORDED_ESTIMATE)
+numbers = st.floats(-limits.MAX_RECORDING_ESTIMATE, limits.MAX_RECORDING_ESTIMATE)
 times = st.floats(0, 1e8)
 affects = st.builds(Affect, numbers, numbers, numbers, numbers)
 updates = st.builds(
