@@ -17,7 +17,7 @@ from streamer.child import framing as records
 from streamer.child.process import start_helper
 from streamer.errors import AudioError, UsageError
 
-_WORKER = Path(records.__file__).with_name("worker.py")
+_WORKER = Path(__file__).parents[1] / "decoder" / "worker.py"
 _BUFFER = 1 << 16
 _TICK = 0.1
 _LEAVE_SECONDS = 2.0  # for a process that hangs in the system itself; it is reaped whenever it ends
