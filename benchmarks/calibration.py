@@ -20,7 +20,7 @@ import aiomqtt
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.audio import open_sound_file
+from streamer.audio import open_audio_file
 from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
@@ -48,7 +48,7 @@ def place(sound: NDArray[np.float32], decay: float, decibels: float) -> NDArray[
 
 
 def read_demo() -> tuple[NDArray[np.float32], Track]:
-    with open_sound_file(PIECE, ()) as sound:
+    with open_audio_file(PIECE, ()) as sound:
         blocks = list(sound.blocks(RATE // 10))
         alone = track(blocks, sound.rate, open_engine(), Tracking())
         return np.concatenate([block.samples for block in blocks]), alone
@@ -100,7 +100,7 @@ def print_levels(folder: Path) -> None:
     found = []
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".wav", ".flac", ".mp3", ".ogg", ".opus"):
-            with open_sound_file(path, ()) as sound:
+            with open_audio_file(path, ()) as sound:
                 levels = Levels(sound.rate)
                 for block in sound.blocks(sound.rate):
                     levels.push(block)

@@ -82,7 +82,7 @@ async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
                 break
             windows = listener.push(block)
             heard = time.monotonic()
-            source.wanted = listener.next_tick
+            source.wake_at = listener.next_tick
             for window in windows[-1:]:
                 raw = await inference.ask(window)
                 answered = time.monotonic()

@@ -118,42 +118,50 @@ class CaptureClock:
         return time + (sample - last) * period
 
 
-class PacedClock:
-    """The exact clock of sound that is played to it: anchor + n / rate.
+class PlaybackClock:
+    """Exact clock of audio that is played back: due times along lines of constant speed.
+
+    One thread anchors; any thread may read.
 
     Parameters
     ----------
     rate
-        Samples per second.
+        Nominal sample rate in Hz.
+
+    Attributes
+    ----------
+    drift_ppm
+        How much faster than nominal the sender's clock runs, in parts per million. Set by the
+        player. Default: 0.
     """
 
     def __init__(self, rate: int) -> None:
+        self.drift_ppm = 0.0
         self._rate = rate
-        self._anchors: tuple[tuple[int, float], ...] = ()
+        self._lines: tuple[tuple[int, float, float], ...] = ()  # sample, time, samples per second
 
-    @property
-    def drift_ppm(self) -> float:
-        """Always 0: this clock is the sound's own."""
-        return 0.0
+    def anchor(self, sample: int, time: float, speed: float = 1.0) -> None:
+        """Start a new line: `sample` is due at `time`, later ones at `speed` times the rate.
 
-    def anchor(self, sample: int, time: float) -> None:
-        """Say that `sample` and what follows it is played from `time` on.
-
-        Samples before it keep their times (those of the last few anchors).
+        Earlier samples keep their times (those of the last 7 anchors).
 
         Parameters
         ----------
         sample
-            Absolute number, not below the previous anchor's.
+            Absolute sample number, not below the previous anchor's.
         time
             `time.monotonic()` in seconds.
+        speed
+            Playback speed relative to the nominal rate.
         """
-        self._anchors = (*self._anchors[-7:], (sample, time))
+        self._lines = (*self._lines[-7:], (sample, time, self._rate * speed))
 
     def time_of(self, sample: float) -> float:
-        """Return when a sample is played, in seconds of `time.monotonic()`; NaN unanchored."""
-        anchors = self._anchors
-        if not anchors:
+        """Return when a sample is due, as `time.monotonic()` in seconds; NaN before any anchor."""
+        lines = self._lines
+        if not lines:
             return math.nan
-        start, time = next((a for a in reversed(anchors) if a[0] <= sample), anchors[0])
-        return time + (sample - start) / self._rate
+        start, time, samples_per_second = next(
+            (line for line in reversed(lines) if line[0] <= sample), lines[0]
+        )
+        return time + (sample - start) / samples_per_second

@@ -19,7 +19,7 @@ from streamer.child.framing import Frame
 from streamer.errors import AudioError, UsageError
 
 
-def mono(
+def downmix(
     frames: Iterable[Frame | float], rate: int, channels: tuple[int, ...], cleaner: Cleaner
 ) -> Iterator[Samples | int]:
     """Yield mono samples at one rate, or how many of them are lost.
@@ -40,7 +40,7 @@ def mono(
     AudioError
         The chosen channels are gone, or the rate cannot be.
     """
-    mixer = Mixer(channels, cleaner)
+    mixer = Downmixer(channels, cleaner)
     converter = _Converter(rate)
     for piece in frames:
         if isinstance(piece, Frame):
@@ -140,7 +140,7 @@ def check_channels(channels: tuple[int, ...], available: int, where: str) -> Non
             )
 
 
-class Mixer:
+class Downmixer:
     """Clean the chosen channels and take their mean.
 
     Parameters

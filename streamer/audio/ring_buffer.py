@@ -20,12 +20,12 @@ class RingBuffer:
     ----------
     capacity
         Samples held, at least 2.
-    patience
+    max_wait
         Samples that the reader lets wait at most.
 
     Attributes
     ----------
-    wanted
+    wake_at
         Number of the sample up to which the reader needs all before it can do anything: to wake it
         for every few milliseconds costs more than to hear them. Set by the reader only.
     head
@@ -38,10 +38,10 @@ class RingBuffer:
         Samples that it never saw because of that.
     """
 
-    def __init__(self, capacity: int, *, patience: int = 0) -> None:
+    def __init__(self, capacity: int, *, max_wait: int = 0) -> None:
         if capacity < 2:
             raise ValueError("a ring holds at least 2 samples")
-        self.wanted = 0
+        self.wake_at = 0
         self.head = 0
         self.tail = 0
         self.overruns = 0
@@ -49,7 +49,7 @@ class RingBuffer:
         self._claim = 0
         self._written = 0
         self._taken = 0
-        self._patience = patience
+        self._max_wait = max_wait
         self._store: Samples = np.zeros(capacity, np.float32)
         self._gaps: deque[tuple[int, int]] = deque()
 
@@ -58,9 +58,9 @@ class RingBuffer:
         """Samples held."""
         return len(self._store)
 
-    def due(self, head: int) -> bool:
+    def should_wake(self, head: int) -> bool:
         """Whether the reader is to be woken once all before `head` is there. For the writer."""
-        return head >= self.wanted or head - self.tail >= self._patience
+        return head >= self.wake_at or head - self.tail >= self._max_wait
 
     def write(self, samples: Samples) -> None:
         """Append samples; never waits. For the writer.

@@ -1,82 +1,225 @@
-"""The door in the right wall: whatever a zone listens to, as blocks."""
+"""Open a zone's input as an async stream of mono blocks.
+
+An `AudioInput` captures in a thread of its own and writes to a ring buffer, which a `Source` reads
+in the event loop::
+
+    AudioInput.run  ->  RingBuffer  ->  Source.blocks
+    (thread)                            (event loop)
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import contextvars
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from streamer.audio.block import Block
-from streamer.audio.capture import CapturedSource, Feed
-from streamer.audio.file_playback import FileFeed
-from streamer.audio.microphone import MicrophoneFeed
-from streamer.audio.paths import is_url
-from streamer.audio.raw_pipe import RawFeed
-from streamer.audio.stream import StreamFeed
+from streamer.audio.capture_clock import Clock
+from streamer.audio.cleaning import Cleaner
+from streamer.audio.file_input import FileInput
+from streamer.audio.microphone import MicrophoneInput
+from streamer.audio.raw_input import RawInput
+from streamer.audio.ring_buffer import RingBuffer
+from streamer.audio.stream import StreamInput
 from streamer.config.models import Zone
+from streamer.decoder.urls import is_url
+
+RING_SECONDS = 4.0
+"""Capacity of the ring buffer, in seconds: how late the reader may be without losing samples."""
+
+MAX_BLOCK_SECONDS = 0.25
+"""Longest block that a source yields, in seconds."""
+
+_JOIN_TIMEOUT = 2.0  # seconds
+
+_log = logging.getLogger(__name__)
 
 
-class Source(Protocol):
-    """Sound as it is heard, in real time.
-
-    Every number counts from the start of the source; all may be read at any time.
+class AudioInput(Protocol):
+    """What every kind of input implements: capture audio in a thread, into a ring buffer.
 
     Attributes
     ----------
-    wanted
-        Number of the sample up to which the reader wants all at once; set by the reader.
+    name
+        Display name.
+    rate
+        Sample rate in Hz.
+    live
+        False for a file that is played back.
+    cleaner
+        Counts non-finite and clipped samples.
     """
 
-    wanted: int
+    name: str
+    rate: int
+    live: bool
+    cleaner: Cleaner
 
     @property
-    def name(self) -> str:
-        """For people: "demo", a file's name, "stdin", a device, a station or its URL."""
+    def clock(self) -> Clock:
+        """Capture time of every sample."""
 
     @property
     def title(self) -> str:
-        """Of what plays now, as a network stream tells it; else empty."""
+        """Title of what is playing; empty if unknown."""
+
+    def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
+        """Write to `ring` until the audio ends or `stop` is set; call `wake` after each write."""
+
+    def close(self) -> None:
+        """Release resources. Called after `run` returns, or instead of it."""
+
+
+class Source:
+    """An open input as an async stream of blocks, in real time.
+
+    Counters start at 0 when the source is opened. All attributes may be read at any time.
+
+    Parameters
+    ----------
+    audio_input
+        What to capture. Capturing begins when the first block is requested.
+
+    Attributes
+    ----------
+    name
+        Display name: "demo", a file name, "stdin", a device, a station or a URL.
+    rate
+        Sample rate in Hz.
+    live
+        False for a file that is played back.
+    gaps
+        Blocks whose first sample does not follow the previous block.
+    """
+
+    def __init__(self, audio_input: AudioInput) -> None:
+        self.name = audio_input.name
+        self.rate = audio_input.rate
+        self.live = audio_input.live
+        self.gaps = 0
+        self._input = audio_input
+        self._ring = RingBuffer(
+            max(round(RING_SECONDS * self.rate), 2), max_wait=round(MAX_BLOCK_SECONDS * self.rate)
+        )
+        self._stop = threading.Event()
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
 
     @property
-    def rate(self) -> int:
-        """Samples per second, in Hz."""
-
-    @property
-    def live(self) -> bool:
-        """Whether the sound arises while it is heard; False for a file that is played."""
+    def title(self) -> str:
+        """Title of what is playing, as a network stream reports it; empty if unknown."""
+        return self._input.title
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the source runs, in parts per million."""
-
-    @property
-    def gaps(self) -> int:
-        """Blocks that did not follow the one before."""
+        """How much faster than nominal the source's clock runs, in parts per million."""
+        return self._input.clock.drift_ppm
 
     @property
     def overruns(self) -> int:
-        """How often the reader was so late that samples were overwritten; each is a gap too."""
+        """How often samples were overwritten before they were read; each is a gap, too."""
+        return self._ring.overruns
 
     @property
     def non_finite(self) -> int:
         """Samples that were NaN or infinite and became 0."""
+        return self._input.cleaner.non_finite
 
     @property
     def clipped(self) -> int:
-        """Samples at full scale or beyond, limited to it."""
+        """Samples at or beyond full scale, limited to [-1, 1]."""
+        return self._input.cleaner.clipped
 
-    def blocks(self) -> AsyncIterator[Block]:
-        """Yield mono blocks of at most 0.25 s until the sound ends. To be called once.
+    @property
+    def wake_at(self) -> int:
+        """Sample number the reader waits for: `blocks` resumes once all before it are captured.
+
+        Set by the reader. Default: 0, resume at every write. A block is never delayed by more than
+        0.25 s.
+        """
+        return self._ring.wake_at
+
+    @wake_at.setter
+    def wake_at(self, sample: int) -> None:
+        self._ring.wake_at = sample
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Yield mono blocks of at most 0.25 s until the audio ends. May be called once.
 
         Raises
         ------
         AudioError
-            The sound cannot be read any further. What was captured before is yielded first.
+            The input failed. Everything captured before is yielded first.
         """
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(self._capture, loop),
+            name=f"capture {self.name}",
+            daemon=True,
+        )
+        self._thread.start()
+        max_samples = max(round(self.rate * MAX_BLOCK_SECONDS), 1)
+        expected = 0
+        while True:
+            self._wake.clear()
+            ended = self._ended  # checked before the last read, so that no sample is missed
+            while True:
+                start, samples = self._ring.read(max_samples)
+                if not len(samples):
+                    break
+                self.gaps += start != expected
+                expected = start + len(samples)
+                yield Block(samples, start, self._input.clock.time_of(start))
+            if ended:
+                break
+            await self._wake.wait()
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # break the reference cycle: its frames hold this source and its buffer
+
+    async def aclose(self) -> None:
+        """Stop capturing. May be called more than once."""
+        self._stop.set()
+        if self._thread is None:
+            self._input.close()
+            return
+        await asyncio.to_thread(self._thread.join, _JOIN_TIMEOUT)
+        if self._thread.is_alive():
+            _log.warning("%s: the capture thread hangs in a read; leaving it behind", self.name)
+
+    def _capture(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the input; body of the capture thread."""
+
+        def wake() -> None:
+            if not self._ended and not self._ring.should_wake(self._ring.head):
+                return
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._wake.set)
+
+        try:
+            self._input.run(self._ring, wake, self._stop)
+        except BaseException as error:  # noqa: BLE001 - re-raised by `blocks`
+            self._error = error
+        finally:
+            try:
+                self._input.close()
+            finally:
+                self._ended = True
+                wake()
 
 
 @asynccontextmanager
 async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIterator[Source]:
-    """Open what a zone listens to; leaving the context ends the capture.
+    """Open a zone's input; leaving the context stops the capture.
 
     ::
 
@@ -89,54 +232,53 @@ async def open_source(zone: Zone, *, descriptor: int | None = None) -> AsyncIter
     zone
         Its `input`, `device`, `channels`, `loop` and `raw` are used.
     descriptor
-        Read for the input "-" in place of standard input. It stays open.
+        File descriptor to read for the input "-". Default: standard input. It is not closed.
 
     Yields
     ------
     Source
-        Capturing begins with the first block that is asked for.
+        Capturing begins when its first block is requested.
 
     Raises
     ------
     UsageError
-        A channel that does not exist, several devices of that name, a terminal as standard input,
-        a URL that cannot be meant.
+        A channel that does not exist, an ambiguous device name, a terminal as standard input, or
+        an invalid URL.
     AudioError
-        The device, the file or the stream cannot be opened.
+        The device, file or stream cannot be opened.
     """
-    source = CapturedSource(await asyncio.to_thread(_open_feed, zone, descriptor))
+    source = Source(await asyncio.to_thread(_open_input, zone, descriptor))
     try:
         yield source
     finally:
         await source.aclose()
 
 
-def returns(zone: Zone) -> bool:
-    """Tell whether a zone's sound may come back once it is lost.
+def is_recoverable(zone: Zone) -> bool:
+    """Return whether a zone's input is worth reopening after a failure.
 
-    So it is for a microphone, a URL, and what is played again and again; a file that is played once
-    has been played.
+    True for microphones, URLs and looped files; False for standard input and files played once.
     """
     return zone.input in ("mic", "demo") or is_url(zone.input) or (zone.loop and zone.input != "-")
 
 
-def kept(zone: Zone, source: Source) -> Zone:
-    """Return the zone so that it is opened anew with the same device.
+def pin_device(zone: Zone, source: Source) -> Zone:
+    """Return the zone with its microphone set to the name of the device that was opened.
 
-    While that is gone, its index may be another one's, and another one the default.
+    While that device is unplugged, its index may become another one's, and another one the default.
     """
     return zone.model_copy(update={"device": source.name}) if zone.input == "mic" else zone
 
 
-def _open_feed(zone: Zone, descriptor: int | None) -> Feed:
+def _open_input(zone: Zone, descriptor: int | None) -> AudioInput:
     if zone.input == "-":
-        return RawFeed(zone.raw, zone.channels, descriptor=descriptor)
+        return RawInput(zone.raw, zone.channels, descriptor=descriptor)
     if zone.input == "demo":
         from streamer.demo import PIECE
 
-        return FileFeed(PIECE, zone.channels, loop=True, name="demo")
+        return FileInput(PIECE, zone.channels, loop=True, name="demo")
     if zone.input == "mic":
-        return MicrophoneFeed(zone.device, zone.channels)
+        return MicrophoneInput(zone.device, zone.channels)
     if is_url(zone.input):
-        return StreamFeed(zone.input, zone.channels)
-    return FileFeed(zone.input, zone.channels, loop=zone.loop)
+        return StreamInput(zone.input, zone.channels)
+    return FileInput(zone.input, zone.channels, loop=zone.loop)

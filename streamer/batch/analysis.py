@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from streamer import limits
-from streamer.audio import Block, Decoder, open_sound_file
+from streamer.audio import Block, Decoder, open_audio_file
 from streamer.config import Tracking
 from streamer.engines import Engine
 from streamer.errors import AudioError, StreamerError
@@ -68,7 +68,7 @@ def analyze(
     trajectory = Trajectory(
         engine.front_end.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
     )
-    with open_sound_file(path, channels, decoder=decoder) as sound:
+    with open_audio_file(path, channels, decoder=decoder) as sound:
         listener = Listener(sound.rate, engine.front_end, tracking.rate)
         seconds = 0.0
 

@@ -74,8 +74,7 @@ def _refuse_two(asked: Sequence[str], *, configured: bool) -> None:
 def _check(settings: Config, file: Path) -> None:
     """Refuse addresses that `run` would refuse; other keys may be completed by the environment."""
     # Seconds to import, so not before help is answered.
-    from streamer.audio.paths import is_url
-    from streamer.decoder.urls import check_url
+    from streamer.decoder.urls import check_url, is_url
     from streamer.mqtt.broker import resolve_broker
 
     try:

@@ -47,9 +47,9 @@ def levels(device: Device = None) -> None:
 def _picture(
     device: "Microphone", now: NDArray[np.float64], highest: NDArray[np.float64] | None = None
 ) -> Group:
-    from streamer.audio.microphone import LOWEST
+    from streamer.audio.microphone import MIN_LEVEL_DBFS
 
-    heard = np.flatnonzero((now if highest is None else highest) > LOWEST)
+    heard = np.flatnonzero((now if highest is None else highest) > MIN_LEVEL_DBFS)
     lines = [Text(str(device), style=TEXT)]
     lines += [_row(int(channel), now[channel], highest) for channel in heard]
     if not len(heard):

@@ -60,6 +60,11 @@ HLS = Scheme(
 """A playlist over http or https: a segment comes every few seconds, all at once."""
 
 
+def is_url(name: str) -> bool:
+    """Return whether a name is a URL rather than a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) is not None
+
+
 def check_url(url: str) -> SplitResult:
     """Take a URL apart before anything is opened.
 

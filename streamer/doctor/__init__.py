@@ -7,7 +7,7 @@ which people look for a fault; each subject has its module.
 from collections.abc import AsyncIterator
 
 from streamer.config import Config
-from streamer.doctor.audio_check import examine_inputs, examine_portaudio
+from streamer.doctor.audio_check import check_inputs, check_portaudio
 from streamer.doctor.broker_check import examine_broker
 from streamer.doctor.engine_check import examine_engine, examine_speed
 from streamer.doctor.finding import Finding, Level
@@ -19,9 +19,9 @@ __all__ = ["Finding", "Level", "examine"]
 
 async def examine(config: Config) -> AsyncIterator[Finding]:
     """Yield findings as they are made; none of them changes anything but the status topic."""
-    async for finding in examine_portaudio(config):
+    async for finding in check_portaudio(config):
         yield finding
-    async for finding in examine_inputs(config):
+    async for finding in check_inputs(config):
         yield finding
     async for finding in examine_broker(config.mqtt):
         yield finding

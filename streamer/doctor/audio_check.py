@@ -21,7 +21,7 @@ _PATIENCE = 6.0  # seconds; a sound server may wake a device first
 _QUIET = -60.0  # dBFS, as the silence gate
 
 
-async def examine_portaudio(config: Config) -> AsyncIterator[Finding]:
+async def check_portaudio(config: Config) -> AsyncIterator[Finding]:
     """Yield what PortAudio sees, and how loud each device is; needed for microphones only."""
     wanted = any(zone.input == "mic" for zone in config.zones)
     try:
@@ -45,7 +45,7 @@ async def examine_portaudio(config: Config) -> AsyncIterator[Finding]:
         )
 
 
-async def examine_inputs(config: Config) -> AsyncIterator[Finding]:
+async def check_inputs(config: Config) -> AsyncIterator[Finding]:
     """Listen to each zone for a second; yield how loud it is."""
     for zone in config.zones:
         subject = f"zone {zone.id}"

@@ -8,10 +8,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from streamer import logs
-from streamer.audio import ZONE_RATE, Block, Source, kept, open_source, returns, zone_sample
-from streamer.audio.paths import is_url
+from streamer.audio import (
+    ZONE_RATE,
+    Block,
+    Source,
+    is_recoverable,
+    open_source,
+    pin_device,
+    zone_sample,
+)
 from streamer.config import Tracking, Zone
-from streamer.decoder.urls import public
+from streamer.decoder.urls import is_url, public
 from streamer.errors import EngineError, StreamerError
 from streamer.helpers import Backoff
 from streamer.tracking.batching import Inference
@@ -104,7 +111,7 @@ class ZoneTracker:
         self.id = zone.id
         self.input = public(zone.input) if is_url(zone.input) else zone.input
         self.source_name = self.input
-        self.returns = returns(zone)
+        self.returns = is_recoverable(zone)
         self.source: Source | None = None
         self.listener: Listener | None = None
         engine = inference.engine
@@ -171,7 +178,7 @@ class ZoneTracker:
             self.trouble = str(error)
             raise
         self.source_name = self.source.name
-        self._zone = kept(self._zone, self.source)
+        self._zone = pin_device(self._zone, self.source)
 
     def retune(self, tracking: Tracking) -> None:
         """Track in another way from here on; the trajectory goes on where it is."""
@@ -248,7 +255,7 @@ class ZoneTracker:
             self._on_sound(self.id, block)
             for window in listener.push(block):
                 windows.put(window)
-            source.wanted = listener.next_tick
+            source.wake_at = listener.next_tick
             self._heard = (
                 listener.origin + zone_sample(block.end_sample, source.rate),
                 block.captured + len(block.samples) / source.rate,
@@ -311,7 +318,7 @@ class ZoneTracker:
         if self.listener is not None:
             self.listener.thin_out(self.pace.every)
             if self.source is not None:
-                self.source.wanted = self.listener.next_tick
+                self.source.wake_at = self.listener.next_tick
 
     def _tell_pace(self) -> None:
         pace = self.pace

@@ -25,7 +25,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import psutil
 
-from streamer.audio import open_sound_file
+from streamer.audio import open_audio_file
 from streamer.config import Zone
 from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
@@ -250,7 +250,7 @@ class Scene:
         if path.stat().st_size < 5000:  # what FFmpeg had not written yet
             return
         try:
-            with open_sound_file(path) as sound:
+            with open_audio_file(path) as sound:
                 for _ in sound.blocks():
                     pass
         except StreamerError as error:

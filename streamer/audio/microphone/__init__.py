@@ -1,20 +1,20 @@
-"""Microphones, by PortAudio in processes of their own.
+"""Microphone input through PortAudio, captured in a child process.
 
-`list_devices` tells which there are, `MicrophoneFeed` records one, `LevelMeter` tells how loud each
-channel of one is.
+`list_devices` lists input devices, `MicrophoneInput` captures one, `LevelMeter` measures the level
+of each of its channels.
 """
 
 from streamer.audio.microphone.capture_client import list_devices
-from streamer.audio.microphone.channel_levels import LOWEST, LevelMeter
-from streamer.audio.microphone.device_list import Device, DeviceList, choose
-from streamer.audio.microphone.microphone_feed import MicrophoneFeed
+from streamer.audio.microphone.channel_levels import MIN_LEVEL_DBFS, LevelMeter
+from streamer.audio.microphone.device_list import Device, DeviceList, find_device
+from streamer.audio.microphone.microphone_input import MicrophoneInput
 
 __all__ = [
-    "LOWEST",
+    "MIN_LEVEL_DBFS",
     "Device",
     "DeviceList",
     "LevelMeter",
-    "MicrophoneFeed",
-    "choose",
+    "MicrophoneInput",
+    "find_device",
     "list_devices",
 ]

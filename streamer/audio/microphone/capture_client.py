@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.audio.microphone.device_list import Device, DeviceList, distinct
+from streamer.audio.microphone.device_list import Device, DeviceList, number_duplicates
 from streamer.child.process import start_helper
 from streamer.errors import AudioError
 
@@ -77,7 +77,7 @@ class RecorderProcess:
             self.close()
             raise
         self.devices = DeviceList(
-            content["portaudio"], distinct(Device(**each) for each in content["devices"])
+            content["portaudio"], number_duplicates(Device(**each) for each in content["devices"])
         )
 
     def __enter__(self) -> "RecorderProcess":
@@ -94,14 +94,14 @@ class RecorderProcess:
         device
             Of `devices`.
         channels
-            To record, counted from 1; none for those that `Device.usual` tells.
+            To record, counted from 1; none for those that `Device.default_channels` tells.
 
         Raises
         ------
         AudioError
             It cannot be opened.
         """
-        count, chosen = (device.channels, tuple(channels)) if channels else device.usual
+        count, chosen = (device.channels, tuple(channels)) if channels else device.default_channels
         self._channels = len(chosen)
         take = [channel - 1 for channel in chosen]
         self._tell({"device": device.index, "channels": count, "take": take, "rate": device.rate})

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.audio.microphone.capture_client import PortAudioFailure, RecorderProcess
-from streamer.audio.microphone.device_list import choose
+from streamer.audio.microphone.device_list import find_device
 from streamer.errors import AudioError
 
-LOWEST = -120.0
+MIN_LEVEL_DBFS = -120.0
 """What counts as nothing, in dBFS; 24 bits go to -144."""
 
 
@@ -22,7 +22,7 @@ class LevelMeter:
     Parameters
     ----------
     device
-        Which one: its index, or words of its name; empty for the default one. See `choose`.
+        Which one: its index, or words of its name; empty for the default one. See `find_device`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ class LevelMeter:
     def __init__(self, device: str) -> None:
         self._recorder = RecorderProcess()
         try:
-            self.device = choose(self._recorder.devices.devices, device)
+            self.device = find_device(self._recorder.devices.devices, device)
             self._rate = self._recorder.open(self.device, range(1, self.device.channels + 1))[
                 "rate"
             ]
@@ -55,7 +55,7 @@ class LevelMeter:
         Yields
         ------
         NDArray[np.float64]
-            Of each channel the RMS in dBFS, (channels,), at least `LOWEST`.
+            Of each channel the RMS in dBFS, (channels,), at least `MIN_LEVEL_DBFS`.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class LevelMeter:
                     power += np.sum(block.sound.astype(np.float64) ** 2, axis=1)
                     frames += block.sound.shape[1]
                     if frames >= seconds * self._rate:
-                        yield 10 * np.log10(np.maximum(power / frames, 10 ** (LOWEST / 10)))
+                        yield 10 * np.log10(np.maximum(power / frames, 10 ** (MIN_LEVEL_DBFS / 10)))
                         power, frames = np.zeros_like(power), 0
         except PortAudioFailure as failure:
             raise AudioError(f'"{self.device}" is lost ({failure}); plug it in again') from None

@@ -57,7 +57,7 @@ class Device:
         return self.host_api == "ALSA" and _ADDRESS.search(self.name) is None
 
     @property
-    def usual(self) -> tuple[int, tuple[int, ...]]:
+    def default_channels(self) -> tuple[int, tuple[int, ...]]:
         """How many channels to open, and which to record, counted from 1, where none is chosen.
 
         What a sound server mixes to one; the first two of a card.
@@ -82,7 +82,7 @@ class DeviceList:
     devices: tuple[Device, ...]
 
 
-def distinct(devices: Iterable[Device]) -> tuple[Device, ...]:
+def number_duplicates(devices: Iterable[Device]) -> tuple[Device, ...]:
     """Return devices with those of one name and host API numbered: "Mic #1", "Mic #2"."""
     devices = tuple(devices)
     twins = Counter(map(str, devices))
@@ -95,7 +95,7 @@ def distinct(devices: Iterable[Device]) -> tuple[Device, ...]:
     return tuple(found)
 
 
-def choose(devices: tuple[Device, ...], wanted: str) -> Device:
+def find_device(devices: tuple[Device, ...], wanted: str) -> Device:
     """Return the device that is meant.
 
     Parameters

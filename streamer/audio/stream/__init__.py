@@ -1,8 +1,8 @@
 """Live streams of the network: http and https, HLS, RTSP, RTP, UDP.
 
-`StreamFeed` plays one. `streamer.decoder.urls` names what may be opened at all.
+`StreamInput` plays one. `streamer.decoder.urls` names what may be opened at all.
 """
 
-from streamer.audio.stream.stream_feed import StreamFeed
+from streamer.audio.stream.stream_input import StreamInput
 
-__all__ = ["StreamFeed"]
+__all__ = ["StreamInput"]

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from streamer.audio.block import Samples
+from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.audio.stream.playback_rate import Steering
 
@@ -108,41 +109,6 @@ class PlayoutBuffer:
             return full
 
 
-class PlayoutClock:
-    """When each sample is due: lines of nearly the nominal pace, each anchored in a sample.
-
-    One thread anchors; any thread may ask.
-
-    Parameters
-    ----------
-    rate
-        Samples per second, nominal.
-
-    Attributes
-    ----------
-    drift_ppm
-        How much faster than nominal the server runs, in parts per million.
-    """
-
-    def __init__(self, rate: int) -> None:
-        self.drift_ppm = 0.0
-        self._rate = rate
-        self._lines: tuple[tuple[int, float, float], ...] = ()
-
-    def anchor(self, sample: int, time: float, ratio: float = 1.0) -> None:
-        """Say that `sample` is due at `time` and what follows at `ratio` of the nominal pace.
-
-        Samples before it keep their times (those of the last few anchors).
-        """
-        self._lines = (*self._lines[-7:], (sample, time, 1 / (self._rate * ratio)))
-
-    def time_of(self, sample: float) -> float:
-        """Return when a sample is due, in seconds of `time.monotonic()`; once anchored."""
-        lines = self._lines
-        start, time, period = next((a for a in reversed(lines) if a[0] <= sample), lines[0])
-        return time + (sample - start) * period
-
-
 class Player:
     """Plays a buffer into a ring, each sample at its time, as a player in the room would.
 
@@ -162,7 +128,7 @@ class Player:
     """
 
     def __init__(self, buffer: PlayoutBuffer, rate: int, prebuffer: float, name: str) -> None:
-        self.clock = PlayoutClock(rate)
+        self.clock = PlaybackClock(rate)
         self._buffer = buffer
         self._rate = rate
         self._prebuffer = max(round(prebuffer * rate), 1)

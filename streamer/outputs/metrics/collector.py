@@ -23,7 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from streamer.app.health import Liveness, Survey
-from streamer.audio.paths import is_url
+from streamer.decoder.urls import is_url
 from streamer.mqtt.payloads import Health, Message
 from streamer.tracking.zone import ZoneTracker
 

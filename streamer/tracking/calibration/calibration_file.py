@@ -15,9 +15,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamer import limits
-from streamer.audio.paths import is_url
 from streamer.config import Zone
-from streamer.decoder.urls import public
+from streamer.decoder.urls import is_url, public
 from streamer.errors import StreamerError
 from streamer.tracking.correction import Correction
 from streamer.tracking.gain import LEAST, MOST

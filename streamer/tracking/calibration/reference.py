@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer import limits
-from streamer.audio import Block, Decoder, open_sound_file
+from streamer.audio import Block, Decoder, open_audio_file
 from streamer.batch.analysis import follow
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
@@ -151,7 +151,7 @@ def seconds_of(clips: Sequence[Path]) -> float:
     total = 0.0
     with Decoder() as decoder:
         for clip in clips:
-            with open_sound_file(clip, decoder=decoder) as sound:
+            with open_audio_file(clip, decoder=decoder) as sound:
                 end = 0.0
                 for block in sound.blocks(sound.rate):
                     end = block.end_sample / sound.rate
@@ -168,7 +168,7 @@ def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
     """Hear a clip twice, at its own level and at the one that the room is brought to."""
 
     def heard(gain_db: float) -> Track:
-        with open_sound_file(clip, decoder=decoder) as sound:
+        with open_audio_file(clip, decoder=decoder) as sound:
             return track(sound.blocks(sound.rate), sound.rate, engine, tracking, gain_db)
 
     with Decoder() as decoder:

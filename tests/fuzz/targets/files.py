@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from streamer import limits
-from streamer.audio import open_sound_file
+from streamer.audio import open_audio_file
 from streamer.audio.decoder_client import Decoder
 from streamer.errors import StreamerError
 from tests.fuzz.judging import Finding, Input, judged
@@ -55,7 +55,7 @@ class FileTarget(Target):
         taken = 0.0
         try:
             channels = tuple(how["channels"])
-            with open_sound_file(file, channels, decoder=self._decoder) as sound:
+            with open_audio_file(file, channels, decoder=self._decoder) as sound:
                 if sound.rate not in limits.SAMPLE_RATES:
                     raise Finding(f"a rate of {sound.rate}")
                 if not sound.description.isprintable():

@@ -11,7 +11,7 @@ import numpy as np
 from streamer import limits
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import Decoder, DecoderGone
-from streamer.audio.downmix import mono
+from streamer.audio.downmix import downmix
 from streamer.errors import StreamerError
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
@@ -78,7 +78,7 @@ class HttpTarget(Target):
         try:
             opened = self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
             check_text(opened.name)
-            for piece in mono(self._decoder.frames(), opened.rate, (), Cleaner()):
+            for piece in downmix(self._decoder.frames(), opened.rate, (), Cleaner()):
                 check_text(self._decoder.title)
                 if isinstance(piece, np.ndarray):
                     check_samples(piece)

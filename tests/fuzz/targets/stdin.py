@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.raw_pipe import RawDecoder, RawFeed
+from streamer.audio.raw_input import RawDecoder, RawInput
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import RawFormat
 from streamer.errors import StreamerError
@@ -98,7 +98,7 @@ def check_samples(samples: np.ndarray) -> None:
 def _through_pipe(layout: RawFormat, channels: tuple[int, ...], data: bytes) -> None:
     reader, writer = os.pipe()
     ring = RingBuffer(1 << 20)
-    feed = RawFeed(layout, channels, descriptor=reader)
+    feed = RawInput(layout, channels, descriptor=reader)
     os.write(writer, data[:_PIECE])
     os.close(writer)
     ended = threading.Thread(target=_follow, args=(feed, ring), daemon=True)
@@ -109,7 +109,7 @@ def _through_pipe(layout: RawFormat, channels: tuple[int, ...], data: bytes) -> 
         raise Finding("a pipe that has ended is not left")
 
 
-def _follow(feed: RawFeed, ring: RingBuffer) -> None:
+def _follow(feed: RawInput, ring: RingBuffer) -> None:
     try:
         feed.run(ring, lambda: None, threading.Event())
     except StreamerError as error:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio import CaptureClock, PacedClock
+from streamer.audio import CaptureClock, PlaybackClock
 
 START = 12345.0
 
@@ -84,7 +84,7 @@ def test_an_observation_that_does_not_advance_is_left_out() -> None:
 @given(st.integers(8000, 384000), st.integers(0, 10**9))
 @settings(deadline=None)
 def test_the_paced_clock_is_exact(rate: int, sample: int) -> None:
-    clock = PacedClock(rate)
+    clock = PlaybackClock(rate)
     assert math.isnan(clock.time_of(sample))
     clock.anchor(0, START)
     assert clock.time_of(sample) == START + sample / rate
@@ -92,7 +92,7 @@ def test_the_paced_clock_is_exact(rate: int, sample: int) -> None:
 
 
 def test_a_new_anchor_leaves_the_past_alone() -> None:
-    clock = PacedClock(1000)
+    clock = PlaybackClock(1000)
     clock.anchor(0, 100.0)
     clock.anchor(500, 110.0)
     assert clock.time_of(499) == 100.499

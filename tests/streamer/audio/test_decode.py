@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.audio import Block, SoundFile, open_sound_file
+from streamer.audio import AudioFile, Block, open_audio_file
 from streamer.errors import AudioError, UsageError
 
 MakeFile = Callable[..., Path]
@@ -33,7 +33,7 @@ FORMATS = [
 ]
 
 
-def sound_of(sound: SoundFile, frames: int | None = None) -> np.ndarray:
+def sound_of(sound: AudioFile, frames: int | None = None) -> np.ndarray:
     return joined(list(sound.blocks(frames)))
 
 
@@ -46,7 +46,7 @@ def test_any_format_any_rate_any_channels(
     make_file: MakeFile, name: str, rate: int, channels: int, codec: str, form: str | None
 ) -> None:
     path = make_file(name, rate=rate, channels=channels, codec=codec, form=form)
-    with open_sound_file(path, (1,)) as sound:
+    with open_audio_file(path, (1,)) as sound:
         assert sound.rate == rate
         assert sound.duration == pytest.approx(1, abs=0.1)
         assert f"{rate} Hz, {channels} channel(s), 1.0 s" in sound.description
@@ -65,12 +65,12 @@ def test_channels_are_mixed_to_their_mean(make_file: MakeFile, tone: Callable[..
     path = make_file("x.wav", channels=3, codec="pcm_f32le")
     channels = tone(44100, 3)
     for chosen, mean in (((), channels.mean(0)), ((3, 1), channels[[0, 2]].mean(0))):
-        with open_sound_file(path, chosen) as sound:
+        with open_audio_file(path, chosen) as sound:
             assert sound_of(sound) == pytest.approx(mean, abs=1e-6)
 
 
 def test_blocks_follow_each_other_and_only_the_last_is_short(make_file: MakeFile) -> None:
-    with open_sound_file(make_file("x.wav", seconds=0.991)) as sound:
+    with open_audio_file(make_file("x.wav", seconds=0.991)) as sound:
         blocks = list(sound.blocks())
     assert {len(block.samples) for block in blocks[:-1]} == {882}
     assert [block.start_sample for block in blocks] == list(range(0, 43703, 882))
@@ -81,12 +81,12 @@ def test_blocks_follow_each_other_and_only_the_last_is_short(make_file: MakeFile
 @pytest.mark.parametrize("frames", [1, 100, 5000, 10**6])
 def test_the_length_of_blocks_does_not_change_the_sound(make_file: MakeFile, frames: int) -> None:
     path = make_file("x.flac", codec="flac", form="s16", seconds=0.2)
-    with open_sound_file(path) as one, open_sound_file(path) as other:
+    with open_audio_file(path) as one, open_audio_file(path) as other:
         assert np.array_equal(sound_of(one), sound_of(other, frames))
 
 
 def test_a_block_belongs_to_whoever_gets_it(make_file: MakeFile) -> None:
-    with open_sound_file(make_file("x.wav")) as sound:
+    with open_audio_file(make_file("x.wav")) as sound:
         blocks = sound.blocks()
         first = next(blocks)
         copy = first.samples.copy()
@@ -98,13 +98,13 @@ def test_a_block_belongs_to_whoever_gets_it(make_file: MakeFile) -> None:
 def test_dirt_in_a_file_is_cleaned_and_counted(make_file: MakeFile) -> None:
     dirty = np.full((1, 4410), 0.25, np.float32)
     dirty[0, :3] = [np.nan, np.inf, 5]
-    with open_sound_file(make_file("x.wav", sound=dirty, codec="pcm_f32le")) as sound:
+    with open_audio_file(make_file("x.wav", sound=dirty, codec="pcm_f32le")) as sound:
         assert sound_of(sound)[:4].tolist() == [0, 0, 1, 0.25]
         assert (sound.cleaner.non_finite, sound.cleaner.clipped) == (2, 1)
 
 
 def test_memory_does_not_grow_with_the_file(make_file: MakeFile) -> None:
-    with open_sound_file(make_file("x.flac", seconds=30, codec="flac", form="s16")) as sound:
+    with open_audio_file(make_file("x.flac", seconds=30, codec="flac", form="s16")) as sound:
         tracemalloc.start()
         for _ in sound.blocks():
             pass
@@ -115,13 +115,13 @@ def test_memory_does_not_grow_with_the_file(make_file: MakeFile) -> None:
 
 def test_a_channel_beyond_the_file_is_named_with_how_many_there_are(make_file: MakeFile) -> None:
     with pytest.raises(UsageError, match=r"channel 3 .*x\.wav has 2 channels"):
-        open_sound_file(make_file("x.wav"), (1, 3))
+        open_audio_file(make_file("x.wav"), (1, 3))
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.mp3", "rtsp://x/y", "file:///tmp/a.wav"])
 def test_a_url_is_no_file(url: str) -> None:
     with pytest.raises(UsageError, match="is a URL; give the path of a file"):
-        open_sound_file(url)
+        open_audio_file(url)
 
 
 NOISE = np.random.default_rng(4).bytes(50_000)
@@ -155,7 +155,7 @@ def test_what_is_no_sound_is_one_clear_line(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(AudioError) as caught:
-        open_sound_file(path)
+        open_audio_file(path)
     message = str(caught.value)
     assert name in message
     assert "give a" in message
@@ -173,22 +173,22 @@ def test_a_picture_or_a_film_without_sound_holds_no_sound(tmp_path: Path) -> Non
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(AudioError, match="holds no sound"):
-        open_sound_file(path)
+        open_audio_file(path)
 
 
 def test_noise_that_looks_like_mp3_is_told_to_be_no_sound(tmp_path: Path) -> None:
     path = tmp_path / "noise.mp3"
     path.write_bytes(np.random.default_rng(1).bytes(300_000))
-    with pytest.raises(AudioError, match="no sound"), open_sound_file(path) as sound:
+    with pytest.raises(AudioError, match="no sound"), open_audio_file(path) as sound:
         sound_of(sound)
 
 
 def test_missing_folder_and_device_are_told_apart(tmp_path: Path) -> None:
     for path, text in ((tmp_path / "x", "does not exist"), (tmp_path, "is a folder")):
         with pytest.raises(AudioError, match=text):
-            open_sound_file(path)
+            open_audio_file(path)
     with pytest.raises(AudioError, match="no regular file"):
-        open_sound_file(os.devnull)
+        open_audio_file(os.devnull)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
@@ -196,19 +196,19 @@ def test_a_file_of_somebody_else_asks_for_permission(make_file: MakeFile) -> Non
     path = make_file("x.wav")
     path.chmod(0)
     with pytest.raises(AudioError, match="allow this user"):
-        open_sound_file(path)
+        open_audio_file(path)
 
 
 def test_odd_names_are_names(make_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_file("x.wav")
     odd = path.rename(path.with_name("http: %03d 100% été 'x'.wav"))
-    assert open_sound_file(odd).duration == 1
+    assert open_audio_file(odd).duration == 1
     monkeypatch.setenv("HOME", str(path.parent))
     monkeypatch.setenv("USERPROFILE", str(path.parent))
     odd.rename(path)
-    assert open_sound_file("~/x.wav").duration == 1
+    assert open_audio_file("~/x.wav").duration == 1
     monkeypatch.chdir(path.parent)
-    assert open_sound_file("x.wav").duration == 1
+    assert open_audio_file("x.wav").duration == 1
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_a_truncated_file_is_decoded_as_far_as_it_goes(
     path = make_file(name, seconds=4, codec=codec, form=form)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         assert 1.2 < len(sound_of(sound)) / 44100 < 2.2
     path.write_bytes(content[:30])
     with pytest.raises(AudioError, match="cut off"):
-        open_sound_file(path)
+        open_audio_file(path)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("x.m4a", "aac"), ("x.mp3", "libmp3lame")])
@@ -237,7 +237,7 @@ def test_damaged_packets_are_counted_and_leave_a_gap(
     middle = len(content) // 2
     content[middle : middle + 2000] = NOISE[:2000]
     path.write_bytes(content)
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         blocks = list(sound.blocks())
         assert sound.corrupt_packets > 0
     ends = [block.end_sample for block in blocks[:-1]]
@@ -258,7 +258,7 @@ def test_a_file_that_changes_rate_and_channels_keeps_its_first_rate(
     first = make_file(name, codec=codec, form=form).read_bytes()
     path = make_file(name, rate=22050, channels=1, codec=codec, form=form)
     path.write_bytes(first + path.read_bytes())
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         samples = sound_of(sound)
     assert sound.rate == 44100
     assert len(samples) / 44100 == pytest.approx(2, abs=0.15)
@@ -268,7 +268,7 @@ def test_a_file_that_changes_rate_and_channels_keeps_its_first_rate(
 
 
 def test_closing_early_and_twice_is_fine(make_file: MakeFile) -> None:
-    sound = open_sound_file(make_file("x.wav"))
+    sound = open_audio_file(make_file("x.wav"))
     next(sound.blocks())
     sound.close()
     sound.close()

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from streamer import limits
-from streamer.audio import Decoder, SoundFile, Source, open_sound_file, open_source
+from streamer.audio import AudioFile, Decoder, Source, open_audio_file, open_source
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.downmix import mono
+from streamer.audio.downmix import downmix
 from streamer.batch.analysis import analyze_files
 from streamer.child import framing as records
 from streamer.child.framing import Frame
@@ -35,13 +35,13 @@ MakeFile = Callable[..., Path]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-def process_of(sound: SoundFile) -> "subprocess.Popen[bytes]":
+def process_of(sound: AudioFile) -> "subprocess.Popen[bytes]":
     process = sound._decoder.process
     assert process is not None
     return process
 
 
-def sound_of(sound: SoundFile) -> np.ndarray:
+def sound_of(sound: AudioFile) -> np.ndarray:
     return np.concatenate([block.samples for block in sound.blocks()])
 
 
@@ -96,8 +96,8 @@ def test_its_samples_are_those_of_decoding_here_to_the_last_bit(
 ) -> None:
     path = make_file(name, rate=48000, codec=codec, channels=channels)
     cleaner = Cleaner()
-    here = [p for p in mono(in_process(path), 48000, (), cleaner) if not isinstance(p, int)]
-    with open_sound_file(path) as sound:
+    here = [p for p in downmix(in_process(path), 48000, (), cleaner) if not isinstance(p, int)]
+    with open_audio_file(path) as sound:
         assert np.array_equal(sound_of(sound), np.concatenate(here))
         assert (sound.cleaner.clipped, sound.cleaner.non_finite) == (cleaner.clipped, 0)
 
@@ -111,7 +111,7 @@ def test_one_process_decodes_one_file_after_the_other_and_does_not_grow(
     with Decoder() as decoder:
         processes = set()
         for _ in range(60):
-            with open_sound_file(path, decoder=decoder) as sound:
+            with open_audio_file(path, decoder=decoder) as sound:
                 assert len(sound_of(sound)) == 22050
             assert decoder.process is not None
             processes.add(decoder.process.pid)
@@ -138,9 +138,9 @@ def test_a_file_left_unfinished_does_not_reach_into_the_next(
 ) -> None:
     short = make_file("short.wav", seconds=0.1, rate=8000)
     with Decoder() as decoder:
-        with open_sound_file(long_file, decoder=decoder) as sound:
+        with open_audio_file(long_file, decoder=decoder) as sound:
             next(sound.blocks())
-        with open_sound_file(short, decoder=decoder) as sound:
+        with open_audio_file(short, decoder=decoder) as sound:
             assert len(sound_of(sound)) == 800
 
 
@@ -154,7 +154,7 @@ def test_the_guards_are_in_effect(
     monkeypatch.setenv("STREAMER_MQTT__PASSWORD", "canary")
     monkeypatch.setenv("https_proxy", "http://proxy.example")
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere/ca.pem")
-    with open_sound_file(long_file) as sound:
+    with open_audio_file(long_file) as sound:
         next(sound.blocks())
         place = Path(f"/proc/{process_of(sound).pid}")
         lines = [line.split("  ") for line in (place / "limits").read_text().splitlines()]
@@ -203,7 +203,7 @@ def test_memory_beyond_the_limit_is_not_had(
     peaks = []
     for megabytes in (1024, 250):
         monkeypatch.setattr(limits, "DECODER_MEMORY_BYTES", megabytes << 20)
-        with open_sound_file(path) as sound:
+        with open_audio_file(path) as sound:
             next(sound.blocks())
             status = Path(f"/proc/{process_of(sound).pid}/status").read_text()
             peaks.append(int(status.partition("VmPeak:")[2].split()[0]) / 1024)
@@ -216,7 +216,7 @@ def test_a_process_that_has_no_room_at_all_is_told(
 ) -> None:
     monkeypatch.setattr(limits, "DECODER_MEMORY_BYTES", 64 << 20)
     with pytest.raises(AudioError, match=r"x\.wav crashed the decoder \(exit status 1\)"):
-        open_sound_file(make_file("x.wav"))
+        open_audio_file(make_file("x.wav"))
 
 
 @linux
@@ -226,14 +226,14 @@ def test_where_no_process_can_start_it_is_told(
     path = make_file("x.wav")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(AudioError, match=r"the decoder cannot be started \(No such file"):
-        open_sound_file(path)
+        open_audio_file(path)
 
 
 @linux
 def test_it_ends_with_its_parent_whatever_it_is_doing(long_file: Path) -> None:
     code = (
-        "import os, sys; from streamer.audio import open_sound_file\n"
-        f"sound = open_sound_file({str(long_file)!r})\n"
+        "import os, sys; from streamer.audio import open_audio_file\n"
+        f"sound = open_audio_file({str(long_file)!r})\n"
         "print(sound._decoder.process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -261,7 +261,7 @@ def test_it_imports_nothing_that_it_does_not_need() -> None:
 def test_a_crash_is_an_error_and_leaves_nothing_behind(
     long_file: Path, number: signal.Signals, nothing_left: None
 ) -> None:
-    with open_sound_file(long_file) as sound:
+    with open_audio_file(long_file) as sound:
         blocks = sound.blocks()
         next(blocks)
         process_of(sound).send_signal(number)
@@ -276,7 +276,7 @@ def test_a_crash_is_an_error_and_leaves_nothing_behind(
 def test_a_decoder_that_hangs_is_ended(
     long_file: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
-    with open_sound_file(long_file) as sound:
+    with open_audio_file(long_file) as sound:
         monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 0.5)
         blocks = sound.blocks()
         next(blocks)
@@ -291,7 +291,7 @@ def test_a_decoder_that_hangs_is_ended(
 def test_a_decoder_that_waits_for_us_does_not_hang(
     long_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_sound_file(long_file) as sound:
+    with open_audio_file(long_file) as sound:
         monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 0.5)
         blocks = sound.blocks()
         next(blocks)
@@ -306,9 +306,9 @@ def test_twenty_files_and_ten_crashes_leave_nothing_behind(
     short = make_file("short.wav", seconds=0.1)
     with Decoder() as decoder:
         for _ in range(10):
-            with open_sound_file(short, decoder=decoder) as sound:
+            with open_audio_file(short, decoder=decoder) as sound:
                 assert len(sound_of(sound)) == 4410
-            sound = open_sound_file(long_file, decoder=decoder)
+            sound = open_audio_file(long_file, decoder=decoder)
             process_of(sound).kill()
             with pytest.raises(AudioError, match="crashed the decoder"):
                 list(sound.blocks())
@@ -318,7 +318,7 @@ def test_twenty_files_and_ten_crashes_leave_nothing_behind(
 def test_a_file_nobody_closes_is_closed_once_it_is_forgotten(
     long_file: Path, nothing_left: None
 ) -> None:
-    sound = open_sound_file(long_file)
+    sound = open_audio_file(long_file)
     next(sound.blocks())
     del sound
 

@@ -10,7 +10,7 @@ from streamer import limits
 from streamer.audio import Decoder
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import DecoderGone
-from streamer.audio.downmix import mono
+from streamer.audio.downmix import downmix
 
 
 @pytest.fixture(autouse=True)
@@ -100,5 +100,5 @@ def test_what_is_no_number_is_no_sound(lie: Callable[[str], Decoder]) -> None:
     code = "opened(); say(b'F', struct.pack('=IH5s2f', 8000, 1, b'flt', math.nan, 9))"
     with lie(f"{code}; say(b'Z', json.dumps(dict(corrupt=0, decoded=1)).encode())") as decoder:
         decoder.open({"path": "x"}, 5)
-        heard = list(mono(decoder.frames(), 8000, (), Cleaner()))
+        heard = list(downmix(decoder.frames(), 8000, (), Cleaner()))
     assert heard[0].tolist() == [0, 1]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.downmix import Mixer, check_channels
+from streamer.audio.downmix import Downmixer, check_channels
 from streamer.errors import AudioError, UsageError
 
 SOUND = np.array([[0.1, 0.2], [0.3, 0.4], [-0.5, 0.0]], np.float32)
@@ -13,18 +13,18 @@ SOUND = np.array([[0.1, 0.2], [0.3, 0.4], [-0.5, 0.0]], np.float32)
     [((), [-0.1 / 3, 0.2]), ((2,), [0.3, 0.4]), ((1, 3), [-0.2, 0.1]), ((3, 3), [-0.5, 0.0])],
 )
 def test_the_mean_of_the_chosen_channels(channels: tuple[int, ...], mean: list[float]) -> None:
-    assert Mixer(channels, Cleaner()).mix(SOUND) == pytest.approx(np.array(mean), abs=1e-7)
+    assert Downmixer(channels, Cleaner()).mix(SOUND) == pytest.approx(np.array(mean), abs=1e-7)
 
 
 def test_one_bad_channel_does_not_spoil_the_mix() -> None:
     cleaner = Cleaner()
     sound = np.array([[0.5, 0.5], [np.nan, 7.0]], np.float32)
-    assert Mixer((), cleaner).mix(sound).tolist() == [0.25, 0.75]
+    assert Downmixer((), cleaner).mix(sound).tolist() == [0.25, 0.75]
     assert (cleaner.non_finite, cleaner.clipped) == (1, 1)
 
 
 def test_the_mix_is_a_copy() -> None:
-    assert not np.shares_memory(Mixer((1,), Cleaner()).mix(SOUND), SOUND)
+    assert not np.shares_memory(Downmixer((1,), Cleaner()).mix(SOUND), SOUND)
 
 
 @pytest.mark.parametrize("channel", [0, 3])
@@ -37,4 +37,4 @@ def test_a_channel_that_is_not_there_is_refused_with_the_number_of_those_that_ar
 
 def test_sound_that_loses_the_chosen_channels_is_an_error() -> None:
     with pytest.raises(AudioError, match="goes on with 3 channel"):
-        Mixer((4,), Cleaner()).mix(SOUND)
+        Downmixer((4,), Cleaner()).mix(SOUND)

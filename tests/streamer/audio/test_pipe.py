@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamer.audio import Block, Source, open_source
-from streamer.audio.raw_pipe import BACKLOG, HASTE, LEAD
+from streamer.audio.raw_input import MAX_READ_AHEAD_S, MAX_READ_SPEED, MAX_STARTUP_BACKLOG_S
 from streamer.config.models import RawFormat, Zone
 from streamer.errors import AudioError, UsageError
 
@@ -83,12 +83,13 @@ async def test_a_fast_pipe_is_held_back_to_real_time(pipe: tuple[int, int]) -> N
     begin = time.monotonic()
     async with open_source(Zone(input="-", raw=MONO), descriptor=pipe[0]) as source:
         ahead = [
-            block.end_sample / 16000 / HASTE - (time.monotonic() - begin)
+            block.end_sample / 16000 / MAX_READ_SPEED - (time.monotonic() - begin)
             async for block in source.blocks()
         ]
     writer.join()
-    assert time.monotonic() - begin > 3.0 / HASTE - LEAD - BACKLOG - 0.02
-    assert max(ahead) <= LEAD + BACKLOG + 0.001
+    most = MAX_READ_AHEAD_S + MAX_STARTUP_BACKLOG_S
+    assert time.monotonic() - begin > 3.0 / MAX_READ_SPEED - most - 0.02
+    assert max(ahead) <= most + 0.001
 
 
 async def test_what_waited_in_the_pipe_makes_nothing_late(pipe: tuple[int, int]) -> None:
@@ -149,7 +150,7 @@ async def test_a_pause_of_the_writer_is_no_gap_and_gives_no_credit(pipe: tuple[i
     writer.join()
     after = [a for a in arrived if a[0] > 3200]
     assert after[-1][0] == 16000
-    assert after[-1][2] - after[0][2] > 0.8 - LEAD - 0.05
+    assert after[-1][2] - after[0][2] > 0.8 - MAX_READ_AHEAD_S - 0.05
     before = [a for a in arrived if a[0] <= 3200]
     assert after[-1][1] - before[-1][1] > 1.0
 

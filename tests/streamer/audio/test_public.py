@@ -3,22 +3,22 @@ import streamer.audio
 
 def test_the_public_face() -> None:
     assert sorted(streamer.audio.__all__) == [
+        "AudioFile",
         "Block",
         "CaptureClock",
         "Cleaner",
         "Clock",
         "Decoder",
-        "PacedClock",
+        "PlaybackClock",
         "Resampler",
         "RingBuffer",
         "Samples",
-        "SoundFile",
         "Source",
         "ZONE_RATE",
-        "kept",
-        "open_sound_file",
+        "is_recoverable",
+        "open_audio_file",
         "open_source",
-        "returns",
+        "pin_device",
         "zone_sample",
     ]
     assert all(hasattr(streamer.audio, name) for name in streamer.audio.__all__)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.raw_pipe import RawDecoder
+from streamer.audio.raw_input import RawDecoder
 from streamer.config.models import RawFormat
 from streamer.errors import AudioError, UsageError
 

@@ -112,7 +112,7 @@ def test_samples_overwritten_while_they_are_copied_are_not_handed_out(
 
 
 def test_a_gap_longer_than_the_ring_takes_nothing_from_what_waits_before_it() -> None:
-    ring = RingBuffer(1000, patience=62)
+    ring = RingBuffer(1000, max_wait=62)
     ring.write(numbered(0, 50))
     ring.skip(5000)
     ring.write(numbered(5050, 20))
@@ -135,16 +135,16 @@ def test_an_overrun_beyond_gaps_keeps_their_numbers() -> None:
 
 
 def test_a_reader_is_due_when_what_it_wants_is_there_or_has_waited_for_long() -> None:
-    ring = RingBuffer(1000, patience=200)
-    assert ring.due(0)
-    ring.wanted = 150
-    assert not ring.due(149)
-    assert ring.due(150)
-    ring.wanted = 10**6
+    ring = RingBuffer(1000, max_wait=200)
+    assert ring.should_wake(0)
+    ring.wake_at = 150
+    assert not ring.should_wake(149)
+    assert ring.should_wake(150)
+    ring.wake_at = 10**6
     ring.write(numbered(0, 200))
-    assert ring.due(ring.head)
+    assert ring.should_wake(ring.head)
     ring.read(100)
-    assert not ring.due(ring.head)
+    assert not ring.should_wake(ring.head)
 
 
 def test_one_thread_writes_while_another_reads() -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from streamer.audio import Block, Source, open_sound_file, open_source
+from streamer.audio import Block, Source, open_audio_file, open_source
 from streamer.config.models import Zone
 from streamer.errors import AudioError, UsageError
 
@@ -59,7 +59,7 @@ async def test_a_file_takes_as_long_as_it_lasts_and_is_heard_whole(make_file: Ma
         assert (source.non_finite, source.clipped) == (0, 0)
     assert gapless(blocks)
     assert max(len(block.samples) for block in blocks) <= 882
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         assert np.array_equal(joined(blocks), joined(list(sound.blocks())))
 
 
@@ -80,7 +80,7 @@ async def test_a_looping_file_is_one_stream(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(path), loop=True)) as source:
         blocks = await some(source, 0.8)
         assert source.gaps == 0
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         once = joined(list(sound.blocks()))
     samples = joined(blocks)
     assert gapless(blocks)
@@ -147,7 +147,7 @@ async def test_after_a_stall_a_file_goes_on_and_does_not_race(
     leap = 0.0
     real = time.monotonic
     leaping = SimpleNamespace(monotonic=lambda: real() + leap)
-    monkeypatch.setattr("streamer.audio.file_playback.time", leaping)
+    monkeypatch.setattr("streamer.audio.file_input.time", leaping)
     path = make_file("x.wav", seconds=1.0, rate=8000, channels=1)
     async with open_source(Zone(input=str(path))) as source:
         captured, begin = [], real()
@@ -218,11 +218,11 @@ async def test_the_event_loop_stays_free(make_file: MakeFile) -> None:
 
 async def test_a_reader_is_woken_once_all_that_it_wants_is_there(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.5)))) as source:
-        source.wanted = 1001
+        source.wake_at = 1001
         blocks = []
         async for block in source.blocks():
             blocks.append(block)
-            source.wanted = block.end_sample // 5000 * 5000 + 5000 + 1001
+            source.wake_at = block.end_sample // 5000 * 5000 + 5000 + 1001
     assert gapless(blocks)
     assert [block.end_sample for block in blocks[:-1]] == [1001 + 5000 * k for k in range(14)]
 
@@ -231,7 +231,7 @@ async def test_nothing_is_kept_back_for_longer_than_a_quarter_of_a_second(
     make_file: MakeFile,
 ) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.1)))) as source:
-        source.wanted = 10**9
+        source.wake_at = 10**9
         blocks = await heard(source)
     assert gapless(blocks)
     assert max(len(block.samples) for block in blocks) == 11025

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamer import limits
-from streamer.audio import Decoder, open_sound_file
+from streamer.audio import Decoder, open_audio_file
 from streamer.batch.analysis import analyze
 from streamer.config import Tracking
 from streamer.engines import Engine
@@ -45,7 +45,7 @@ def heard() -> Iterator[Heard]:
     with Decoder() as decoder:
 
         def heard(path: Path) -> float:
-            with open_sound_file(path, decoder=decoder) as sound:
+            with open_audio_file(path, decoder=decoder) as sound:
                 return sum(len(block.samples) for block in sound.blocks()) / sound.rate
 
         yield heard
@@ -93,7 +93,7 @@ def test_a_file_that_claims_hours_is_what_it_holds(make_file: MakeFile, heard: H
     data[21] |= 0x0F  # of the 36 bits that tell how many samples there are
     data[22:26] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
-    with open_sound_file(path) as sound:
+    with open_audio_file(path) as sound:
         assert sound.duration is not None
         assert sound.duration > 400 * 3600
     assert heard(path) == pytest.approx(0.5, abs=0.01)

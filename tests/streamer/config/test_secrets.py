@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamer.audio import open_sound_file
-from streamer.audio.stream import StreamFeed
+from streamer.audio import open_audio_file
+from streamer.audio.stream import StreamInput
 from streamer.config import Zone, explain, files
 from streamer.decoder.urls import check_url, public
 from streamer.errors import StreamerError
@@ -93,7 +93,7 @@ def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, toke
     said = [
         public(url),
         said_of(lambda: check_url(url)),
-        said_of(lambda: open_sound_file(url)),
+        said_of(lambda: open_audio_file(url)),
         said_of(lambda: parse_address(url.replace(scheme, "mqtt", 1))),
         Calibration.of(zone, gain_db=0.0, level_dbfs=-20.0).model_dump_json(),
     ]
@@ -104,7 +104,7 @@ def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, toke
 @given(password=in_urls, token=in_urls)
 def test_a_stream_that_cannot_be_heard_is_told_without_them(password, token):
     url = f"http://me:{quote(password)}@127.0.0.1:1/live?token={token}"
-    said = said_of(lambda: StreamFeed(url, ()))
+    said = said_of(lambda: StreamInput(url, ()))
     assert "nothing listens there" in said
     assert CANARY not in said
 

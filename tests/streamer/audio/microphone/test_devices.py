@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.audio.microphone import Device, choose
-from streamer.audio.microphone.device_list import distinct
+from streamer.audio.microphone import Device, find_device
+from streamer.audio.microphone.device_list import number_duplicates
 from streamer.errors import AudioError, UsageError
 
 
@@ -38,28 +38,28 @@ DEVICES = (
     ],
 )
 def test_an_index_or_words_of_a_name_find_it(wanted, index):
-    assert choose(DEVICES, wanted).index == index
+    assert find_device(DEVICES, wanted).index == index
 
 
 def test_a_whole_name_wins_over_words_of_it():
     devices = (device(0, "Mic"), device(1, "Mic 2"))
-    assert choose(devices, "mic").index == 0
+    assert find_device(devices, "mic").index == 0
 
 
 def test_an_ambiguous_name_lists_what_it_may_be():
     with pytest.raises(UsageError, match=r'may be any of 3 "Scarlett 2i2.*, 4 "Scarlett 18i20'):
-        choose(DEVICES, "scarlett")
+        find_device(DEVICES, "scarlett")
 
 
 @pytest.mark.parametrize("wanted", ["Steinberg", "5"])
 def test_a_wrong_name_lists_what_there_is(wanted):
     with pytest.raises(AudioError, match=r'choose one of 0 "HDA Intel.*7 "pulse'):
-        choose(DEVICES, wanted)
+        find_device(DEVICES, wanted)
 
 
 def test_without_any_device_it_says_what_to_do():
     with pytest.raises(AudioError, match="plug one in"):
-        choose((), "")
+        find_device((), "")
 
 
 @given(st.permutations(range(len(DEVICES))), st.lists(st.integers(0, 9), min_size=2, max_size=2))
@@ -70,7 +70,7 @@ def test_its_name_finds_it_again_after_a_reboot(order, cards):
         device(index, DEVICES[old].name.replace("hw:1", f"hw:{cards[0]}"), DEVICES[old].host_api)
         for index, old in enumerate(order)
     ]
-    found = choose(tuple(after), str(before))
+    found = find_device(tuple(after), str(before))
     assert found.identity == before.identity
 
 
@@ -85,17 +85,22 @@ def test_its_name_finds_it_again_after_a_reboot(order, cards):
 def test_of_a_card_the_first_two_channels_are_usual_of_a_sound_server_its_mix(
     name, host_api, usual
 ):
-    assert Device(0, name, host_api, 18, 48000, 0.01, default=False).usual == usual
+    assert Device(0, name, host_api, 18, 48000, 0.01, default=False).default_channels == usual
 
 
 def test_a_card_with_one_channel_has_one():
-    assert Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False).usual == (1, (1,))
+    assert Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False).default_channels == (
+        1,
+        (1,),
+    )
 
 
 def test_twins_are_numbered_and_then_no_longer_ambiguous():
-    twins = distinct([device(0, "Mic"), device(1, "Codec"), device(2, "Codec"), device(3, "X #1")])
+    twins = number_duplicates(
+        [device(0, "Mic"), device(1, "Codec"), device(2, "Codec"), device(3, "X #1")]
+    )
     assert [each.name for each in twins] == ["Mic", "Codec #1", "Codec #2", "X #1"]
     with pytest.raises(UsageError, match=r'may be any of 1 "Codec #1, ALSA", 2 "Codec #2, ALSA"'):
-        choose(twins, "codec")
-    assert choose(twins, "Codec #2, ALSA").index == 2
-    assert choose((device(5, "Codec"),), "Codec #2, ALSA").index == 5  # the other one has gone
+        find_device(twins, "codec")
+    assert find_device(twins, "Codec #2, ALSA").index == 2
+    assert find_device((device(5, "Codec"),), "Codec #2, ALSA").index == 5  # the other one has gone

@@ -15,7 +15,7 @@ import pytest
 
 from streamer import limits
 from streamer.audio import Source, open_source
-from streamer.audio.stream import StreamFeed
+from streamer.audio.stream import StreamInput
 from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError, UsageError
@@ -179,7 +179,7 @@ def test_one_that_dies_while_it_opens_is_told(
         thread = threading.Thread(target=kill)
         thread.start()
         with pytest.raises(AudioError, match=f"/x cannot be heard: {words}"):
-            StreamFeed(f"http://127.0.0.1:{server.getsockname()[1]}/x", ())
+            StreamInput(f"http://127.0.0.1:{server.getsockname()[1]}/x", ())
         told.set()
         thread.join()
 
@@ -187,10 +187,10 @@ def test_one_that_dies_while_it_opens_is_told(
 def test_a_url_that_cannot_be_meant_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UsageError, match="gopher streams cannot be heard"):
-        StreamFeed("gopher://x/y", ())
+        StreamInput("gopher://x/y", ())
 
 
 def test_a_stream_that_nobody_plays_leaves_nothing_behind(url: str, nothing_left: None) -> None:
-    feed = StreamFeed(url, ())
+    feed = StreamInput(url, ())
     feed.close()
     feed.close()

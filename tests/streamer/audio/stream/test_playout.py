@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.audio.stream.playback_rate import LIMIT, PERIOD, Steering
-from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
+from streamer.audio.stream.playout import Player, PlayoutBuffer
 
 RATE = 8000
 
@@ -88,7 +89,7 @@ def test_waiting_ends_when_enough_is_there_or_nothing_follows() -> None:
 
 
 def test_a_clock_is_a_line_through_its_anchor() -> None:
-    clock = PlayoutClock(RATE)
+    clock = PlaybackClock(RATE)
     clock.anchor(0, 100.0)
     assert clock.time_of(0) == 100.0
     assert clock.time_of(RATE) == pytest.approx(101.0)

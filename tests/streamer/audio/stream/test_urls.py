@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.stream import song
 from streamer import limits
-from streamer.audio.stream import StreamFeed
+from streamer.audio.stream import StreamInput
 from streamer.decoder.http_audio import WebStream, tidy
 from streamer.decoder.network_input import open_remote
 from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, public
@@ -347,7 +347,7 @@ def test_a_rate_that_cannot_be_is_no_sound(server: WebServer) -> None:
     wav[24:28] = (2_000_000_000).to_bytes(4, "little")
     server.answers["/quick"] = lambda handler: send(handler, "audio/wav", bytes(wav))
     with pytest.raises(AudioError, match="no sound that can be decoded"):
-        StreamFeed(server.url + "/quick", ())
+        StreamInput(server.url + "/quick", ())
 
 
 class TestTitles:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from streamer.audio import open_sound_file
+from streamer.audio import open_audio_file
 from streamer.outputs.recording import read_recording
 
 PROGRAM = """
@@ -65,5 +65,5 @@ def test_what_was_written_is_there_and_completed_at_the_next_start(
 
 
 def seconds_of(path):
-    with open_sound_file(path) as sound:  # its last frame may be cut
+    with open_audio_file(path) as sound:  # its last frame may be cut
         return sum(len(block.samples) for block in sound.blocks()) / sound.rate

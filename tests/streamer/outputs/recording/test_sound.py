@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio import Block, open_sound_file
+from streamer.audio import Block, open_audio_file
 from streamer.outputs.recording import read_recording
 from streamer.outputs.recording.sound import SoundWriter
 
@@ -144,7 +144,7 @@ def test_what_a_crash_left_is_played_up_to_its_end(tmp_path, start_recorder):
     (folder / "main-20261125T203100Z.flac.part").touch()
     start_recorder().close()
     assert [path.name for path in folder.iterdir()] == ["main-20261125T203000Z.flac"]
-    with open_sound_file(folder / "main-20261125T203000Z.flac") as file:  # may end within a frame
+    with open_audio_file(folder / "main-20261125T203000Z.flac") as file:  # may end within a frame
         heard = np.concatenate([block.samples for block in file.blocks()])
     assert 17 * RATE < len(heard) <= len(sound)
     assert np.array_equal(heard, sound[: len(heard)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import place
-from streamer.audio import Block, open_sound_file
+from streamer.audio import Block, open_audio_file
 from streamer.config import Tracking, Zone
 from streamer.demo import PIECE
 from streamer.errors import StreamerError
@@ -117,7 +117,7 @@ def cut(sound, rate):
 @pytest.fixture(scope="module")
 def demo(engine, tmp_path_factory):
     """Half of the piece as a file, its samples and rate, and what is estimated of it."""
-    with open_sound_file(PIECE, ()) as sound:
+    with open_audio_file(PIECE, ()) as sound:
         rate = sound.rate
         blocks = itertools.islice(sound.blocks(rate), 42)
         samples = np.concatenate([block.samples for block in blocks])

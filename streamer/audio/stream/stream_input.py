@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 
 from streamer import limits
+from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import Decoder, DecoderGone, Opened
-from streamer.audio.downmix import check_channels, mono
+from streamer.audio.downmix import check_channels, downmix
 from streamer.audio.ring_buffer import RingBuffer
-from streamer.audio.stream.playout import Player, PlayoutBuffer, PlayoutClock
+from streamer.audio.stream.playout import Player, PlayoutBuffer
 from streamer.decoder.urls import check_url, public
 from streamer.errors import AudioError
 
@@ -19,7 +20,7 @@ _LOOK = "what it sends is damaged, or memory is short"
 _log = logging.getLogger(__name__)
 
 
-class StreamFeed:
+class StreamInput:
     """A URL, heard as by a player in the room that was started at the same moment.
 
     A process receives and decodes, a thread takes that from it, and the one of `run` plays: however
@@ -61,7 +62,7 @@ class StreamFeed:
         self._error: Exception | None = None
 
     @property
-    def clock(self) -> PlayoutClock:
+    def clock(self) -> PlaybackClock:
         """When each sample is due."""
         return self._player.clock
 
@@ -114,7 +115,7 @@ class StreamFeed:
 
     def _receive(self, stop: threading.Event) -> None:
         try:
-            for piece in mono(self._decoder.frames(), self.rate, self._channels, self.cleaner):
+            for piece in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
                 if not self._buffer.put(piece):
                     return
         except DecoderGone as gone:

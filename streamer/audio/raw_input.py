@@ -19,30 +19,30 @@ from numpy.typing import NDArray
 from streamer.audio.block import Samples
 from streamer.audio.capture_clock import CaptureClock
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.downmix import Mixer, check_channels
+from streamer.audio.downmix import Downmixer, check_channels
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import RawFormat
 from streamer.errors import AudioError, UsageError
 
-LEAD = 0.25
+MAX_READ_AHEAD_S = 0.25
 """Seconds that a pipe may run ahead of real time: its bursts."""
 
-BACKLOG = 1.0
+MAX_STARTUP_BACKLOG_S = 1.0
 """Seconds that may wait in the pipe before it is first read; taken at once, or all would be late by
 them for ever."""
 
-HASTE = 1.001
+MAX_READ_SPEED = 1.001
 """How much faster than real time a pipe is read at most: more than any clock drifts."""
 
 _STEP = 0.02  # seconds read at once where the pipe is held back
 _POLL = 0.1  # seconds until a stop is noticed
 
 
-class RawFeed:
+class RawInput:
     """Raw samples through a file descriptor, followed at the pace of whoever writes them.
 
     Samples are captured when they arrive; the clock smooths that. A writer faster than real time
-    (a file) is held back, so that its drift reads as that of `HASTE`.
+    (a file) is held back, so that its drift reads as that of `MAX_READ_SPEED`.
 
     Parameters
     ----------
@@ -64,6 +64,7 @@ class RawFeed:
     ) -> None:
         self.cleaner = Cleaner()
         self.live = True
+        self.title = ""
         self.name = "stdin"
         self.rate = layout.rate
         self._decoder = RawDecoder(layout, channels, self.cleaner)
@@ -77,16 +78,16 @@ class RawFeed:
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
         """Read into the ring until the pipe ends or `stop`."""
-        backlog = BACKLOG
-        played = -math.inf  # when all that was read has been played, at HASTE
+        backlog = MAX_STARTUP_BACKLOG_S
+        played = -math.inf  # when all that was read has been played, at MAX_READ_SPEED
         while not stop.is_set():
             ahead = max(played - time.monotonic(), 0.0)
-            if ahead > LEAD - _STEP:
-                stop.wait(ahead - (LEAD - _STEP))
+            if ahead > MAX_READ_AHEAD_S - _STEP:
+                stop.wait(ahead - (MAX_READ_AHEAD_S - _STEP))
                 continue
             if not _readable(self._descriptor, _POLL):
                 continue
-            frames = max(int((LEAD + backlog - ahead) * self.rate), 1)
+            frames = max(int((MAX_READ_AHEAD_S + backlog - ahead) * self.rate), 1)
             data = self._read(frames * self._decoder.frame_bytes)
             now = time.monotonic()
             if data is None:
@@ -96,7 +97,7 @@ class RawFeed:
                 return
             samples = self._decoder.push(data)
             if len(samples):
-                seconds = len(samples) / self.rate / HASTE
+                seconds = len(samples) / self.rate / MAX_READ_SPEED
                 played = max(played, now - backlog) + seconds
                 ring.write(samples)
                 self._clock.observe(ring.head, now)
@@ -189,7 +190,7 @@ class RawDecoder:
         check_channels(channels, layout.channels, "the raw input")
         self.leftover_bytes = 0
         self._layout = layout
-        self._mixer = Mixer(channels, cleaner)
+        self._mixer = Downmixer(channels, cleaner)
         self._dtype = np.dtype("<i2" if layout.format == "s16le" else "<f4")
         self.frame_bytes = self._dtype.itemsize * layout.channels
         self._carried = b""

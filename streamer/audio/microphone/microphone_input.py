@@ -9,10 +9,10 @@ import numpy as np
 
 from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.downmix import Mixer, check_channels
+from streamer.audio.downmix import Downmixer, check_channels
 from streamer.audio.microphone.capture_client import PortAudioFailure, Recorded, RecorderProcess
 from streamer.audio.microphone.capture_time import Continuity, MicrophoneClock
-from streamer.audio.microphone.device_list import choose
+from streamer.audio.microphone.device_list import find_device
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.errors import AudioError
 
@@ -27,15 +27,15 @@ _PROMPT = 0.05  # seconds; a block that is later says nothing about when it was 
 _log = logging.getLogger(__name__)
 
 
-class MicrophoneFeed:
+class MicrophoneInput:
     """Records a PortAudio device by a process of its own.
 
     Parameters
     ----------
     device
-        Which one: its index, or words of its name; empty for the default one. See `choose`.
+        Which one: its index, or words of its name; empty for the default one. See `find_device`.
     channels
-        To mix to mono, counted from 1; empty means those of `Device.usual`.
+        To mix to mono, counted from 1; empty means those of `Device.default_channels`.
 
     Raises
     ------
@@ -48,9 +48,10 @@ class MicrophoneFeed:
     def __init__(self, device: str, channels: tuple[int, ...]) -> None:
         self.cleaner = Cleaner()
         self.live = True
+        self.title = ""
         self._recorder = RecorderProcess()
         try:
-            self.device = choose(self._recorder.devices.devices, device)
+            self.device = find_device(self._recorder.devices.devices, device)
             check_channels(channels, self.device.channels, f'"{self.device}"')
             self.rate = round(self._recorder.open(self.device, dict.fromkeys(channels))["rate"])
         except BaseException:
@@ -60,7 +61,7 @@ class MicrophoneFeed:
             name = self.device.identity[0]
             _log.info('device %s is "%s"; by that name it is found after a reboot', device, name)
         self.name = str(self.device)
-        self._mixer = Mixer((), self.cleaner)
+        self._mixer = Downmixer((), self.cleaner)
         self._clock = MicrophoneClock(self.rate)
         self._zeros = 0  # samples since the last that was not zero
         self._sounded = False

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from streamer.audio.audio_file import open_audio_file
 from streamer.audio.block import Block
-from streamer.audio.capture_clock import PacedClock
+from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import Decoder
 from streamer.audio.ring_buffer import RingBuffer
-from streamer.audio.sound_file import open_sound_file
 from streamer.errors import AudioError
 
 STALL = 1.0
@@ -23,7 +23,7 @@ _BURST = 10  # blocks
 _log = logging.getLogger(__name__)
 
 
-class FileFeed:
+class FileInput:
     """A file, each sample at its time: there once it would have been played.
 
     Parameters
@@ -40,7 +40,7 @@ class FileFeed:
     Raises
     ------
     UsageError, AudioError
-        As `open_sound_file`.
+        As `open_audio_file`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class FileFeed:
     ) -> None:
         self.cleaner = Cleaner()
         self.live = False
+        self.title = ""
         self._channels = channels
         self._loop = loop
         self._decoder = Decoder()
@@ -58,10 +59,10 @@ class FileFeed:
             raise
         self.name = name or self._sound.path.name
         self.rate = self._sound.rate
-        self._clock = PacedClock(self.rate)
+        self._clock = PlaybackClock(self.rate)
 
     @property
-    def clock(self) -> PacedClock:
+    def clock(self) -> PlaybackClock:
         """When each sample was played."""
         return self._clock
 
@@ -84,7 +85,7 @@ class FileFeed:
         self._decoder.close()
 
     def _open(self, path: str | Path) -> None:
-        self._sound = open_sound_file(
+        self._sound = open_audio_file(
             path, self._channels, cleaner=self.cleaner, decoder=self._decoder
         )
 
@@ -134,7 +135,7 @@ def _together(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator
             yield group
             group = []
         group.append(block)
-        if ring.due(begin + block.end_sample):
+        if ring.should_wake(begin + block.end_sample):
             yield group
             group = []
     if group:
@@ -144,7 +145,7 @@ def _together(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator
 def _cut(blocks: Iterator[Block], ring: RingBuffer, begin: int) -> Iterator[Block]:
     """Cut a block in two where the ring's reader wants the sound up to."""
     for block in blocks:
-        first = ring.wanted - begin - block.start_sample
+        first = ring.wake_at - begin - block.start_sample
         if 0 < first < len(block.samples):
             yield Block(block.samples[:first], block.start_sample, block.captured)
             block = Block(block.samples[first:], block.start_sample + first, block.captured)

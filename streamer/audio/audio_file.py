@@ -1,5 +1,6 @@
 """Sound files: whatever FFmpeg decodes, as mono blocks."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,8 @@ from streamer import limits
 from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import Decoder, DecoderGone
-from streamer.audio.downmix import check_channels, mono
-from streamer.audio.paths import is_url, local_path
-from streamer.decoder.urls import public
+from streamer.audio.downmix import check_channels, downmix
+from streamer.decoder.urls import is_url, public
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02
@@ -23,13 +23,13 @@ BLOCK_SECONDS = 0.02
 _log = logging.getLogger(__name__)
 
 
-def open_sound_file(
+def open_audio_file(
     path: str | Path,
     channels: tuple[int, ...] = (),
     *,
     cleaner: Cleaner | None = None,
     decoder: Decoder | None = None,
-) -> "SoundFile":
+) -> "AudioFile":
     """Open a local file and decode its first sound, in a process that it cannot harm.
 
     Nothing but this file is ever opened, whatever it names.
@@ -59,10 +59,10 @@ def open_sound_file(
             f"{public(name)} is a URL; give the path of a file, or hear it: "
             "streamer run --input URL"
         )
-    return SoundFile(local_path(name), channels, cleaner or Cleaner(), decoder)
+    return AudioFile(local_path(name), channels, cleaner or Cleaner(), decoder)
 
 
-class SoundFile:
+class AudioFile:
     """A sound file while it is decoded; memory does not grow with its length.
 
     Use it as a context manager, or `close` it. Sound is read once, by one thread at a time.
@@ -145,7 +145,7 @@ class SoundFile:
         size = frames or max(round(self.rate * BLOCK_SECONDS), 1)
         start, filled, held = 0, 0, np.empty(size, np.float32)
         try:
-            for piece in mono(self._decoder.frames(), self.rate, self._channels, self.cleaner):
+            for piece in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
                 if isinstance(piece, int):
                     if filled:
                         yield Block(held[:filled], start, start / self.rate)
@@ -185,3 +185,42 @@ class SoundFile:
         return AudioError(
             f"{self.path} crashed the decoder ({gone.how}); it is no sound file that can be played"
         )
+
+
+def local_path(name: str) -> Path:
+    """Return the path of a regular file that can be read and is not empty.
+
+    Parameters
+    ----------
+    name
+        The path; a leading ``~`` is the home folder.
+
+    Raises
+    ------
+    AudioError
+        There is no such file.
+    """
+    path = Path(name)
+    with contextlib.suppress(RuntimeError):  # no such user: the path is meant as it stands
+        path = path.expanduser()
+    try:
+        if not path.exists():
+            raise AudioError(f"{path} does not exist; give the path of a sound file")
+        if path.is_dir():
+            raise AudioError(f"{path} is a folder; give the path of a sound file in it")
+        if not path.is_file():
+            raise AudioError(f"{path} is no regular file; raw samples are read with the input '-'")
+        if not path.stat().st_size:
+            raise AudioError(f"{path} is empty; give a sound file")
+        with path.open("rb"):
+            pass
+    except PermissionError:
+        raise AudioError(f"{path} cannot be read: allow this user to read it") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{name!r} cannot be read ({_reason(error)}); give another path") from None
+    return path
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text).splitlines()[0].lower() if text else type(error).__name__
