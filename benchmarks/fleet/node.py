@@ -89,10 +89,11 @@ class Node(Connection):
         config = Mqtt(node=name)
         super().__init__(loop, port, keepalive=config.keepalive)
         self.name = name
-        self.topics = Topics.of(config)
+        self.topics = Topics.from_config(config)
         discovery = Discovery(HomeAssistant(), config, [ZONE], controlled=True)
         self._filters = [
-            self.topics.status, self.topics.commands, discovery.birth, discovery.ours,
+            self.topics.status, self.topics.command_filter,
+            discovery.birth_topic, discovery.config_filter,
         ]  # fmt: skip
         self._devices = discovery.messages()
         self._sent = sent
@@ -179,7 +180,7 @@ class Node(Connection):
             arousal_std=0.1234, raw=Point(valence=valence, arousal=arousal), silence=False,
             warm=1.0, latency_ms=HEARD_MS,
         )  # fmt: skip
-        packet = self.client.encode(self.topics.va(ZONE), estimate.wire(), _BRIEFLY)
+        packet = self.client.encode(self.topics.va(ZONE), estimate.to_json(), _BRIEFLY)
         stamps = _STAMPS.search(packet)
         if stamps is None:
             raise RuntimeError(f"no stamps in {packet!r}")
@@ -189,7 +190,7 @@ class Node(Connection):
             ts=_now_ms(), valence=valence, arousal=arousal, valence_std=0.1234,
             arousal_std=0.1234, quadrant=quadrant(valence, arousal), mood=mood(valence, arousal),
             silence=False, level=-23.4, controls=_CONTROLS,
-        ).wire()  # fmt: skip
+        ).to_json()  # fmt: skip
 
     def health(self, ts: int) -> bytes:
         """Return a health message."""
@@ -207,7 +208,7 @@ class Node(Connection):
             versions={"streamer": __version__},
             cpu_percent=7.0,
             memory_mb=289.0,
-        ).wire()
+        ).to_json()
 
     def _skip_acknowledgements(self) -> None:
         client = self.client

@@ -16,7 +16,7 @@ from streamer.audio import open_source
 from streamer.config import Mqtt, Tracking, Zone
 from streamer.demo import PIECE
 from streamer.engines import open_engine
-from streamer.mqtt import Address, Publisher
+from streamer.mqtt import BrokerAddress, Publisher
 from streamer.tracking.batching import Inference
 from streamer.tracking.trajectory import Trajectory
 from streamer.tracking.windows import Listener
@@ -57,7 +57,7 @@ def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
     return found
 
 
-async def _walk(zone: Zone, address: Address, seconds: float) -> dict[str, Any]:
+async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str, Any]:
     tracking, engine = Tracking(), open_engine()
     spec = engine.front_end
     async with AsyncExitStack() as stack:

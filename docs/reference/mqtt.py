@@ -81,8 +81,8 @@ def written() -> dict[str, str]:
 def _page() -> str:
     sent = deliveries(replace(_UPDATE, captured=time.monotonic()), _HEALTH, _ACK)
     examples = {
-        "va": VA.of(_UPDATE, seq=1233, epoch=_EPOCH, latency=0.008),
-        "state": State.of(_UPDATE, epoch=_EPOCH, controls=_CONTROLS),
+        "va": VA.from_update(_UPDATE, seq=1233, epoch=_EPOCH, latency=0.008),
+        "state": State.from_update(_UPDATE, epoch=_EPOCH, controls=_CONTROLS),
         "health": _HEALTH,
         "ack": _ACK,
     }
@@ -128,7 +128,7 @@ def _message(kind: str, sent: Delivery, example: payloads.Message) -> str:
     parts = [
         f"## {kind} {{#{kind}}}",
         f"{prose(inspect.getdoc(model) or '')} QoS {sent.qos}, {kept}. {link}",
-        block(pretty(example.wire()), "json"),
+        block(pretty(example.to_json()), "json"),
         _fields(schema, schema.root, kind),
     ]
     for name, node in schema.nested:
@@ -171,7 +171,8 @@ def _words() -> str:
 
 def _commands() -> str:
     rows = [
-        (code(name), prose(commands.wanted(name)), code(_COMMANDS[name])) for name in commands.NAMES
+        (code(name), prose(commands.describe_payload(name)), code(_COMMANDS[name]))
+        for name in commands.COMMAND_NAMES
     ]
     told = (
         f"A payload has at most {limits.MAX_COMMAND_BYTES} bytes, an id "

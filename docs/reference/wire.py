@@ -1,7 +1,6 @@
-"""How each message leaves: written down from the program's own sender, not from what is said of it.
+"""Record how each kind of message is published: topic, QoS, retain flag, expiry.
 
-A `Sender` sends one message of each kind over a link that leads nowhere and keeps what it was
-given: topic, quality of service, retain, expiry.
+A real `BrokerSession` publishes one message of each kind to a client that records them.
 """
 
 import asyncio
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from streamer.mqtt import Ack, Health, Topics
-from streamer.mqtt.client import Link
-from streamer.mqtt.commands import Reply
-from streamer.mqtt.incoming import letters
-from streamer.mqtt.pending import ZoneBox
-from streamer.mqtt.session import Sender
+from streamer.mqtt.client import MqttClient
+from streamer.mqtt.commands import ResponseTarget
+from streamer.mqtt.incoming import ack_messages
+from streamer.mqtt.pending import PendingMessages
+from streamer.mqtt.session import BrokerSession
 from streamer.tracking import Update
 
 _ZONE = "zone"
@@ -84,14 +83,14 @@ def deliveries(update: Update, health: Health, ack: Ack) -> dict[str, Delivery]:
 
 
 async def _send(update: Update, health: Health, ack: Ack) -> dict[str, Delivery]:
-    nowhere, box, topics = _Nowhere(), ZoneBox(), Topics("<base>")
-    sender = Sender(cast(Link, nowhere), "5", topics=topics, boxes={_ZONE: box})
+    nowhere, box, topics = _Nowhere(), PendingMessages(), Topics("<base>")
+    sender = BrokerSession(cast(MqttClient, nowhere), "5", topics=topics, boxes={_ZONE: box})
     stop = asyncio.get_running_loop().create_future()
     await sender.begin()
     running = asyncio.create_task(sender.run(stop))
     box.put(update, keep=True)
     box.health = health
-    for letter in letters(Reply((topics.ack(_ZONE, "freeze"),)), ack):
+    for letter in ack_messages(ResponseTarget((topics.ack(_ZONE, "freeze"),)), ack):
         sender.post(letter)
     sender.wake()
     async with asyncio.timeout(_PATIENCE):

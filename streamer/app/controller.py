@@ -11,7 +11,7 @@ from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import StreamerError
 from streamer.mqtt import Ack, Command, CommandError, Controls
-from streamer.mqtt.commands import Reply, Value
+from streamer.mqtt.commands import CommandValue, ResponseTarget
 from streamer.tracking.calibration import Calibration, CalibrationStore, Levels, by_level
 from streamer.tracking.zone import ZoneTracker
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class _Listening:
     """A calibration that listens to a zone."""
 
-    reply: Reply
+    reply: ResponseTarget
     seconds: float
     levels: Levels | None = None
     enough: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,7 +62,7 @@ class Control:
         store: CalibrationStore,
         *,
         reload: Callable[[], Reload],
-        answer: Callable[[Reply, Ack], None],
+        answer: Callable[[ResponseTarget, Ack], None],
         show: Callable[[str, Controls], None],
     ) -> None:
         self._zones = zones
@@ -85,7 +85,7 @@ class Control:
                 self._use(name, calibration)
             self._show_zone(name)
 
-    def execute(self, command: Command) -> Value | None:
+    def execute(self, command: Command) -> CommandValue | None:
         """Carry out a command; return the value in effect.
 
         Raises
@@ -138,16 +138,16 @@ class Control:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _retune(self, tracker: ZoneTracker, **values: Value) -> None:
+    def _retune(self, tracker: ZoneTracker, **values: CommandValue) -> None:
         tracker.retune(tracker.tracking.model_copy(update=values))
 
-    def _calibrate(self, command: Command) -> Value:
+    def _calibrate(self, command: Command) -> CommandValue:
         zone = command.zone
         if zone in self._listening:
             raise CommandError("a calibration is listening already")
         if self._trackers[zone].trouble or self._trackers[zone].ended:
             raise CommandError("the zone hears nothing")
-        listening = _Listening(command.reply, float(command.value))
+        listening = _Listening(command.respond_to, float(command.value))
         self._listening[zone] = listening
         self._show_zone(zone)
         self._do(self._listen(zone, listening))
@@ -160,17 +160,17 @@ class Control:
             async with asyncio.timeout(listening.seconds + PATIENCE):
                 await listening.enough.wait()
             if self._listening.get(zone) is not listening:
-                self.answer(reply, reply.refused("a reset ended it"))
+                self.answer(reply, reply.rejected("a reset ended it"))
                 return
             levels = listening.levels.dbfs if listening.levels is not None else []
             calibration = by_level(self._zones[zone], levels, self._used.get(zone))
             self._use(zone, calibration)
             await self._keep(zone, calibration)
         except TimeoutError:
-            self.answer(reply, reply.refused("the sound was lost meanwhile"))
+            self.answer(reply, reply.rejected("the sound was lost meanwhile"))
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": zone})
-            self.answer(reply, reply.refused(str(error)))
+            self.answer(reply, reply.rejected(str(error)))
         else:
             self.answer(reply, reply.ok(calibration.gain_db))
         finally:
@@ -191,7 +191,7 @@ class Control:
             await self._keep(command.zone, None)
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": command.zone})
-            self.answer(command.reply, command.reply.refused(str(error)))
+            self.answer(command.respond_to, command.respond_to.rejected(str(error)))
 
     def _use(self, zone: str, calibration: Calibration | None) -> None:
         self._used[zone] = calibration

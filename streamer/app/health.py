@@ -108,7 +108,7 @@ class HealthReporter:
             late=counts.late,
             failed=counts.failed,
             local=counts.local,
-            latency_ms=Latency.of(counts.seconds),
+            latency_ms=Latency.from_seconds(counts.seconds),
         )
 
     def _recording(self) -> Recording | None:

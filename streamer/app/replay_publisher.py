@@ -9,7 +9,7 @@ from typing import Any
 from streamer.config.models import Mqtt
 from streamer.errors import UsageError
 from streamer.mqtt import Publisher, Topics, open_broker
-from streamer.mqtt.retained import is_online
+from streamer.mqtt.subscriber import is_node_online
 from streamer.outputs.recording.paced_replay import Offer, check_start, replay
 from streamer.outputs.recording.reader import Recording
 from streamer.tracking.update import Update
@@ -47,10 +47,10 @@ async def publish_replay(
     """
     check_start(recording, start)
     async with open_broker(config, port=config.port) as address:
-        if await is_online(config, address):
+        if await is_node_online(config, address):
             raise UsageError(
-                f"somebody is online at {Topics.of(config).base} already; stop that streamer, or "
-                "give this one another name: --node NAME"
+                f"cannot publish to {Topics.from_config(config).base}: a streamer is online there; "
+                "stop it, or choose another name: --node NAME"
             )
         publisher = Publisher(config, address, zones=[recording.zone])
 

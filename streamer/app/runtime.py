@@ -21,8 +21,8 @@ from streamer.audio import Block
 from streamer.config import Config
 from streamer.engines import Engine
 from streamer.errors import AudioError, BrokerError, StreamerError
-from streamer.mqtt import Ack, Address, Publisher, broker_elsewhere, open_broker
-from streamer.mqtt.commands import Reply
+from streamer.mqtt import Ack, BrokerAddress, Publisher, existing_broker_address, open_broker
+from streamer.mqtt.commands import ResponseTarget
 from streamer.outputs.attached import Attached
 from streamer.outputs.terminal.live_view import LiveView, summary_line
 from streamer.tracking import Update
@@ -166,7 +166,7 @@ class Runner:
             waiting = ", ".join(change.waiting)
             logger.warning("these keys wait for the next start: %s", waiting, extra=cause)
 
-    def _begin(self, address: Address) -> Publisher:
+    def _begin(self, address: BrokerAddress) -> Publisher:
         """Connect the trackers with what hears of their updates."""
         config = self._config
         publisher = Publisher(
@@ -177,7 +177,7 @@ class Runner:
             handler=lambda command: control.execute(command),
         )
 
-        def answer(reply: Reply, ack: Ack) -> None:
+        def answer(reply: ResponseTarget, ack: Ack) -> None:
             publisher.answer(reply, ack)
             if self._dashboard is not None:
                 self._dashboard.answer(reply, ack)
@@ -317,7 +317,7 @@ async def _open_dashboard(config: Config, spec: FrontEndSpec) -> AsyncIterator["
 
 
 @contextlib.asynccontextmanager
-async def _open_broker(config: Config) -> AsyncIterator[Address]:
+async def _open_broker(config: Config) -> AsyncIterator[BrokerAddress]:
     """Find the broker; one that is not there yet is waited for by the publisher, if it may be."""
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -327,7 +327,7 @@ async def _open_broker(config: Config) -> AsyncIterator[Address]:
             if not config.service.wait or config.mqtt.broker == "embedded":
                 raise
             logger.warning("%s; waiting for it", error)
-            address = broker_elsewhere(config.mqtt)
+            address = existing_broker_address(config.mqtt)
         yield address
 
 

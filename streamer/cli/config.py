@@ -75,10 +75,10 @@ def _check(settings: Config, file: Path) -> None:
     """Refuse addresses that `run` would refuse; other keys may be completed by the environment."""
     # Seconds to import, so not before help is answered.
     from streamer.decoder.urls import check_url, is_url
-    from streamer.mqtt.broker import resolve_broker
+    from streamer.mqtt.broker_address import explicit_broker_address
 
     try:
-        resolve_broker(settings.mqtt)
+        explicit_broker_address(settings.mqtt)
         for zone in settings.zones:
             if is_url(zone.input):
                 check_url(zone.input)

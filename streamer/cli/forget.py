@@ -15,7 +15,7 @@ from streamer.config import load
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:
-    from streamer.mqtt import Address
+    from streamer.mqtt import BrokerAddress
 
 
 def forget(
@@ -36,9 +36,9 @@ def forget(
     settings = load({"node": node, "broker": broker}, config_path=config, environ=os.environ)
     logs.configure("console", "warning")
 
-    from streamer.mqtt import broker_elsewhere
+    from streamer.mqtt import existing_broker_address
 
-    address = broker_elsewhere(settings.mqtt)
+    address = existing_broker_address(settings.mqtt)
     with asyncio.Runner(loop_factory=new_loop) as loops:
         removed = loops.run(_forget(settings, address))
     for topic in sorted(removed):
@@ -46,13 +46,15 @@ def forget(
     typer.echo(f"{len(removed)} messages removed from {address}")
 
 
-async def _forget(settings: Settings, address: "Address") -> Collection[str]:
+async def _forget(settings: Settings, address: "BrokerAddress") -> Collection[str]:
     from streamer.mqtt import Topics
     from streamer.mqtt.discovery import Discovery
-    from streamer.mqtt.retained import is_online, read_retained
+    from streamer.mqtt.subscriber import is_node_online, read_retained
 
-    topics = Topics.of(settings.mqtt)
-    if await is_online(settings.mqtt, address):
+    topics = Topics.from_config(settings.mqtt)
+    if await is_node_online(settings.mqtt, address):
         raise UsageError(f"{topics.base} is online; stop it first, or name another --node")
-    devices = Discovery(settings.home_assistant, settings.mqtt, [], controlled=False).ours
-    return await read_retained(settings.mqtt, address, [*topics.kept, devices], remove=True)
+    devices = Discovery(settings.home_assistant, settings.mqtt, [], controlled=False).config_filter
+    return await read_retained(
+        settings.mqtt, address, [*topics.retained_filters, devices], remove=True
+    )

@@ -18,7 +18,7 @@ from streamer.errors import UsageError
 from streamer.helpers import printable
 
 if TYPE_CHECKING:
-    from streamer.mqtt.subscriber import Follower
+    from streamer.mqtt.subscriber import ZoneSubscriber
     from streamer.outputs.lights import Lights, Show
     from streamer.outputs.lights.preview import Preview
 
@@ -95,8 +95,8 @@ def lights(
 
     from rich.console import Console
 
-    from streamer.mqtt import broker_elsewhere, default_node
-    from streamer.mqtt.subscriber import Follower
+    from streamer.mqtt import default_node, existing_broker_address
+    from streamer.mqtt.subscriber import ZoneSubscriber
     from streamer.mqtt.topics import slug
     from streamer.outputs.lights.preview import Preview
     from streamer.outputs.terminal.live_view import LiveView
@@ -106,14 +106,16 @@ def lights(
     if preview and not LiveView.suits(Console()):
         raise UsageError("--preview needs a terminal with UTF-8; leave it out")
     playing = Lights(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
-    follower = Follower(settings.mqtt, broker_elsewhere(settings.mqtt), zone=playing.zone)
+    follower = ZoneSubscriber(
+        settings.mqtt, existing_broker_address(settings.mqtt), zone=playing.zone
+    )
     picture = Preview(playing, title=str(path)) if preview else None
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
         loops.run(_play(playing, follower, path, picture))
 
 
 async def _play(
-    lights: "Lights", follower: "Follower", path: Path, preview: "Preview | None"
+    lights: "Lights", follower: "ZoneSubscriber", path: Path, preview: "Preview | None"
 ) -> None:
     """Run everything until SIGINT or SIGTERM."""
     from streamer.outputs.lights import watch_show
@@ -134,7 +136,7 @@ async def _play(
             task.cancel()
 
 
-async def _follow(follower: "Follower", lights: "Lights") -> None:
+async def _follow(follower: "ZoneSubscriber", lights: "Lights") -> None:
     from streamer.tracking import Affect
 
     async with contextlib.aclosing(aiter(follower)) as estimates:
@@ -143,7 +145,7 @@ async def _follow(follower: "Follower", lights: "Lights") -> None:
             lights.feel(here, va.silence)
 
 
-async def _inform(preview: "Preview", follower: "Follower") -> None:
+async def _inform(preview: "Preview", follower: "ZoneSubscriber") -> None:
     while True:
         preview.set_broker(str(follower.address), connected=bool(follower.connected))
         await asyncio.sleep(0.5)

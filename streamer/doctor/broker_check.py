@@ -17,15 +17,13 @@ from streamer.config import Mqtt
 from streamer.config.credentials import Credentials, read_credentials
 from streamer.doctor.finding import Finding
 from streamer.errors import StreamerError
-from streamer.mqtt.broker import resolve_broker
-from streamer.mqtt.broker_address import Address
-from streamer.mqtt.client import Dialler, Link
-from streamer.mqtt.connection_errors import advise, cause_of
-from streamer.mqtt.embedded_broker import listens
-from streamer.mqtt.incoming import OFFLINE
+from streamer.mqtt.broker import is_listening
+from streamer.mqtt.broker_address import BrokerAddress, explicit_broker_address
+from streamer.mqtt.client import BrokerConnector, MqttClient
+from streamer.mqtt.connection_errors import failure_cause, suggest_remedy
 from streamer.mqtt.mosquitto import find_mosquitto
 from streamer.mqtt.session import CONFIRMED_WITHIN
-from streamer.mqtt.topics import Topics
+from streamer.mqtt.topics import OFFLINE, Topics
 
 _TIMEOUT = 5.0  # seconds for a step
 _NEXT_ADDRESS = 0.25  # seconds after which the next address of a name is tried beside the first
@@ -55,7 +53,7 @@ class Step:
     advice: str = ""
 
 
-async def probe(config: Mqtt) -> AsyncIterator[Step]:
+async def broker_steps(config: Mqtt) -> AsyncIterator[Step]:
     """Go to the configured broker; yield each step, up to the first that fails.
 
     The status that is retained there is published once more; nothing else is.
@@ -65,10 +63,10 @@ async def probe(config: Mqtt) -> AsyncIterator[Step]:
     ConfigError
         The broker is not named in a form that is supported, or its credentials cannot be read.
     """
-    address = resolve_broker(config)
-    here = Address("localhost", config.port)
+    address = explicit_broker_address(config)
+    here = BrokerAddress("localhost", config.port)
     credentials = read_credentials(config, (address or here).peer)
-    if address is None and not await listens(here):
+    if address is None and not await is_listening(here):
         yield _embedded(here)
         return
     address = address or here
@@ -78,28 +76,32 @@ async def probe(config: Mqtt) -> AsyncIterator[Step]:
                 step = await take(address, credentials)
         except (OSError, ValueError) as error:
             name = _NAMES[take]
-            yield Step(name, False, f"{address}: {cause_of(error)}", advise(error, address))
+            yield Step(
+                name, False, f"{address}: {failure_cause(error)}", suggest_remedy(error, address)
+            )
             return
         if step is not None:
             yield step
-    dialler = Dialler(address, credentials, protocol=config.protocol, keepalive=config.keepalive)
-    topics = Topics.of(config)
+    dialler = BrokerConnector(
+        address, credentials, protocol=config.protocol, keepalive=config.keepalive
+    )
+    topics = Topics.from_config(config)
     logged_in = False
     try:
-        async with dialler.dial("streamer-doctor") as (link, version):
+        async with dialler.connect("streamer-doctor") as (link, version):
             logged_in = True
             user = f'user "{credentials.user}"' if credentials.user else "no user"
             yield Step("login", True, f"MQTT {version}, {user}")
             yield await _publish(link, topics)
     except aiomqtt.MqttError as error:
         if logged_in:  # some brokers hang up on whom they forbid to publish
-            yield Step("publish", False, f"{topics.status}: {cause_of(error)}", _allow(topics))
+            yield Step("publish", False, f"{topics.status}: {failure_cause(error)}", _allow(topics))
         else:
-            advice = advise(error, address, user=credentials.user)
-            yield Step("login", False, f"{address}: {cause_of(error)}", advice)
+            advice = suggest_remedy(error, address, user=credentials.user)
+            yield Step("login", False, f"{address}: {failure_cause(error)}", advice)
 
 
-def _embedded(address: Address) -> Step:
+def _embedded(address: BrokerAddress) -> Step:
     program = find_mosquitto()
     if program is not None:
         return Step("embedded", True, f"nothing listens at {address}; {program} would be started")
@@ -115,7 +117,7 @@ def _embedded(address: Address) -> Step:
     )
 
 
-async def _resolve(address: Address, _: Credentials) -> Step:
+async def _resolve(address: BrokerAddress, _: Credentials) -> Step:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
@@ -125,7 +127,7 @@ async def _resolve(address: Address, _: Credentials) -> Step:
     return Step("name", True, f"{address.host} is {', '.join(numbers)}")
 
 
-async def _connect(address: Address, _: Credentials) -> Step:
+async def _connect(address: BrokerAddress, _: Credentials) -> Step:
     begun = time.perf_counter()
     _reader, writer = await asyncio.open_connection(
         address.host, address.port, happy_eyeballs_delay=_NEXT_ADDRESS
@@ -135,7 +137,7 @@ async def _connect(address: Address, _: Credentials) -> Step:
     return Step("TCP", True, f"port {address.port} answers after {took:.1f} ms")
 
 
-async def _shake_hands(address: Address, credentials: Credentials) -> Step | None:
+async def _shake_hands(address: BrokerAddress, credentials: Credentials) -> Step | None:
     if credentials.tls is None:
         return None
     _reader, writer = await asyncio.open_connection(
@@ -161,7 +163,7 @@ async def _hang_up(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _publish(link: Link, topics: Topics) -> Step:
+async def _publish(link: MqttClient, topics: Topics) -> Step:
     """Publish the status as it is, and see whether it comes back."""
     await link.subscribe(topics.status, qos=1)
     status = await _next_status(link, _RETAINED_WITHIN)
@@ -183,7 +185,7 @@ def _allow(topics: Topics) -> str:
     )
 
 
-async def _next_status(link: Link, seconds: float) -> bytes | None:
+async def _next_status(link: MqttClient, seconds: float) -> bytes | None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             async for message in link.messages:
@@ -195,7 +197,7 @@ async def _next_status(link: Link, seconds: float) -> bytes | None:
 async def examine_broker(config: Mqtt) -> AsyncIterator[Finding]:
     """Yield each step on the way to the broker, up to the first that fails."""
     try:
-        async for step in probe(config):
+        async for step in broker_steps(config):
             yield Finding(
                 f"broker: {step.name}", "ok" if step.ok else "fail", step.seen, step.advice
             )

@@ -1,19 +1,17 @@
-"""MQTT: topics, payloads, the publisher and the broker it talks to.
+"""MQTT: topics, payloads, publisher, subscriber, commands and brokers.
 
 ::
 
     async with open_broker(config.mqtt) as address, asyncio.TaskGroup() as group:
         publisher = Publisher(config.mqtt, address, zones=["main"])
         group.create_task(publisher.run())
-        publisher.offer_update("main", update)  # at once, never waits
-        await publisher.close()  # says offline
+        publisher.offer_update("main", update)  # returns at once
+        await publisher.close()  # publishes `offline`
 """
 
-from streamer.mqtt.broker import broker_elsewhere, open_broker, resolve_broker
-from streamer.mqtt.broker_address import Address
-from streamer.mqtt.client import check
-from streamer.mqtt.commands import Command, CommandError
-from streamer.mqtt.embedded_broker import embedded_broker
+from streamer.mqtt.broker import open_broker
+from streamer.mqtt.broker_address import BrokerAddress, existing_broker_address
+from streamer.mqtt.commands import Command, CommandError, ResponseTarget
 from streamer.mqtt.mosquitto import find_mosquitto
 from streamer.mqtt.payloads import (
     VA,
@@ -33,12 +31,11 @@ from streamer.mqtt.payloads import (
 from streamer.mqtt.pending import Counters
 from streamer.mqtt.publisher import Publisher
 from streamer.mqtt.topics import Topics, default_node
-from streamer.tracking.mood import mood, quadrant
 
 __all__ = [
     "VA",
     "Ack",
-    "Address",
+    "BrokerAddress",
     "Cleaned",
     "Command",
     "CommandError",
@@ -52,16 +49,12 @@ __all__ = [
     "Publisher",
     "Recording",
     "Remote",
+    "ResponseTarget",
     "State",
     "Topics",
-    "broker_elsewhere",
-    "check",
     "default_node",
-    "embedded_broker",
+    "existing_broker_address",
     "find_mosquitto",
     "json_schemas",
-    "mood",
     "open_broker",
-    "quadrant",
-    "resolve_broker",
 ]

@@ -1,10 +1,11 @@
-"""Where a broker is."""
+"""Broker addresses: parsed from URLs and from the `[mqtt]` table."""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from streamer.config.credentials import Peer
+from streamer.config.models import Mqtt
 from streamer.errors import ConfigError
 from streamer.helpers import brief
 
@@ -12,18 +13,19 @@ DEFAULT_PORT = 1883
 TLS_PORT = 8883
 
 _SCHEMES = {"mqtt": DEFAULT_PORT, "mqtts": TLS_PORT}
+_REMEDY = "write mqtt://HOST[:PORT], mqtts://HOST[:PORT] (TLS), auto or embedded"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """The address of a broker that speaks MQTT over TCP, with or without TLS.
+class BrokerAddress:
+    """Address of an MQTT broker over TCP, with or without TLS.
 
     Attributes
     ----------
     host, port
-        Where it listens.
+        Listen address of the broker. Default port: 1883.
     embedded
-        The program that serves there if we started it (`mosquitto`, `amqtt`), else None.
+        Program behind the broker if this process started it (`mosquitto`, `amqtt`), else None.
     tls
         Whether the connection is encrypted and the broker's certificate verified.
     """
@@ -35,7 +37,7 @@ class Address:
 
     @property
     def peer(self) -> Peer:
-        """Whom the credentials of the `[mqtt]` table are for."""
+        """The broker as `read_credentials` needs it."""
         return Peer("mqtt", f"the broker is {self}", self.tls, "mqtts://HOST[:PORT]")
 
     def __str__(self) -> str:
@@ -43,16 +45,16 @@ class Address:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
 
-def parse_address(url: str) -> Address:
-    """Read `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`; the ports are 1883 and 8883 by default.
+def parse_broker_address(url: str) -> BrokerAddress:
+    """Parse `mqtt://HOST[:PORT]` (default port 1883) or `mqtts://HOST[:PORT]` (8883).
 
     Raises
     ------
     ConfigError
-        It is something else; the message says what to write.
+        The URL has another form; the message names the accepted ones.
     """
     what = f"the broker {_without_user(url)!r}"
-    write = "write mqtt://HOST[:PORT], mqtts://HOST[:PORT] (TLS), auto or embedded"
+    write = _REMEDY
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -79,11 +81,32 @@ def parse_address(url: str) -> Address:
         or parts.fragment
     ):
         raise ConfigError(f"{what} has no host, or more than host and port: {write}")
-    return Address(parts.hostname, port or _SCHEMES[parts.scheme], tls=parts.scheme == "mqtts")
+    return BrokerAddress(
+        parts.hostname, port or _SCHEMES[parts.scheme], tls=parts.scheme == "mqtts"
+    )
+
+
+def explicit_broker_address(config: Mqtt) -> BrokerAddress | None:
+    """Return the configured broker URL as an address; None for `auto` and `embedded`.
+
+    Raises
+    ------
+    ConfigError
+        The broker is none of `auto`, `embedded`, `mqtt://HOST[:PORT]`, `mqtts://HOST[:PORT]`.
+    """
+    return None if config.broker in ("auto", "embedded") else parse_broker_address(config.broker)
+
+
+def existing_broker_address(config: Mqtt) -> BrokerAddress:
+    """Return the address of a broker that already runs: the configured one, else localhost.
+
+    For commands that never start a broker. Raises as `explicit_broker_address`.
+    """
+    return explicit_broker_address(config) or BrokerAddress("localhost", config.port)
 
 
 def _without_user(url: str) -> str:
-    """Return a URL without what may be a password: before an "@", or behind a "?" or "#"."""
+    """Strip user, password, query and fragment: an error message must not show a password."""
     scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     rest = re.split("[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
     return brief(scheme.rpartition("@")[2] + mark + rest)

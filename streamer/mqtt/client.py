@@ -16,8 +16,13 @@ from streamer import limits
 from streamer.config.credentials import Credentials, read_credentials
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
-from streamer.mqtt.broker_address import Address
-from streamer.mqtt.connection_errors import HUNG_UP, UNSUPPORTED_VERSION, code_of, explain
+from streamer.mqtt.broker_address import BrokerAddress
+from streamer.mqtt.connection_errors import (
+    CLOSED_BY_BROKER,
+    UNSUPPORTED_VERSION,
+    describe_failure,
+    reason_code,
+)
 
 Version = Literal["5", "3.1.1"]
 
@@ -26,7 +31,7 @@ _WIRE = logging.getLogger("streamer.mqtt.wire")
 _WIRE.setLevel(logging.CRITICAL)  # what it would warn of reaches us as exceptions
 
 
-class Link(aiomqtt.Client):
+class MqttClient(aiomqtt.Client):
     """An aiomqtt client that leaves nothing open, and fails at once when the broker hangs up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -65,7 +70,7 @@ class Link(aiomqtt.Client):
     def _on_disconnect(self, *args: Any, **kwargs: Any) -> None:
         # A broker that hangs up in place of an answer would otherwise be waited for.
         if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError(HUNG_UP))
+            self._connected.set_exception(aiomqtt.MqttError(CLOSED_BY_BROKER))
             return
         super()._on_disconnect(*args, **kwargs)
 
@@ -94,7 +99,7 @@ class Link(aiomqtt.Client):
                 future.exception()  # seen, so that asyncio does not report it
 
 
-class Dialler:
+class BrokerConnector:
     """Opens connections to one broker, and remembers the MQTT version it speaks.
 
     Parameters
@@ -113,7 +118,7 @@ class Dialler:
 
     def __init__(
         self,
-        address: Address,
+        address: BrokerAddress,
         credentials: Credentials = ANONYMOUS,
         *,
         protocol: Literal["auto", "5", "3.1.1"] = "auto",
@@ -128,7 +133,7 @@ class Dialler:
         self._timeout = timeout
 
     @classmethod
-    def of(cls, config: Mqtt, address: Address) -> Self:
+    def from_config(cls, config: Mqtt, address: BrokerAddress) -> Self:
         """Return the one that a configuration asks for.
 
         Raises
@@ -144,9 +149,9 @@ class Dialler:
         )
 
     @contextlib.asynccontextmanager
-    async def dial(
+    async def connect(
         self, name: str, will: aiomqtt.Will | None = None
-    ) -> AsyncIterator[tuple[Link, Version]]:
+    ) -> AsyncIterator[tuple[MqttClient, Version]]:
         """Open a connection for the length of the context.
 
         Parameters
@@ -159,11 +164,11 @@ class Dialler:
         Raises
         ------
         aiomqtt.MqttError
-            It cannot be opened, or was lost; `explain` puts it into words.
+            It cannot be opened, or was lost; `describe_failure` puts it into words.
         """
         async with contextlib.AsyncExitStack() as stack:
             for version in tuple(self._versions):
-                link = Link(
+                link = MqttClient(
                     self.address.host,
                     self.address.port,
                     identifier=f"{name}-{secrets.token_hex(4)}",
@@ -189,11 +194,11 @@ class Dialler:
             yield link, version
 
     def _may_be_the_version(self, error: aiomqtt.MqttError) -> bool:
-        hung_up = str(error) == HUNG_UP and not self._settled
-        return hung_up or code_of(error) in UNSUPPORTED_VERSION
+        hung_up = str(error) == CLOSED_BY_BROKER and not self._settled
+        return hung_up or reason_code(error) in UNSUPPORTED_VERSION
 
 
-def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list[Version]:
+def _versions(address: BrokerAddress, protocol: Literal["auto", "5", "3.1.1"]) -> list[Version]:
     if protocol != "auto":
         return [protocol]
     # amqtt knows 3.1.1 only, and to a client of 5 that brings a will it says nothing at all.
@@ -203,8 +208,8 @@ def _versions(address: Address, protocol: Literal["auto", "5", "3.1.1"]) -> list
 _PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
 
 
-async def check(
-    address: Address,
+async def check_connection(
+    address: BrokerAddress,
     credentials: Credentials = ANONYMOUS,
     *,
     protocol: Literal["auto", "5", "3.1.1"] = "auto",
@@ -216,12 +221,12 @@ async def check(
     BrokerError
         It cannot be reached or refuses; the message says what to do.
     """
-    dialler = Dialler(address, credentials, protocol=protocol)
+    dialler = BrokerConnector(address, credentials, protocol=protocol)
     try:
-        async with dialler.dial("streamer-check") as (_, version):
+        async with dialler.connect("streamer-check") as (_, version):
             return version
     except aiomqtt.MqttError as error:
-        raise BrokerError(explain(error, address, user=credentials.user)) from error
+        raise BrokerError(describe_failure(error, address, user=credentials.user)) from error
 
 
 def json_properties(*, seconds: int | None = None) -> Properties:

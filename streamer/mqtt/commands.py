@@ -24,9 +24,9 @@ from streamer.errors import UsageError
 from streamer.mqtt.client import json_properties
 from streamer.mqtt.payloads import Ack
 
-Name = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
-NAMES: tuple[Name, ...] = get_args(Name)
-Value = str | float | bool
+CommandName = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
+COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
+CommandValue = str | float | bool
 
 logger = logging.getLogger(__name__)
 
@@ -50,18 +50,18 @@ class Command:
     value
         smoothing: the name of a smoother. rate: Hz. freeze: whether. calibrate: seconds to listen,
         or "reset". reload: "now".
-    reply
-        Whom to answer.
+    respond_to
+        Where acknowledgements go.
     """
 
     zone: str
-    name: Name
-    value: Value
-    reply: "Reply"
+    name: CommandName
+    value: CommandValue
+    respond_to: "ResponseTarget"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ResponseTarget:
     """Where answers to one command go, and what they bring back.
 
     Attributes
@@ -76,11 +76,11 @@ class Reply:
     id: str | None = None
     correlation: bytes | None = None
 
-    def ok(self, value: Value | None = None) -> Ack:
+    def ok(self, value: CommandValue | None = None) -> Ack:
         """Return the answer that it was done."""
         return Ack(ts=_now(), ok=True, value=value, id=self.id)
 
-    def refused(self, reason: str) -> Ack:
+    def rejected(self, reason: str) -> Ack:
         """Return the answer that it was not done."""
         return Ack(ts=_now(), ok=False, reason=reason, id=self.id)
 
@@ -92,11 +92,11 @@ class Reply:
         return properties
 
 
-Handler = Callable[[Command], Value | None]
+CommandHandler = Callable[[Command], CommandValue | None]
 """Carries out a command at once and returns the value in effect; raises `CommandError`."""
 
 
-def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
+def parse_response_target(message: aiomqtt.Message, topic: str, *, base: str) -> ResponseTarget:
     """Return where to answer a message: on `topic`, and where the message asks for it.
 
     Not below `base`, where an answer would look like another word of ours.
@@ -111,7 +111,7 @@ def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
         topics = (topic, asked)
     else:
         correlation = None
-    return Reply(
+    return ResponseTarget(
         topics,
         None if identifier is None else _sayable(str(identifier)[: limits.MAX_COMMAND_ID_CHARS]),
         correlation,
@@ -119,7 +119,7 @@ def read_reply(message: aiomqtt.Message, topic: str, *, base: str) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CommandRequest:
     """A command as it arrived, from wherever.
 
     Attributes
@@ -136,34 +136,38 @@ class Asked:
     retained: bool = False
 
 
-def answer(asked: Asked, zones: Container[str], handler: Handler, reply: Reply) -> Ack:
+def execute_request(
+    request: CommandRequest, zones: Container[str], handler: CommandHandler, reply: ResponseTarget
+) -> Ack:
     """Carry out a command, log it, and return the answer; nothing is raised."""
-    about = {"zone": asked.zone if asked.zone in zones else shown(asked.zone)}
+    about = {"zone": request.zone if request.zone in zones else shown(request.zone)}
     try:
-        ack = reply.ok(_carry_out(asked, zones, handler, reply))
-        logger.info("command %s: %s", asked.name, ack.value, extra=about)
+        ack = reply.ok(_carry_out(request, zones, handler, reply))
+        logger.info("command %s: %s", request.name, ack.value, extra=about)
     except CommandError as error:
-        ack = reply.refused(str(error))
+        ack = reply.rejected(str(error))
         logger.warning("command refused: %s", error, extra=about)
     return ack
 
 
-def _carry_out(asked: Asked, zones: Container[str], handler: Handler, reply: Reply) -> Value | None:
-    if asked.retained:
+def _carry_out(
+    request: CommandRequest, zones: Container[str], handler: CommandHandler, reply: ResponseTarget
+) -> CommandValue | None:
+    if request.retained:
         raise CommandError("a retained command is an old one; publish it without retain")
-    if asked.zone not in zones:
+    if request.zone not in zones:
         raise CommandError("there is no such zone")
-    name, value = read_value(asked.name, asked.payload)
+    name, value = parse_command(request.name, request.payload)
     try:
-        return handler(Command(asked.zone, name, value, reply))
+        return handler(Command(request.zone, name, value, reply))
     except CommandError:
         raise
     except Exception:
-        logger.exception("command %s failed", name, extra={"zone": asked.zone})
+        logger.exception("command %s failed", name, extra={"zone": request.zone})
         raise CommandError("it failed; the log of streamer says why") from None
 
 
-def read_value(name: str, payload: Any) -> tuple[Name, Value]:
+def parse_command(name: str, payload: Any) -> tuple[CommandName, CommandValue]:
     """Return the name and the value of a command.
 
     Raises
@@ -171,9 +175,9 @@ def read_value(name: str, payload: Any) -> tuple[Name, Value]:
     CommandError
         There is no such command, or its payload cannot be meant; the message says what can.
     """
-    if name not in NAMES:
-        near = schema.nearest(name, NAMES)
-        advice = f'did you mean "{near}"?' if near else f"there are {', '.join(NAMES)}"
+    if name not in COMMAND_NAMES:
+        near = schema.nearest(name, COMMAND_NAMES)
+        advice = f'did you mean "{near}"?' if near else f"there are {', '.join(COMMAND_NAMES)}"
         raise CommandError(f"there is no command {_shown(name)}; {advice}")
     if not isinstance(payload, bytes):
         payload = b""
@@ -182,14 +186,14 @@ def read_value(name: str, payload: Any) -> tuple[Name, Value]:
             f"the payload has {len(payload)} bytes, {limits.MAX_COMMAND_BYTES} are the most"
         )
     text = _text(payload)
-    read: Callable[[str], Value | None] = _READERS[name]
+    read: Callable[[str], CommandValue | None] = _READERS[name]
     value = read(text)
     if value is None:
         raise CommandError(f"{_shown(text)} is not possible: send {_WANTED[name]}")
     return name, value
 
 
-def wanted(name: Name) -> str:
+def describe_payload(name: CommandName) -> str:
     """Return in words what the payload of a command may be."""
     return _WANTED[name]
 
@@ -249,7 +253,7 @@ def _rate(text: str) -> float | None:
     return number if within else None
 
 
-def _calibrate(text: str) -> Value | None:
+def _calibrate(text: str) -> CommandValue | None:
     if text in ("start", "reset"):
         return 60.0 if text == "start" else text
     number = _number(text)
@@ -258,7 +262,7 @@ def _calibrate(text: str) -> Value | None:
 
 
 _SMOOTHERS = (schema.find(("tracking", "smoother")) or {})["enum"]
-_READERS: dict[str, Callable[[str], Value | None]] = {
+_READERS: dict[str, Callable[[str], CommandValue | None]] = {
     "smoothing": lambda text: text if text in _SMOOTHERS else None,
     "rate": _rate,
     "freeze": lambda text: _SWITCH.get(text.lower()),

@@ -8,9 +8,9 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
-from streamer.mqtt.broker_address import Address
+from streamer.mqtt.broker_address import BrokerAddress
 
-HUNG_UP = "it closed the connection"
+CLOSED_BY_BROKER = "it closed the connection"
 UNSUPPORTED_VERSION = (1, 132)
 """Reason codes (3.1.1, 5) of a broker that speaks another MQTT version."""
 
@@ -19,15 +19,15 @@ _EXPIRED = (9, 10)  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and ..._HAS_EXPIRE
 _OTHER_NAME = (62, 64)  # ..._HOSTNAME_MISMATCH and ..._IP_ADDRESS_MISMATCH
 
 
-def code_of(error: aiomqtt.MqttError) -> int | None:
+def reason_code(error: aiomqtt.MqttError) -> int | None:
     """Return the reason code of a refusal, None where there is none."""
     code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
     return code.value if isinstance(code, ReasonCode) else code
 
 
-def cause_of(error: BaseException) -> str:
+def failure_cause(error: BaseException) -> str:
     """Return in a few words why a connection failed or was lost."""
-    code = code_of(error) if isinstance(error, aiomqtt.MqttError) else None
+    code = reason_code(error) if isinstance(error, aiomqtt.MqttError) else None
     if isinstance(error, MqttConnectError):
         if code in UNSUPPORTED_VERSION:
             return "it refuses this MQTT version"
@@ -42,14 +42,16 @@ def cause_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def explain(error: BaseException, address: Address, *, user: str | None = None) -> str:
+def describe_failure(
+    error: BaseException, address: BrokerAddress, *, user: str | None = None
+) -> str:
     """Return one line on why `address` cannot be used, and what to do about it."""
-    return f"cannot use the MQTT broker at {address}: {cause_of(error)}; " + advise(
+    return f"cannot use the MQTT broker at {address}: {failure_cause(error)}; " + suggest_remedy(
         error, address, user=user
     )
 
 
-def advise(error: BaseException, address: Address, *, user: str | None = None) -> str:
+def suggest_remedy(error: BaseException, address: BrokerAddress, *, user: str | None = None) -> str:
     """Return what to do where a connection failed.
 
     Parameters
@@ -61,7 +63,7 @@ def advise(error: BaseException, address: Address, *, user: str | None = None) -
     user
         As whom; None for nobody.
     """
-    code = code_of(error) if isinstance(error, aiomqtt.MqttError) else None
+    code = reason_code(error) if isinstance(error, aiomqtt.MqttError) else None
     source = error if isinstance(error, OSError) else error.__context__
     if code in UNSUPPORTED_VERSION:
         return 'set protocol = "auto" in [mqtt]'
@@ -78,7 +80,7 @@ def advise(error: BaseException, address: Address, *, user: str | None = None) -
         if _wants_certificate(source):
             return "set cert_file and key_file in [mqtt] to a certificate that it trusts"
         return "use the port on which it speaks TLS (8883), or write mqtt:// if it has none"
-    if cause_of(error) == HUNG_UP:
+    if failure_cause(error) == CLOSED_BY_BROKER:
         if address.tls:
             return (
                 "if it wants a client certificate, set cert_file and key_file in [mqtt]; "
@@ -103,7 +105,7 @@ def _cause_of_os_error(error: OSError) -> str:
             return "it wants a client certificate that it trusts"
         return "it speaks no TLS that we do"
     if isinstance(error, ConnectionError):
-        return HUNG_UP
+        return CLOSED_BY_BROKER
     return error.strerror or str(error)
 
 

@@ -39,34 +39,36 @@ class Discovery:
 
     Attributes
     ----------
-    announces
+    enabled
         Whether the zones are announced; else what was announced before is taken back.
-    birth
+    birth_topic
         The topic on which Home Assistant says `online` when it starts.
-    ours
+    config_filter
         Filter of the configurations of all zones of this node.
     """
 
     def __init__(
         self, config: HomeAssistant, mqtt: Mqtt, zones: Iterable[str], *, controlled: bool
     ) -> None:
-        self._topics = Topics.of(mqtt)
+        self._topics = Topics.from_config(mqtt)
         self._node = _identifier(self._topics.base)
         self._folder = f"{config.prefix}/device/{self._node}"
         self._zones = tuple(zones)
-        self.announces = config.discovery
+        self.enabled = config.discovery
         self._controlled = controlled
-        self.birth = f"{config.prefix}/status"
-        self.ours = f"{self._folder}/+/config"
+        self.birth_topic = f"{config.prefix}/status"
+        self.config_filter = f"{self._folder}/+/config"
 
     def messages(self) -> dict[str, bytes]:
         """Return the configuration of each zone by its topic; empty ones where discovery is off."""
         return {
-            self._topic(zone): json.dumps(self.device(zone)).encode() if self.announces else b""
+            self._topic(zone): json.dumps(self.device_config(zone)).encode()
+            if self.enabled
+            else b""
             for zone in self._zones
         }
 
-    def device(self, zone: str) -> dict[str, Any]:
+    def device_config(self, zone: str) -> dict[str, Any]:
         """Return the configuration of a zone."""
         identifier = f"{self._node}_{zone}"
         components = self._sensors(zone) | (self._controls(zone) if self._controlled else {})

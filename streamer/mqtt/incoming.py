@@ -10,18 +10,22 @@ from paho.mqtt.properties import Properties
 
 from streamer import limits
 from streamer.helpers import Bucket
-from streamer.mqtt.commands import Asked, Handler, Reply, answer, read_reply
+from streamer.mqtt.commands import (
+    CommandHandler,
+    CommandRequest,
+    ResponseTarget,
+    execute_request,
+    parse_response_target,
+)
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.payloads import Ack
-from streamer.mqtt.topics import Topics
-
-ONLINE, OFFLINE = b"online", b"offline"
+from streamer.mqtt.topics import OFFLINE, ONLINE, Topics
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """A message that is sent once, in order.
 
     Attributes
@@ -39,12 +43,15 @@ class Letter:
     properties: Properties | None = None
 
 
-def letters(reply: Reply, ack: Ack) -> list[Letter]:
+def ack_messages(reply: ResponseTarget, ack: Ack) -> list[OutgoingMessage]:
     """Return an answer as it is sent to each of its topics."""
-    return [Letter(topic, ack.wire(), properties=reply.properties()) for topic in reply.topics]
+    return [
+        OutgoingMessage(topic, ack.to_json(), properties=reply.properties())
+        for topic in reply.topics
+    ]
 
 
-class Inbox:
+class IncomingMessages:
     """Deals with each message that arrives; what is to be said in turn is posted.
 
     Parameters
@@ -68,7 +75,7 @@ class Inbox:
         Set once our own status came back.
     announced
         Set once what we announced of a zone came back.
-    left_out
+    ignored_commands
         Commands that were neither carried out nor answered.
     """
 
@@ -78,13 +85,13 @@ class Inbox:
         zones: Container[str],
         *,
         discovery: Discovery | None,
-        handler: Handler | None,
-        post: Callable[[Letter], None],
+        handler: CommandHandler | None,
+        post: Callable[[OutgoingMessage], None],
         welcome: Callable[[], None],
     ) -> None:
         self.confirmed = asyncio.Event()
         self.announced = asyncio.Event()
-        self.left_out = 0
+        self.ignored_commands = 0
         self._topics = topics
         self._zones = zones
         self._discovery = discovery
@@ -99,15 +106,15 @@ class Inbox:
         """What is to be subscribed to."""
         filters = [self._topics.status]
         if self._handler is not None:
-            filters.append(self._topics.commands)
+            filters.append(self._topics.command_filter)
         if self._discovery is not None:
-            filters += [self._discovery.birth, self._discovery.ours]
+            filters += [self._discovery.birth_topic, self._discovery.config_filter]
         return filters
 
     def announce(self) -> None:
         """Post every zone's device, or that there is none."""
         for topic, device in self._devices.items():
-            self._post(Letter(topic, device, qos=1, retain=True))
+            self._post(OutgoingMessage(topic, device, qos=1, retain=True))
 
     def take(self, message: aiomqtt.Message) -> None:
         """Deal with a message; nothing it holds is raised."""
@@ -116,15 +123,15 @@ class Inbox:
             if payload == ONLINE:
                 self.confirmed.set()
             elif payload == OFFLINE:
-                self._post(Letter(topic, ONLINE, qos=1, retain=True))
-        elif self._discovery is not None and topic == self._discovery.birth:
+                self._post(OutgoingMessage(topic, ONLINE, qos=1, retain=True))
+        elif self._discovery is not None and topic == self._discovery.birth_topic:
             if payload == ONLINE:
                 self.announce()
                 self._welcome()
-        elif self._discovery is not None and message.topic.matches(self._discovery.ours):
+        elif self._discovery is not None and message.topic.matches(self._discovery.config_filter):
             if payload == self._devices.get(topic):
                 self.announced.set()
-        elif (asked := self._topics.command_of(topic)) is not None:
+        elif (asked := self._topics.parse_command_topic(topic)) is not None:
             self._command(*asked, message)
 
     def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
@@ -135,12 +142,14 @@ class Inbox:
         if not self._bucket.take():
             self._leave_out("commands come too fast, some are left out")
             return
-        reply = read_reply(message, topic, base=self._topics.base)
-        asked = Asked(zone, name, message.payload, retained=message.retain)
+        reply = parse_response_target(message, topic, base=self._topics.base)
+        asked = CommandRequest(zone, name, message.payload, retained=message.retain)
         assert self._handler is not None  # noqa: S101 - or we had not subscribed
-        for letter in letters(reply, answer(asked, self._zones, self._handler, reply)):
+        for letter in ack_messages(
+            reply, execute_request(asked, self._zones, self._handler, reply)
+        ):
             self._post(letter)
 
     def _leave_out(self, why: str) -> None:
-        self.left_out += 1
+        self.ignored_commands += 1
         logger.warning("%s", why)

@@ -31,7 +31,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    def wire(self) -> bytes:
+    def to_json(self) -> bytes:
         """Return the payload as compact JSON in UTF-8."""
         return self.model_dump_json().encode()
 
@@ -62,7 +62,7 @@ class VA(Message):
     latency_ms: Milliseconds = Field(description="From capture of the newest sample to publishing.")
 
     @classmethod
-    def of(cls, update: Update, *, seq: int, epoch: float, latency: float) -> Self:
+    def from_update(cls, update: Update, *, seq: int, epoch: float, latency: float) -> Self:
         """Build the message of one update.
 
         Parameters
@@ -128,7 +128,7 @@ class State(Message):
     )
 
     @classmethod
-    def of(
+    def from_update(
         cls,
         update: Update,
         *,
@@ -136,7 +136,7 @@ class State(Message):
         title: str | None = None,
         controls: Controls | None = None,
     ) -> Self:
-        """Build the message of one update; other parameters and errors as for `VA.of`.
+        """Build the message of one update; other parameters and errors as for `VA.from_update`.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class Latency(Message):
     max: Milliseconds = Field(description="Largest in ms.")
 
     @classmethod
-    def of(cls, seconds: Iterable[float]) -> Self | None:
+    def from_seconds(cls, seconds: Iterable[float]) -> Self | None:
         """Return percentiles by nearest rank, None where there is nothing."""
         ordered = sorted(seconds)
         if not ordered:

@@ -44,11 +44,11 @@ class LatencyWindow:
 
     def percentiles(self) -> Latency | None:
         """Return percentiles, None while there is nothing."""
-        return Latency.of(self._seconds)
+        return Latency.from_seconds(self._seconds)
 
 
 @dataclass(slots=True)
-class ZoneBox:
+class PendingMessages:
     """The slots of one zone; whoever takes from a slot empties it."""
 
     latency: LatencyWindow = field(default_factory=LatencyWindow)
@@ -72,15 +72,15 @@ class ZoneBox:
 
         Without `keep` it is dropped for the fast stream and waits as state only.
         """
-        self.drop_va()
+        self.drop_estimate()
         self._va = (self._seq, update)
         self._seq += 1
         self._state = (update, title)
         self._state_waits = True
         if not keep:
-            self.drop_va()
+            self.drop_estimate()
 
-    def drop_va(self) -> None:
+    def drop_estimate(self) -> None:
         """Drop the estimate that waits, if any."""
         if self._va is not None:
             self._va = None
@@ -94,33 +94,33 @@ class ZoneBox:
             self.sent += 1
             self.latency.add(latency)
 
-    def take_va(self) -> tuple[int, Update] | None:
+    def pop_estimate(self) -> tuple[int, Update] | None:
         """Take the number and the update that wait for the fast stream, if any."""
         va, self._va = self._va, None
         return va
 
-    def take_health(self) -> Health | None:
+    def pop_health(self) -> Health | None:
         """Take the health that waits, if any."""
         health, self.health = self.health, None
         return health
 
-    def state_due(self) -> float | None:
+    def seconds_until_state(self) -> float | None:
         """Return in how many seconds a state may be sent, None while none waits."""
         if not self._state_waits:
             return None
         return max(0.0, self._state_sent + STATE_INTERVAL - time.monotonic())
 
-    def take_state(self) -> tuple[Update, str | None] | None:
-        """Take the update that waits as state and its title; they are kept for `repeat_state`."""
+    def pop_state(self) -> tuple[Update, str | None] | None:
+        """Remove and return the pending state's update and title; `republish_state` keeps them."""
         self._state_waits = False
         self._state_sent = time.monotonic()
         return self._state
 
-    def renew_state(self) -> None:
+    def mark_state_pending(self) -> None:
         """Let the last state be sent again in its turn, if there is one."""
         self._state_waits = self._state is not None
 
-    def repeat_state(self) -> None:
+    def republish_state(self) -> None:
         """Let the last state be sent again at once, if there is one and it still holds."""
         state = self._state
         self._state_waits = state is not None and time.monotonic() - state[0].captured < STALE

@@ -12,16 +12,16 @@ import aiomqtt
 
 from streamer.config.models import HomeAssistant, Mqtt
 from streamer.helpers import Backoff
-from streamer.mqtt.broker_address import Address
-from streamer.mqtt.client import Dialler, Version
-from streamer.mqtt.commands import Handler, Reply
-from streamer.mqtt.connection_errors import cause_of
+from streamer.mqtt.broker_address import BrokerAddress
+from streamer.mqtt.client import BrokerConnector, Version
+from streamer.mqtt.commands import CommandHandler, ResponseTarget
+from streamer.mqtt.connection_errors import failure_cause
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.incoming import OFFLINE, letters
+from streamer.mqtt.incoming import ack_messages
 from streamer.mqtt.payloads import Ack, Controls, Health, Latency
-from streamer.mqtt.pending import Counters, ZoneBox
-from streamer.mqtt.session import Sender
-from streamer.mqtt.topics import Topics, default_node
+from streamer.mqtt.pending import Counters, PendingMessages
+from streamer.mqtt.session import BrokerSession
+from streamer.mqtt.topics import OFFLINE, Topics, default_node
 from streamer.tracking import Update
 
 logger = logging.getLogger(__name__)
@@ -67,17 +67,17 @@ class Publisher:
     def __init__(
         self,
         config: Mqtt,
-        address: Address,
+        address: BrokerAddress,
         *,
         zones: Iterable[str],
         home_assistant: HomeAssistant | None = None,
-        handler: Handler | None = None,
+        handler: CommandHandler | None = None,
     ) -> None:
-        self.topics = Topics.of(config)
+        self.topics = Topics.from_config(config)
         self._name = f"streamer-{config.node or default_node()}"
         self._address = address
-        self._dialler = Dialler.of(config, address)
-        self._boxes = {zone: ZoneBox() for zone in zones}
+        self._dialler = BrokerConnector.from_config(config, address)
+        self._boxes = {zone: PendingMessages() for zone in zones}
         self._handler = handler
         self._discovery = (
             Discovery(home_assistant, config, self._boxes, controlled=handler is not None)
@@ -85,7 +85,7 @@ class Publisher:
             else None
         )
         self._connected = asyncio.Event()
-        self._sender: Sender | None = None
+        self._sender: BrokerSession | None = None
         self._connections = 0
         self._trouble = ""
         self._connected_at = math.inf
@@ -93,7 +93,7 @@ class Publisher:
         self._stop = asyncio.Event()
 
     @property
-    def address(self) -> Address:
+    def address(self) -> BrokerAddress:
         """Where the broker is."""
         return self._address
 
@@ -138,14 +138,14 @@ class Publisher:
         box = self._boxes[zone]
         if controls != box.controls:
             box.controls = controls
-            box.renew_state()
+            box.mark_state_pending()
             if self._sender is not None:
                 self._sender.wake()
 
-    def answer(self, reply: Reply, ack: Ack) -> None:
+    def answer(self, reply: ResponseTarget, ack: Ack) -> None:
         """Answer a command later on; while the broker is away, the answer is lost."""
         if self._sender is not None:
-            for letter in letters(reply, ack):
+            for letter in ack_messages(reply, ack):
                 self._sender.post(letter)
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class Publisher:
                 try:
                     await self._session_or_stop(stop)
                 except (aiomqtt.MqttError, OSError) as error:
-                    self._trouble = cause_of(error)
+                    self._trouble = failure_cause(error)
                     logger.warning(
                         "MQTT broker at %s: %s; trying again", self._address, self._trouble
                     )
@@ -206,8 +206,8 @@ class Publisher:
     async def _session(self, stop: "asyncio.Task[Any]") -> None:
         """Connect, and publish until the connection is lost or `stop` is done."""
         will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
-        async with self._dialler.dial(self._name, will) as (link, version):
-            sender = Sender(
+        async with self._dialler.connect(self._name, will) as (link, version):
+            sender = BrokerSession(
                 link,
                 version,
                 topics=self.topics,
@@ -227,7 +227,7 @@ class Publisher:
                 finally:
                     self._end()
 
-    def _begin(self, sender: Sender, version: Version) -> None:
+    def _begin(self, sender: BrokerSession, version: Version) -> None:
         self._sender = sender
         self._connections += 1
         self._connected_at = time.monotonic()
@@ -240,4 +240,4 @@ class Publisher:
         self._sender = None
         self._connected.clear()
         for box in self._boxes.values():
-            box.drop_va()
+            box.drop_estimate()

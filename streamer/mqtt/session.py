@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from streamer import limits
 from streamer.helpers import EpochClock
-from streamer.mqtt.client import Link, Version, json_properties
-from streamer.mqtt.commands import Handler
+from streamer.mqtt.client import MqttClient, Version, json_properties
+from streamer.mqtt.commands import CommandHandler
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.incoming import ONLINE, Inbox, Letter
+from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
 from streamer.mqtt.payloads import VA, State
-from streamer.mqtt.pending import ZoneBox
-from streamer.mqtt.topics import Topics
+from streamer.mqtt.pending import PendingMessages
+from streamer.mqtt.topics import ONLINE, Topics
 from streamer.tracking import STALE, Update
 
 VA_EXPIRY = 3
@@ -33,7 +33,7 @@ _REFUSED = 128  # and above: reasons for which a subscription fails
 logger = logging.getLogger(__name__)
 
 
-class Sender:
+class BrokerSession:
     """Lanes over one connection: what arrives, letters, the fast stream, states with health.
 
     States ask the broker for an acknowledgement, which the fast stream never waits for; but when it
@@ -48,23 +48,23 @@ class Sender:
     boxes
         What waits, by zone. Emptied from here.
     discovery, handler
-        See `Inbox`.
+        See `IncomingMessages`.
     """
 
     def __init__(
         self,
-        link: Link,
+        link: MqttClient,
         version: Version,
         *,
         topics: Topics,
-        boxes: Mapping[str, ZoneBox],
+        boxes: Mapping[str, PendingMessages],
         discovery: Discovery | None = None,
-        handler: Handler | None = None,
+        handler: CommandHandler | None = None,
     ) -> None:
         self._link = link
         self._topics = topics
         self._boxes = boxes
-        self._inbox = Inbox(
+        self._inbox = IncomingMessages(
             topics,
             boxes,
             discovery=discovery,
@@ -72,8 +72,8 @@ class Sender:
             post=self.post,
             welcome=self._repeat_states,
         )
-        self._announces = discovery is not None and discovery.announces
-        self._letters: deque[Letter] = deque(maxlen=limits.MAX_PENDING_MESSAGES)
+        self._announces = discovery is not None and discovery.enabled
+        self._letters: deque[OutgoingMessage] = deque(maxlen=limits.MAX_PENDING_MESSAGES)
         self._posted = asyncio.Event()
         self._modern = version == "5"
         self._va_properties = json_properties(seconds=VA_EXPIRY) if self._modern else None
@@ -95,7 +95,7 @@ class Sender:
         self._fast.set()
         self._slow.set()
 
-    def post(self, letter: Letter) -> None:
+    def post(self, letter: OutgoingMessage) -> None:
         """Let a letter be sent, after those posted before."""
         self._letters.append(letter)
         self._posted.set()
@@ -143,7 +143,7 @@ class Sender:
 
     def _repeat_states(self) -> None:
         for box in self._boxes.values():
-            box.repeat_state()
+            box.republish_state()
         self.wake()
 
     async def _read(self) -> None:
@@ -210,19 +210,21 @@ class Sender:
             await self._fast.wait()
             self._fast.clear()
             for zone, box in self._boxes.items():
-                if (waiting := box.take_va()) is not None:
+                if (waiting := box.pop_estimate()) is not None:
                     await self._send_estimate(zone, box, *waiting)
 
-    async def _send_estimate(self, zone: str, box: ZoneBox, seq: int, update: Update) -> None:
+    async def _send_estimate(
+        self, zone: str, box: PendingMessages, seq: int, update: Update
+    ) -> None:
         now = time.monotonic()
         latency = now - update.captured
         sent = False
         try:
             if latency > STALE:
                 return
-            payload = VA.of(update, seq=seq, epoch=self._clock.offset(), latency=latency)
+            payload = VA.from_update(update, seq=seq, epoch=self._clock.offset(), latency=latency)
             await self._link.publish(
-                self._topics.va(zone), payload.wire(), properties=self._va_properties
+                self._topics.va(zone), payload.to_json(), properties=self._va_properties
             )
             sent = True
         except ValidationError as error:
@@ -238,12 +240,12 @@ class Sender:
             self._slow.clear()
             due = None
             for zone, box in self._boxes.items():
-                if (health := box.take_health()) is not None:
+                if (health := box.pop_health()) is not None:
                     await self._link.publish(
-                        self._topics.health(zone), health.wire(), properties=self._properties
+                        self._topics.health(zone), health.to_json(), properties=self._properties
                     )
-                wait = box.state_due()
-                if wait == 0 and (state := box.take_state()) is not None:
+                wait = box.seconds_until_state()
+                if wait == 0 and (state := box.pop_state()) is not None:
                     await self._send_state(zone, *state)
                 elif wait is not None:
                     due = wait if due is None else min(due, wait)
@@ -251,7 +253,9 @@ class Sender:
     async def _send_state(self, zone: str, update: Update, title: str | None) -> None:
         controls = self._boxes[zone].controls
         try:
-            payload = State.of(update, epoch=self._clock.offset(), title=title, controls=controls)
+            payload = State.from_update(
+                update, epoch=self._clock.offset(), title=title, controls=controls
+            )
         except ValidationError as error:
             self._complain(zone, error)
             return
@@ -260,7 +264,7 @@ class Sender:
         try:
             await self._link.publish(
                 self._topics.state(zone),
-                payload.wire(),
+                payload.to_json(),
                 1,
                 retain=True,
                 properties=self._properties,

@@ -59,8 +59,8 @@ def test_how_messages_are_sent_is_what_the_sender_does(reference):
 
 def test_every_command_is_told_with_what_it_takes(reference):
     page = reference["reference/mqtt.md"].partition("## Commands")[2]
-    for name in commands.NAMES:
-        assert f"| `{name}` | {commands.wanted(name)} |" in page
+    for name in commands.COMMAND_NAMES:
+        assert f"| `{name}` | {commands.describe_payload(name)} |" in page
 
 
 def test_the_same_build_writes_the_same_reference(reference):

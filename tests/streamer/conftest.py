@@ -27,8 +27,8 @@ from streamer.engines import Engine, open_engine
 from streamer.engines.cuda import find_gpu
 from streamer.errors import EngineError
 from streamer.logs import OURS, Sparing
-from streamer.mqtt import Address, Publisher
-from streamer.mqtt.commands import Handler
+from streamer.mqtt import BrokerAddress, Publisher
+from streamer.mqtt.commands import CommandHandler
 from streamer.tracking import Affect, Update
 from tests.support.mosquitto import Certificates, Mosquitto
 from tests.support.ports import free_port as port_that_is_free
@@ -82,7 +82,7 @@ class Subscriber:
 
 @contextlib.asynccontextmanager
 async def subscribed(
-    address: Address, version: aiomqtt.ProtocolVersion = aiomqtt.ProtocolVersion.V311
+    address: BrokerAddress, version: aiomqtt.ProtocolVersion = aiomqtt.ProtocolVersion.V311
 ) -> AsyncIterator[Subscriber]:
     async with aiomqtt.Client(address.host, address.port, protocol=version, timeout=10) as client:
         await client.subscribe("#", qos=1)
@@ -99,11 +99,11 @@ async def subscribed(
 
 @contextlib.asynccontextmanager
 async def publishing(
-    address: Address,
+    address: BrokerAddress,
     *,
     feed: bool = True,
     home_assistant: HomeAssistant | None = None,
-    handler: Handler | None = None,
+    handler: CommandHandler | None = None,
     **options: Any,
 ) -> AsyncIterator[Publisher]:
     """Run a publisher of the zone `main`, fed at 10 Hz."""

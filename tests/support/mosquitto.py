@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trustme
 
-from streamer.mqtt import Address, find_mosquitto
+from streamer.mqtt import BrokerAddress, find_mosquitto
 from tests.support.ports import free_port, wait_until_it_listens
 
 
@@ -25,7 +25,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
         self.port = free_port() if port is None else port
-        self.address = Address("127.0.0.1", self.port)
+        self.address = BrokerAddress("127.0.0.1", self.port)
         self._config = folder / f"mosquitto-{self.port}.conf"
         # "user root": started by root it would else become a user who may not read our files.
         lines = ["user root", f"listener {self.port} 127.0.0.1"]

@@ -19,7 +19,7 @@ from streamer.config.listen import Listen, parse_listen
 from streamer.errors import UsageError
 from streamer.helpers import Bucket
 from streamer.mqtt import Ack, default_node
-from streamer.mqtt.commands import Asked, Reply, answer
+from streamer.mqtt.commands import CommandRequest, ResponseTarget, execute_request
 from streamer.mqtt.payloads import Smoothing
 from streamer.outputs.dashboard.ipc import Setting
 from streamer.outputs.dashboard.view_pixels import pack_views
@@ -87,7 +87,7 @@ class Dashboard:
             ),
         )
 
-    def answer(self, reply: Reply, ack: Ack) -> None:
+    def answer(self, reply: ResponseTarget, ack: Ack) -> None:
         """Show an answer to a command, if it was a viewer's."""
         if reply.id is not None and reply.id.startswith(_ID):
             self._outbox.ack(ack.model_dump() | {"id": reply.id.removeprefix(_ID)})
@@ -151,9 +151,9 @@ class Dashboard:
             logger.warning("commands come too fast, some are left out")
             return
         topics = survey.publisher.topics
-        reply = Reply((topics.ack(zone, name),), id=f"{_ID}{number}")
-        asked = Asked(zone, name, value.encode(errors="replace"))
-        control.answer(reply, answer(asked, survey.trackers, control.execute, reply))
+        reply = ResponseTarget((topics.ack(zone, name),), id=f"{_ID}{number}")
+        asked = CommandRequest(zone, name, value.encode(errors="replace"))
+        control.answer(reply, execute_request(asked, survey.trackers, control.execute, reply))
 
 
 @contextlib.asynccontextmanager

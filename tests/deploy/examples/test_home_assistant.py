@@ -21,7 +21,7 @@ STATES = get_args(Health.model_fields["state"].annotation)
 def announced(node, zone):
     """The components by their entity ids: of the device's name and their own, as all of MQTT's."""
     discovery = Discovery(HomeAssistant(), Mqtt(node=node), [zone], controlled=True)
-    told = discovery.device(zone)
+    told = discovery.device_config(zone)
     return {
         f"{each['platform']}.{slugified(told['device']['name'], each['name'])}": each
         for each in told["components"].values()

@@ -17,9 +17,9 @@ from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.engines import open_engine
 from streamer.errors import ConfigError
 from streamer.helpers import Bucket
-from streamer.mqtt.commands import NAMES
+from streamer.mqtt.commands import COMMAND_NAMES
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.incoming import Inbox, Letter
+from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
 from streamer.tracking.batching import Inference
@@ -51,7 +51,7 @@ class CommandTarget(Target):
         self._loop = asyncio.new_event_loop()
         self._inference = Inference(open_engine())
         self._inference.__enter__()
-        self._letters: list[Letter] = []
+        self._letters: list[OutgoingMessage] = []
         self._loop.run_until_complete(self._begin())
 
     def make(self, chance: Random) -> Input:
@@ -82,7 +82,7 @@ class CommandTarget(Target):
     async def _begin(self) -> None:
         zone = Zone(input="mic")
         self._tracker = ZoneTracker(zone, Tracking(), self._inference, lambda *_: None)
-        self._topics = Topics.of(MQTT)
+        self._topics = Topics.from_config(MQTT)
         self._answers: list[Ack] = []
         self._reloadable = True
         self._control = Control(
@@ -94,7 +94,7 @@ class CommandTarget(Target):
             show=lambda *_: None,
         )
         self._control.begin(Tracking())
-        self._inbox = Inbox(
+        self._inbox = IncomingMessages(
             self._topics,
             {"main": None},
             discovery=Discovery(HomeAssistant(), MQTT, ["main"], controlled=True),
@@ -117,14 +117,14 @@ class CommandTarget(Target):
             return "no topic"
         topic = str(message.topic)
         self._letters.clear()
-        before, left_out = self._zone(), self._inbox.left_out
+        before, ignored_commands = self._zone(), self._inbox.ignored_commands
         self._inbox.take(message)
         await asyncio.sleep(0)
         for letter in self._letters:
             _check_letter(letter)
-        if self._topics.command_of(topic) is None:
+        if self._topics.parse_command_topic(topic) is None:
             return "no command"
-        if self._inbox.left_out > left_out:
+        if self._inbox.ignored_commands > ignored_commands:
             self._expect_unchanged(before)
             return "left out"
         answers = [letter for letter in self._letters if "/ack/" in letter.topic]
@@ -148,9 +148,9 @@ class CommandTarget(Target):
     def _topic(self, chance: Random) -> str:
         base = self._topics.base
         if chance.random() < 0.75:
-            return f"{base}/main/cmd/{chance.choice(NAMES)}"
+            return f"{base}/main/cmd/{chance.choice(COMMAND_NAMES)}"
         zone = chance.choice(("main", "attic", "", "x" * 60_000, "a\nb", "\x1b[2J", "é", "\u202e"))
-        name = chance.choice((*NAMES, "rat", "", "y" * 60_000, "a\r\nb", "\x00", "va"))
+        name = chance.choice((*COMMAND_NAMES, "rat", "", "y" * 60_000, "a\r\nb", "\x00", "va"))
         return chance.choice(
             (
                 f"{base}/{zone}/cmd/{name}", f"{base}/status", "homeassistant/status",
@@ -184,7 +184,7 @@ def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
         return None
 
 
-def _check_letter(letter: Letter) -> None:
+def _check_letter(letter: OutgoingMessage) -> None:
     """Raise where a broker would not take it, or should not have to."""
     topic = letter.topic.encode()
     properties = b"" if letter.properties is None else letter.properties.pack()

@@ -8,7 +8,7 @@ import trustme
 from streamer.config import Mqtt, Zone
 from streamer.config.credentials import read_credentials
 from streamer.errors import StreamerError
-from streamer.mqtt import Address
+from streamer.mqtt import BrokerAddress
 from streamer.tracking.calibration import Calibration, CalibrationStore
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
@@ -19,7 +19,7 @@ _TOKENS = (
     b'"9999-12-31T23:59:59Z"', b'"0001-01-01T00:00:00+23:59"', b"-----BEGIN CERTIFICATE-----\n",
     b"\\u001b[31m", b"\r\n", b"\0", b"\xef\xbb\xbf",
 )  # fmt: skip
-_SECURE = Address("broker.lan", 8883, tls=True)
+_SECURE = BrokerAddress("broker.lan", 8883, tls=True)
 _ZONE = Zone()
 
 
@@ -61,7 +61,7 @@ class StateTarget(Target):
         try:
             if "password" in given:
                 config = Mqtt(user="u", password_file=paths["password"])
-                check_text(repr(read_credentials(config, Address("broker.lan").peer)))
+                check_text(repr(read_credentials(config, BrokerAddress("broker.lan").peer)))
                 return "password"
             if "ca" in given:
                 files = {f"{name}_file": path for name, path in paths.items()}

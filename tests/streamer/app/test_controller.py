@@ -12,7 +12,7 @@ from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import ConfigError
 from streamer.mqtt import Command, CommandError
-from streamer.mqtt.commands import Reply
+from streamer.mqtt.commands import ResponseTarget
 from streamer.tracking.batching import Inference
 from streamer.tracking.calibration import Calibration, CalibrationStore
 from streamer.tracking.correction import Correction, Line
@@ -20,7 +20,7 @@ from streamer.tracking.zone import ZoneTracker
 
 ZONE = Zone(input="mic")
 RATE = 8000
-REPLY = Reply(("streamer/test/main/ack/calibrate",), id="7")
+REPLY = ResponseTarget(("streamer/test/main/ack/calibrate",), id="7")
 
 
 class Desk:

@@ -20,7 +20,7 @@ import pytest
 
 from streamer.batch.analysis import analyze
 from streamer.config import Tracking, Zone
-from streamer.mqtt import Address, json_schemas
+from streamer.mqtt import BrokerAddress, json_schemas
 from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.ports import free_port
@@ -141,7 +141,7 @@ async def play_two_zones(folder, song, address, subscribe):
 async def play_with_a_broker_of_its_own(folder, port, subscribe):
     """The demo with an embedded broker and messages as JSON, until SIGTERM."""
     performance = Performance()
-    address = Address("127.0.0.1", port)
+    address = BrokerAddress("127.0.0.1", port)
     options = ("--broker", "embedded", "--node", "own", "--log", "json", "--zone", "attic")
     async with (
         contextlib.AsyncExitStack() as stack,

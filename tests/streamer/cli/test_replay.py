@@ -73,7 +73,7 @@ class TestAgainstABroker:
     def test_the_fast_stream_equals_the_recorded_one(self, performance):
         seen, *_ = performance
         sent = [
-            json.loads(VA.of(update, seq=0, epoch=0, latency=0).wire())
+            json.loads(VA.from_update(update, seq=0, epoch=0, latency=0).to_json())
             for update in synthetic(10 * SECONDS)
         ]
         assert without_time(seen.payloads("streamer/replayed/main/va")) == without_time(sent)
@@ -111,7 +111,7 @@ class TestAgainstABroker:
         assert (code, "Traceback" in told) == (0, False)
         messages = without_time(seen.payloads(va))
         expected = without_time(
-            json.loads(VA.of(update, seq=0, epoch=0, latency=0).wire())
+            json.loads(VA.from_update(update, seq=0, epoch=0, latency=0).to_json())
             for update in synthetic(10 * SECONDS)
         )
         assert messages[:25] == [*expected[85:], *expected[:10]]
@@ -133,7 +133,7 @@ class TestAgainstABroker:
         answer = await asyncio.to_thread(program, "replay", recording.path, *options)
         assert answer.code == 2
         last = answer.err.splitlines()[-1]
-        assert last.startswith("streamer: somebody is online at streamer/stage already")
+        assert last.startswith("streamer: cannot publish to streamer/stage: a streamer is online")
         assert "--node" in last
         assert "Traceback" not in answer.err
 

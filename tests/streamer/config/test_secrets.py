@@ -21,7 +21,7 @@ from streamer.audio.stream import StreamInput
 from streamer.config import Zone, explain, files
 from streamer.decoder.urls import check_url, public
 from streamer.errors import StreamerError
-from streamer.mqtt.broker_address import parse_address
+from streamer.mqtt.broker_address import parse_broker_address
 from streamer.tracking.calibration import Calibration
 from tests.streamer.conftest import PROGRAM
 from tests.support.icecast import WebServer, send
@@ -94,7 +94,7 @@ def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, toke
         public(url),
         said_of(lambda: check_url(url)),
         said_of(lambda: open_audio_file(url)),
-        said_of(lambda: parse_address(url.replace(scheme, "mqtt", 1))),
+        said_of(lambda: parse_broker_address(url.replace(scheme, "mqtt", 1))),
         Calibration.of(zone, gain_db=0.0, level_dbfs=-20.0).model_dump_json(),
     ]
     assert CANARY not in " ".join(said)

@@ -4,23 +4,24 @@ import pytest
 
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError, ConfigError
-from streamer.mqtt import Address, check, open_broker, resolve_broker
-from streamer.mqtt.broker_address import parse_address
+from streamer.mqtt import BrokerAddress, open_broker
+from streamer.mqtt.broker_address import explicit_broker_address, parse_broker_address
+from streamer.mqtt.client import check_connection
 
 
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("mqtt://broker.lan", Address("broker.lan", 1883)),
-        ("mqtt://10.0.0.7:1884/", Address("10.0.0.7", 1884)),
-        ("mqtt://[::1]:1885", Address("::1", 1885)),
-        ("mqtts://broker.lan", Address("broker.lan", 8883, tls=True)),
-        ("mqtts://broker.lan:1883", Address("broker.lan", 1883, tls=True)),
+        ("mqtt://broker.lan", BrokerAddress("broker.lan", 1883)),
+        ("mqtt://10.0.0.7:1884/", BrokerAddress("10.0.0.7", 1884)),
+        ("mqtt://[::1]:1885", BrokerAddress("::1", 1885)),
+        ("mqtts://broker.lan", BrokerAddress("broker.lan", 8883, tls=True)),
+        ("mqtts://broker.lan:1883", BrokerAddress("broker.lan", 1883, tls=True)),
     ],
 )
 def test_addresses_are_read(url, address):
-    assert parse_address(url) == address
-    assert parse_address(str(address)) == address
+    assert parse_broker_address(url) == address
+    assert parse_broker_address(str(address)) == address
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_addresses_are_read(url, address):
 )  # fmt: skip
 def test_other_forms_are_one_line_that_says_what_to_write(url):
     with pytest.raises(ConfigError, match=r"write mqtt://HOST\[:PORT\]") as caught:
-        parse_address(url)
+        parse_broker_address(url)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert caught.value.exit_code == 2
@@ -41,7 +42,7 @@ def test_other_forms_are_one_line_that_says_what_to_write(url):
 
 @pytest.mark.parametrize("broker", ["auto", "embedded"])
 def test_auto_and_embedded_name_no_address(broker):
-    assert resolve_broker(Mqtt(broker=broker)) is None
+    assert explicit_broker_address(Mqtt(broker=broker)) is None
 
 
 async def test_a_broker_that_is_not_there_is_one_clear_line(free_port):
@@ -59,7 +60,7 @@ async def test_a_broker_that_is_not_there_is_one_clear_line(free_port):
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70])
 async def test_an_unknown_host_is_named(host):
     with pytest.raises(BrokerError, match=f"mqtt://{host}:1883: unknown host"):
-        await check(Address(host))
+        await check_connection(BrokerAddress(host))
 
 
 async def test_a_program_that_hangs_up_is_no_broker():
@@ -70,7 +71,7 @@ async def test_a_program_that_hangs_up_is_no_broker():
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(BrokerError, match="it closed the connection; check that an MQTT"):
-            await check(Address("127.0.0.1", port))
+            await check_connection(BrokerAddress("127.0.0.1", port))
 
 
 @pytest.mark.peer
@@ -78,12 +79,12 @@ async def test_a_broker_that_wants_a_password_is_one_clear_line(launch):
     broker = launch("allow_anonymous false")
     for protocol in ("5", "3.1.1"):
         with pytest.raises(BrokerError, match=r"wants a user and password .*; set user in"):
-            await check(broker.address, protocol=protocol)
+            await check_connection(broker.address, protocol=protocol)
 
 
 @pytest.mark.peer
 async def test_a_broker_that_accepts_tells_the_version(mosquitto):
-    assert await check(mosquitto.address) == "5"
-    assert await check(mosquitto.address, protocol="3.1.1") == "3.1.1"
+    assert await check_connection(mosquitto.address) == "5"
+    assert await check_connection(mosquitto.address, protocol="3.1.1") == "3.1.1"
     async with open_broker(Mqtt(broker=str(mosquitto.address))) as address:
         assert address == mosquitto.address

@@ -13,8 +13,13 @@ from paho.mqtt.properties import Properties
 
 from streamer import limits
 from streamer.mqtt import CommandError, json_schemas
-from streamer.mqtt.commands import NAMES, Reply, read_reply, read_value
-from streamer.mqtt.incoming import Inbox
+from streamer.mqtt.commands import (
+    COMMAND_NAMES,
+    ResponseTarget,
+    parse_command,
+    parse_response_target,
+)
+from streamer.mqtt.incoming import IncomingMessages
 from streamer.mqtt.topics import Topics
 
 ACK = "streamer/test/main/ack"
@@ -42,7 +47,7 @@ class TestValue:
         ],
     )
     def test_is_read(self, name, payload, value):
-        assert read_value(name, payload) == (name, value)
+        assert parse_command(name, payload) == (name, value)
 
     @pytest.mark.parametrize(
         ("name", "payload", "reason"),
@@ -66,10 +71,12 @@ class TestValue:
     )
     def test_is_refused_with_a_reason(self, name, payload, reason):
         with pytest.raises(CommandError, match=r"\A.+\Z") as caught:
-            read_value(name, payload)
+            parse_command(name, payload)
         assert reason in str(caught.value)
 
-    @given(name=st.sampled_from([*NAMES, "other", "\x00"]), payload=st.binary(max_size=2000))
+    @given(
+        name=st.sampled_from([*COMMAND_NAMES, "other", "\x00"]), payload=st.binary(max_size=2000)
+    )
     @example(name="rate", payload=b"{" * 1000)
     @example(name="rate", payload=b'{"value": ' + b"9" * 900 + b"}")
     @example(name="freeze", payload=b'{"value": {"a": [1]}}')
@@ -77,10 +84,10 @@ class TestValue:
     def test_any_bytes_give_a_value_or_one_line(self, name, payload):
         said = ""
         try:
-            read_value(name, payload)
+            parse_command(name, payload)
         except CommandError as error:
             said = str(error)
-        assert Reply((), id=None).refused(said).wire()
+        assert ResponseTarget((), id=None).rejected(said).to_json()
         assert len(said.splitlines()) <= 1
         assert len(said) < 300
 
@@ -92,7 +99,7 @@ class TestReply:
         properties = Properties(PacketTypes.PUBLISH)
         properties.ResponseTopic, properties.CorrelationData = asked, correlation
         message = aiomqtt.Message("t", payload, 1, False, 1, properties)
-        return read_reply(message, self.TOPIC, base=self.BASE)
+        return parse_response_target(message, self.TOPIC, base=self.BASE)
 
     def test_goes_where_it_is_wanted_too(self):
         reply = self.reply("desk/answers")
@@ -115,18 +122,18 @@ class TestInbox:
     @pytest.mark.parametrize("name", ["y" * 60_000, "a\x1b[2J", "a\u2028b"])
     def test_a_topic_that_cannot_be_answered_is_left_out_and_counted(self, name, caplog):
         posted = []
-        inbox = Inbox(
+        inbox = IncomingMessages(
             Topics("streamer/test"), ["main"], discovery=None, handler=print, post=posted.append,
             welcome=print,
         )  # fmt: skip
         topic = f"streamer/test/main/cmd/{name}"
         inbox.take(aiomqtt.Message(topic, b"5", 1, False, 1, None))
-        assert (posted, inbox.left_out) == ([], 1)
+        assert (posted, inbox.ignored_commands) == ([], 1)
         assert "is left out" in caplog.text
         assert name not in caplog.text
 
     def test_a_zone_that_is_none_is_logged_on_one_line(self, caplog):
-        inbox = Inbox(
+        inbox = IncomingMessages(
             Topics("streamer/test"), ["main"], discovery=None, handler=print, post=lambda _: None,
             welcome=print,
         )  # fmt: skip
@@ -228,7 +235,7 @@ class TestAtABroker:
             await publisher.wait_connected()
             await client.publish("streamer/test/main/cmd/calibrate", "start")
             await seen.until(lambda: seen.on(f"{ACK}/calibrate"))
-            reply = zones.commands[0].reply
+            reply = zones.commands[0].respond_to
             publisher.answer(reply, reply.ok(3.5))
             await seen.until(lambda: len(seen.on(f"{ACK}/calibrate")) == 2)
             assert seen.payloads(f"{ACK}/calibrate")[1]["value"] == 3.5

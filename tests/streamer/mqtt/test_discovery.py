@@ -84,11 +84,11 @@ class TestPayload:
     def test_templates_find_what_the_messages_hold(self, update):
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
         affect = Affect(0.123456, -0.5, 0.1, 0.1)
-        state = State.of(update(smooth=affect, silence=True), epoch=0.0, controls=CONTROLS)
+        state = State.from_update(update(smooth=affect, silence=True), epoch=0.0, controls=CONTROLS)
         health = Health(ts=1, state="degraded", reason="slow", source="demo", uptime_s=1)
 
         def rendered(template, message):
-            value = json.loads(message.wire())
+            value = json.loads(message.to_json())
             return environment.from_string(template).render(value_json=value)
 
         said = {}
@@ -108,7 +108,7 @@ class TestPayload:
         }  # fmt: skip
 
     def test_controls_are_unknown_where_a_zone_takes_no_commands(self, update):
-        state = json.loads(State.of(update(), epoch=0.0).wire())
+        state = json.loads(State.from_update(update(), epoch=0.0).to_json())
         for name in ("freeze", "smoothing", "rate"):
             template = announced()[CONFIG]["components"][name]["value_template"]
             rendered = jinja2.Environment().from_string(template)  # noqa: S701 - no HTML

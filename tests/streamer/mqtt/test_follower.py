@@ -11,7 +11,7 @@ import pytest
 from streamer import limits
 from streamer.config.models import Mqtt
 from streamer.mqtt.payloads import VA, Point
-from streamer.mqtt.subscriber import Follower
+from streamer.mqtt.subscriber import ZoneSubscriber
 from streamer.tracking import Affect
 
 pytestmark = pytest.mark.peer
@@ -30,7 +30,9 @@ def payload(**changes):
 @contextlib.asynccontextmanager
 async def following(address, **options):
     """Collect what a follower of `main` yields."""
-    follower = Follower(Mqtt(**{"node": "test", "keepalive": 1, **options}), address, zone="main")
+    follower = ZoneSubscriber(
+        Mqtt(**{"node": "test", "keepalive": 1, **options}), address, zone="main"
+    )
     seen = []
 
     async def follow():
@@ -82,7 +84,7 @@ async def test_what_is_no_estimate_is_left_out_and_told_once(mosquitto, log):
     assert [va.seq for va in seen] == [7]
     told = [record.getMessage() for record in log.records if record.levelno >= logging.WARNING]
     assert len(told) == len(set(told)) <= len(bad)
-    assert all(line.startswith(f"a message on {TOPIC} is left out: ") for line in told)
+    assert all(line.startswith(f"skipped a message on {TOPIC}: ") for line in told)
     assert any(f"larger than {limits.MAX_ESTIMATE_BYTES} bytes" in line for line in told)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from streamer.config.models import HomeAssistant, Mqtt
-from streamer.mqtt import Address, Publisher
+from streamer.mqtt import BrokerAddress, Publisher
 
 ACCEPTED = b"\x20\x03\x00\x00\x00"
 """CONNACK of MQTT 5."""
@@ -59,7 +59,7 @@ async def test_whatever_a_broker_says(words, caplog):
         port = server.sockets[0].getsockname()[1]
         publisher = Publisher(
             Mqtt(node="test", protocol="5", keepalive=1),
-            Address("127.0.0.1", port),
+            BrokerAddress("127.0.0.1", port),
             zones=["main"],
             home_assistant=HomeAssistant(),
             handler=lambda command: command.value,

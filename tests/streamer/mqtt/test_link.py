@@ -5,7 +5,7 @@ import time
 import aiomqtt
 import pytest
 
-from streamer.mqtt.client import Dialler
+from streamer.mqtt.client import BrokerConnector
 
 pytestmark = pytest.mark.peer
 
@@ -33,7 +33,7 @@ def test_being_cancelled_while_it_connects_leaves_nothing_open(mosquitto, monkey
         assert all(other.cancelling() for other in others)
 
     async def dial():
-        async with Dialler(mosquitto.address).dial("test"):
+        async with BrokerConnector(mosquitto.address).connect("test"):
             pass
 
     asyncio.run(dial_and_give_up())

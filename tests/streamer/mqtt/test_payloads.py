@@ -20,8 +20,8 @@ affects = st.builds(Affect, coordinate, coordinate, deviation, deviation)
 def test_an_estimate_reads_as_designed(update):
     smooth = Affect(0.123456, -0.00001, 0.2, 0.3)
     tick = update(smooth=smooth, raw=Affect(1.2, -1.0, 0.2, 0.3), captured=100.0, warm=0.5)
-    message = VA.of(tick, seq=7, epoch=1_700_000_000.0, latency=0.08768)
-    assert json.loads(message.wire()) == {
+    message = VA.from_update(tick, seq=7, epoch=1_700_000_000.0, latency=0.08768)
+    assert json.loads(message.to_json()) == {
         "v": 1,
         "ts": 1_700_000_100_000,
         "seq": 7,
@@ -34,12 +34,12 @@ def test_an_estimate_reads_as_designed(update):
         "warm": 0.5,
         "latency_ms": 87.7,
     }
-    assert b"-0.0," not in message.wire()
+    assert b"-0.0," not in message.to_json()
 
 
 def test_a_state_names_the_mood(update):
     tick = update(smooth=Affect(0.6, 0.6, 0.2, 0.3), captured=1.0, level=-23.456, silence=True)
-    assert json.loads(State.of(tick, epoch=1.0).wire()) == {
+    assert json.loads(State.from_update(tick, epoch=1.0).to_json()) == {
         "v": 1,
         "ts": 2000,
         "valence": 0.6,
@@ -53,18 +53,21 @@ def test_a_state_names_the_mood(update):
         "title": None,
         "controls": None,
     }
-    assert json.loads(State.of(tick, epoch=1.0, title="So What").wire())["title"] == "So What"
+    assert (
+        json.loads(State.from_update(tick, epoch=1.0, title="So What").to_json())["title"]
+        == "So What"
+    )
 
 
 @given(smooth=affects, raw=affects, warm=st.floats(0, 1), latency=st.floats(0, 1e3))
 def test_every_message_fits_its_published_schema(update, smooth, raw, warm, latency):
     tick = update(smooth=smooth, raw=raw, warm=warm, captured=5.0)
     messages = {
-        "va": VA.of(tick, seq=0, epoch=0.0, latency=latency),
-        "state": State.of(tick, epoch=0.0),
+        "va": VA.from_update(tick, seq=0, epoch=0.0, latency=latency),
+        "state": State.from_update(tick, epoch=0.0),
     }
     for kind, message in messages.items():
-        jsonschema.validate(json.loads(message.wire()), SCHEMAS[kind])
+        jsonschema.validate(json.loads(message.to_json()), SCHEMAS[kind])
 
 
 def test_health_fits_its_schema_bare_and_full():
@@ -78,9 +81,9 @@ def test_health_fits_its_schema_bare_and_full():
         }
     )
     for health in (bare, full):
-        jsonschema.validate(json.loads(health.wire()), SCHEMAS["health"])
-    assert json.loads(full.wire())["latency_ms"]["p50"] == 1.3
-    assert json.loads(bare.wire())["uptime_s"] == 1.2
+        jsonschema.validate(json.loads(health.to_json()), SCHEMAS["health"])
+    assert json.loads(full.to_json())["latency_ms"]["p50"] == 1.3
+    assert json.loads(bare.to_json())["uptime_s"] == 1.2
 
 
 @pytest.mark.parametrize("kind", ["va", "state", "health"])
@@ -91,6 +94,6 @@ def test_schemas_are_schemas(kind):
 def test_what_is_no_number_is_not_sent(update):
     tick = update(smooth=Affect(math.nan, 0.0, 0.1, 0.1))
     with pytest.raises(ValidationError):
-        VA.of(tick, seq=0, epoch=0.0, latency=0.0)
+        VA.from_update(tick, seq=0, epoch=0.0, latency=0.0)
     with pytest.raises(ValidationError):
-        State.of(tick, epoch=0.0)
+        State.from_update(tick, epoch=0.0)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from streamer.config.models import Mqtt
-from streamer.mqtt import Address, Health, Publisher, json_schemas
+from streamer.mqtt import BrokerAddress, Health, Publisher, json_schemas
 from streamer.tracking import Affect
 
 pytestmark = pytest.mark.peer
@@ -91,8 +91,8 @@ async def test_the_will_says_offline_for_a_killed_process(mosquitto, subscribe):
     program = (
         "import asyncio\n"
         "from streamer.config.models import Mqtt\n"
-        "from streamer.mqtt import Address, Publisher\n"
-        f"address = Address('127.0.0.1', {mosquitto.port})\n"
+        "from streamer.mqtt import BrokerAddress, Publisher\n"
+        f"address = BrokerAddress('127.0.0.1', {mosquitto.port})\n"
         "asyncio.run(Publisher(Mqtt(node='test'), address, zones=['main']).run())\n"
     )
     async with subscribe(mosquitto.address) as seen:
@@ -230,7 +230,7 @@ async def test_offering_never_waits_and_only_the_newest_is_sent(
 
 
 async def test_stopping_without_a_broker_is_quick(free_port, publish):
-    async with publish(Address("127.0.0.1", free_port)) as publisher:
+    async with publish(BrokerAddress("127.0.0.1", free_port)) as publisher:
         await asyncio.sleep(0.3)
         assert not publisher.connected
         begun = time.monotonic()

@@ -10,14 +10,14 @@ import pytest
 from streamer.config import load
 from streamer.config.credentials import read_credentials
 from streamer.config.models import Mqtt
-from streamer.doctor.broker_check import probe
+from streamer.doctor.broker_check import broker_steps
 from streamer.errors import BrokerError, ConfigError
-from streamer.mqtt import Address, open_broker
+from streamer.mqtt import BrokerAddress, open_broker
 from tests.support.mosquitto import guarded
 
 SECRET = "XYZZY-canary"  # noqa: S105
-PLAIN = Address("broker.lan")
-SECURE = Address("broker.lan", 8883, tls=True)
+PLAIN = BrokerAddress("broker.lan")
+SECURE = BrokerAddress("broker.lan", 8883, tls=True)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class TestTls:
         config = at(launch(*certificates.tls), ca_file=certificates.ca)
         async with open_broker(config) as address:
             assert address.tls
-        assert [step.name for step in [s async for s in probe(config)]] == [
+        assert [step.name for step in [s async for s in broker_steps(config)]] == [
             "name", "TCP", "TLS", "login", "publish",
         ]  # fmt: skip
 
@@ -146,7 +146,7 @@ class TestAccessControl:
     async def test_a_denial_is_seen_by_the_doctor(self, guard, protocol, rule):
         broker = guard("user stage", rule)
         config = at(broker, user="stage", password=SECRET, protocol=protocol)
-        steps = [step async for step in probe(config)]
+        steps = [step async for step in broker_steps(config)]
         assert [step.ok for step in steps] == [True, True, True, False]
         assert steps[-1].seen == ("what is published on streamer/test/status does not come back")
         assert "write and read streamer/test/#" in steps[-1].advice
