@@ -12,9 +12,9 @@ import numpy as np
 from streamer import limits
 from streamer.audio.block import Block
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.decoder_client import Decoder, DecoderGone
+from streamer.audio.decoder_client import Decoder, DecoderProcessError
 from streamer.audio.downmix import check_channels, downmix
-from streamer.decoder.urls import is_url, public
+from streamer.decoder.urls import is_url, redact_url
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02
@@ -56,7 +56,7 @@ def open_audio_file(
     name = str(path)
     if is_url(name):
         raise UsageError(
-            f"{public(name)} is a URL; give the path of a file, or hear it: "
+            f"{redact_url(name)} is a URL; give the path of a file, or hear it: "
             "streamer run --input URL"
         )
     return AudioFile(local_path(name), channels, cleaner or Cleaner(), decoder)
@@ -92,7 +92,7 @@ class AudioFile:
         try:
             opened = self._decoder.open({"path": str(path)}, limits.DECODER_TIMEOUT_S)
             check_channels(channels, opened.channels, str(path))
-        except DecoderGone as gone:
+        except DecoderProcessError as gone:
             raise self._refused(gone) from None
         except BaseException:
             self.close()
@@ -160,7 +160,7 @@ class AudioFile:
                     if filled == size:
                         yield Block(held, start, start / self.rate)
                         start, filled, held = start + size, 0, np.empty(size, np.float32)
-        except DecoderGone as gone:
+        except DecoderProcessError as gone:
             raise self._refused(gone) from None
         if filled:
             yield Block(held[:filled], start, start / self.rate)
@@ -176,7 +176,7 @@ class AudioFile:
         if corrupt:
             _log.warning("%s: %d damaged packets left out", self.path, corrupt)
 
-    def _refused(self, gone: DecoderGone) -> AudioError:
+    def _refused(self, gone: DecoderProcessError) -> AudioError:
         if gone.hung:
             return AudioError(
                 f"{self.path} hangs the decoder; it is no sound file that can be played, "

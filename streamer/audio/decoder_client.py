@@ -28,7 +28,7 @@ _LIES = (
 )  # fmt: skip
 
 
-class Opened(NamedTuple):
+class SourceInfo(NamedTuple):
     """What a decoder tells of a source that it has opened.
 
     Attributes
@@ -53,7 +53,7 @@ class Opened(NamedTuple):
     prebuffer: float
 
 
-class DecoderGone(AudioError):  # noqa: N818 - how it went, before it is put into words
+class DecoderProcessError(AudioError):
     """A decoder's process that ended or hangs; it says how."""
 
     def __init__(self, how: str, *, hung: bool) -> None:
@@ -98,13 +98,13 @@ class Decoder:
         """The process where one runs."""
         return self._keeper.process if self._keeper is not None else None
 
-    def heed(self, stop: threading.Event) -> None:
+    def stop_on(self, stop: threading.Event) -> None:
         """End as soon as `stop` is set, even while a read waits."""
         self._stop = stop
         if self._keeper is not None:
             self._keeper.stop = stop
 
-    def open(self, job: dict[str, str], patience: float) -> Opened:
+    def open(self, job: dict[str, str], patience: float) -> SourceInfo:
         """Open a file or a stream.
 
         Parameters
@@ -118,7 +118,7 @@ class Decoder:
         ------
         UsageError, AudioError
             It cannot be opened; the message is whole.
-        DecoderGone
+        DecoderProcessError
             The process died of it, or hangs.
         """
         process = self.process
@@ -134,14 +134,14 @@ class Decoder:
         except _LIES:
             raise self._gone(_LIED) from None
 
-    def frames(self) -> Iterator[records.Frame | float]:
+    def frames(self) -> Iterator[records.PcmFrame | float]:
         """Yield frames, or how many seconds are lost, to the end.
 
         Raises
         ------
         AudioError
             The stream is lost; the message is whole.
-        DecoderGone
+        DecoderProcessError
             The process died of it, or hangs.
         """
         while self._busy:
@@ -205,12 +205,12 @@ class Decoder:
             raise UsageError(text) if usage else AudioError(text)
         return record
 
-    def _gone(self, how: str = "") -> DecoderGone:
+    def _gone(self, how: str = "") -> DecoderProcessError:
         keeper = self._keeper
         self.close()
         if how or keeper is None:
-            return DecoderGone(how or "closed", hung=False)
-        return DecoderGone(_how(keeper.code), hung=keeper.hung)
+            return DecoderProcessError(how or "closed", hung=False)
+        return DecoderProcessError(_how(keeper.code), hung=keeper.hung)
 
 
 class _Keeper:
@@ -317,7 +317,7 @@ def _nothing() -> None:
     """End what was never begun."""
 
 
-def _opened(told: Any) -> Opened:
+def _opened(told: Any) -> SourceInfo:
     """Return what a decoder says of a source, as far as it can be believed; one of `_LIES` else."""
     rate, channels, seconds = int(told["rate"]), int(told["channels"]), told["duration"]
     prebuffer = float(told["prebuffer"])
@@ -327,7 +327,7 @@ def _opened(told: Any) -> Opened:
     name = _printable(told["name"], limits.MAX_TITLE_CHARS)
     known = seconds is not None and math.isfinite(seconds) and seconds > 0
     duration = float(seconds) if known else None
-    return Opened(rate, channels, _printable(told["codec"], 100), duration, name, prebuffer)
+    return SourceInfo(rate, channels, _printable(told["codec"], 100), duration, name, prebuffer)
 
 
 def _printable(text: str, longest: int) -> str:

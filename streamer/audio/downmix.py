@@ -15,12 +15,12 @@ from streamer import limits
 from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.resampler import Resampler
-from streamer.child.framing import Frame
+from streamer.child.framing import PcmFrame
 from streamer.errors import AudioError, UsageError
 
 
 def downmix(
-    frames: Iterable[Frame | float], rate: int, channels: tuple[int, ...], cleaner: Cleaner
+    frames: Iterable[PcmFrame | float], rate: int, channels: tuple[int, ...], cleaner: Cleaner
 ) -> Iterator[Samples | int]:
     """Yield mono samples at one rate, or how many of them are lost.
 
@@ -43,7 +43,7 @@ def downmix(
     mixer = Downmixer(channels, cleaner)
     converter = _Converter(rate)
     for piece in frames:
-        if isinstance(piece, Frame):
+        if isinstance(piece, PcmFrame):
             yield converter.push(mixer.mix(to_float(piece)), piece.rate)
         else:
             yield max(round(piece * rate), 1)
@@ -85,7 +85,7 @@ _FORMATS = {
 }
 
 
-def to_float(frame: Frame) -> NDArray[np.float32]:
+def to_float(frame: PcmFrame) -> NDArray[np.float32]:
     """Copy a frame's samples.
 
     Parameters
@@ -98,10 +98,10 @@ def to_float(frame: Frame) -> NDArray[np.float32]:
     NDArray[np.float32]
         Shape (channels, n); integers are scaled to [-1, 1], floats are as they were.
     """
-    packed = frame.form.removesuffix("p")
+    packed = frame.sample_format.removesuffix("p")
     dtype, full_scale = _FORMATS[packed]
     raw = np.frombuffer(frame.data, dtype)
-    if packed == frame.form:
+    if packed == frame.sample_format:
         raw = raw.reshape(-1, frame.channels).T
     else:
         raw = raw.reshape(frame.channels, -1)

@@ -68,7 +68,7 @@ class FileInput:
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
         """Play the file into the ring until its end or `stop`."""
-        self._decoder.heed(stop)
+        self._decoder.stop_on(stop)
         self._clock.anchor(ring.head, time.monotonic())
         while True:
             begin = ring.head

@@ -27,7 +27,7 @@ SECONDS = struct.Struct("=d")
 _HEADER = struct.Struct("=cI")
 
 
-class Frame(NamedTuple):
+class PcmFrame(NamedTuple):
     """Samples as FFmpeg decoded them.
 
     Attributes
@@ -36,7 +36,7 @@ class Frame(NamedTuple):
         In Hz.
     channels
         How many.
-    form
+    sample_format
         FFmpeg's name of the sample format; one that ends with p is planar.
     data
         The samples.
@@ -44,7 +44,7 @@ class Frame(NamedTuple):
 
     rate: int
     channels: int
-    form: str
+    sample_format: str
     data: memoryview
 
 
@@ -72,7 +72,7 @@ def hear(pipe: IO[bytes]) -> tuple[bytes, bytes] | None:
     return (kind, content) if len(content) == length else None
 
 
-def frame_of(content: bytes) -> Frame:
+def frame_of(content: bytes) -> PcmFrame:
     """Take apart the content of a frame.
 
     Raises
@@ -81,9 +81,9 @@ def frame_of(content: bytes) -> Frame:
         It is none.
     """
     rate, channels, name = FRAME_HEAD.unpack_from(content)
-    form = name.rstrip(b"\0").decode("ascii")
+    sample_format = name.rstrip(b"\0").decode("ascii")
     data = memoryview(content)[FRAME_HEAD.size :]
-    size = SAMPLE_BYTES.get(form.removesuffix("p"), 0) * channels
+    size = SAMPLE_BYTES.get(sample_format.removesuffix("p"), 0) * channels
     if not 0 < channels <= limits.MAX_CHANNELS or not size or len(data) % size:
         raise ValueError("no frame")
-    return Frame(rate, channels, form, data)
+    return PcmFrame(rate, channels, sample_format, data)

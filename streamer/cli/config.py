@@ -130,7 +130,7 @@ def _public(key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if "://" in value:
-        from streamer.decoder.urls import public  # imports all of the sound
+        from streamer.decoder.urls import redact_url  # imports all of the sound
 
-        value = public(value)
+        value = redact_url(value)
     return value.rpartition("@")[2] if key == "mqtt.broker" else value

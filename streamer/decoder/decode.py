@@ -92,16 +92,16 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
         It cannot be opened, sends no sound, or is lost; a stream never ends otherwise.
     """
     from streamer.decoder.http_audio import CHECK
-    from streamer.decoder.network_input import explain_loss, open_remote
-    from streamer.decoder.urls import public
+    from streamer.decoder.network_input import explain_read_error, open_network_input
+    from streamer.decoder.urls import redact_url
 
-    where = public(url)
+    where = redact_url(url)
     silent = AudioError(
         f"{where} sends no sound that can be decoded; "
         "give the address of a sound stream, or look at what its server sends"
     )
     verb = "cannot be heard"
-    with contextlib.closing(open_remote(url)) as remote:
+    with contextlib.closing(open_network_input(url)) as remote:
         scheme = remote.scheme
         decoder = PacketDecoder(remote.container, remote.stream, patience=scheme.read_timeout)
         try:
@@ -129,7 +129,7 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
         except (FFmpegError, OSError, ValueError) as error:
             if type(error) is BrokenPipeError:  # of our own pipe; FFmpeg has a class of its own
                 raise
-            why = explain_loss(error, scheme)
+            why = explain_read_error(error, scheme)
             raise AudioError(f"{where} {verb}: {why}; {CHECK}") from None
     raise AudioError(f"{where} is lost: the server ended it; {CHECK}")
 

@@ -21,7 +21,7 @@ from typing import IO, Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from streamer import limits
-from streamer.decoder.urls import public
+from streamer.decoder.urls import redact_url
 from streamer.errors import AudioError
 
 CHECK = "check the server and the network"
@@ -30,7 +30,7 @@ CHECK = "check the server and the network"
 _HEAD = 1024  # bytes looked at to tell sound from a page or a playlist
 
 
-class WebStream:
+class HttpStream:
     """An answer that is read like a file; nothing of it can be read twice.
 
     Parameters
@@ -58,7 +58,7 @@ class WebStream:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = public(url)
+        self._shown = redact_url(url)
         try:
             self._answer = _opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT_S)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -66,8 +66,8 @@ class WebStream:
         headers = self._answer.headers
         self.url = self._answer.url
         told = headers.get_content_type() if "Content-Type" in headers else ""
-        self.content_type = tidy(told)
-        self.name = tidy(_text(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
+        self.content_type = sanitize_text(told)
+        self.name = sanitize_text(_text(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
         self.title = ""
         interval = headers.get("icy-metaint", "")
         self._interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
@@ -144,10 +144,10 @@ class WebStream:
             missing -= len(data)
         self._until_title = self._interval
         if found := re.search(rb"StreamTitle='(.*?)';", text, re.DOTALL):
-            self.title = tidy(_text(found[1]))
+            self.title = sanitize_text(_text(found[1]))
 
 
-def tidy(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Return what a server says as one printable line, cut at `limits.MAX_TITLE_CHARS`."""
     # icecast writes what its mount's character set lacks as &#8211;
     printable = "".join(c if c.isprintable() else " " for c in html.unescape(text))
@@ -320,7 +320,7 @@ def _explain_status(error: urllib.error.HTTPError) -> str:
         place = error.headers.get("Location", "")
         if urlsplit(place).scheme not in ("", "http", "https"):
             return (
-                f"it redirects to {tidy(public(place))}, which is no web address; "
+                f"it redirects to {sanitize_text(redact_url(place))}, which is no web address; "
                 "give the stream's own address"
             )
         return (

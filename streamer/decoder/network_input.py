@@ -11,13 +11,13 @@ import av
 from av.error import ExitError, FFmpegError
 
 from streamer import limits
-from streamer.decoder.http_audio import WebStream
-from streamer.decoder.urls import HLS, SCHEMES, Scheme, check_url, ffmpeg_options, public
+from streamer.decoder.http_audio import HttpStream
+from streamer.decoder.urls import HLS, SCHEMES, Scheme, check_url, ffmpeg_options, redact_url
 from streamer.errors import AudioError
 
 
 @dataclass(frozen=True)
-class Remote:
+class NetworkInput:
     """A network stream that is open.
 
     Attributes
@@ -36,7 +36,7 @@ class Remote:
     stream: av.AudioStream
     scheme: Scheme
     name: str = ""
-    web: WebStream | None = None
+    web: HttpStream | None = None
 
     @property
     def title(self) -> str:
@@ -55,7 +55,7 @@ class Remote:
             self.web.close()
 
 
-def open_remote(url: str) -> Remote:
+def open_network_input(url: str) -> NetworkInput:
     """Open a network stream, within the limits of `streamer.decoder.urls`.
 
     Raises
@@ -69,7 +69,7 @@ def open_remote(url: str) -> Remote:
     if parts.scheme not in ("http", "https"):
         _resolve(parts.hostname or "", url)
         return _open(url, url, SCHEMES[parts.scheme])
-    web = WebStream(url)
+    web = HttpStream(url)
     try:
         if b"#EXT-X-" in web.head and web.head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
             web.close()
@@ -81,8 +81,8 @@ def open_remote(url: str) -> Remote:
         raise
 
 
-def _open(url: str, what: str | WebStream, scheme: Scheme) -> Remote:
-    web = what if isinstance(what, WebStream) else None
+def _open(url: str, what: str | HttpStream, scheme: Scheme) -> NetworkInput:
+    web = what if isinstance(what, HttpStream) else None
     try:
         container = av.open(
             what,
@@ -94,15 +94,16 @@ def _open(url: str, what: str | WebStream, scheme: Scheme) -> Remote:
     except MemoryError:
         raise
     except (FFmpegError, OSError, ValueError) as error:
-        raise AudioError(f"{public(url)} cannot be heard: {_explain(error, scheme)}") from None
+        raise AudioError(f"{redact_url(url)} cannot be heard: {_explain(error, scheme)}") from None
     stream = container.streams.best("audio")
     if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
         container.close()
         raise AudioError(
-            f"{public(url)} carries no sound that can be decoded; give the address of another one"
+            f"{redact_url(url)} carries no sound that can be decoded; "
+            "give the address of another one"
         )
     stream.codec_context.thread_count = 1
-    return Remote(container, stream, scheme, web.name if web else "", web)
+    return NetworkInput(container, stream, scheme, web.name if web else "", web)
 
 
 def _resolve(host: str, url: str) -> None:
@@ -111,7 +112,7 @@ def _resolve(host: str, url: str) -> None:
         socket.getaddrinfo(host, None)
     except (OSError, ValueError):
         raise AudioError(
-            f"{public(url)} cannot be heard: unknown host; "
+            f"{redact_url(url)} cannot be heard: unknown host; "
             "correct the address, or check the name server"
         ) from None
 
@@ -124,24 +125,24 @@ def _with_user(url: str, origin: str) -> str:
     return here._replace(netloc=f"{user}{at}{host}").geturl() if same else url
 
 
-def _refuse_pages(web: WebStream, url: str) -> None:
+def _refuse_pages(web: HttpStream, url: str) -> None:
     """Refuse what is surely no sound and may be taken for some."""
     head = web.head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         raise AudioError(
-            f"{public(url)} cannot be heard: it sends nothing; check that sound is sent to it"
+            f"{redact_url(url)} cannot be heard: it sends nothing; check that sound is sent to it"
         )
     if head.startswith((b"#extm3u", b"[playlist]")) or re.match(rb"https?://", head):
         found = re.search(r"https?://\S+", web.head.decode("latin-1"))
-        named = public(found[0]) if found else "the one in it"
+        named = redact_url(found[0]) if found else "the one in it"
         raise AudioError(
-            f"{public(url)} is a playlist, no sound; give the address that it names: {named}"
+            f"{redact_url(url)} is a playlist, no sound; give the address that it names: {named}"
         )
     text = web.content_type.startswith("text/") or web.content_type == "application/json"
     if text or head.startswith((b"<!doctype", b"<html", b"<?xml")):
         kind = web.content_type or "text/html"
         raise AudioError(
-            f"{public(url)} cannot be heard: it sends {kind}, no sound; "
+            f"{redact_url(url)} cannot be heard: it sends {kind}, no sound; "
             "give the address of the stream itself, not of its web page"
         )
 
@@ -197,7 +198,7 @@ _CAUSES: tuple[tuple[Callable[[Exception, int | None], bool], str], ...] = (
 )
 
 
-def explain_loss(error: Exception, scheme: Scheme) -> str:
+def explain_read_error(error: Exception, scheme: Scheme) -> str:
     """Return in a few words why an open stream broke off."""
     if isinstance(error, ExitError | TimeoutError):
         return f"no sound for {scheme.read_timeout:g} s"

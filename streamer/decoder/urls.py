@@ -73,7 +73,7 @@ def check_url(url: str) -> SplitResult:
     UsageError
         Its scheme is none of those allowed, or it names no host or port.
     """
-    shown = public(url)
+    shown = redact_url(url)
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise UsageError(f"{shown} holds a space or a control character; write it as %20 and so on")
     try:
@@ -97,7 +97,7 @@ def check_url(url: str) -> SplitResult:
     return parts
 
 
-def public(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL as it may be shown: without user, password and query, which may hold secrets."""
     scheme, _, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]

@@ -18,7 +18,7 @@ from streamer.audio import (
     zone_sample,
 )
 from streamer.config import Tracking, Zone
-from streamer.decoder.urls import is_url, public
+from streamer.decoder.urls import is_url, redact_url
 from streamer.errors import EngineError, StreamerError
 from streamer.helpers import Backoff
 from streamer.tracking.batching import Inference
@@ -109,7 +109,7 @@ class ZoneTracker:
         on_sound: Callable[[str, Block], None] = lambda _zone, _block: None,
     ) -> None:
         self.id = zone.id
-        self.input = public(zone.input) if is_url(zone.input) else zone.input
+        self.input = redact_url(zone.input) if is_url(zone.input) else zone.input
         self.source_name = self.input
         self.returns = is_recoverable(zone)
         self.source: Source | None = None

@@ -32,7 +32,7 @@ _TICK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class CapturedBlock:
     """A block as the recorder had it.
 
     Attributes
@@ -57,7 +57,7 @@ class Recorded:
     sound: NDArray[np.float32]
 
 
-class RecorderProcess:
+class CaptureProcess:
     """A recorder that runs; use it as a context manager, or `close` it.
 
     Raises
@@ -80,7 +80,7 @@ class RecorderProcess:
             content["portaudio"], number_duplicates(Device(**each) for each in content["devices"])
         )
 
-    def __enter__(self) -> "RecorderProcess":
+    def __enter__(self) -> "CaptureProcess":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -107,16 +107,16 @@ class RecorderProcess:
         self._tell({"device": device.index, "channels": count, "take": take, "rate": device.rate})
         try:
             opened: dict[str, Any] = json.loads(self._answer(b"O"))
-        except PortAudioFailure as failure:
+        except PortAudioError as failure:
             raise AudioError(explain(str(failure), device)) from None
         return opened
 
-    def record(self, stop: threading.Event) -> Generator[Recorded]:
+    def record(self, stop: threading.Event) -> Generator[CapturedBlock]:
         """Start, and yield blocks until `stop` is set, which ends the process.
 
         Raises
         ------
-        PortAudioFailure
+        PortAudioError
             The stream ended by itself, or nothing comes any more.
         """
         over = threading.Event()
@@ -127,18 +127,18 @@ class RecorderProcess:
             while (record := self._read()) is not None:
                 kind, content = record
                 if kind == b"E":
-                    raise PortAudioFailure(json.loads(content)["text"])
+                    raise PortAudioError(json.loads(content)["text"])
                 first, arrived, age, overflow = _SOUND.unpack_from(content)
                 samples = np.frombuffer(content, np.float32, offset=_SOUND.size)
                 sound = samples.reshape(self._channels, -1)
                 self._blocks += 1
-                yield Recorded(first, arrived, age, bool(overflow), sound)
+                yield CapturedBlock(first, arrived, age, bool(overflow), sound)
         finally:
             over.set()
             guard.join()
         if not stop.is_set():
             dead = "it sends nothing any more" if self._blocks else "it sends nothing"
-            raise PortAudioFailure(dead if self._dead else "its recorder ended")
+            raise PortAudioError(dead if self._dead else "its recorder ended")
 
     def close(self) -> None:
         """End the process and free what belongs to it; more than once is fine."""
@@ -200,7 +200,7 @@ class RecorderProcess:
                 f"PortAudio is not installed ({error['text']}); install it: "
                 "apt install libportaudio2 on Debian, and pip install sounddevice"
             )
-        raise PortAudioFailure(error["text"])
+        raise PortAudioError(error["text"])
 
     def _read(self) -> tuple[bytes, bytes] | None:
         output = self._process.stdout
@@ -213,7 +213,7 @@ class RecorderProcess:
         return (kind, content) if len(content) == length else None
 
 
-class PortAudioFailure(AudioError):  # noqa: N818 - what PortAudio says, before it is put into words
+class PortAudioError(AudioError):
     """PortAudio's own words."""
 
 
@@ -250,5 +250,5 @@ def list_devices() -> DeviceList:
     AudioError
         PortAudio is missing, or does not answer.
     """
-    with RecorderProcess() as recorder:
+    with CaptureProcess() as recorder:
         return recorder.devices

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.audio.microphone.capture_client import PortAudioFailure, RecorderProcess
+from streamer.audio.microphone.capture_client import CaptureProcess, PortAudioError
 from streamer.audio.microphone.device_list import find_device
 from streamer.errors import AudioError
 
@@ -33,7 +33,7 @@ class LevelMeter:
     """
 
     def __init__(self, device: str) -> None:
-        self._recorder = RecorderProcess()
+        self._recorder = CaptureProcess()
         try:
             self.device = find_device(self._recorder.devices.devices, device)
             self._rate = self._recorder.open(self.device, range(1, self.device.channels + 1))[
@@ -72,5 +72,5 @@ class LevelMeter:
                     if frames >= seconds * self._rate:
                         yield 10 * np.log10(np.maximum(power / frames, 10 ** (MIN_LEVEL_DBFS / 10)))
                         power, frames = np.zeros_like(power), 0
-        except PortAudioFailure as failure:
+        except PortAudioError as failure:
             raise AudioError(f'"{self.device}" is lost ({failure}); plug it in again') from None

@@ -10,7 +10,7 @@ import numpy as np
 from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.downmix import Downmixer, check_channels
-from streamer.audio.microphone.capture_client import PortAudioFailure, Recorded, RecorderProcess
+from streamer.audio.microphone.capture_client import CapturedBlock, CaptureProcess, PortAudioError
 from streamer.audio.microphone.capture_time import Continuity, MicrophoneClock
 from streamer.audio.microphone.device_list import find_device
 from streamer.audio.ring_buffer import RingBuffer
@@ -49,7 +49,7 @@ class MicrophoneInput:
         self.cleaner = Cleaner()
         self.live = True
         self.title = ""
-        self._recorder = RecorderProcess()
+        self._recorder = CaptureProcess()
         try:
             self.device = find_device(self._recorder.devices.devices, device)
             check_channels(channels, self.device.channels, f'"{self.device}"')
@@ -79,7 +79,7 @@ class MicrophoneInput:
         AudioError
             The device is lost.
         """
-        continuity: Continuity[Recorded] = Continuity(self.rate)
+        continuity: Continuity[CapturedBlock] = Continuity(self.rate)
         try:
             with contextlib.closing(self._recorder.record(stop)) as blocks:
                 for block in blocks:
@@ -90,7 +90,7 @@ class MicrophoneInput:
                         ring.skip(heard.lost)
                         self._write(ring, heard.content, heard.late)
                         wake()
-        except PortAudioFailure as failure:
+        except PortAudioError as failure:
             if not stop.is_set():
                 words = f'"{self.name}" is lost ({failure}); plug it in again'
                 raise AudioError(words) from None
@@ -99,7 +99,7 @@ class MicrophoneInput:
         """End the recorder."""
         self._recorder.close()
 
-    def _write(self, ring: RingBuffer, block: Recorded, late: float) -> None:
+    def _write(self, ring: RingBuffer, block: CapturedBlock, late: float) -> None:
         samples = self._mixer.mix(np.asarray(block.sound))
         ring.write(samples)
         self._expect_sound(samples)

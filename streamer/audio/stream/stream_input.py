@@ -8,11 +8,11 @@ from collections.abc import Callable
 from streamer import limits
 from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.decoder_client import Decoder, DecoderGone, Opened
+from streamer.audio.decoder_client import Decoder, DecoderProcessError, SourceInfo
 from streamer.audio.downmix import check_channels, downmix
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.audio.stream.playout import Player, PlayoutBuffer
-from streamer.decoder.urls import check_url, public
+from streamer.decoder.urls import check_url, redact_url
 from streamer.errors import AudioError
 
 _LOOK = "what it sends is damaged, or memory is short"
@@ -45,7 +45,7 @@ class StreamInput:
     def __init__(self, url: str, channels: tuple[int, ...]) -> None:
         self.cleaner = Cleaner()
         self.live = True
-        self._where = public(url)
+        self._where = redact_url(url)
         self._channels = channels
         check_url(url)
         self._decoder = Decoder()
@@ -103,10 +103,10 @@ class StreamInput:
         """Close the stream; more than once is fine."""
         self._decoder.close()
 
-    def _open(self, url: str) -> Opened:
+    def _open(self, url: str) -> SourceInfo:
         try:
             return self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
-        except DecoderGone as gone:
+        except DecoderProcessError as gone:
             if gone.hung:
                 why = "it does not answer; check that the server runs and that sound is sent to it"
             else:
@@ -118,7 +118,7 @@ class StreamInput:
             for piece in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
                 if not self._buffer.put(piece):
                     return
-        except DecoderGone as gone:
+        except DecoderProcessError as gone:
             how = "hangs" if gone.hung else f"ended ({gone.how})"
             self._lose(AudioError(f"{self._where} is lost: its decoder {how}; {_LOOK}"), stop)
         except Exception as error:  # noqa: BLE001 - raised again once all is played

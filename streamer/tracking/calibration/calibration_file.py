@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamer import limits
 from streamer.config import Zone
-from streamer.decoder.urls import is_url, public
+from streamer.decoder.urls import is_url, redact_url
 from streamer.errors import StreamerError
 from streamer.tracking.correction import Correction
 from streamer.tracking.gain import LEAST, MOST
@@ -76,7 +76,7 @@ class Calibration(BaseModel):
 
 
 def _heard(zone: Zone) -> dict[str, Any]:
-    shown = public(zone.input) if is_url(zone.input) else zone.input
+    shown = redact_url(zone.input) if is_url(zone.input) else zone.input
     return {"input": shown, "device": zone.device, "channels": zone.channels}
 
 

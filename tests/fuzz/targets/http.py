@@ -10,7 +10,7 @@ import numpy as np
 
 from streamer import limits
 from streamer.audio.cleaning import Cleaner
-from streamer.audio.decoder_client import Decoder, DecoderGone
+from streamer.audio.decoder_client import Decoder, DecoderProcessError
 from streamer.audio.downmix import downmix
 from streamer.errors import StreamerError
 from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
@@ -86,10 +86,10 @@ class HttpTarget(Target):
                 if taken > MOST_SECONDS:
                     self._decoder.close()
                     return "more than can be listened to"
-        except DecoderGone as gone:
+        except DecoderProcessError as gone:
             if gone.hung:
                 raise Finding("the decoder hangs") from None
-            return f"DecoderGone: {gone.how}"
+            return f"DecoderProcessError: {gone.how}"
         except StreamerError as error:
             return judged(error, str(self._server.port))
         raise Finding("a stream that ends without a word")

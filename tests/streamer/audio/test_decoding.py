@@ -23,7 +23,7 @@ from streamer.audio.cleaning import Cleaner
 from streamer.audio.downmix import downmix
 from streamer.batch.analysis import analyze_files
 from streamer.child import framing as records
-from streamer.child.framing import Frame
+from streamer.child.framing import PcmFrame
 from streamer.config import Tracking
 from streamer.config.models import Zone
 from streamer.decoder import decode as work
@@ -73,7 +73,7 @@ def nothing_left() -> Iterator[None]:
 # What it gives
 
 
-def in_process(path: Path) -> Iterator[Frame | float]:
+def in_process(path: Path) -> Iterator[PcmFrame | float]:
     """Decode here, by FFmpeg alone."""
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
@@ -82,7 +82,7 @@ def in_process(path: Path) -> Iterator[Frame | float]:
             count = frame.samples * records.SAMPLE_BYTES[frame.format.packed.name]
             count *= frame.layout.nb_channels if packed else 1
             data = b"".join(bytes(plane)[:count] for plane in planes)
-            yield Frame(
+            yield PcmFrame(
                 frame.sample_rate, frame.layout.nb_channels, frame.format.name, memoryview(data)
             )
 

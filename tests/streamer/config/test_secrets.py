@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from streamer.audio import open_audio_file
 from streamer.audio.stream import StreamInput
 from streamer.config import Zone, explain, files
-from streamer.decoder.urls import check_url, public
+from streamer.decoder.urls import check_url, redact_url
 from streamer.errors import StreamerError
 from streamer.mqtt.broker_address import parse_broker_address
 from streamer.tracking.calibration import Calibration
@@ -91,7 +91,7 @@ def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, toke
     url = f"{scheme}://{user}:{password}@127.0.0.1:1/live?token={token}#{token}"
     zone = Zone(input=url)
     said = [
-        public(url),
+        redact_url(url),
         said_of(lambda: check_url(url)),
         said_of(lambda: open_audio_file(url)),
         said_of(lambda: parse_broker_address(url.replace(scheme, "mqtt", 1))),

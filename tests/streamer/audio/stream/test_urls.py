@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from benchmarks.stream import song
 from streamer import limits
 from streamer.audio.stream import StreamInput
-from streamer.decoder.http_audio import WebStream, tidy
-from streamer.decoder.network_input import open_remote
-from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, public
+from streamer.decoder.http_audio import HttpStream, sanitize_text
+from streamer.decoder.network_input import open_network_input
+from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, redact_url
 from streamer.errors import AudioError, UsageError
 from tests.support.icecast import Answer, WebServer, encode, send
 from tests.support.ports import free_port
@@ -131,7 +131,7 @@ def test_a_url_that_cannot_be_meant_is_refused_before_anything_is_opened(
     url: str, message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        open_remote(url)
+        open_network_input(url)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\r" not in str(caught.value)
@@ -163,12 +163,12 @@ def test_a_url_that_can_be_meant_passes(url: str) -> None:
     ],
 )
 def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
-    assert public(url) == shown
+    assert redact_url(url) == shown
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="/@")), st.text())
 def test_a_password_is_never_shown(password: str, path: str) -> None:
-    assert public(f"http://me:{password}XYZZY@host/{path.replace('@', '')}").count("XYZZY") == 0
+    assert redact_url(f"http://me:{password}XYZZY@host/{path.replace('@', '')}").count("XYZZY") == 0
 
 
 # How it is told
@@ -204,7 +204,7 @@ def test_a_password_is_never_shown(password: str, path: str) -> None:
 def test_what_a_server_does_wrong_is_one_line(server: WebServer, path: str, message: str) -> None:
     begun = time.monotonic()
     with pytest.raises(AudioError) as caught:
-        open_remote(server.url.replace("//", "//me:secret@") + path + "?key=secret").close()
+        open_network_input(server.url.replace("//", "//me:secret@") + path + "?key=secret").close()
     assert time.monotonic() - begun < 5.5
     assert str(caught.value).startswith(f"{server.url}{path} ")
     assert message in str(caught.value)
@@ -216,14 +216,14 @@ def test_what_a_server_does_wrong_is_one_line(server: WebServer, path: str, mess
 @pytest.mark.parametrize("scheme", ["http", "https", "rtsp"])
 def test_nothing_listens_and_nobody_knows_the_host(scheme: str) -> None:
     with pytest.raises(AudioError, match="nothing listens there; start the server, or correct"):
-        open_remote(f"{scheme}://127.0.0.1:{free_port()}/live")
+        open_network_input(f"{scheme}://127.0.0.1:{free_port()}/live")
     with pytest.raises(AudioError, match="unknown host; correct the address"):
-        open_remote(f"{scheme}://no-such-host.invalid/live")
+        open_network_input(f"{scheme}://no-such-host.invalid/live")
 
 
 def test_no_datagram_and_no_free_port_are_told() -> None:
     with pytest.raises(AudioError, match="cannot be heard: nothing arrives; check that sound is"):
-        open_remote(f"udp://127.0.0.1:{free_port()}")
+        open_network_input(f"udp://127.0.0.1:{free_port()}")
 
 
 def test_a_certificate_nobody_trusts_is_told_and_a_trusted_one_heard(
@@ -237,23 +237,23 @@ def test_a_certificate_nobody_trusts_is_told_and_a_trusted_one_heard(
     with server:
         url = f"https://localhost:{server.http.server_port}/sound"
         with pytest.raises(AudioError, match=r"certificate is not trusted .*set SSL_CERT_FILE"):
-            open_remote(url)
+            open_network_input(url)
         with authority.cert_pem.tempfile() as file:
             monkeypatch.setenv("SSL_CERT_FILE", file)
-            open_remote(url).close()
+            open_network_input(url).close()
             with pytest.raises(AudioError, match="IP address mismatch"):
-                open_remote(url.replace("localhost", "127.0.0.1"))
+                open_network_input(url.replace("localhost", "127.0.0.1"))
 
 
 def test_plain_http_in_place_of_tls_is_told(server: WebServer) -> None:
     with pytest.raises(AudioError, match="speaks no TLS that we do; use http://"):
-        open_remote(server.url.replace("http:", "https:") + "/sound")
+        open_network_input(server.url.replace("http:", "https:") + "/sound")
 
 
 def test_what_speaks_no_http_is_told(server: WebServer) -> None:
     server.answers["/smtp"] = lambda handler: handler.wfile.write(b"220 mail.example ESMTP\r\n")
     with pytest.raises(AudioError, match="its answer is no HTTP; correct host and port"):
-        open_remote(server.url + "/smtp")
+        open_network_input(server.url + "/smtp")
 
 
 @pytest.mark.parametrize("kind", ["text/" + "a" * 3000, "text/\x1b[2J"])
@@ -263,7 +263,7 @@ def test_a_kind_that_a_server_makes_up_is_told_in_one_short_line(
     head = f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
     server.answers["/kind"] = lambda handler: handler.wfile.write(head + b"x" * 2000)
     with pytest.raises(AudioError, match="it sends text/") as caught:
-        open_remote(server.url + "/kind")
+        open_network_input(server.url + "/kind")
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
 
@@ -273,7 +273,7 @@ def test_a_place_that_a_redirect_makes_up_is_told_in_one_short_line(server: WebS
     head = f"HTTP/1.0 302 Go\r\nLocation: {place}\r\n\r\n".encode()
     server.answers["/place"] = lambda handler: handler.wfile.write(head)
     with pytest.raises(AudioError, match="which is no web address") as caught:
-        open_remote(server.url + "/place")
+        open_network_input(server.url + "/place")
     assert len(str(caught.value)) < 500
 
 
@@ -282,7 +282,7 @@ def test_a_place_that_a_redirect_makes_up_is_told_in_one_short_line(server: WebS
 
 @pytest.mark.parametrize("path", ["/sound", "/untold", "/old", "/hop4"])
 def test_sound_is_found_whatever_the_server_calls_it(server: WebServer, path: str) -> None:
-    remote = open_remote(server.url + path)
+    remote = open_network_input(server.url + path)
     try:
         frame = next(remote.container.decode(remote.stream))
         assert (remote.container.format.name, frame.sample_rate) == ("mp3", 44100)
@@ -296,7 +296,7 @@ def test_a_stream_is_recognised_wherever_in_it_we_come_in(server: WebServer) -> 
     for begin in range(0, len(data) // 2, 331):
         entered = data[begin:]
         server.answers["/live"] = lambda handler, data=entered: send(handler, "audio/mpeg", data)
-        remote = open_remote(server.url + "/live")
+        remote = open_network_input(server.url + "/live")
         assert remote.container.format.name == "mp3", begin
         remote.close()
 
@@ -310,7 +310,7 @@ def test_user_and_password_are_sent_to_their_host_alone(server: WebServer, mp3: 
             handler.end_headers()
 
         server.answers["/away"] = redirect
-        WebStream(server.url.replace("//", "//m%40e:a%3Ab@") + "/away").close()
+        HttpStream(server.url.replace("//", "//m%40e:a%3Ab@") + "/away").close()
         assert server.requests[-1][1]["Authorization"] == "Basic bUBlOmE6Yg=="
         assert "Authorization" not in other.requests[-1][1]
 
@@ -319,7 +319,7 @@ def test_user_and_password_are_sent_to_their_host_alone(server: WebServer, mp3: 
 def test_a_broken_shoutcast_head_is_told(server: WebServer, head: bytes) -> None:
     server.answers["/icy"] = lambda handler: handler.wfile.write(head)
     with pytest.raises(AudioError, match="its answer is no HTTP"):
-        open_remote(server.url + "/icy")
+        open_network_input(server.url + "/icy")
 
 
 def test_numbers_without_end_in_a_head_are_no_numbers(server: WebServer, mp3: bytes) -> None:
@@ -327,7 +327,7 @@ def test_numbers_without_end_in_a_head_are_no_numbers(server: WebServer, mp3: by
     server.answers["/digits"] = lambda handler: send(
         handler, "audio/mpeg", mp3, icy_metaint=digits, icy_name=f"&#{digits};"
     )
-    open_remote(server.url + "/digits").close()
+    open_network_input(server.url + "/digits").close()
 
 
 def test_a_redirect_whose_page_has_no_end_is_followed(server: WebServer, mp3: bytes) -> None:
@@ -339,7 +339,7 @@ def test_a_redirect_whose_page_has_no_end_is_followed(server: WebServer, mp3: by
             handler.wfile.write(b"x" * 1000)
 
     server.answers["/endless"] = endless
-    open_remote(server.url + "/endless").close()
+    open_network_input(server.url + "/endless").close()
 
 
 def test_a_rate_that_cannot_be_is_no_sound(server: WebServer) -> None:
@@ -372,7 +372,7 @@ class TestTitles:
         server.answers["/icy"] = lambda handler: send(
             handler, "audio/mpeg", data, icy_metaint=str(interval), icy_name="Radio"
         )
-        with WebStream(server.url + "/icy") as web:
+        with HttpStream(server.url + "/icy") as web:
             received = b"".join(iter(lambda: web.read(4096), b""))
             assert received == mp3
             assert (web.title, web.name) == ("It's Two; really", "Radio")
@@ -393,12 +393,12 @@ class TestTitles:
     ) -> None:
         data = self.woven(mp3, 2000, raw)
         server.answers["/icy"] = lambda h: send(h, "audio/mpeg", data, icy_metaint="2000")
-        with WebStream(server.url + "/icy") as web:
+        with HttpStream(server.url + "/icy") as web:
             while web.read(4096):
                 pass
             assert web.title == title
 
     @given(st.text())
     def test_whatever_a_server_says_becomes_one_printable_line(self, text: str) -> None:
-        assert tidy(text).isprintable()
-        assert len(tidy(text)) <= limits.MAX_TITLE_CHARS
+        assert sanitize_text(text).isprintable()
+        assert len(sanitize_text(text)) <= limits.MAX_TITLE_CHARS
