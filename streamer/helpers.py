@@ -1,11 +1,4 @@
-"""Trying again without haste.
-
-A token bucket: lets so much through in the long run, and a little more at once.
-
-From the time by which we track to the time of day, which may be set at any moment.
-
-Text that came from elsewhere, as it may be shown: on one line, and not too much of it.
-"""
+"""Small shared helpers: back-off, rate limiting, clocks, text for display."""
 
 import logging
 import random
@@ -13,102 +6,103 @@ import time
 
 from streamer import limits
 
+MIN_CLOCK_JUMP_S = 0.5
+"""Smallest change of the system clock that is logged, in seconds. Less is NTP or a busy machine."""
 
-class Backoff:
-    """Waiting times that double up to a cap, with jitter, and begin anew after healthy time.
-
-    Parameters
-    ----------
-    first, cap
-        First and largest waiting time in seconds; what is waited is 50 to 100 % of it.
-    healthy
-        Seconds of success after which the next waiting time is the first again.
-    """
-
-    def __init__(self, *, first: float = 0.1, cap: float = 2.0, healthy: float = 5.0) -> None:
-        self._first = first
-        self._cap = cap
-        self._healthy = healthy
-        self._next = first
-
-    def delay(self, lasted: float = 0.0) -> float:
-        """Return how many seconds to wait after a try that went well for `lasted` seconds."""
-        if lasted >= self._healthy:
-            self._next = self._first
-        now = self._next
-        self._next = min(self._cap, 2 * now)
-        return now * random.uniform(0.5, 1.0)
-
-
-class Bucket:
-    """Lets so many through in a second, and up to `most` at once after a quiet time."""
-
-    def __init__(self, rate: float, most: float) -> None:
-        self._rate, self._most = rate, most
-        self._left, self._filled = most, time.monotonic()
-
-    def take(self) -> bool:
-        """Whether one more may pass now."""
-        now = time.monotonic()
-        self._left = min(self._most, self._left + self._rate * (now - self._filled))
-        self._filled = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
-
-
-JUMP = 0.5
-"""Seconds by which the clock has to move at once to be told; less is steering or a busy machine."""
-
-_ONE_MOMENT = 1e-4  # seconds
-_LOOKS = 5
+_MAX_SAMPLING_GAP = 1e-4  # seconds between two readings of one clock
+_SAMPLING_ATTEMPTS = 5
 
 _log = logging.getLogger(__name__)
 
 
-class EpochClock:
-    """Tells how far 1970 lies from the beginning of monotonic time, and says when that jumps.
+class Backoff:
+    """Exponential back-off with jitter; starts over after a long enough success.
 
-    Sound and trajectory follow monotonic time and do not notice.
+    Parameters
+    ----------
+    initial, maximum
+        First and longest delay in seconds. The actual delay is 50 to 100 % of it.
+    reset_after
+        Uptime in seconds after which the next delay is `initial` again.
+    """
+
+    def __init__(
+        self, *, initial: float = 0.1, maximum: float = 2.0, reset_after: float = 5.0
+    ) -> None:
+        self._initial = initial
+        self._maximum = maximum
+        self._reset_after = reset_after
+        self._next = initial
+
+    def next_delay(self, uptime: float = 0.0) -> float:
+        """Return the seconds to wait after an attempt that succeeded for `uptime` seconds."""
+        if uptime >= self._reset_after:
+            self._next = self._initial
+        delay = self._next
+        self._next = min(self._maximum, 2 * delay)
+        return delay * random.uniform(0.5, 1.0)
+
+
+class TokenBucket:
+    """Rate limiter: `rate` events per second sustained, `burst` at once after a pause."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._refilled = burst, time.monotonic()
+
+    def try_acquire(self) -> bool:
+        """Use up one token; return False if none is left."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + self._rate * (now - self._refilled))
+        self._refilled = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class EpochClock:
+    """Offset between `time.monotonic()` and the Unix epoch; logs when the system clock jumps.
+
+    Audio and estimates are timed by the monotonic clock and are not affected by a jump.
     """
 
     def __init__(self) -> None:
-        self._offset = self._look()
+        self._offset = self._measure()
 
     def offset(self) -> float:
-        """Return the seconds to add to `time.monotonic()`."""
-        before, self._offset = self._offset, self._look()
+        """Return the seconds to add to `time.monotonic()` for seconds since 1970."""
+        before, self._offset = self._offset, self._measure()
         jump = self._offset - before
-        if abs(jump) > JUMP:
+        if abs(jump) > MIN_CLOCK_JUMP_S:
             _log.warning(
-                "the clock of this machine was set by %+.1f s, or it slept; time stamps follow it, "
-                "tracking goes on",
+                "the system clock changed by %+.1f s (it was set, or the machine slept); "
+                "time stamps follow it, tracking continues",
                 jump,
             )
         return self._offset
 
     @staticmethod
-    def _look() -> float:
-        """Read both clocks at one moment: whoever is interrupted between them looks again."""
+    def _measure() -> float:
+        """Read both clocks at the same moment; retry if the thread was interrupted in between."""
         narrowest, offset = float("inf"), 0.0
-        for _ in range(_LOOKS):
+        for _ in range(_SAMPLING_ATTEMPTS):
             before, now, after = time.monotonic(), time.time(), time.monotonic()
             if after - before < narrowest:
                 narrowest, offset = after - before, now - (before + after) / 2
-            if narrowest < _ONE_MOMENT:
+            if narrowest < _MAX_SAMPLING_GAP:
                 break
         return offset
 
 
-def printable(text: str) -> str:
-    """Return text on one line, with an escape for what a terminal would not print."""
+def escape_unprintable(text: str) -> str:
+    """Return text on one line, with control and other unprintable characters as escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
-def brief(text: str, most: int = limits.MAX_ERROR_REASON_CHARS) -> str:
-    """Return the beginning of a text, printable."""
-    text = printable(text[: most + 1])
-    return text if len(text) <= most else text[: most - 1] + "…"
+def truncate(text: str, limit: int = limits.MAX_ERROR_REASON_CHARS) -> str:
+    """Return at most `limit` printable characters; a cut is marked by an ellipsis."""
+    text = escape_unprintable(text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,11 +1,11 @@
-"""Messages about the program itself, on standard error: for people, or one JSON object a line.
+"""Logging to standard error: a short line for people, or one JSON object a line.
 
-A module says `logger = logging.getLogger(__name__)`. What belongs to a message comes as extra
-fields, `logger.info("publishing", extra={"rate": 10})`, or is bound to all that is said within a
-context, its tasks and threads: `with bound(zone="main"):`.
+A module calls `logger = logging.getLogger(__name__)`. Structured fields are given as `extra`,
+`logger.info("publishing", extra={"rate": 10})`, or added to every message of a context, its tasks
+and threads: `with log_context(zone="main"):`.
 
-A warning that was given within the last minute is counted, not repeated. The field `cause` tells
-one from another where their texts differ by a number; with it, lesser messages are limited too.
+A warning that repeats within a minute is counted instead of written. Messages that differ only by
+a number share a `cause` field; with it, messages below warning are rate-limited too.
 """
 
 import json
@@ -23,106 +23,106 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 from streamer import limits
-from streamer.helpers import brief, printable
+from streamer.helpers import escape_unprintable, truncate
 
-OURS = ("streamer", "damer")
-"""The loggers whose level is set; other libraries are heard from warnings upwards."""
+OWN_LOGGERS = ("streamer", "damer")
+"""Top-level loggers whose level is configured; other libraries log warnings and above."""
 
-SAID_AGAIN_AFTER = 60.0
-"""Seconds for which a message that was said stays unsaid."""
+REPEAT_INTERVAL_S = 60.0
+"""Shortest time between two copies of the same message, in seconds."""
 
-_KEPT = 500
-_MOST_CAUSES = 1000
-_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+_MAX_DEFERRED_RECORDS = 500
+_MAX_RATE_LIMIT_KEYS = 1000
+_STANDARD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 _USER_IN_URL = re.compile(r"(\w://)[^\s/@\"]*@")
-_bound: ContextVar[Mapping[str, object]] = ContextVar("bound")
-_COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+_context: ContextVar[Mapping[str, object]] = ContextVar("log_context")
+_ANSI_COLORS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
 
 @contextmanager
-def bound(**fields: object) -> Iterator[None]:
-    """Add fields to every message of this context, and of the tasks that begin in it."""
-    token = _bound.set({**_bound.get({}), **fields})
+def log_context(**fields: object) -> Iterator[None]:
+    """Add fields to every message of this context, and of tasks started in it."""
+    token = _context.set({**_context.get({}), **fields})
     try:
         yield
     finally:
-        _bound.reset(token)
+        _context.reset(token)
 
 
-class Sparing(logging.Filter):
-    """Lets the same thing be said once a minute only, and counts how often it was not.
+class RateLimitFilter(logging.Filter):
+    """Drop a message that repeats within an interval, and count the dropped ones.
 
-    When it is said again, the field `repeated` tells how often it came in between.
+    The next copy that is written carries the count in the field `repeated`.
 
     Parameters
     ----------
     interval
-        Seconds for which a thing that was said stays unsaid.
+        Shortest time between two copies of a message, in seconds.
     clock
         Monotonic time in seconds.
     """
 
     def __init__(
         self,
-        interval: float = SAID_AGAIN_AFTER,
+        interval: float = REPEAT_INTERVAL_S,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._interval = interval
         self._clock = clock
-        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._written: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is to be written."""
-        fields = extras(record)
+        """Return whether to write a record."""
+        fields = extra_fields(record)
         cause = fields.get("cause")
         if cause is None and record.levelno < logging.WARNING:
             return True
-        told = record.getMessage() if cause is None else (record.msg, cause)
-        key = (record.name, told, fields.get("zone"))
+        identity = record.getMessage() if cause is None else (record.msg, cause)
+        key = (record.name, identity, fields.get("zone"))
         now = self._clock()
-        said, unsaid = self._said.get(key, (-math.inf, 0))
-        if now - said < self._interval:
-            self._said[key] = said, unsaid + 1
+        written, dropped = self._written.get(key, (-math.inf, 0))
+        if now - written < self._interval:
+            self._written[key] = written, dropped + 1
             return False
-        self._said.pop(key, None)
-        self._said[key] = now, 0
-        if len(self._said) > _MOST_CAUSES:
-            del self._said[next(iter(self._said))]
-        if unsaid:
-            record.repeated = unsaid
+        self._written.pop(key, None)  # so that the key moves to the end, as the newest
+        self._written[key] = now, 0
+        if len(self._written) > _MAX_RATE_LIMIT_KEYS:
+            del self._written[next(iter(self._written))]
+        if dropped:
+            record.repeated = dropped
         return True
 
 
 class ConsoleFormatter(logging.Formatter):
-    """One short line: time, level, message, extra fields.
+    """Format a record as one short line: time, level, message, extra fields.
 
     Parameters
     ----------
-    colours
-        Whether levels are coloured by ANSI sequences.
+    colored
+        Whether levels are colored by ANSI sequences.
     """
 
-    def __init__(self, *, colours: bool) -> None:
+    def __init__(self, *, colored: bool) -> None:
         super().__init__()
-        self._colours = colours
+        self._colored = colored
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a traceback follows on its own lines."""
+        """Return the line; a traceback follows on lines of its own."""
         level = f"{record.levelname.lower():7}"
-        if self._colours and record.levelname in _COLOURS:
-            level = f"\x1b[{_COLOURS[record.levelname]}m{level}\x1b[0m"
+        if self._colored and record.levelname in _ANSI_COLORS:
+            level = f"\x1b[{_ANSI_COLORS[record.levelname]}m{level}\x1b[0m"
         clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        line = f"{clock} {level} {described(record)}"
+        line = f"{clock} {level} {format_record(record)}"
         if record.exc_info:
-            told = self.formatException(record.exc_info).splitlines()
-            line += "".join(f"\n{printable(each)}" for each in told)
-        return _without_users(line)
+            traceback = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n{escape_unprintable(each)}" for each in traceback)
+        return _remove_url_users(line)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object: `ts` (UTC), `level`, `logger`, `message`, `exception`, extra fields."""
+    """Format a record as JSON: ts (UTC), level, logger, message, exception, extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object on one line."""
@@ -134,9 +134,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
-        content |= {name: value for name, value in extras(record).items() if name not in content}
-        plain = {name: _plain(value) for name, value in content.items()}
-        return _without_users(json.dumps(plain, default=str))
+        extra = extra_fields(record)
+        content |= {name: value for name, value in extra.items() if name not in content}
+        finite = {name: _null_unless_finite(value) for name, value in content.items()}
+        return _remove_url_users(json.dumps(finite, default=str))
 
 
 def configure(
@@ -150,101 +151,100 @@ def configure(
     Parameters
     ----------
     format
-        "console": a short line, coloured on a terminal unless `NO_COLOR` is set. "json": one JSON
-        object a line.
+        "console" (default): a short line, colored on a terminal unless `NO_COLOR` is set.
+        "json": one JSON object a line.
     level
-        The least severe message of our own that is written. Other libraries are heard from
-        warnings upwards.
+        Least severe message of our own loggers. Default: "info". Other libraries log warnings and
+        above.
     stream
-        Where to write in place of standard error.
+        Where to write instead of standard error.
     """
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
-    handler.addFilter(_add_bound)
-    handler.addFilter(Sparing())
+    handler.addFilter(_add_context)
+    handler.addFilter(RateLimitFilter())
     if format == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        colours = stream.isatty() and not os.environ.get("NO_COLOR")
-        handler.setFormatter(ConsoleFormatter(colours=colours))
+        colored = stream.isatty() and not os.environ.get("NO_COLOR")
+        handler.setFormatter(ConsoleFormatter(colored=colored))
     logging.getLogger().handlers[:] = [handler]
     set_level(level)
 
 
 def set_level(level: Literal["debug", "info", "warning", "error"]) -> None:
-    """Set the least severe message of our own that is written."""
+    """Set the least severe level that our own loggers write."""
     logging.getLogger().setLevel(logging.ERROR if level == "error" else logging.WARNING)
-    for name in OURS:
+    for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())
 
 
 @contextmanager
-def held() -> Iterator[deque[logging.LogRecord]]:
-    """Keep messages from a terminal that shows a picture, and write them afterwards.
+def deferred_terminal_logs() -> Iterator[deque[logging.LogRecord]]:
+    """Buffer messages to a terminal while a full-screen view uses it; write them on exit.
 
-    Handlers that write to something else than a terminal go on writing at once. The newest 500
-    messages are kept.
+    Handlers that write elsewhere are not affected. The newest 500 messages are kept.
 
     Yields
     ------
-    The messages so far, the newest last.
+    The buffered messages, the newest last.
     """
     root = logging.getLogger()
-    before = list(root.handlers)
-    waiting = [handler for handler in before if _on_terminal(handler)]
-    kept = _Kept()
-    for rule in waiting[0].filters if waiting else ():
-        kept.addFilter(rule)
-    root.handlers[:] = [*(handler for handler in before if handler not in waiting), kept]
+    handlers = list(root.handlers)
+    deferred = [handler for handler in handlers if _writes_to_terminal(handler)]
+    buffer = _RecordBuffer()
+    for rule in deferred[0].filters if deferred else ():
+        buffer.addFilter(rule)
+    root.handlers[:] = [*(handler for handler in handlers if handler not in deferred), buffer]
     try:
-        yield kept.records
+        yield buffer.records
     finally:
-        root.handlers[:] = before
-        for record in kept.records:
-            for handler in waiting:
+        root.handlers[:] = handlers
+        for record in buffer.records:
+            for handler in deferred:
                 handler.emit(record)
 
 
-def described(record: logging.LogRecord) -> str:
-    """Return the message and its extra fields on one line; other libraries are named."""
+def format_record(record: logging.LogRecord) -> str:
+    """Return the message and its extra fields on one line, prefixed by another library's name."""
     text = record.getMessage()
-    if record.name.partition(".")[0] not in OURS:
+    if record.name.partition(".")[0] not in OWN_LOGGERS:
         text = f"{record.name}: {text}"
-    fields = {name: value for name, value in extras(record).items() if name != "cause"}
+    fields = {name: value for name, value in extra_fields(record).items() if name != "cause"}
     line = "  ".join([text, *(f"{name}={value}" for name, value in fields.items())])
-    return brief(line, limits.MAX_LOG_LINE_CHARS)
+    return truncate(line, limits.MAX_LOG_LINE_CHARS)
 
 
-def extras(record: logging.LogRecord) -> dict[str, object]:
+def extra_fields(record: logging.LogRecord) -> dict[str, object]:
     """Return the fields that a message was given as `extra`."""
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
 
 
-def _add_bound(record: logging.LogRecord) -> bool:
-    for name, value in _bound.get({}).items():
+def _add_context(record: logging.LogRecord) -> bool:
+    for name, value in _context.get({}).items():
         if not hasattr(record, name):
             setattr(record, name, value)
     return True
 
 
-def _without_users(text: str) -> str:
-    """Return a text with no user or password in its URLs."""
+def _remove_url_users(text: str) -> str:
+    """Return a text without users and passwords in its URLs."""
     return _USER_IN_URL.sub(r"\1", text)
 
 
-class _Kept(logging.Handler):
+class _RecordBuffer(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.records: deque[logging.LogRecord] = deque(maxlen=_KEPT)
+        self.records: deque[logging.LogRecord] = deque(maxlen=_MAX_DEFERRED_RECORDS)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
 
-def _on_terminal(handler: logging.Handler) -> bool:
+def _writes_to_terminal(handler: logging.Handler) -> bool:
     return isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
 
 
-def _plain(value: object) -> object:
-    """JSON knows no infinities and no NaN."""
+def _null_unless_finite(value: object) -> object:
+    """Replace NaN and infinities, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

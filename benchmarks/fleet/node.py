@@ -153,7 +153,7 @@ class Node(Connection):
         now = time.monotonic()
         lasted = now - self.online_at if self.online_at is not None else 0.0
         self.online_at = None
-        self.loop.later(self._backoff.delay(lasted), self.start)
+        self.loop.later(self._backoff.next_delay(lasted), self.start)
 
     def tick(self) -> None:
         """Send what is due at an estimate."""

@@ -10,8 +10,8 @@ from docs.reference.command_line import options_of
 from docs.reference.markdown import code, prose, table
 from streamer.app.reload import SAFE
 from streamer.config import OPTIONS, Config, default_text, load, schema
-from streamer.config.environment import variable
-from streamer.config.layer import flatten, heading
+from streamer.config.environment import variable_name
+from streamer.config.layer import flatten, table_heading
 
 PAGE = "reference/configuration.md"
 _BEGIN = """\
@@ -49,8 +49,8 @@ def _page() -> str:
     ]
     defaults = {_named(path): value for path, value in flatten(Config().model_dump(mode="json"))}
     options = dict(_options())
-    for place, keys in groupby(schema.every_key(), key=lambda path: path[:-1]):
-        title = heading(place, {"zones": [{}]}).strip()
+    for place, keys in groupby(schema.iter_keys(), key=lambda path: path[:-1]):
+        title = table_heading(place, {"zones": [{}]}).strip()
         rows = [_row(path, defaults.get(_named(path)), options) for path in keys]
         parts += [
             f"## `{title}` {{#{_anchor(place)}}}",
@@ -69,23 +69,23 @@ def _options() -> Iterator[tuple[schema.Path, str]]:
 
 
 def _row(path: schema.Path, default: Any, options: dict[schema.Path, str]) -> tuple[str, ...]:
-    node = schema.find(path) or {}
+    node = schema.find_node(path) or {}
     name = code(path[-1]) + (" ↻" if _named(path) in SAFE else "")
     written = "not set" if default is None else code(json.dumps(default, ensure_ascii=False))
     option = f", {code(options[path])}" if path in options else ""
-    told = f"{_told(path)}<br>{code(variable(path))}{option}"
-    return name, prose(schema.allowed(node)), written, told
+    told = f"{_told(path)}<br>{code(variable_name(path))}{option}"
+    return name, prose(schema.describe_allowed(node)), written, told
 
 
 def _told(path: schema.Path) -> str:
     """Return the description of a key, which its model holds, references followed or not."""
-    table_node = schema.find(path[:-1]) or {}
+    table_node = schema.find_node(path[:-1]) or {}
     return prose(str(table_node["properties"][path[-1]].get("description", "")))
 
 
 def _described(place: schema.Path) -> str:
     """Return what the model of a table says of itself."""
-    return str((schema.find(place) or {}).get("description", ""))
+    return str((schema.find_node(place) or {}).get("description", ""))
 
 
 def _named(path: schema.Path) -> str:

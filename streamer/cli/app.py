@@ -19,7 +19,7 @@ from streamer.cli.plot import plot
 from streamer.cli.replay import replay
 from streamer.cli.run import run
 from streamer.errors import StreamerError
-from streamer.helpers import printable
+from streamer.helpers import escape_unprintable
 
 _INTERRUPTED = 130  # as shells say it
 
@@ -69,7 +69,7 @@ def main() -> None:
     try:
         app(prog_name="streamer")
     except StreamerError as error:
-        said = "\n".join(map(printable, str(error).split("\n")))
+        said = "\n".join(map(escape_unprintable, str(error).split("\n")))
         sys.stderr.write(f"streamer: {said}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

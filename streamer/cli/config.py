@@ -11,10 +11,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from streamer.config import Config, Loaded, default_text, explain
-from streamer.config.files import places
+from streamer.config import Config, LoadedConfig, default_text, load_with_origins
+from streamer.config.files import search_paths
 from streamer.errors import ConfigError, UsageError
-from streamer.helpers import printable
+from streamer.helpers import escape_unprintable
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WIDEST = 32  # cells; a longer value moves its origin to the right
@@ -50,14 +50,14 @@ def config(
     asked = {"--json": as_json, "--check": check, "--schema": schema, "--default": default}
     _refuse_two([name for name, value in asked.items() if value], configured=file is not None)
     if check is not None:
-        _check(explain({}, config_path=check, environ={}).config, check)
-        typer.echo(f"{printable(str(check))} is valid")
+        _check(load_with_origins({}, config_path=check, environ={}).config, check)
+        typer.echo(f"{escape_unprintable(str(check))} is valid")
     elif schema:
         typer.echo(json.dumps(_schema(), indent=2))
     elif default:
         typer.echo(default_text(), nl=False)
     else:
-        loaded = explain({}, config_path=file, environ=os.environ)
+        loaded = load_with_origins({}, config_path=file, environ=os.environ)
         if as_json:
             typer.echo(json.dumps(_as_dict(loaded), indent=2))
         else:
@@ -83,7 +83,7 @@ def _check(settings: Config, file: Path) -> None:
             if is_url(zone.input):
                 check_url(zone.input)
     except UsageError as error:
-        raise ConfigError(f"{printable(str(file))}: {error}") from None
+        raise ConfigError(f"{escape_unprintable(str(file))}: {error}") from None
 
 
 def _schema() -> dict[str, object]:
@@ -91,7 +91,7 @@ def _schema() -> dict[str, object]:
     return {"$schema": _DIALECT, **found}
 
 
-def _as_dict(loaded: Loaded) -> dict[str, object]:
+def _as_dict(loaded: LoadedConfig) -> dict[str, object]:
     settings = {
         key: {"value": _public(key, value), "origin": origin}
         for key, value, origin in loaded.settings()
@@ -99,16 +99,16 @@ def _as_dict(loaded: Loaded) -> dict[str, object]:
     return {"file": None if loaded.file is None else str(loaded.file), "settings": settings}
 
 
-def _print(console: Console, loaded: Loaded) -> None:
+def _print(console: Console, loaded: LoadedConfig) -> None:
     if loaded.file is None:
-        looked = ", ".join(str(place.absolute()) for place in places(os.environ))
+        looked = ", ".join(str(place.absolute()) for place in search_paths(os.environ))
         said = f"No configuration file; looked for {looked}"
     else:
         said = f"Configuration file: {loaded.file.absolute()}"
-    console.print(Text(printable(said)), end="\n\n")
+    console.print(Text(escape_unprintable(said)), end="\n\n")
 
     rows = [
-        (key, _written(_public(key, value)), printable(origin))
+        (key, _written(_public(key, value)), escape_unprintable(origin))
         for key, value, origin in loaded.settings()
     ]
     keys = max(cell_len(key) for key, _, _ in rows)
@@ -122,7 +122,7 @@ def _print(console: Console, loaded: Loaded) -> None:
 
 def _written(value: object) -> str:
     """Return a value as it is written in the file, on one line."""
-    return "not set" if value is None else printable(json.dumps(value, ensure_ascii=False))
+    return "not set" if value is None else escape_unprintable(json.dumps(value, ensure_ascii=False))
 
 
 def _public(key: str, value: object) -> object:

@@ -17,7 +17,7 @@ from streamer.cli.run import Channels, Config, Device, Model, Remote, Require
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.errors import UsageError
-from streamer.helpers import printable
+from streamer.helpers import escape_unprintable
 
 if TYPE_CHECKING:
     from streamer.doctor import Finding, Level
@@ -67,7 +67,7 @@ def doctor(
     try:
         settings = load(options, config_path=config, environ=os.environ)
     except UsageError as error:
-        findings.append(Finding.of_error("configuration", error))
+        findings.append(Finding.from_error("configuration", error))
         if not as_json:
             _print(console, findings[-1])
     else:
@@ -80,9 +80,9 @@ def doctor(
 
 
 async def _examine(settings: Settings, findings: list["Finding"], console: Console | None) -> None:
-    from streamer.doctor import examine
+    from streamer.doctor import run_checks
 
-    async for finding in examine(settings):
+    async for finding in run_checks(settings):
         findings.append(finding)
         if console is not None:
             _print(console, finding)
@@ -92,8 +92,10 @@ def _print(console: Console, finding: "Finding") -> None:
     line = Text.assemble(
         (f"{finding.level:<5}", _STYLES[finding.level]),
         f"{finding.subject:<{_WIDTH}} ",
-        printable(finding.seen),
+        escape_unprintable(finding.seen),
     )
     console.print(line)
     if finding.advice:
-        console.print(Text(f"{'':5}{'':{_WIDTH}} -> {printable(finding.advice)}", style="italic"))
+        console.print(
+            Text(f"{'':5}{'':{_WIDTH}} -> {escape_unprintable(finding.advice)}", style="italic")
+        )

@@ -13,9 +13,9 @@ from streamer import logs
 from streamer.app.process import heed_signals, new_loop
 from streamer.cli.run import Config
 from streamer.config import load
-from streamer.config.layer import shown
+from streamer.config.layer import display_value
 from streamer.errors import UsageError
-from streamer.helpers import printable
+from streamer.helpers import escape_unprintable
 
 if TYPE_CHECKING:
     from streamer.mqtt.subscriber import ZoneSubscriber
@@ -102,7 +102,9 @@ def lights(
     from streamer.outputs.terminal.live_view import LiveView
 
     if zone is not None and slug(zone) != zone:
-        raise UsageError(f"--zone: {shown(zone)} is no zone; did you mean {shown(slug(zone))}?")
+        raise UsageError(
+            f"--zone: {display_value(zone)} is no zone; did you mean {display_value(slug(zone))}?"
+        )
     if preview and not LiveView.suits(Console()):
         raise UsageError("--preview needs a terminal with UTF-8; leave it out")
     playing = Lights(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
@@ -182,4 +184,4 @@ def _print_patch(path: Path, show: "Show") -> None:
             for message in output.messages:
                 of = f" of {message.palette}" if message.palette is not None else ""
                 typer.echo(f"  {message.address}  {message.value}{of}")
-    typer.echo(f"\n{printable(str(path))} is valid")
+    typer.echo(f"\n{escape_unprintable(str(path))} is valid")

@@ -13,7 +13,7 @@ import typer
 from streamer import logs
 from streamer.app.process import new_loop
 from streamer.config import Config as Settings
-from streamer.config import explain, load
+from streamer.config import load, load_with_origins
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.")
@@ -172,7 +172,7 @@ def run(
         "log": log,
     }
 
-    loaded = explain(options, config_path=config, environ=os.environ)
+    loaded = load_with_origins(options, config_path=config, environ=os.environ)
 
     def read() -> Settings:  # the same file, even where it is gone and another would be found
         return load(options, config_path=loaded.file or config, environ=os.environ)

@@ -7,7 +7,7 @@
 """
 
 from streamer.config.files import default_text
-from streamer.config.load import OPTIONS, Loaded, explain, load
+from streamer.config.load import OPTIONS, LoadedConfig, load, load_with_origins
 from streamer.config.models import (
     Config,
     Dashboard,
@@ -31,7 +31,7 @@ __all__ = [
     "Engine",
     "HomeAssistant",
     "Lights",
-    "Loaded",
+    "LoadedConfig",
     "Log",
     "Mqtt",
     "RawFormat",
@@ -39,6 +39,6 @@ __all__ = [
     "Tracking",
     "Zone",
     "default_text",
-    "explain",
     "load",
+    "load_with_origins",
 ]

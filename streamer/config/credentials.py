@@ -14,7 +14,7 @@ from streamer import limits
 from streamer.errors import ConfigError
 
 
-class Login(Protocol):
+class LoginSettings(Protocol):
     """The keys that a table of the configuration has for a server; see the configuration."""
 
     user: str | None
@@ -26,7 +26,7 @@ class Login(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class ServerIdentity:
     """Whom the credentials are for, as errors name it.
 
     Attributes
@@ -75,7 +75,7 @@ class _Socket(ssl.SSLSocket):
             raise
 
 
-def read_credentials(login: Login, peer: Peer) -> Credentials:
+def read_credentials(login: LoginSettings, peer: ServerIdentity) -> Credentials:
     """Read what a table of the configuration names.
 
     The server's certificate is always verified, against `ca_file` or else the authorities that this
@@ -89,7 +89,7 @@ def read_credentials(login: Login, peer: Peer) -> Credentials:
     return Credentials(login.user, _password(login, peer), _tls(login, peer))
 
 
-def _password(login: Login, peer: Peer) -> str | None:
+def _password(login: LoginSettings, peer: ServerIdentity) -> str | None:
     table = f"[{peer.table}]"
     if login.password is not None and login.password_file is not None:
         raise ConfigError(f"{table} has a password and a password_file; give one of them")
@@ -102,7 +102,7 @@ def _password(login: Login, peer: Peer) -> str | None:
     return read_secret(login.password_file, f"{table} password_file")
 
 
-def _tls(login: Login, peer: Peer) -> ssl.SSLContext | None:
+def _tls(login: LoginSettings, peer: ServerIdentity) -> ssl.SSLContext | None:
     table = f"[{peer.table}]"
     if not peer.tls:
         for key in ("ca_file", "cert_file", "key_file"):
@@ -125,7 +125,7 @@ def _context(ca_file: Path | None, table: str) -> ssl.SSLContext:
     except ssl.SSLError:
         raise ConfigError(f"{what} holds no certificate; give a file in PEM format") from None
     except OSError as error:
-        raise ConfigError(unreadable(what, error)) from None
+        raise ConfigError(unreadable_message(what, error)) from None
 
 
 def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None, table: str) -> None:
@@ -134,7 +134,7 @@ def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None, 
             if file is not None:
                 file.open("rb").close()
         except OSError as error:
-            raise ConfigError(unreadable(f"{table} {name} {file}", error)) from None
+            raise ConfigError(unreadable_message(f"{table} {name} {file}", error)) from None
     try:
         context.load_cert_chain(cert, key, password=lambda: "")  # else it asks the terminal
     except (ssl.SSLError, ValueError) as error:
@@ -171,13 +171,13 @@ def read_secret(file: Path, key: str) -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"{what} is no text in UTF-8; write the {noun} alone in it") from None
     except OSError as error:
-        raise ConfigError(unreadable(what, error)) from None
+        raise ConfigError(unreadable_message(what, error)) from None
     if not secret or len(content) > limits.MAX_PASSWORD_BYTES:
         raise ConfigError(f"{what} holds no {noun}; write the {noun} alone in it")
     return secret
 
 
-def unreadable(what: str, error: OSError) -> str:
+def unreadable_message(what: str, error: OSError) -> str:
     """Put into words that a file of the configuration cannot be read."""
     why = (error.strerror or str(error)).lower()
     return f"{what} cannot be read ({why}); correct the path, or allow this user to read it"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from streamer.config import schema
-from streamer.config.layer import Given
+from streamer.config.layer import Override
 from streamer.errors import ConfigError
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 PREFIX = "STREAMER_"
 FILE_VARIABLE = "STREAMER_CONFIG"
@@ -16,7 +16,7 @@ FILE_VARIABLE = "STREAMER_CONFIG"
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$")
 
 
-def given(environ: Mapping[str, str]) -> list[Given]:
+def read_environment(environ: Mapping[str, str]) -> list[Override]:
     """Return the values that the environment sets.
 
     Raises
@@ -29,11 +29,11 @@ def given(environ: Mapping[str, str]) -> list[Given]:
         if not name.startswith(PREFIX) or name == FILE_VARIABLE or not text:
             continue
         path = _path(name)
-        node = schema.find(path)
+        node = schema.find_node(path)
         if node is not None and schema.is_leaf(node) and isinstance(path[-1], str):
-            found.append(Given(path, text, name))
+            found.append(Override(path, text, name))
         elif not _is_service_link(name, text):
-            raise ConfigError(f"{brief(name)}: {_advice(path, known=node is not None)}")
+            raise ConfigError(f"{truncate(name)}: {_advice(path, known=node is not None)}")
     return found
 
 
@@ -43,7 +43,7 @@ def _is_service_link(name: str, text: str) -> bool:
     return _SERVICE_LINK.search(name) is not None
 
 
-def variable(path: schema.Path) -> str:
+def variable_name(path: schema.Path) -> str:
     """Return the name of the variable that sets the key at `path`."""
     return PREFIX + "__".join(str(step).upper() for step in path)
 
@@ -54,12 +54,12 @@ def _path(name: str) -> schema.Path:
 
 
 def _advice(path: schema.Path, *, known: bool) -> str:
-    keys = list(schema.every_key())
+    keys = list(schema.iter_keys())
     if known:
         below = next((key for key in keys if key[: len(path)] == path), path[:-1])
-        return f"it cannot be set as a whole; the name of a key is {variable(below)}"
+        return f"it cannot be set as a whole; the name of a key is {variable_name(below)}"
     by_text = {"__".join(map(str, key)): key for key in keys}
     by_text |= {str(key[-1]): key for key in keys}
-    near = schema.nearest("__".join(map(str, path)), list(by_text))
-    advice = f"did you mean {variable(by_text[near])}?" if near else "see `streamer config`"
+    near = schema.closest_match("__".join(map(str, path)), list(by_text))
+    advice = f"did you mean {variable_name(by_text[near])}?" if near else "see `streamer config`"
     return f"there is no such setting; {advice}"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from streamer import limits
-from streamer.config.layer import named
+from streamer.config.layer import display_path
 from streamer.errors import ConfigError
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 SYSTEM_FILE = Path("/etc/streamer/config.toml")
 """The configuration of the machine, used where there is no nearer one."""
@@ -24,7 +24,7 @@ SYSTEM_FILE = Path("/etc/streamer/config.toml")
 _ROOT = Path(__file__).parents[2]
 
 
-def places(environ: Mapping[str, str]) -> list[Path]:
+def search_paths(environ: Mapping[str, str]) -> list[Path]:
     """Return where a configuration is looked up, the nearest first.
 
     The working directory, the user's configuration folder (`$XDG_CONFIG_HOME`, by default
@@ -61,10 +61,10 @@ def find_and_read(
             return path, _read(path)
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigError(
-                f"{named(path)}: there is no such configuration file; correct the path or leave "
-                "it out"
+                f"{display_path(path)}: there is no such configuration file; correct the path or "
+                "leave it out"
             ) from None
-    for candidate in places(environ):
+    for candidate in search_paths(environ):
         try:
             return candidate, _read(candidate)
         except (FileNotFoundError, NotADirectoryError):
@@ -87,20 +87,24 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(
-            f"{named(path)}:{line}: this is not UTF-8; save the file as UTF-8"
+            f"{display_path(path)}:{line}: this is not UTF-8; save the file as UTF-8"
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{named(path)}: the configuration cannot be read: {reason}") from None
+        raise ConfigError(
+            f"{display_path(path)}: the configuration cannot be read: {reason}"
+        ) from None
     try:
         return parse_toml(text)
     except RecursionError:
-        raise ConfigError(f"{named(path)}: not valid TOML: nested too deeply") from None
+        raise ConfigError(f"{display_path(path)}: not valid TOML: nested too deeply") from None
     except ValueError as error:
         reason = re.sub(r" \(at [^()]*\)$", "", str(error))
         at = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
         where = f":{at[1]}:{at[2]}" if at else ":" + str(max(1, len(text.splitlines())))
-        raise ConfigError(f"{named(path)}{where}: not valid TOML: {brief(reason)}") from None
+        raise ConfigError(
+            f"{display_path(path)}{where}: not valid TOML: {truncate(reason)}"
+        ) from None
 
 
 def _content(path: Path) -> bytes:
@@ -108,7 +112,7 @@ def _content(path: Path) -> bytes:
         content = file.read(limits.MAX_CONFIG_BYTES + 1)
     if len(content) > limits.MAX_CONFIG_BYTES:
         raise ConfigError(
-            f"{named(path)}: no configuration is larger than {limits.MAX_CONFIG_BYTES} bytes"
+            f"{display_path(path)}: no configuration is larger than {limits.MAX_CONFIG_BYTES} bytes"
         )
     return content
 
@@ -126,7 +130,7 @@ _PATHS = (
 )
 
 
-def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def resolve_relative_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a validated file's content with its paths made relative to the working directory."""
     result: dict[str, Any] = deepcopy(dict(content))
     for table, key in _PATHS:

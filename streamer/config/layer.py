@@ -17,13 +17,13 @@ from streamer import limits
 from streamer.config import schema
 from streamer.config.models import Config
 from streamer.errors import ConfigError
-from streamer.helpers import brief, printable
+from streamer.helpers import escape_unprintable, truncate
 
 _LOOKED_AT = 1000  # characters
 
 
 @dataclass(frozen=True)
-class Given:
+class Override:
     """One value from an option or a variable.
 
     Attributes
@@ -58,7 +58,7 @@ def _is_list_of_tables(content: Any) -> bool:
     return bool(items) and all(isinstance(item, dict) for item in items)
 
 
-def overlay(content: Mapping[str, Any], given: Sequence[Given]) -> dict[str, Any]:
+def apply_overrides(content: Mapping[str, Any], given: Sequence[Override]) -> dict[str, Any]:
     """Return `content` with the given values set; the zone after the last one is added.
 
     `content` has been validated, so tables are tables.
@@ -82,7 +82,7 @@ def overlay(content: Mapping[str, Any], given: Sequence[Given]) -> dict[str, Any
     return result
 
 
-def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | None) -> Config:
+def validate(content: Mapping[str, Any], given: Sequence[Override], file: Path | None) -> Config:
     """Return the configuration in `content`, or say in one line what is wrong with it.
 
     Parameters
@@ -105,34 +105,34 @@ def validate(content: Mapping[str, Any], given: Sequence[Given], file: Path | No
         first = error.errors(include_url=False)[0]
     path = first["loc"]
     if first["type"] == "extra_forbidden":
-        raise ConfigError(f"{named(file)}: {_unknown(path, content)}")
-    node = schema.find(path)
+        raise ConfigError(f"{display_path(file)}: {_unknown(path, content)}")
+    node = schema.find_node(path)
     while path and (node is None or (isinstance(path[-1], int) and schema.is_leaf(node))):
         path = path[:-1]
-        node = schema.find(path)
+        node = schema.find_node(path)
     if first["type"] == "value_error":
         reason = str(first["ctx"]["error"])
     elif first["type"] == "string_unicode":
         reason = "it must be text in UTF-8"
     else:
-        reason = f"it must be {schema.allowed(node or {})}"
+        reason = f"it must be {schema.describe_allowed(node or {})}"
     if not path:  # values of several tables that do not go together
-        raise ConfigError(reason if given else f"{named(file)}: {reason}")
+        raise ConfigError(reason if given else f"{display_path(file)}: {reason}")
     blamed = [item for item in given if item.path[: len(path)] == path]
     secret = _may_hold_secret(path)
     if len(blamed) == 1:
-        value = "the value" if secret else shown(blamed[0].value)
+        value = "the value" if secret else display_value(blamed[0].value)
         raise ConfigError(f"{blamed[0].source}: {value} is not possible: {reason}")
     if blamed:
         raise ConfigError(f"{', '.join(item.source for item in blamed)}: {reason}")
-    table = heading(path[:-1], content)
+    table = table_heading(path[:-1], content)
     if isinstance(path[-1], int):
-        raise ConfigError(f"{named(file)}: {heading(path, content).strip()}: {reason}")
-    value = "" if secret else f" = {shown(_value(content, path))}"
-    raise ConfigError(f"{named(file)}: {table}{path[-1]}{value} is not possible: {reason}")
+        raise ConfigError(f"{display_path(file)}: {table_heading(path, content).strip()}: {reason}")
+    value = "" if secret else f" = {display_value(_value(content, path))}"
+    raise ConfigError(f"{display_path(file)}: {table}{path[-1]}{value} is not possible: {reason}")
 
 
-def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
+def table_heading(path: schema.Path, content: Mapping[str, Any]) -> str:
     """Return the heading of a table as it stands in the file, with a space after it."""
     names = [step for step in path if isinstance(step, str)]
     if not names:
@@ -144,7 +144,7 @@ def heading(path: schema.Path, content: Mapping[str, Any]) -> str:
     return f"{title} (zone {int(path[1]) + 1} in the file) " if several else f"{title} "
 
 
-def shown(value: object) -> str:
+def display_value(value: object) -> str:
     """Return a value on one line, no longer than a line has room for.
 
     Of a URL only its scheme, and of a table nothing: the rest may hold a password.
@@ -159,25 +159,25 @@ def shown(value: object) -> str:
         text = "a number of thousands of digits"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
     text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text[:_LOOKED_AT])  # takes its square
-    return brief(text, limits.MAX_ERROR_VALUE_CHARS)
+    return truncate(text, limits.MAX_ERROR_VALUE_CHARS)
 
 
-def named(path: Path | None) -> str:
+def display_path(path: Path | None) -> str:
     """Return a path as it may be shown."""
-    return printable(str(path))
+    return escape_unprintable(str(path))
 
 
 def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:
     name, table = str(path[-1]), path[:-1]
-    node = schema.find(table) or {}
+    node = schema.find_node(table) or {}
     known = list(node.get("properties", {}))
-    where = f" in {heading(table, content).strip()}" if table else ""
-    said = f"there is no key {shown(name)}{where}"
-    if near := schema.nearest(name, known):
+    where = f" in {table_heading(table, content).strip()}" if table else ""
+    said = f"there is no key {display_value(name)}{where}"
+    if near := schema.closest_match(name, known):
         return f'{said}; did you mean "{near}"?'
-    elsewhere = {str(key[-1]): key for key in schema.every_key()}
-    if near := schema.nearest(name, list(elsewhere)):
-        home = heading(elsewhere[near][:-1], {"zones": [{}]}).strip()
+    elsewhere = {str(key[-1]): key for key in schema.iter_keys()}
+    if near := schema.closest_match(name, list(elsewhere)):
+        home = table_heading(elsewhere[near][:-1], {"zones": [{}]}).strip()
         return f'{said}; did you mean "{near}" in {home}?'
     return f"{said}; it has {', '.join(known)}"
 
@@ -185,7 +185,9 @@ def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:
 def _may_hold_secret(path: schema.Path) -> bool:
     """Whether the value at `path` is a password, or a table with a key for one."""
     start = tuple(0 if isinstance(step, int) else step for step in path)
-    below = (schema.find(key) or {} for key in schema.every_key() if key[: len(start)] == start)
+    below = (
+        schema.find_node(key) or {} for key in schema.iter_keys() if key[: len(start)] == start
+    )
     return any(node.get("writeOnly") or node.get("format") == "password" for node in below)
 
 
@@ -195,9 +197,9 @@ def _value(content: Any, path: schema.Path) -> object:
     return content
 
 
-def _split(item: Given) -> object:
+def _split(item: Override) -> object:
     """Cut the text of a list at its commas."""
-    node = schema.find(item.path)
+    node = schema.find_node(item.path)
     if node is not None and schema.is_list(node) and isinstance(item.value, str):
         return [part.strip() for part in item.value.strip("[] ").split(",")]
     return item.value

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
-class Listen(NamedTuple):
+class ListenAddress(NamedTuple):
     """A host name or address, and a port."""
 
     host: str
@@ -16,7 +16,7 @@ class Listen(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
-    def here(self) -> bool:
+    def is_loopback(self) -> bool:
         """Whether only this machine reaches it."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
@@ -31,7 +31,7 @@ class Listen(NamedTuple):
         except ValueError:
             return f"http://{self}"
         host = _own_address(address.version) if address.is_unspecified else self.host
-        return f"http://{Listen(host, self.port)}"
+        return f"http://{ListenAddress(host, self.port)}"
 
 
 def _own_address(version: int) -> str:
@@ -47,7 +47,7 @@ def _own_address(version: int) -> str:
         return str(unsent.getsockname()[0])
 
 
-def parse_listen(text: str) -> Listen:
+def parse_listen_address(text: str) -> ListenAddress:
     """Read `HOST:PORT`, where an IPv6 address stands in brackets.
 
     Raises
@@ -64,4 +64,4 @@ def parse_listen(text: str) -> Listen:
     whole = parts.netloc == text and "@" not in text and text.isascii() and text.isprintable()
     if not host or not port or not whole or " " in text:
         raise ValueError(write)
-    return Listen(host, port)
+    return ListenAddress(host, port)

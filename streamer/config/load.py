@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.config import schema
-from streamer.config.environment import FILE_VARIABLE
-from streamer.config.environment import given as given_by_environment
-from streamer.config.files import anchored, find_and_read
-from streamer.config.layer import Given, flatten, overlay, validate
+from streamer.config.environment import FILE_VARIABLE, read_environment
+from streamer.config.files import find_and_read, resolve_relative_paths
+from streamer.config.layer import Override, apply_overrides, flatten, validate
 from streamer.config.models import Config
 from streamer.errors import UsageError
 
@@ -55,7 +54,7 @@ OPTIONS: Mapping[str, schema.Path] = {
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedConfig:
     """A configuration and where it came from.
 
     Attributes
@@ -102,12 +101,12 @@ def load(
     UsageError
         Options speak of one zone and the configuration has several.
     """
-    return explain(options, config_path=config_path, environ=environ).config
+    return load_with_origins(options, config_path=config_path, environ=environ).config
 
 
-def explain(
+def load_with_origins(
     options: Mapping[str, object], *, config_path: Path | None, environ: Mapping[str, str]
-) -> Loaded:
+) -> LoadedConfig:
     """Do what `load` does, and tell where each value came from."""
     if config_path is None and environ.get(FILE_VARIABLE):
         config_path = Path(environ[FILE_VARIABLE])
@@ -115,31 +114,31 @@ def explain(
     validate(content, [], file)
     origins = {_dotted(path): str(file) for path, _ in flatten(content)}
     if file is not None:
-        content = anchored(content, file.parent)
+        content = resolve_relative_paths(content, file.parent)
 
-    variables = given_by_environment(environ)
-    content = overlay(content, variables)
+    variables = read_environment(environ)
+    content = apply_overrides(content, variables)
     config = validate(content, variables, file)
 
     chosen = _given_by_options(options)
     _refuse_options_for_several_zones(chosen, config, file)
-    config = validate(overlay(content, chosen), chosen, file)
+    config = validate(apply_overrides(content, chosen), chosen, file)
 
     origins |= {_dotted(item.path): item.source for item in (*variables, *chosen)}
-    return Loaded(config, file, origins)
+    return LoadedConfig(config, file, origins)
 
 
-def _given_by_options(options: Mapping[str, object]) -> list[Given]:
+def _given_by_options(options: Mapping[str, object]) -> list[Override]:
     names = {name.replace("_", "-"): value for name, value in options.items()}
     return [
-        Given(OPTIONS[name], value, f"--{name}")
+        Override(OPTIONS[name], value, f"--{name}")
         for name, value in names.items()
         if value is not None
     ]
 
 
 def _refuse_options_for_several_zones(
-    chosen: list[Given], config: Config, file: Path | None
+    chosen: list[Override], config: Config, file: Path | None
 ) -> None:
     of_a_zone = [item.source for item in chosen if item.path[0] == "zones"]
     if of_a_zone and len(config.zones) > 1:

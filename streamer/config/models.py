@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from streamer import limits
-from streamer.config.listen import parse_listen
+from streamer.config.listen import parse_listen_address
 
 Slug = Annotated[
     str,
@@ -323,7 +323,7 @@ class Metrics(Table):
     @field_validator("listen")
     @classmethod
     def _host_and_port(cls, listen: str | None) -> str | None:
-        return None if listen is None else str(parse_listen(listen))
+        return None if listen is None else str(parse_listen_address(listen))
 
 
 class Dashboard(Table):
@@ -347,7 +347,7 @@ class Dashboard(Table):
     @field_validator("listen")
     @classmethod
     def _host_and_port(cls, listen: str) -> str:
-        return str(parse_listen(listen))
+        return str(parse_listen_address(listen))
 
 
 class Service(Table):

@@ -33,7 +33,7 @@ def _resolve(node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def find(path: Sequence[str | int]) -> dict[str, Any] | None:
+def find_node(path: Sequence[str | int]) -> dict[str, Any] | None:
     """Return the JSON Schema of the value at `path`; None where no key has that name."""
     node = _schema()
     for step in path:
@@ -56,27 +56,27 @@ def is_leaf(node: dict[str, Any]) -> bool:
     return "properties" not in node and (node.get("type") != "array" or is_list(node))
 
 
-def every_key(table: Sequence[str | int] = ()) -> Iterator[Path]:
+def iter_keys(table: Sequence[str | int] = ()) -> Iterator[Path]:
     """Yield the path of every key below `table`; of a list of tables, those of the first."""
-    node = find(table) or {}
+    node = find_node(table) or {}
     for name in node.get("properties", {}):
         path = (*table, name)
-        below = find(path)
+        below = find_node(path)
         if below is None:
             continue
         if is_leaf(below):
             yield path
         else:
-            yield from every_key((*path, 0) if below.get("type") == "array" else path)
+            yield from iter_keys((*path, 0) if below.get("type") == "array" else path)
 
 
-def nearest(name: str, candidates: Sequence[str]) -> str | None:
+def closest_match(name: str, candidates: Sequence[str]) -> str | None:
     """Return the candidate most like `name`, if one is like it at all."""
     found = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.65)
     return found[0] if found else None
 
 
-def allowed(node: dict[str, Any]) -> str:
+def describe_allowed(node: dict[str, Any]) -> str:
     """Say in words what a value may be: "a whole number from 1 to 600"."""
     if "enum" in node:
         return "one of " + ", ".join(f'"{choice}"' for choice in node["enum"])
@@ -86,7 +86,7 @@ def allowed(node: dict[str, Any]) -> str:
         return "a table"
     if node.get("type") == "array":
         if is_list(node):
-            return f"a list, each {allowed(_resolve(node['items']))}"
+            return f"a list, each {describe_allowed(_resolve(node['items']))}"
         return "a list of tables, each headed [[zones]]"
     if "words" in node:
         return str(node["words"])

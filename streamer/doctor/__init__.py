@@ -1,37 +1,37 @@
-"""`streamer doctor`: is everything there that `streamer run` needs, and what to do where it is not.
+"""Checks behind `streamer doctor`: what keeps `streamer run` from working, and how to fix it.
 
-`examine` goes through sound, broker, engine, other outputs and the machine itself, in the order in
-which people look for a fault; each subject has its module.
+`run_checks` checks inputs, broker, engine, other outputs and the machine, in the order in which
+people look for a fault. Each subject has a module.
 """
 
 from collections.abc import AsyncIterator
 
 from streamer.config import Config
 from streamer.doctor.audio_check import check_inputs, check_portaudio
-from streamer.doctor.broker_check import examine_broker
-from streamer.doctor.engine_check import examine_engine, examine_speed
+from streamer.doctor.broker_check import check_broker
+from streamer.doctor.engine_check import check_engine, check_speed
 from streamer.doctor.finding import Finding, Level
-from streamer.doctor.outputs_check import examine_dashboard, examine_outputs, examine_storage
+from streamer.doctor.outputs_check import check_cache, check_dashboard, check_outputs
 from streamer.engines import Engine
 
-__all__ = ["Finding", "Level", "examine"]
+__all__ = ["Finding", "Level", "run_checks"]
 
 
-async def examine(config: Config) -> AsyncIterator[Finding]:
+async def run_checks(config: Config) -> AsyncIterator[Finding]:
     """Yield findings as they are made; none of them changes anything but the status topic."""
     async for finding in check_portaudio(config):
         yield finding
     async for finding in check_inputs(config):
         yield finding
-    async for finding in examine_broker(config.mqtt):
+    async for finding in check_broker(config.mqtt):
         yield finding
     engine: Engine | None = None
-    for finding, opened in examine_engine(config.engine):
+    for finding, opened in check_engine(config.engine):
         engine = opened or engine
         yield finding
-    for finding in (*examine_outputs(config), *examine_storage()):
+    for finding in (*check_outputs(config), *check_cache()):
         yield finding
-    async for finding in examine_dashboard(config):
+    async for finding in check_dashboard(config):
         yield finding
     if engine is not None:
-        yield examine_speed(engine, config.tracking)
+        yield check_speed(engine, config.tracking)

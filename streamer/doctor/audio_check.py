@@ -27,7 +27,7 @@ async def check_portaudio(config: Config) -> AsyncIterator[Finding]:
     try:
         found = await asyncio.to_thread(list_devices)
     except StreamerError as error:
-        finding = Finding.of_error("PortAudio", error)
+        finding = Finding.from_error("PortAudio", error)
         yield finding if wanted else Finding("PortAudio", "warn", finding.seen, finding.advice)
         return
     version = found.portaudio.partition(", revision")[0]
@@ -35,7 +35,7 @@ async def check_portaudio(config: Config) -> AsyncIterator[Finding]:
     if count:
         yield Finding("PortAudio", "ok", f"{version}; devices that record: {count}")
         for device in found.devices[:_MOST_DEVICES]:
-            yield await _examine_device(device)
+            yield await _check_device(device)
     else:
         yield Finding(
             "PortAudio",
@@ -57,10 +57,10 @@ async def check_inputs(config: Config) -> AsyncIterator[Finding]:
                 heard = await _listen(source, seconds=_LISTEN)
                 yield _judge(subject, zone, source, heard)
         except StreamerError as error:
-            yield Finding.of_error(subject, error)
+            yield Finding.from_error(subject, error)
 
 
-async def _examine_device(device: Device) -> Finding:
+async def _check_device(device: Device) -> Finding:
     """Listen to one of the devices, whether a zone wants it or not."""
     subject = f"device {device.index}"
     zone = Zone(input="mic", device=str(device.index))
@@ -68,7 +68,7 @@ async def _examine_device(device: Device) -> Finding:
         async with open_source(zone) as source:
             heard = await _listen(source, seconds=_GLANCE)
     except StreamerError as error:
-        return replace(Finding.of_error(subject, error), level="warn")
+        return replace(Finding.from_error(subject, error), level="warn")
     return Finding(subject, "ok", f"{device}, channels: {device.channels}; {heard}")
 
 

@@ -65,7 +65,7 @@ async def broker_steps(config: Mqtt) -> AsyncIterator[Step]:
     """
     address = explicit_broker_address(config)
     here = BrokerAddress("localhost", config.port)
-    credentials = read_credentials(config, (address or here).peer)
+    credentials = read_credentials(config, (address or here).identity)
     if address is None and not await is_listening(here):
         yield _embedded(here)
         return
@@ -194,7 +194,7 @@ async def _next_status(link: MqttClient, seconds: float) -> bytes | None:
     return None
 
 
-async def examine_broker(config: Mqtt) -> AsyncIterator[Finding]:
+async def check_broker(config: Mqtt) -> AsyncIterator[Finding]:
     """Yield each step on the way to the broker, up to the first that fails."""
     try:
         async for step in broker_steps(config):
@@ -202,4 +202,4 @@ async def examine_broker(config: Mqtt) -> AsyncIterator[Finding]:
                 f"broker: {step.name}", "ok" if step.ok else "fail", step.seen, step.advice
             )
     except StreamerError as error:
-        yield Finding.of_error("broker", error)
+        yield Finding.from_error("broker", error)

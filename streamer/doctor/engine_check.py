@@ -24,12 +24,12 @@ from streamer.tracking.windows import Listener, Window
 LICENCE = "CC BY-NC-SA 4.0: for research and other non-commercial use"
 
 
-def examine_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
+def check_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
     """Yield findings on engine, weights and licence, and the engine once it is open."""
     try:
         engine = open_engine(table.model, table.backend, table.require, sha256=table.digest)
     except EngineError as error:
-        yield Finding.of_error("engine", error), None
+        yield Finding.from_error("engine", error), None
         return
     if engine.trouble:
         yield Finding("engine", "warn", f"{engine.name}: {engine.trouble}"), engine
@@ -53,7 +53,7 @@ def _server(table: EngineTable) -> Finding:
         with connector(table.remote, server, table.model)() as connection:
             return Finding(subject, "ok", f"{connection.engine}, at {server}")
     except ConfigError as error:
-        return Finding.of_error(subject, error)
+        return Finding.from_error(subject, error)
     except EngineError as error:
         return Finding(subject, "warn", f"not at {server}: {error}; the engine here answers")
 
@@ -64,7 +64,7 @@ _WARM_UP, _SECONDS = 1.0, 1.0
 _BUSY = 50.0  # percent of a core, from which a loaded machine drops estimates
 
 
-def examine_speed(engine: Engine, tracking: Tracking) -> Finding:
+def check_speed(engine: Engine, tracking: Tracking) -> Finding:
     """Hear one second and estimate it as often as `run` does; say what that costs."""
     random = np.random.default_rng(0)
     listener = Listener(_RATE, engine.front_end, tracking.rate)

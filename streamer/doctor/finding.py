@@ -29,7 +29,7 @@ class Finding:
     advice: str = ""
 
     @classmethod
-    def of_error(cls, subject: str, error: Exception) -> "Finding":
+    def from_error(cls, subject: str, error: Exception) -> "Finding":
         """Make a failure of an error of ours, whose message says after `;` what to do."""
         seen, _, advice = str(error).partition("; ")
         return cls(subject, "fail", seen, advice)

@@ -19,7 +19,7 @@ from streamer.mqtt import default_node
 from streamer.tracking.calibration import CalibrationStore, default_file
 
 
-def examine_outputs(config: Config) -> Iterator[Finding]:
+def check_outputs(config: Config) -> Iterator[Finding]:
     """Yield what there is to say of each; nothing where nothing is configured."""
     yield from _examine_calibrations(config)
     if config.lights.show is not None:
@@ -34,7 +34,7 @@ def _examine_calibrations(config: Config) -> Iterator[Finding]:
         try:
             found = store.find(zone)
         except StreamerError as error:
-            yield Finding.of_error("calibration", error)
+            yield Finding.from_error("calibration", error)
             return
         if found is not None and found.holds_for(zone):
             yield Finding("calibration", "ok", f"{zone.id}: {found}")
@@ -56,7 +56,7 @@ def _examine_show(config: Config) -> Finding:
         zones = [zone.id for zone in config.zones]
         live = LiveShow(show, node=config.mqtt.node or default_node(), zones=zones)
     except StreamerError as error:
-        return Finding.of_error("lights", error)
+        return Finding.from_error("lights", error)
     return Finding("lights", "ok", f"{show}: {live.summary}")
 
 
@@ -69,7 +69,7 @@ def _examine_recording(config: Config) -> Finding:
     try:
         need("pyarrow.parquet")
     except StreamerError as error:
-        return Finding.of_error("recording", error)
+        return Finding.from_error("recording", error)
     existing = next(
         each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()
     )
@@ -88,7 +88,7 @@ def _examine_recording(config: Config) -> Finding:
     return Finding("recording", "ok", f"in {folder}, {free:.1f} GB are free")
 
 
-async def examine_dashboard(config: Config) -> AsyncIterator[Finding]:
+async def check_dashboard(config: Config) -> AsyncIterator[Finding]:
     """Yield what there is to say of it; nothing where it is not wanted."""
     if not config.dashboard.serve:
         return
@@ -98,12 +98,12 @@ async def examine_dashboard(config: Config) -> AsyncIterator[Finding]:
         async with serve_dashboard(config, FrontEndSpec()) as dashboard:
             address = dashboard.address
     except StreamerError as error:
-        yield Finding.of_error("dashboard", error)
+        yield Finding.from_error("dashboard", error)
     else:
         yield Finding("dashboard", "ok", f"can be served at {address}")
 
 
-def examine_storage() -> Iterator[Finding]:
+def check_cache() -> Iterator[Finding]:
     """Yield where compiled code is kept, which saves a second or two at every start."""
     for folder in cache_folders(os.environ):
         existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))

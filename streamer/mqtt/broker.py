@@ -54,7 +54,7 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
     """
     address = explicit_broker_address(config)
     if address is not None:
-        credentials = read_credentials(config, address.peer)
+        credentials = read_credentials(config, address.identity)
         if credentials.password is not None and not address.tls and not _is_local(address):
             logger.warning(
                 "the password goes to %s unencrypted; use mqtts:// where the broker offers it",
@@ -64,7 +64,7 @@ async def open_broker(config: Mqtt, *, port: int = DEFAULT_PORT) -> AsyncIterato
         yield address
         return
     local = BrokerAddress("localhost", port)
-    credentials = read_credentials(config, local.peer)
+    credentials = read_credentials(config, local.identity)
     if config.broker == "auto" and await is_listening(local):
         try:
             await check_connection(local, credentials, protocol=config.protocol)

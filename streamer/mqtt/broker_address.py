@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from streamer.config.credentials import Peer
+from streamer.config.credentials import ServerIdentity
 from streamer.config.models import Mqtt
 from streamer.errors import ConfigError
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 DEFAULT_PORT = 1883
 TLS_PORT = 8883
@@ -36,9 +36,9 @@ class BrokerAddress:
     tls: bool = False
 
     @property
-    def peer(self) -> Peer:
+    def identity(self) -> ServerIdentity:
         """The broker as `read_credentials` needs it."""
-        return Peer("mqtt", f"the broker is {self}", self.tls, "mqtts://HOST[:PORT]")
+        return ServerIdentity("mqtt", f"the broker is {self}", self.tls, "mqtts://HOST[:PORT]")
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -109,4 +109,4 @@ def _without_user(url: str) -> str:
     """Strip user, password, query and fragment: an error message must not show a password."""
     scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     rest = re.split("[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
-    return brief(scheme.rpartition("@")[2] + mark + rest)
+    return truncate(scheme.rpartition("@")[2] + mark + rest)

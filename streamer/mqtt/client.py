@@ -143,7 +143,7 @@ class BrokerConnector:
         """
         return cls(
             address,
-            read_credentials(config, address.peer),
+            read_credentials(config, address.identity),
             protocol=config.protocol,
             keepalive=config.keepalive,
         )

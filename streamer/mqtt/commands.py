@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 
 from streamer import limits
 from streamer.config import schema
-from streamer.config.layer import shown
+from streamer.config.layer import display_value
 from streamer.errors import UsageError
 from streamer.mqtt.client import json_properties
 from streamer.mqtt.payloads import Ack
@@ -140,7 +140,7 @@ def execute_request(
     request: CommandRequest, zones: Container[str], handler: CommandHandler, reply: ResponseTarget
 ) -> Ack:
     """Carry out a command, log it, and return the answer; nothing is raised."""
-    about = {"zone": request.zone if request.zone in zones else shown(request.zone)}
+    about = {"zone": request.zone if request.zone in zones else display_value(request.zone)}
     try:
         ack = reply.ok(_carry_out(request, zones, handler, reply))
         logger.info("command %s: %s", request.name, ack.value, extra=about)
@@ -176,7 +176,7 @@ def parse_command(name: str, payload: Any) -> tuple[CommandName, CommandValue]:
         There is no such command, or its payload cannot be meant; the message says what can.
     """
     if name not in COMMAND_NAMES:
-        near = schema.nearest(name, COMMAND_NAMES)
+        near = schema.closest_match(name, COMMAND_NAMES)
         advice = f'did you mean "{near}"?' if near else f"there are {', '.join(COMMAND_NAMES)}"
         raise CommandError(f"there is no command {_shown(name)}; {advice}")
     if not isinstance(payload, bytes):
@@ -248,7 +248,7 @@ def _number(text: str) -> float | None:
 
 def _rate(text: str) -> float | None:
     number = _number(text)
-    node = schema.find(("tracking", "rate")) or {}
+    node = schema.find_node(("tracking", "rate")) or {}
     within = number is not None and node["minimum"] <= number <= node["maximum"]
     return number if within else None
 
@@ -261,7 +261,7 @@ def _calibrate(text: str) -> CommandValue | None:
     return number if number is not None and least <= number <= most else None
 
 
-_SMOOTHERS = (schema.find(("tracking", "smoother")) or {})["enum"]
+_SMOOTHERS = (schema.find_node(("tracking", "smoother")) or {})["enum"]
 _READERS: dict[str, Callable[[str], CommandValue | None]] = {
     "smoothing": lambda text: text if text in _SMOOTHERS else None,
     "rate": _rate,
@@ -271,7 +271,7 @@ _READERS: dict[str, Callable[[str], CommandValue | None]] = {
 }
 _WANTED = {
     "smoothing": " or ".join(_SMOOTHERS),
-    "rate": schema.allowed(schema.find(("tracking", "rate")) or {}),
+    "rate": schema.describe_allowed(schema.find_node(("tracking", "rate")) or {}),
     "freeze": "on or off",
     "calibrate": "start, reset, or how many seconds to listen, {:g} to {:g}".format(
         *limits.CALIBRATION_RANGE_S
@@ -281,7 +281,7 @@ _WANTED = {
 
 
 def _shown(text: str) -> str:
-    return shown(text) if text else "an empty payload"
+    return display_value(text) if text else "an empty payload"
 
 
 def _sayable(text: str) -> str:

@@ -119,8 +119,8 @@ class Discovery:
         }
 
     def _controls(self, zone: str) -> dict[str, dict[str, Any]]:
-        rate = schema.find(("tracking", "rate")) or {}
-        smoothers = (schema.find(("tracking", "smoother")) or {})["enum"]
+        rate = schema.find_node(("tracking", "rate")) or {}
+        smoothers = (schema.find_node(("tracking", "smoother")) or {})["enum"]
         controls: dict[str, dict[str, Any]] = {
             "freeze": {
                 "platform": "switch",

@@ -9,7 +9,7 @@ import aiomqtt
 from paho.mqtt.properties import Properties
 
 from streamer import limits
-from streamer.helpers import Bucket
+from streamer.helpers import TokenBucket
 from streamer.mqtt.commands import (
     CommandHandler,
     CommandRequest,
@@ -99,7 +99,7 @@ class IncomingMessages:
         self._handler = handler
         self._post = post
         self._welcome = welcome
-        self._bucket = Bucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
+        self._bucket = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
 
     @property
     def filters(self) -> list[str]:
@@ -139,7 +139,7 @@ class IncomingMessages:
         if len(topic) > limits.MAX_COMMAND_TOPIC_CHARS or not topic.isprintable():
             self._leave_out("a command's topic is too long, or is not printable: it is left out")
             return
-        if not self._bucket.take():
+        if not self._bucket.try_acquire():
             self._leave_out("commands come too fast, some are left out")
             return
         reply = parse_response_target(message, topic, base=self._topics.base)

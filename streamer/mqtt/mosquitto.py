@@ -124,7 +124,7 @@ class _Child:
             await asyncio.sleep(0.25)
             if self._process is None or self._process.poll() is not None:
                 logger.warning("the embedded mosquitto ended; starting it again")
-                await asyncio.sleep(backoff.delay())
+                await asyncio.sleep(backoff.next_delay())
                 with contextlib.suppress(BrokerError, PortTakenError):
                     await self.start()
 

@@ -186,7 +186,7 @@ class Publisher:
                     self._trouble = str(error)
                     logger.exception("publishing failed and begins anew")
                 lasted = time.monotonic() - self._connected_at
-                await asyncio.wait({stop}, timeout=backoff.delay(lasted))
+                await asyncio.wait({stop}, timeout=backoff.next_delay(lasted))
         finally:
             stop.cancel()
 

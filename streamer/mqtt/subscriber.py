@@ -104,7 +104,7 @@ class ZoneSubscriber:
                 logger.warning("MQTT broker at %s: %s; trying again", self._address, last_error)
             finally:
                 self.connected = False
-            await asyncio.sleep(backoff.delay(time.monotonic() - subscribed_at))
+            await asyncio.sleep(backoff.next_delay(time.monotonic() - subscribed_at))
 
     def _parse(self, message: aiomqtt.Message) -> VA | None:
         """Return the estimate in a message; None if it is retained (of unknown age) or invalid."""

@@ -208,11 +208,11 @@ class ZoneTracker:
         StreamerError
             The sound cannot be had, and is none that may return.
         """
-        with logs.bound(zone=self.id):
+        with logs.log_context(zone=self.id):
             await self._run()
 
     async def _run(self) -> None:
-        backoff = Backoff(cap=REMOTE_PAUSE if is_url(self._zone.input) else DEVICE_PAUSE)
+        backoff = Backoff(maximum=REMOTE_PAUSE if is_url(self._zone.input) else DEVICE_PAUSE)
         while True:
             begun = time.monotonic()
             try:
@@ -236,12 +236,12 @@ class ZoneTracker:
                 await self.close()
             if self._lost_at is None:
                 self._lost_at = time.monotonic()
-            await asyncio.sleep(backoff.delay(self._healthy_seconds(begun)))
+            await asyncio.sleep(backoff.next_delay(self._healthy_seconds(begun)))
 
     async def _track(self) -> None:
         assert self.source is not None  # noqa: S101 - opened by `run`
         windows: Latest[Window] = Latest()
-        with logs.bound(source=self.source.name):
+        with logs.log_context(source=self.source.name):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(self.source, windows))
                 tasks.create_task(self._estimate(windows))

@@ -7,7 +7,7 @@ import pytest
 from docs.links import PAGES, ROOT, STANDS_FOR, outside, pictures, turned
 from docs.reference import written
 from streamer.config import OPTIONS, schema
-from streamer.config.environment import variable
+from streamer.config.environment import variable_name
 from streamer.mqtt import commands
 from streamer.mqtt.payloads import KINDS
 
@@ -19,8 +19,8 @@ def reference():
 
 def test_every_key_of_the_configuration_is_told_with_its_variable(reference):
     page = reference["reference/configuration.md"]
-    for path in schema.every_key():
-        assert f"`{variable(path)}`" in page, path
+    for path in schema.iter_keys():
+        assert f"`{variable_name(path)}`" in page, path
 
 
 def test_options_stand_beside_the_keys_that_they_set(reference):

@@ -26,7 +26,7 @@ from streamer.config.models import HomeAssistant, Mqtt
 from streamer.engines import Engine, open_engine
 from streamer.engines.cuda import find_gpu
 from streamer.errors import EngineError
-from streamer.logs import OURS, Sparing
+from streamer.logs import OWN_LOGGERS, RateLimitFilter
 from streamer.mqtt import BrokerAddress, Publisher
 from streamer.mqtt.commands import CommandHandler
 from streamer.tracking import Affect, Update
@@ -148,7 +148,7 @@ def subscribe() -> Any:
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     handlers = list(logging.getLogger().handlers)
-    levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
+    levels = {name: logging.getLogger(name).level for name in ("", *OWN_LOGGERS)}
     yield
     logging.getLogger().handlers[:] = handlers
     for name, level in levels.items():
@@ -157,11 +157,11 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What is logged, as sparing as what is written."""
-    sparing = Sparing()
-    caplog.handler.addFilter(sparing)
+    """Log messages after the rate limit, as the program writes them."""
+    rate_limit = RateLimitFilter()
+    caplog.handler.addFilter(rate_limit)
     yield caplog
-    caplog.handler.removeFilter(sparing)
+    caplog.handler.removeFilter(rate_limit)
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ class Link:
             connection.hang_up()
 
     def _keep(self) -> None:
-        backoff = Backoff(first=_FIRST_PAUSE, cap=_PAUSE)
+        backoff = Backoff(initial=_FIRST_PAUSE, maximum=_PAUSE)
         while not self._over.is_set():
             well_since: float | None = None
             why = ""
@@ -177,7 +177,7 @@ class Link:
             self._on_change("", why)
             self._tried.set()
             lasted = time.monotonic() - well_since if well_since is not None else 0.0
-            self._over.wait(backoff.delay(lasted))
+            self._over.wait(backoff.next_delay(lasted))
 
     def _check(self, connection: "Connection") -> None:
         """See whether it answers silence in time."""

@@ -168,7 +168,7 @@ def connector(remote: Remote, server: Server, model: Path | None) -> Connect:
             '`pip install "damer-streamer[remote]"`, or `pip install ".[remote]"` in a checkout, '
             "brings it"
         ) from None
-    credentials = read_credentials(remote, server.peer)
+    credentials = read_credentials(remote, server.identity)
     if credentials.password is not None and not server.tls and not _is_here(server):
         logger.warning(
             "the password goes to %s unencrypted; use https:// where the server offers it", server

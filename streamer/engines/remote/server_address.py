@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from streamer.config.credentials import Peer
+from streamer.config.credentials import ServerIdentity
 from streamer.errors import ConfigError
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 DEFAULT_PORT = 8720
 
@@ -29,9 +29,11 @@ class Server:
     tls: bool = False
 
     @property
-    def peer(self) -> Peer:
+    def identity(self) -> ServerIdentity:
         """Whom the credentials of the `[engine.remote]` table are for."""
-        return Peer("engine.remote", f"the server is {self}", self.tls, "https://HOST[:PORT]")
+        return ServerIdentity(
+            "engine.remote", f"the server is {self}", self.tls, "https://HOST[:PORT]"
+        )
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -51,7 +53,7 @@ def parse_server(url: str) -> Server:
             "[engine.remote] url has a user: user and password_file stand beside it, or "
             "STREAMER_ENGINE__REMOTE__USER and STREAMER_ENGINE__REMOTE__PASSWORD"
         )
-    what = f"[engine.remote] url {brief(url)!r}"
+    what = f"[engine.remote] url {truncate(url)!r}"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

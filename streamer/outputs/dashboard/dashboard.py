@@ -15,9 +15,9 @@ from streamer.app.health import Survey
 from streamer.config import Config, ConfigError
 from streamer.config import Dashboard as Settings
 from streamer.config.credentials import read_secret
-from streamer.config.listen import Listen, parse_listen
+from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.errors import UsageError
-from streamer.helpers import Bucket
+from streamer.helpers import TokenBucket
 from streamer.mqtt import Ack, default_node
 from streamer.mqtt.commands import CommandRequest, ResponseTarget, execute_request
 from streamer.mqtt.payloads import Smoothing
@@ -56,12 +56,12 @@ class Dashboard:
     """
 
     def __init__(self, setting: Setting) -> None:
-        self.address = Listen(setting["host"], setting["port"]).url
+        self.address = ListenAddress(setting["host"], setting["port"]).url
         self._outbox = Outbox()
         self.process = WebProcess(setting, self._outbox, self._heard)
         self._loop = asyncio.get_running_loop()
         self._watched: dict[str, int] = {}  # frames that were shown, by zone
-        self._bucket = Bucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
+        self._bucket = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
         self._survey: Survey | None = None
         self._control: Control | None = None
         self._lights: LiveShow | None = None
@@ -147,7 +147,7 @@ class Dashboard:
         survey, control = self._survey, self._control
         if survey is None or control is None:
             return
-        if not self._bucket.take():
+        if not self._bucket.try_acquire():
             logger.warning("commands come too fast, some are left out")
             return
         topics = survey.publisher.topics
@@ -181,14 +181,14 @@ async def serve_dashboard(config: Config, spec: FrontEndSpec) -> AsyncIterator[D
                 'pip install "damer-streamer[dashboard]"'
             )
     settings = config.dashboard
-    where = parse_listen(settings.listen)
+    where = parse_listen_address(settings.listen)
     token = _token(settings)
     dashboard = Dashboard(
         Setting(
             host=where.host,
             port=where.port,
             token=token,
-            here=where.here,
+            here=where.is_loopback,
             node=config.mqtt.node or default_node(),
             zones=[zone.id for zone in config.zones],
             views={
@@ -222,7 +222,7 @@ def _token(settings: Settings) -> str | None:
                 f"{limits.MIN_TOKEN_CHARS} characters or more"
             )
         return token
-    if not parse_listen(settings.listen).here:
+    if not parse_listen_address(settings.listen).is_loopback:
         raise ConfigError(
             f"[dashboard] other machines reach {settings.listen}, so a token is needed: "
             "write one in a file and name it with token_file, or set STREAMER_DASHBOARD__TOKEN"

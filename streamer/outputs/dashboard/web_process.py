@@ -166,7 +166,7 @@ class WebProcess:
                 return  # what fails at the start is told by `begin`
             logger.warning("the dashboard ended and starts again", extra={"cause": "dashboard"})
             self._hear({"watched": []})  # its viewers are gone
-            self._over.wait(backoff.delay(time.monotonic() - started))
+            self._over.wait(backoff.next_delay(time.monotonic() - started))
 
     def _run_once(self) -> None:
         """Start the process, and tell it what is new until it is gone or not wanted any more."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from streamer.config import schema
-from streamer.config.layer import shown
+from streamer.config.layer import display_value
 
 if TYPE_CHECKING:
     from streamer.outputs.lights.show import Fixture, Show
@@ -94,9 +94,9 @@ def check_channel(value: object) -> None:
     if isinstance(value, str) and value not in known:
         raise ValueError(
             unknown("channel", value, known)
-            if schema.nearest(value, known)
-            else f"there is no channel {shown(value)}; there are {', '.join(QUANTITIES)}, each "
-            'also as "red16", and constants from 0 to 255'
+            if schema.closest_match(value, known)
+            else f"there is no channel {display_value(value)}; there are {', '.join(QUANTITIES)}, "
+            'each also as "red16", and constants from 0 to 255'
         )
     if not isinstance(value, str):
         raise ValueError("a constant channel is a whole number from 0 to 255")  # noqa: TRY004
@@ -123,14 +123,14 @@ def check(show: "Show") -> None:
 
 def heading(table: str, index: int, name: object = None) -> str:
     """Return the heading of a table as it stands in the file, and which one it is."""
-    called = f", {shown(name)}" if isinstance(name, str) else ""
+    called = f", {display_value(name)}" if isinstance(name, str) else ""
     return f"[[{table}]] ({table[:-1]} {index + 1}{called})"
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
     """Say that there is no such thing, and which one may be meant."""
-    said = f"there is no {what} {shown(name)}"
-    if near := schema.nearest(name, known):
+    said = f"there is no {what} {display_value(name)}"
+    if near := schema.closest_match(name, known):
         return f'{said}; did you mean "{near}"?'
     if len(known) > 1:
         return f"{said}; there are {', '.join(known)}"

@@ -2,7 +2,7 @@
 
 import string
 
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 FIELDS = ("zone", "node")
 """What stands between braces in a template."""
@@ -25,7 +25,9 @@ def check(template: str) -> None:
         raise ValueError("its braces do not match; write {zone} or {node}") from None
     for _, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
-            raise ValueError(f"it has no field {{{brief(field)}}}; there are {{zone}} and {{node}}")
+            raise ValueError(
+                f"it has no field {{{truncate(field)}}}; there are {{zone}} and {{node}}"
+            )
     text = "".join(literal for literal, *_ in parts)
     wrong = sorted(
         {character for character in text if character in _RESERVED or not "!" <= character <= "~"}

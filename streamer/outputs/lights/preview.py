@@ -72,7 +72,7 @@ class Preview:
     async def run(self) -> None:
         """Draw until cancelled; afterwards the terminal is as it was, and log messages follow."""
         with (
-            logs.held() as messages,
+            logs.deferred_terminal_logs() as messages,
             Live(console=self._console, screen=True, auto_refresh=False) as live,
         ):
             while True:
@@ -167,7 +167,7 @@ class Preview:
         end = canvas.text_right(canvas.width - 1, y + 2, "Ctrl-C stops", ink.GREY)
         if messages:
             alarming = messages[-1].levelno >= logging.WARNING
-            message = shortened(logs.described(messages[-1]), end - 3)
+            message = shortened(logs.format_record(messages[-1]), end - 3)
             canvas.text(1, y + 2, message, ink.WARN if alarming else ink.GREY)
 
 

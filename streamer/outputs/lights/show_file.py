@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from streamer import limits
 from streamer.config import schema
 from streamer.config.files import parse_toml
-from streamer.config.layer import shown
+from streamer.config.layer import display_value
 from streamer.errors import ConfigError
-from streamer.helpers import brief, printable
+from streamer.helpers import escape_unprintable, truncate
 from streamer.outputs.lights import dmx_patch as patch
 from streamer.outputs.lights.show import (
     Anchor,
@@ -61,7 +61,7 @@ def example_text() -> str:
 
 
 def _named(path: Path) -> str:
-    return printable(str(path))
+    return escape_unprintable(str(path))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{_named(path)}: not valid TOML: nested too deeply") from None
     except ValueError as error:
-        raise ConfigError(f"{_named(path)}: not valid TOML: {brief(str(error))}") from None
+        raise ConfigError(f"{_named(path)}: not valid TOML: {truncate(str(error))}") from None
 
 
 def _describe(
@@ -126,7 +126,7 @@ def _describe(
 def _blame(path: _Path, reason: str, content: dict[str, Any]) -> str:
     value = _value(content, path)
     if value is not None and isinstance(value, str):
-        near = schema.nearest(value, re.findall(r"'([^']+)'", reason))
+        near = schema.closest_match(value, re.findall(r"'([^']+)'", reason))
         reason += f'; did you mean "{near}"?' if near else ""
     named = list(path)
     if named and isinstance(named[-1], int) and not isinstance(value, dict):
@@ -134,7 +134,7 @@ def _blame(path: _Path, reason: str, content: dict[str, Any]) -> str:
     if not named or isinstance(named[-1], int) or isinstance(value, dict):
         table = _heading(tuple(named), content).strip()
         return f"{table}: {reason}" if table else reason
-    return f"{_heading(tuple(named[:-1]), content)}{named[-1]} = {shown(value)}: {reason}"
+    return f"{_heading(tuple(named[:-1]), content)}{named[-1]} = {display_value(value)}: {reason}"
 
 
 def _heading(path: _Path, content: dict[str, Any]) -> str:
@@ -144,10 +144,10 @@ def _heading(path: _Path, content: dict[str, Any]) -> str:
             name = _value(content, (table, index, "name"))
             return f"{patch.heading(table, index, name)} {_part(rest)}"
         case ("palettes" | "types" as table, str(name), *rest):
-            called = name if re.fullmatch(r"[\w-]+", name) else shown(name)
+            called = name if re.fullmatch(r"[\w-]+", name) else display_value(name)
             return f"[{table}.{called}] {_part(rest)}"
         case (str(table), *_):
-            return f"[{printable(table)}] "
+            return f"[{escape_unprintable(table)}] "
     return ""
 
 

@@ -14,7 +14,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from streamer.app.health import FRESH, Liveness, Survey
-from streamer.config.listen import parse_listen
+from streamer.config.listen import parse_listen_address
 from streamer.outputs.metrics.collector import RunCollector
 from streamer.outputs.metrics.server import Answer, serving
 from streamer.tracking import Update
@@ -89,10 +89,10 @@ async def serve_metrics(listen: str) -> AsyncIterator[Metrics]:
     StreamerError
         Nothing can listen there.
     """
-    where = parse_listen(listen)
+    where = parse_listen_address(listen)
     metrics = Metrics()
     async with serving(where, metrics.answer):
         logger.info("metrics at http://%s/metrics", where)
-        if not where.here:
+        if not where.is_loopback:
             logger.warning("whoever reaches %s can read the metrics: there is no password", where)
         yield metrics

@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from streamer.config.listen import Listen
+from streamer.config.listen import ListenAddress
 from streamer.errors import StreamerError
 
 CONNECTIONS = 8
@@ -45,7 +45,7 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
-async def serving(listen: Listen, answer: Callable[[str], Answer]) -> AsyncIterator[None]:
+async def serving(listen: ListenAddress, answer: Callable[[str], Answer]) -> AsyncIterator[None]:
     """Answer requests for the length of the context.
 
     Parameters

@@ -118,13 +118,13 @@ class LiveView:
             topic=self._topic,
             connected=self._connected,
             page=self._page,
-            message="" if last is None else logs.described(last),
+            message="" if last is None else logs.format_record(last),
             alarming=last is not None and last.levelno >= logging.WARNING,
         )
 
     async def run(self) -> None:
         """Draw until cancelled; afterwards the terminal is as it was, and log messages follow."""
-        with logs.held() as messages, self._console.screen(hide_cursor=True):
+        with logs.deferred_terminal_logs() as messages, self._console.screen(hide_cursor=True):
             painter = _Painter(self._console, self._clock)
             try:
                 while True:

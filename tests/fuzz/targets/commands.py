@@ -16,7 +16,7 @@ from streamer.app.reload import Reload
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.engines import open_engine
 from streamer.errors import ConfigError
-from streamer.helpers import Bucket
+from streamer.helpers import TokenBucket
 from streamer.mqtt.commands import COMMAND_NAMES
 from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
@@ -102,7 +102,7 @@ class CommandTarget(Target):
             post=self._letters.append,
             welcome=lambda: None,
         )
-        self._inbox._bucket = Bucket(1e9, 1e9)  # else most would be left out
+        self._inbox._bucket = TokenBucket(1e9, 1e9)  # else most would be left out
 
     def _reload(self) -> Reload:
         if not self._reloadable:

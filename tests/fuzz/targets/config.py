@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from random import Random
 
-from streamer.config import default_text, explain, schema
-from streamer.config.environment import variable
+from streamer.config import default_text, load_with_origins, schema
+from streamer.config.environment import variable_name
 from streamer.errors import StreamerError
 from tests.fuzz.judging import CANARY, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
@@ -31,7 +31,7 @@ class ConfigTarget(Target):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._default = default_text().encode()
-        self._paths = list(schema.every_key())
+        self._paths = list(schema.iter_keys())
         self._keys = [_where(path) for path in self._paths]
 
     def make(self, chance: Random) -> Input:
@@ -42,7 +42,7 @@ class ConfigTarget(Target):
         file.write_bytes(given["config.toml"])
         environment = json.loads(given["environment"])
         try:
-            loaded = explain({}, config_path=file, environ=environment)
+            loaded = load_with_origins({}, config_path=file, environ=environment)
         except StreamerError as error:
             return judged(error, file, *environment)
         said = repr(loaded.config)
@@ -72,7 +72,7 @@ class ConfigTarget(Target):
             return b"{}"
         found = {}
         for _ in range(chance.choice((1, 1, 2, 5))):
-            name = variable(chance.choice(self._paths))
+            name = variable_name(chance.choice(self._paths))
             if chance.random() < 0.3:
                 name += chance.choice(("_", "__", "\n", "__0", "é", "X" * 5000, "__" * 100, "\x1b"))
             if chance.random() < 0.1:

@@ -37,7 +37,7 @@ def test_every_key_is_in_it_and_nothing_else():
             else:
                 yield (*path, name)
 
-    assert sorted(keys(content)) == sorted(schema.every_key())
+    assert sorted(keys(content)) == sorted(schema.iter_keys())
 
 
 def test_a_key_without_a_default_stands_there_as_a_comment():
@@ -55,10 +55,10 @@ def test_every_key_and_table_has_a_comment_above_it():
 
 
 @pytest.mark.parametrize(
-    "path", list(schema.every_key()), ids=lambda path: ".".join(map(str, path))
+    "path", list(schema.iter_keys()), ids=lambda path: ".".join(map(str, path))
 )
 def test_the_comment_names_every_choice(path):
-    node = schema.find(path)
+    node = schema.find_node(path)
     name, comment = path[-1], []
     tables = re.split(r"^\[+", TEXT, flags=re.MULTILINE)
     heading = ".".join(step for step in path[:-1] if isinstance(step, str))

@@ -5,7 +5,7 @@ import socket
 import psutil
 import pytest
 
-from streamer.config.listen import parse_listen
+from streamer.config.listen import parse_listen_address
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ from streamer.config.listen import parse_listen
     ],
 )
 def test_one_address_is_where_it_is_found(text, here, url):
-    listen = parse_listen(text)
-    assert (str(listen), listen.here, listen.url) == (text, here, url)
+    listen = parse_listen_address(text)
+    assert (str(listen), listen.is_loopback, listen.url) == (text, here, url)
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0:8710", "[::]:8710"])
 def test_all_addresses_are_found_at_one_that_others_reach(text):
     ours = {one.address for many in psutil.net_if_addrs().values() for one in many}
-    found = parse_listen(text).url.removeprefix("http://").removesuffix(":8710").strip("[]")
+    found = parse_listen_address(text).url.removeprefix("http://").removesuffix(":8710").strip("[]")
     assert found in ours | {socket.gethostname()}
 
 
@@ -35,4 +35,4 @@ def test_without_a_network_it_is_the_name_of_the_machine(monkeypatch):
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(socket.socket, "connect", unreachable)
-    assert parse_listen("0.0.0.0:8710").url == f"http://{socket.gethostname()}:8710"
+    assert parse_listen_address("0.0.0.0:8710").url == f"http://{socket.gethostname()}:8710"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.config import OPTIONS, Config, explain, files, load, schema
+from streamer.config import OPTIONS, Config, files, load, load_with_origins, schema
 from streamer.errors import ConfigError, UsageError
 
 TWO_ZONES = '[[zones]]\nid = "hall"\n[[zones]]\nid = "bar"\n'
@@ -49,7 +49,7 @@ def test_options_may_be_written_with_underscores():
 
 
 def test_every_option_sets_a_key_that_exists():
-    assert set(OPTIONS.values()) <= set(schema.every_key())
+    assert set(OPTIONS.values()) <= set(schema.iter_keys())
 
 
 def test_options_of_a_zone_change_the_only_zone():
@@ -108,15 +108,15 @@ class TestEnvironment:
             )
 
     def test_every_key_can_be_set(self):
-        for path in schema.every_key():
+        for path in schema.iter_keys():
             name = "STREAMER_" + "__".join(map(str, path)).upper()
-            node = schema.find(path)
+            node = schema.find_node(path)
             plain = "true" if node.get("type") == "boolean" else "7"
             value = (node.get("enum") or [plain])[-1]
             value = "9000" if path[-2:] == ("raw", "rate") else value
             value = "7" * 64 if path[-1] in ("digest", "token") else value
             value = "localhost:7" if path[-1] == "listen" else value
-            origins = explain({}, config_path=None, environ={name: value}).origins
+            origins = load_with_origins({}, config_path=None, environ={name: value}).origins
             assert origins == {".".join(map(str, path)): name}
 
 
@@ -169,10 +169,10 @@ class TestFile:
 def test_each_value_can_be_traced_to_what_set_it():
     file = write("c.toml", "[tracking]\nrate = 2\nsmoother = 'none'\n")
     environ = {"STREAMER_TRACKING__RATE": "3"}
-    found = explain({"input": "a.wav"}, config_path=file, environ=environ)
+    found = load_with_origins({"input": "a.wav"}, config_path=file, environ=environ)
     settings = {key: (value, origin) for key, value, origin in found.settings()}
     assert settings["zones.0.input"] == ("a.wav", "--input")
     assert settings["tracking.rate"] == (3.0, "STREAMER_TRACKING__RATE")
     assert settings["tracking.smoother"] == ("none", "c.toml")
     assert settings["zones.0.channels"] == ([], "default")
-    assert set(settings) == {".".join(map(str, path)) for path in schema.every_key()}
+    assert set(settings) == {".".join(map(str, path)) for path in schema.iter_keys()}

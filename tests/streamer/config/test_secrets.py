@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from streamer.audio import open_audio_file
 from streamer.audio.stream import StreamInput
-from streamer.config import Zone, explain, files
+from streamer.config import Zone, files, load_with_origins
 from streamer.decoder.urls import check_url, redact_url
 from streamer.errors import StreamerError
 from streamer.mqtt.broker_address import parse_broker_address
@@ -68,7 +68,7 @@ WAYS = (
 def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret, way):
     file = tmp_path / "c.toml"
     file.write_text(way.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
-    assert CANARY not in said_of(lambda: explain({}, config_path=file, environ={}))
+    assert CANARY not in said_of(lambda: load_with_origins({}, config_path=file, environ={}))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,7 +80,7 @@ def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret,
 )
 def test_a_secret_in_the_environment_is_said_by_no_error_and_no_listing(secret, name):
     environ = {f"STREAMER_{name}": secret, "STREAMER_MQTT__USER": "u"}
-    assert CANARY not in said_of(lambda: explain({}, config_path=None, environ=environ))
+    assert CANARY not in said_of(lambda: load_with_origins({}, config_path=None, environ=environ))
 
 
 @settings(deadline=None, max_examples=200)

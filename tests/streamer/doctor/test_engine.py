@@ -3,17 +3,17 @@
 import pytest
 
 from streamer.config.models import Engine
-from streamer.doctor.engine_check import examine_engine
+from streamer.doctor.engine_check import check_engine
 from tests.support.ports import free_port
 
 
 def finding(**remote):
     table = Engine.model_validate({"remote": remote})
-    return {found.subject: found for found, _ in examine_engine(table)}["engine: server"]
+    return {found.subject: found for found, _ in check_engine(table)}["engine: server"]
 
 
 def test_without_one_nothing_is_said():
-    subjects = [found.subject for found, _ in examine_engine(Engine())]
+    subjects = [found.subject for found, _ in check_engine(Engine())]
     assert "engine: server" not in subjects
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streamer.config import Config
-from streamer.doctor.outputs_check import examine_outputs
+from streamer.doctor.outputs_check import check_outputs
 from streamer.outputs.lights import example_text
 from streamer.tracking.calibration import Calibration, CalibrationStore
 
@@ -11,7 +11,7 @@ MIC = {"input": "mic", "device": "desk"}
 
 
 def findings(**tables):
-    found = list(examine_outputs(Config.model_validate(tables)))
+    found = list(check_outputs(Config.model_validate(tables)))
     return {finding.subject: finding for finding in found}
 
 

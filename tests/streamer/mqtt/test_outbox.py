@@ -64,8 +64,8 @@ def test_percentiles_are_by_nearest_rank_over_the_last_ones():
 
 
 def test_waiting_times_double_up_to_the_cap_and_begin_anew_after_healthy_time():
-    backoff = Backoff(first=0.1, cap=2.0, healthy=5.0)
+    backoff = Backoff(initial=0.1, maximum=2.0, reset_after=5.0)
     for expected in (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0):
-        assert 0.5 * expected <= backoff.delay() <= expected
-    assert backoff.delay(lasted=4.9) >= 1.0
-    assert backoff.delay(lasted=5.1) <= 0.1
+        assert 0.5 * expected <= backoff.next_delay() <= expected
+    assert backoff.next_delay(uptime=4.9) >= 1.0
+    assert backoff.next_delay(uptime=5.1) <= 0.1

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from streamer import limits
-from streamer.helpers import Bucket
+from streamer.helpers import TokenBucket
 
 COOKIE = "streamer-dashboard"
 _DAYS = 30
@@ -28,7 +28,7 @@ class Access:
 
     def __init__(self, token: str | None) -> None:
         self._token = token
-        self._tries = Bucket(*limits.TOKEN_ATTEMPTS)
+        self._tries = TokenBucket(*limits.TOKEN_ATTEMPTS)
 
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether a request or a websocket comes from who has signed in."""
@@ -38,7 +38,7 @@ class Access:
 
     def may_try(self) -> bool:
         """Whether a token may be tried now; few may in a second, whoever asks."""
-        return self._tries.take()
+        return self._tries.try_acquire()
 
     def knows(self, token: str) -> bool:
         """Whether this is the token."""

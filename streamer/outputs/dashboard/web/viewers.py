@@ -13,7 +13,7 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer import limits
-from streamer.helpers import Bucket
+from streamer.helpers import TokenBucket
 from streamer.outputs.dashboard.web.live_state import Board, Seen
 
 PERIOD = 0.05
@@ -36,13 +36,13 @@ async def show(socket: WebSocket, board: Board, seen: Seen, hello: dict[str, Any
 
 async def hear(socket: WebSocket, viewer: str, zones: tuple[str, ...], say: Say) -> None:
     """Pass on the viewer's commands until it is gone; close where it says too much."""
-    bucket = Bucket(limits.VIEWER_COMMANDS_PER_SECOND, limits.VIEWER_COMMANDS_PER_SECOND)
+    bucket = TokenBucket(limits.VIEWER_COMMANDS_PER_SECOND, limits.VIEWER_COMMANDS_PER_SECOND)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
         command = _command(message.get("text") or "")
-        if not bucket.take():
+        if not bucket.try_acquire():
             await socket.close(TOO_MUCH, "too many commands")
             return
         if command is None or command["zone"] not in zones:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamer.config.listen import Listen, parse_listen
+from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording, Remote
 from streamer.outputs.metrics import serve_metrics
 from streamer.outputs.metrics.collector import RunCollector
@@ -237,7 +237,7 @@ async def test_those_who_ask_slowly_or_do_not_read_hold_nobody_up_for_long(monke
             await asyncio.sleep(0.01)
             longest = max(longest, time.monotonic() - begun)
 
-    async with serving(Listen("127.0.0.1", port), lambda _: large):
+    async with serving(ListenAddress("127.0.0.1", port), lambda _: large):
         pulse = asyncio.create_task(beat())
         talks = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
         for _, writer in talks[::2]:
@@ -278,10 +278,10 @@ async def test_other_addresses_than_of_this_machine_are_warned_of(caplog):
     caplog.set_level(logging.INFO)
     async with serve_metrics(f"127.0.0.1:{port}"):
         assert not [record for record in caplog.records if record.levelname == "WARNING"]
-    assert not parse_listen("0.0.0.0:9464").here
-    assert not parse_listen("metrics.example:9464").here
-    assert parse_listen("[::1]:9464") == Listen("::1", 9464)
-    assert parse_listen("localhost:9464").here
+    assert not parse_listen_address("0.0.0.0:9464").is_loopback
+    assert not parse_listen_address("metrics.example:9464").is_loopback
+    assert parse_listen_address("[::1]:9464") == ListenAddress("::1", 9464)
+    assert parse_listen_address("localhost:9464").is_loopback
 
 
 @pytest.mark.parametrize("text", ["9464", "here", "here:", ":1", "a:0", "a:99999", "a:1/", "u@a:1"])
