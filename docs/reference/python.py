@@ -57,7 +57,7 @@ _PAGES = (
             "streamer.outputs.recording.read_recording",
             "streamer.outputs.recording.Recording",
             "streamer.outputs.lights.LiveShow",
-            "streamer.outputs.lights.Lights",
+            "streamer.outputs.lights.LightController",
             "streamer.outputs.lights.load_show",
         ),
     ),

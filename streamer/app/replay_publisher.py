@@ -10,7 +10,7 @@ from streamer.config.models import Mqtt
 from streamer.errors import UsageError
 from streamer.mqtt import Publisher, Topics, open_broker
 from streamer.mqtt.subscriber import is_node_online
-from streamer.outputs.recording.paced_replay import Offer, check_start, replay
+from streamer.outputs.recording.paced_replay import UpdateCallback, replay, validate_start
 from streamer.outputs.recording.reader import Recording
 from streamer.tracking.update import Update
 
@@ -18,7 +18,7 @@ from streamer.tracking.update import Update
 async def publish_replay(
     recording: Recording,
     config: Mqtt,
-    offers: Sequence[Offer] = (),
+    offers: Sequence[UpdateCallback] = (),
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     *,
     speed: float = 1.0,
@@ -45,7 +45,7 @@ async def publish_replay(
     StreamerError
         The broker cannot be had.
     """
-    check_start(recording, start)
+    validate_start(recording, start)
     async with open_broker(config, port=config.port) as address:
         if await is_node_online(config, address):
             raise UsageError(

@@ -19,7 +19,7 @@ from streamer.helpers import escape_unprintable
 
 if TYPE_CHECKING:
     from streamer.mqtt.subscriber import ZoneSubscriber
-    from streamer.outputs.lights import Lights, Show
+    from streamer.outputs.lights import LightController, Show
     from streamer.outputs.lights.preview import Preview
 
 
@@ -74,7 +74,11 @@ def lights(
     Light made from music is for effect: never for exits, warnings or anybody's safety. It may
     flash; think of those who are sensitive to that.
     """
-    from streamer.outputs.lights import Lights, example_text, load_show  # wants the extra `lights`
+    from streamer.outputs.lights import (  # wants the extra `lights`
+        LightController,
+        example_text,
+        load_show,
+    )
 
     if example:
         typer.echo(example_text(), nl=False)
@@ -107,7 +111,7 @@ def lights(
         )
     if preview and not LiveView.suits(Console()):
         raise UsageError("--preview needs a terminal with UTF-8; leave it out")
-    playing = Lights(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
+    playing = LightController(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
     follower = ZoneSubscriber(
         settings.mqtt, existing_broker_address(settings.mqtt), zone=playing.zone
     )
@@ -117,7 +121,7 @@ def lights(
 
 
 async def _play(
-    lights: "Lights", follower: "ZoneSubscriber", path: Path, preview: "Preview | None"
+    lights: "LightController", follower: "ZoneSubscriber", path: Path, preview: "Preview | None"
 ) -> None:
     """Run everything until SIGINT or SIGTERM."""
     from streamer.outputs.lights import watch_show
@@ -138,13 +142,13 @@ async def _play(
             task.cancel()
 
 
-async def _follow(follower: "ZoneSubscriber", lights: "Lights") -> None:
+async def _follow(follower: "ZoneSubscriber", lights: "LightController") -> None:
     from streamer.tracking import Affect
 
     async with contextlib.aclosing(aiter(follower)) as estimates:
         async for va in estimates:
             here = Affect(va.valence, va.arousal, va.valence_std, va.arousal_std)
-            lights.feel(here, va.silence)
+            lights.update(here, va.silence)
 
 
 async def _inform(preview: "Preview", follower: "ZoneSubscriber") -> None:
@@ -168,7 +172,7 @@ def _print_patch(path: Path, show: "Show") -> None:
             place.fixture.type,
         )
         for place in sorted(
-            patch.places(show),
+            patch.patch_fixtures(show),
             key=lambda place: (place.fixture.output, place.fixture.universe, place.first),
         )
     ]

@@ -29,15 +29,15 @@ def plot(
     """
     # A second to import, so not before help is answered.
     from streamer.outputs.recording import read_recording
-    from streamer.outputs.recording.pictures import sketch
+    from streamer.outputs.recording.pictures import draw_in_terminal
 
     recording = read_recording(file)
-    if recording.note:
-        Console(stderr=True).print(Text(recording.note), soft_wrap=True)
+    if recording.unfinished_note:
+        Console(stderr=True).print(Text(recording.unfinished_note), soft_wrap=True)
     if output is None:
         console = Console(highlight=False)
         height = min(console.height - _PROMPT, _TALLEST)
-        console.print(sketch(recording, console.width, height), end="", crop=False)
+        console.print(draw_in_terminal(recording, console.width, height), end="", crop=False)
         return
 
     from streamer.outputs.recording.extra import need

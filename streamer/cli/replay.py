@@ -64,14 +64,14 @@ def replay(
 
     recording = read_recording(file)
     if zone is not None:
-        recording = recording.in_zone(zone)
+        recording = recording.with_zone(zone)
     console = Console(stderr=True)
     shown = console.is_terminal and settings.log.format == "console"
     with contextlib.suppress(KeyboardInterrupt), _Position(console, recording, shown) as position:
         logs.configure(settings.log.format, settings.log.level)
-        if recording.note:
-            logger.warning("%s", recording.note)
-        logger.info("replaying %s: %s", file, clock(recording.length))
+        if recording.unfinished_note:
+            logger.warning("%s", recording.unfinished_note)
+        logger.info("replaying %s: %s", file, clock(recording.duration))
         playing = _play(recording, settings, lights, position, speed=speed, loop=loop, start=start)
         with asyncio.Runner(loop_factory=new_loop) as loops:
             loops.run(playing)
@@ -103,7 +103,7 @@ class _Position:
 
     def __init__(self, console: Console, recording: "Recording", shown: bool) -> None:
         self._begin = float(recording.columns["time"][0])
-        self._end = clock(recording.length)
+        self._end = clock(recording.duration)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -112,7 +112,7 @@ class _Position:
             refresh_per_second=5,
             disable=not shown,
         )
-        self._task = self._progress.add_task(self._end, total=recording.length, said="")
+        self._task = self._progress.add_task(self._end, total=recording.duration, said="")
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -29,7 +29,7 @@ from streamer.tracking.mood import mood
 from streamer.tracking.zone import ZoneTracker
 
 if TYPE_CHECKING:
-    from streamer.outputs.lights import Lights, LiveShow
+    from streamer.outputs.lights import LightController, LiveShow
 
 _LOOK = 0.1  # seconds between two looks at what is not told by itself
 _ID = "dashboard."
@@ -93,7 +93,7 @@ class Dashboard:
             self._outbox.ack(ack.model_dump() | {"id": reply.id.removeprefix(_ID)})
 
     async def run(self) -> None:
-        """Look at what changes without being told, until cancelled."""
+        """TimedAffect at what changes without being told, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK)
             try:
@@ -114,7 +114,7 @@ class Dashboard:
             if zone in self._watched:
                 self._show_views(zone, tracker)
         if self._lights is not None and self._watched:
-            fact("lights", _lit(self._lights.lights))
+            fact("lights", _fixtures_message(self._lights.lights))
         for zone, health in survey.health().items():
             fact(f"health/{zone}", health.model_dump())
 
@@ -238,11 +238,12 @@ def _source(tracker: ZoneTracker) -> dict[str, Any]:
     }
 
 
-def _lit(lights: "Lights") -> dict[str, Any]:
+def _fixtures_message(lights: "LightController") -> dict[str, Any]:
     """Return each fixture as `[name, colour, intensity]`, and what is wrong with outputs."""
-    from streamer.outputs.lights.color import hexadecimal
+    from streamer.outputs.lights.color import to_hex
 
     fixtures = [
-        [each.name, hexadecimal(each.color), round(each.intensity, 2)] for each in lights.lit()
+        [each.name, to_hex(each.color), round(each.intensity, 2)]
+        for each in lights.fixture_levels()
     ]
-    return {"fixtures": fixtures, "troubles": lights.troubles()}
+    return {"fixtures": fixtures, "troubles": lights.output_errors()}

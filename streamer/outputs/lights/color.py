@@ -11,16 +11,16 @@ from typing import Self
 
 from coloraide import Color
 
-Linear = tuple[float, float, float]
+LinearRgb = tuple[float, float, float]
 """Red, green, blue in linear light, each 0..1, with the primaries of sRGB."""
 
-WHITE: Linear = (1.0, 1.0, 1.0)
+WHITE: LinearRgb = (1.0, 1.0, 1.0)
 
 _AT_ANCHOR = 1e-9  # distance below which a point is the anchor
 
 
 @dataclass(frozen=True)
-class Stop:
+class ColorStop:
     """A colour at a point of the plane.
 
     Attributes
@@ -38,7 +38,7 @@ class Stop:
     b: float
 
     @classmethod
-    def of(cls, valence: float, arousal: float, color: str) -> Self:
+    def from_css(cls, valence: float, arousal: float, color: str) -> Self:
         """Make a stop of a colour that `parse` knows."""
         lightness, a, b = parse(color).convert("oklab").coords(nans=False)
         return cls(valence, arousal, lightness, a, b)
@@ -58,10 +58,10 @@ class Gradient:
         At least one, no two in the same place.
     """
 
-    def __init__(self, stops: Sequence[Stop]) -> None:
+    def __init__(self, stops: Sequence[ColorStop]) -> None:
         self._stops = tuple(stops)
 
-    def at(self, valence: float, arousal: float) -> Linear:
+    def at(self, valence: float, arousal: float) -> LinearRgb:
         """Return the colour of a point; takes 0.05 to 0.3 ms."""
         lightness = chroma = a = b = 0.0
         for stop, weight in zip(self._stops, self._weights(valence, arousal), strict=True):
@@ -110,14 +110,14 @@ def parse(color: str) -> Color:
     return found
 
 
-def coded(value: float) -> float:
+def srgb_encode(value: float) -> float:
     """Return linear light, 0..1, as sRGB codes it (IEC 61966-2-1)."""
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
-def hexadecimal(color: Linear) -> str:
+def to_hex(color: LinearRgb) -> str:
     """Return a colour of linear light as `#rrggbb`."""
-    return "#" + "".join(f"{round(255 * coded(part)):02x}" for part in color)
+    return "#" + "".join(f"{round(255 * srgb_encode(part)):02x}" for part in color)
 
 
 def _share(value: float) -> float:

@@ -17,10 +17,10 @@ QUANTITIES = ("dimmer", "red", "green", "blue", "white", "valence", "arousal")
 COLORS = frozenset({"red", "green", "blue", "white"})
 """Those that need a palette."""
 
-UNIVERSES: Mapping[str, range] = {"sacn": range(1, 64000), "artnet": range(32768)}
+UNIVERSE_NUMBERS: Mapping[str, range] = {"sacn": range(1, 64000), "artnet": range(32768)}
 """By protocol: E1.31-2018, 6.2.7; Art-Net 4, "Port-Address" (15 bits)."""
 
-SIZE = 512
+UNIVERSE_SIZE = 512
 """Channels of a universe (ANSI E1.11, DMX512-A)."""
 
 _EIGHT_BIT = {
@@ -30,7 +30,7 @@ _EIGHT_BIT = {
     "dimmer-rgb": ("dimmer", "red", "green", "blue"),
     "dimmer-rgbw": ("dimmer", "red", "green", "blue", "white"),
 }
-BUILT_IN: Mapping[str, tuple[str, ...]] = _EIGHT_BIT | {
+BUILT_IN_TYPES: Mapping[str, tuple[str, ...]] = _EIGHT_BIT | {
     f"{name}16": tuple(f"{quantity}16" for quantity in quantities)
     for name, quantities in _EIGHT_BIT.items()
 }
@@ -54,7 +54,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Place:
+class PatchedFixture:
     """A fixture, its channels, and where they stand in their universe.
 
     Attributes
@@ -81,7 +81,7 @@ class Place:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def places(show: "Show") -> list[Place]:
+def patch_fixtures(show: "Show") -> list[PatchedFixture]:
     """Return where the fixtures of a show stand, in its order."""
     return [_place(show, fixture) for fixture in show.fixtures]
 
@@ -107,10 +107,10 @@ def check(show: "Show") -> None:
     _check_names("outputs", [output.name for output in show.outputs])
     _check_names("fixtures", [fixture.name for fixture in show.fixtures])
     for name in show.types:
-        if name in BUILT_IN:
+        if name in BUILT_IN_TYPES:
             raise ValueError(f"[types.{name}]: this type is built in; give yours another name")
     _check_messages(show)
-    taken: dict[tuple[str, int], list[Place]] = {}
+    taken: dict[tuple[str, int], list[PatchedFixture]] = {}
     for index, fixture in enumerate(show.fixtures):
         try:
             _check_fixture(show, fixture)
@@ -137,12 +137,12 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
     return f"{said}; there is {known[0] if known else 'none'}"
 
 
-def _place(show: "Show", fixture: "Fixture") -> Place:
+def _place(show: "Show", fixture: "Fixture") -> PatchedFixture:
     own = show.types.get(fixture.type)
-    contents = BUILT_IN[fixture.type] if own is None else own.channels
+    contents = BUILT_IN_TYPES[fixture.type] if own is None else own.channels
     channels = tuple(_channel(content) for content in contents)
     length = sum(2 if channel.wide else 1 for channel in channels)
-    return Place(fixture, channels, fixture.address, fixture.address + length - 1)
+    return PatchedFixture(fixture, channels, fixture.address, fixture.address + length - 1)
 
 
 def _channel(content: str | int) -> Channel:
@@ -173,8 +173,8 @@ def _check_messages(show: "Show") -> None:
 
 
 def _check_fixture(show: "Show", fixture: "Fixture") -> None:
-    if fixture.type not in BUILT_IN and fixture.type not in show.types:
-        raise ValueError(unknown("type", fixture.type, [*BUILT_IN, *show.types]))
+    if fixture.type not in BUILT_IN_TYPES and fixture.type not in show.types:
+        raise ValueError(unknown("type", fixture.type, [*BUILT_IN_TYPES, *show.types]))
     outputs = {output.name: output for output in show.outputs}
     if fixture.output not in outputs:
         raise ValueError(unknown("output", fixture.output, list(outputs)))
@@ -184,7 +184,7 @@ def _check_fixture(show: "Show", fixture: "Fixture") -> None:
     if fixture.palette is None and place.quantities & COLORS:
         raise ValueError(f'a fixture of type "{fixture.type}" needs a palette = "NAME"')
     protocol = outputs[fixture.output].protocol
-    universes = UNIVERSES.get(protocol)
+    universes = UNIVERSE_NUMBERS.get(protocol)
     if universes is None:
         raise ValueError(
             f'the output "{fixture.output}" speaks OSC, which has no channels; fixtures need one '
@@ -195,14 +195,14 @@ def _check_fixture(show: "Show", fixture: "Fixture") -> None:
             f"universe {fixture.universe} does not exist in {protocol}, where they are from "
             f"{universes.start} to {universes.stop - 1}"
         )
-    if place.last > SIZE:
+    if place.last > UNIVERSE_SIZE:
         raise ValueError(
             f'a fixture of type "{fixture.type}" takes {place.last - place.first + 1} channels: '
-            f"from {place.first} it ends at {place.last}, beyond {SIZE}"
+            f"from {place.first} it ends at {place.last}, beyond {UNIVERSE_SIZE}"
         )
 
 
-def _check_overlap(neighbours: Sequence[Place]) -> None:
+def _check_overlap(neighbours: Sequence[PatchedFixture]) -> None:
     ordered = sorted(neighbours, key=lambda place: place.first)
     for one, other in pairwise(ordered):
         if other.first <= one.last:

@@ -12,11 +12,11 @@ from sacn.messages.data_packet import (  # type: ignore[import-untyped]
 )
 from stupidArtnet import StupidArtnet  # type: ignore[import-untyped]
 
-from streamer.outputs.lights.dmx_patch import SIZE
+from streamer.outputs.lights.dmx_patch import UNIVERSE_SIZE
 from streamer.outputs.lights.show import ArtnetOutput, SacnOutput
-from streamer.outputs.lights.udp_sender import REPEATS, Cadence, Wire
+from streamer.outputs.lights.udp_sender import REPEATS, SendThrottle, UdpSender
 
-PORT = 5568
+SACN_PORT, ARTNET_PORT = 5568, 6454
 _SEQUENCE, _LEVELS = 111, 126  # octets of a packet (Table 4-1)
 _TERMINATIONS = 3
 _LONGEST_SOURCE = 63  # bytes
@@ -28,7 +28,7 @@ class _Stream:
 
     packet: bytearray
     sequence: int = 0
-    cadence: Cadence = field(default_factory=lambda: Cadence(REPEATS))
+    cadence: SendThrottle = field(default_factory=lambda: SendThrottle(REPEATS))
 
 
 class SacnSender:
@@ -49,10 +49,10 @@ class SacnSender:
     def __init__(self, output: SacnOutput, *, source: str, dry: bool = False) -> None:
         self._multicast = output.destination == "multicast"
         self.where = f"sACN priority {output.priority}, {output.destination}"
-        self.wire = Wire(
+        self.wire = UdpSender(
             output.name,
             "" if self._multicast else output.destination,
-            PORT,
+            SACN_PORT,
             interface=output.interface,
             dry=dry,
         )
@@ -101,9 +101,6 @@ class SacnSender:
         self.wire.send(bytes(stream.packet), group)
 
 
-PORT = 6454
-
-
 class ArtnetSender:
     """Universes as ArtDmx packets.
 
@@ -118,24 +115,24 @@ class ArtnetSender:
     def __init__(self, output: ArtnetOutput, *, dry: bool = False) -> None:
         host = output.host or "255.255.255.255"
         self.where = f"Art-Net {'broadcast ' if output.broadcast else ''}{host}"
-        self.wire = Wire(
+        self.wire = UdpSender(
             output.name,
             host,
-            PORT,
+            ARTNET_PORT,
             interface=output.interface,
             broadcast=output.broadcast,
             dry=dry,
         )
         self._packets: dict[int, StupidArtnet] = {}
-        self._cadences: dict[int, Cadence] = {}
+        self._cadences: dict[int, SendThrottle] = {}
 
     def send(self, universe: int, levels: bytes, now: float) -> None:
         """Send the levels of a universe (512) if they changed, and once a second if not."""
         if universe not in self._packets:
-            packet = StupidArtnet(universe=universe, packet_size=SIZE)
+            packet = StupidArtnet(universe=universe, packet_size=UNIVERSE_SIZE)
             packet.close()  # its own socket waits, and prints what goes wrong
             self._packets[universe] = packet
-            self._cadences[universe] = Cadence(REPEATS)
+            self._cadences[universe] = SendThrottle(REPEATS)
         if self._cadences[universe].due(levels, now):
             packet = self._packets[universe]
             packet.sequence = packet.sequence % 255 + 1  # 0 would say that there is no order

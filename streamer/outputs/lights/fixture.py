@@ -6,16 +6,16 @@ How quickly a light follows.
 from collections.abc import Sequence
 from math import exp
 
-from streamer.outputs.lights.color import WHITE, Gradient, Linear, coded
+from streamer.outputs.lights.color import WHITE, Gradient, LinearRgb, srgb_encode
 from streamer.outputs.lights.dmx_patch import Channel
-from streamer.outputs.lights.show import Response
-from streamer.outputs.lights.timeline import Look
+from streamer.outputs.lights.show import FixtureResponse
+from streamer.outputs.lights.timeline import TimedAffect
 
 _DARK = 0.0
 _NEUTRAL = 0.5  # valence and arousal 0, on the way from 0 to 1
 
 
-class Lamp:
+class FixtureState:
     """The light of a fixture, dark at first.
 
     Its colour is there at once with the first look; its intensity rises by the attack. Colours
@@ -29,7 +29,7 @@ class Lamp:
         Where its colours come from; None for white.
     """
 
-    def __init__(self, response: Response, gradient: Gradient | None) -> None:
+    def __init__(self, response: FixtureResponse, gradient: Gradient | None) -> None:
         self._response = response
         self._gradient = gradient
         self._lit = False
@@ -43,12 +43,12 @@ class Lamp:
         return self._follow.values[0]
 
     @property
-    def color(self) -> Linear:
+    def color(self) -> LinearRgb:
         """At full intensity."""
         _, red, green, blue, _, _ = self._follow.values
         return red, green, blue
 
-    def shining(self, share: float = 1.0) -> Linear:
+    def shining(self, share: float = 1.0) -> LinearRgb:
         """Return the colour at its intensity, with this share of the light."""
         red, green, blue = self.color
         light = share * self.intensity
@@ -59,7 +59,7 @@ class Lamp:
         """Valence and arousal as it follows them, from 0 to 1."""
         return self._follow.values[4], self._follow.values[5]
 
-    def step(self, look: Look, seconds: float) -> None:
+    def step(self, look: TimedAffect, seconds: float) -> None:
         """Follow a look for so many seconds."""
         color = WHITE if self._gradient is None else look.color(self._gradient)
         place = (1 + look.affect.valence) / 2, (1 + look.affect.arousal) / 2
@@ -72,12 +72,12 @@ class Lamp:
         """Go on from this share of the intensity."""
         self._follow.values[0] *= share
 
-    def take_over(self, other: "Lamp") -> None:
+    def take_over(self, other: "FixtureState") -> None:
         """Go on from where another one is."""
         self._lit = other._lit  # noqa: SLF001 - one of its own kind
         self._follow.values = list(other._follow.values)  # noqa: SLF001
 
-    def _wanted(self, look: Look, arousal: float) -> float:
+    def _wanted(self, look: TimedAffect, arousal: float) -> float:
         response = self._response
         low, high = response.intensity
         wanted = low + arousal * (high - low)
@@ -86,7 +86,7 @@ class Lamp:
         return min(response.maximum, max(response.minimum, wanted))
 
 
-class Encoder:
+class DmxEncoder:
     """Turns a lamp into the levels of its channels.
 
     Without a dimmer among them the intensity scales the colour. A white one takes over what red,
@@ -107,7 +107,7 @@ class Encoder:
         self._white = "white" in contents
         self._coded = curve == "srgb"
 
-    def levels(self, lamp: Lamp, share: float = 1.0) -> bytes:
+    def levels(self, lamp: FixtureState, share: float = 1.0) -> bytes:
         """Return the levels, with this share of the light."""
         values = self._values(lamp, share)
         levels = bytearray()
@@ -120,12 +120,17 @@ class Encoder:
                 levels.append(round(values[content] * 255))
         return bytes(levels)
 
-    def _values(self, lamp: Lamp, share: float) -> dict[str, float]:
+    def _values(self, lamp: FixtureState, share: float) -> dict[str, float]:
         red, green, blue = lamp.color
         white = min(red, green, blue) if self._white else 0.0
         parts = red - white, green - white, blue - white, white
         if self._coded:
-            parts = coded(parts[0]), coded(parts[1]), coded(parts[2]), coded(parts[3])
+            parts = (
+                srgb_encode(parts[0]),
+                srgb_encode(parts[1]),
+                srgb_encode(parts[2]),
+                srgb_encode(parts[3]),
+            )
         intensity = lamp.intensity * share
         scale = 1.0 if self._dims else intensity
         valence, arousal = lamp.place

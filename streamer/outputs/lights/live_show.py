@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import StreamerError, UsageError
-from streamer.outputs.lights.player import Lights
+from streamer.outputs.lights.light_controller import LightController
 from streamer.outputs.lights.show_file import load_show
 from streamer.tracking.update import Update
 
@@ -41,7 +41,7 @@ class LiveShow:
 
     def __init__(self, path: Path, *, node: str, zones: Sequence[str]) -> None:
         self._path = path
-        self._lights = Lights(load_show(path), node=node)
+        self._lights = LightController(load_show(path), node=node)
         self._reload = asyncio.Event()
         if len(self._lights.show.fixtures) > _MANY:
             logger.warning(
@@ -65,14 +65,14 @@ class LiveShow:
         )
 
     @property
-    def lights(self) -> Lights:
+    def lights(self) -> LightController:
         """What is driven, for a picture of it."""
         return self._lights
 
     def hear(self, zone: str, update: Update) -> None:
         """Take an update of any zone; never waits."""
         if zone == self._lights.zone:
-            self._lights.feel(update.smooth, update.silence)
+            self._lights.update(update.smooth, update.silence)
 
     def reload(self) -> None:
         """Read the show file again, even where it looks the same."""
@@ -103,7 +103,9 @@ _Mark = tuple[int, int, int] | None
 logger = logging.getLogger(__name__)
 
 
-async def watch_show(path: Path, lights: Lights, *, reload: asyncio.Event | None = None) -> None:
+async def watch_show(
+    path: Path, lights: LightController, *, reload: asyncio.Event | None = None
+) -> None:
     """Take over the show file whenever it changes, until cancelled.
 
     It is looked at once a second. A file that is no good, or gone, is told, and the last good show

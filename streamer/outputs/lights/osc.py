@@ -6,7 +6,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from streamer.outputs.lights import osc_address
 from streamer.outputs.lights.show import OscMessage, OscOutput
-from streamer.outputs.lights.udp_sender import Cadence, Wire
+from streamer.outputs.lights.udp_sender import SendThrottle, UdpSender
 
 Value = float | int | str | tuple[float, float, float]
 
@@ -26,9 +26,9 @@ class OscSender:
 
     def __init__(self, output: OscOutput, *, zone: str, node: str, dry: bool = False) -> None:
         self.where = f"OSC {output.host}:{output.port}"
-        self.wire = Wire(output.name, output.host, output.port, dry=dry)
+        self.wire = UdpSender(output.name, output.host, output.port, dry=dry)
         self._messages = [
-            (osc_address.fill(message.address, zone=zone, node=node), _key(message), Cadence())
+            (osc_address.fill(message.address, zone=zone, node=node), _key(message), SendThrottle())
             for message in output.messages
         ]
 

@@ -18,10 +18,10 @@ from rich.live import Live
 from rich.style import Style
 
 from streamer import logs
-from streamer.outputs.lights.color import Gradient, hexadecimal
-from streamer.outputs.lights.player import Lights, Lit
-from streamer.outputs.lights.stage import Stage
-from streamer.outputs.lights.timeline import Look
+from streamer.outputs.lights.color import Gradient, to_hex
+from streamer.outputs.lights.light_controller import FixtureLevel, LightController
+from streamer.outputs.lights.renderer import Renderer
+from streamer.outputs.lights.timeline import TimedAffect
 from streamer.outputs.terminal import palette as ink
 from streamer.outputs.terminal.canvas import PLAIN, Canvas, shortened
 from streamer.outputs.terminal.history import signed
@@ -52,7 +52,7 @@ class Preview:
 
     def __init__(
         self,
-        lights: Lights,
+        lights: LightController,
         *,
         title: str,
         console: Console | None = None,
@@ -85,7 +85,7 @@ class Preview:
     def draw(self, width: int, height: int, messages: Sequence[logging.LogRecord] = ()) -> Canvas:
         """Return the picture, `width` by `height` cells."""
         canvas = Canvas(width, height)
-        rig = self._lights.rig
+        rig = self._lights.active
         stages = list(rig.stages.values())[: max(1, height // 4)]
         body = height - 6 - len(stages)
         self._draw_header(canvas)
@@ -96,7 +96,7 @@ class Preview:
         for index, name in enumerate(names):
             self._draw_plane(canvas, 1, 2 + index * down, across, down, name)
         x = across + 3 if names else 1
-        _draw_fixtures(canvas, x, 2, body, self._lights.lit())
+        _draw_fixtures(canvas, x, 2, body, self._lights.fixture_levels())
         canvas.text(1, 2 + body, "─" * (width - 2), ink.GREY)
         for index, stage in enumerate(stages):
             _draw_output(canvas, 3 + body + index, stage)
@@ -122,11 +122,11 @@ class Preview:
         height -= 2
         if height < 1:
             return
-        rows = self._plane(self._lights.rig.gradients[name], width, height)
+        rows = self._plane(self._lights.active.gradients[name], width, height)
         for row, styles in enumerate(rows):
             for column, style in enumerate(styles):
                 canvas.put(x + column, y + 1 + row, " ", style)
-        look = self._lights.last
+        look = self._lights.latest
         if look is not None:
             column = round((1 + look.affect.valence) / 2 * (width - 1))
             row = round((1 - look.affect.arousal) / 2 * (height - 1))
@@ -140,11 +140,7 @@ class Preview:
                 self._planes.clear()
             self._planes[key] = [
                 [
-                    Style(
-                        bgcolor=hexadecimal(
-                            gradient.at(_along(column, width), -_along(row, height))
-                        )
-                    )
+                    Style(bgcolor=to_hex(gradient.at(_along(column, width), -_along(row, height))))
                     for column in range(width)
                 ]
                 for row in range(height)
@@ -154,12 +150,12 @@ class Preview:
     def _draw_footer(self, canvas: Canvas, messages: Sequence[logging.LogRecord]) -> None:
         y = canvas.height - 3
         canvas.text(1, y, "─" * (canvas.width - 2), ink.GREY)
-        look = self._lights.last
+        look = self._lights.latest
         if look is None:
             canvas.text(1, y + 1, "waiting for estimates: dark", ink.WARN)
-        elif self._lights.lost:
+        elif self._lights.signal_lost:
             age = self._clock() - look.time
-            left = min(stage.clock.loss.share for stage in self._lights.rig.stages.values())
+            left = min(stage.clock.loss.share for stage in self._lights.active.stages.values())
             kept = "the look is held" if left == 1 else f"{left:.0%} of the light is left"
             canvas.text(1, y + 1, f"no estimates for {age:.0f} s: {kept}", ink.BAD)
         else:
@@ -171,7 +167,7 @@ class Preview:
             canvas.text(1, y + 2, message, ink.WARN if alarming else ink.GREY)
 
 
-def _draw_look(canvas: Canvas, y: int, look: Look) -> None:
+def _draw_look(canvas: Canvas, y: int, look: TimedAffect) -> None:
     here = look.affect
     x = canvas.text(1, y, f"valence {signed(here.valence)}", ink.VALENCE)
     x = canvas.text(x + 3, y, f"arousal {signed(here.arousal)}", ink.AROUSAL)
@@ -179,10 +175,12 @@ def _draw_look(canvas: Canvas, y: int, look: Look) -> None:
     canvas.text(x + 3, y, word, ink.TEXT)
 
 
-def _draw_fixtures(canvas: Canvas, x: int, y: int, height: int, fixtures: Sequence[Lit]) -> None:
+def _draw_fixtures(
+    canvas: Canvas, x: int, y: int, height: int, fixtures: Sequence[FixtureLevel]
+) -> None:
     shown = fixtures if len(fixtures) <= height else fixtures[: height - 1]
     for row, each in enumerate(shown, start=y):
-        end = canvas.text(x, row, "████", Style(color=hexadecimal(each.color)))
+        end = canvas.text(x, row, "████", Style(color=to_hex(each.color)))
         filled = round(each.intensity * _BAR)
         end = canvas.text(end + 1, row, "━" * filled, PLAIN)
         end = canvas.text(end, row, "╌" * (_BAR - filled), ink.GREY)
@@ -193,7 +191,7 @@ def _draw_fixtures(canvas: Canvas, x: int, y: int, height: int, fixtures: Sequen
         canvas.text(x, y + height - 1, more, ink.GREY)
 
 
-def _draw_output(canvas: Canvas, y: int, stage: Stage) -> None:
+def _draw_output(canvas: Canvas, y: int, stage: Renderer) -> None:
     sender = stage.sender
     trouble = sender.wire.trouble
     canvas.text(1, y, "●", ink.BAD if trouble else ink.GOOD)

@@ -88,7 +88,10 @@ class Palette(Table):
     def gradient(self) -> color.Gradient:
         """Return the colours of the whole plane."""
         return color.Gradient(
-            [color.Stop.of(each.valence, each.arousal, each.color) for each in self.anchors]
+            [
+                color.ColorStop.from_css(each.valence, each.arousal, each.color)
+                for each in self.anchors
+            ]
         )
 
 
@@ -183,7 +186,7 @@ class OscOutput(_Output):
 Output = Annotated[SacnOutput | ArtnetOutput | OscOutput, Field(discriminator="protocol")]
 
 
-class Response(Table):
+class FixtureResponse(Table):
     """How a light answers to the music."""
 
     attack: Seconds = Field(
@@ -211,7 +214,7 @@ class Response(Table):
         return self
 
 
-class Fixture(Response):
+class Fixture(FixtureResponse):
     """`[[fixtures]]`: one light, where it hangs and how it answers."""
 
     name: Name = Field(description="What it is called.")

@@ -1,23 +1,18 @@
-"""What the music felt like, and when that was told.
-
-What becomes of the light when no estimates come any more.
-"""
+"""Timestamped estimates, kept for outputs that render them later."""
 
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf
 from operator import attrgetter
 
-from streamer.outputs.lights.color import Gradient, Linear
-from streamer.outputs.lights.show import Settings
+from streamer.outputs.lights.color import Gradient, LinearRgb
 from streamer.tracking.update import Affect
 
-_time: Callable[["Look"], float] = attrgetter("time")
+_time: Callable[["TimedAffect"], float] = attrgetter("time")
 
 
 @dataclass(frozen=True)
-class Look:
+class TimedAffect:
     """One estimate as lights see it.
 
     Attributes
@@ -25,7 +20,7 @@ class Look:
     time
         Monotonic seconds at which it came.
     affect
-        Place in the plane, with its deviations.
+        PatchedFixture in the plane, with its deviations.
     silence
         Whether the zone is silent.
     """
@@ -33,9 +28,9 @@ class Look:
     time: float
     affect: Affect
     silence: bool
-    _colors: dict[Gradient, Linear] = field(default_factory=dict, repr=False, compare=False)
+    _colors: dict[Gradient, LinearRgb] = field(default_factory=dict, repr=False, compare=False)
 
-    def color(self, gradient: Gradient) -> Linear:
+    def color(self, gradient: Gradient) -> LinearRgb:
         """Return the colour of this look; computed once for each gradient."""
         found = self._colors.get(gradient)
         if found is None:
@@ -49,57 +44,15 @@ class Timeline:
 
     def __init__(self, span: float) -> None:
         self._span = span
-        self._looks: list[Look] = []
+        self._looks: list[TimedAffect] = []
 
-    def add(self, look: Look) -> None:
+    def add(self, look: TimedAffect) -> None:
         """Add a look that is no older than the last."""
         self._looks.append(look)
         old = bisect_right(self._looks, look.time - self._span, key=_time) - 1
         del self._looks[: max(0, old)]
 
-    def at(self, time: float) -> Look | None:
+    def at(self, time: float) -> TimedAffect | None:
         """Return the newest look that had come by then, None before the first."""
         index = bisect_right(self._looks, time, key=_time)
         return self._looks[index - 1] if index else None
-
-
-class Loss:
-    """Holds a look and fades it, by the show's settings.
-
-    Parameters
-    ----------
-    settings
-        The show's `on_loss`, `loss_after`, `hold_time` and `fade_time`.
-
-    Attributes
-    ----------
-    lost
-        Whether estimates stay out.
-    share
-        How much of the light is left, 0..1.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        held = settings.hold_time if settings.on_loss == "hold" else 0.0
-        self._lost_at = settings.loss_after
-        self._fades_at = settings.loss_after + held
-        self._fade_time = settings.fade_time
-        self.lost = False
-        self.share = 1.0
-
-    def step(self, age: float, seconds: float) -> float:
-        """Move on by so many seconds, the newest estimate being `age` seconds old.
-
-        Returns
-        -------
-        What the lamps have to be dimmed to before they follow again: 1, except where estimates have
-        just come back, when it is what was left. So the light rises from there by its attack.
-        """
-        self.lost = age > self._lost_at
-        if age > self._fades_at:
-            into = min(seconds, age - self._fades_at)
-            fallen = into / self._fade_time if self._fade_time > 0 else inf
-            self.share = max(0.0, self.share - fallen)
-            return 1.0
-        left, self.share = self.share, 1.0
-        return left

@@ -14,12 +14,12 @@ _RETRY = 2.0  # seconds until a name that is not known is looked up again
 _AGAIN = 60.0  # seconds until one that is known is, since its address may change
 
 
-class Wire:
+class UdpSender:
     """A UDP socket (IPv4) that sends or drops at once.
 
     What cannot be sent is told once for each cause, and tried again with the next datagram. It is
-    opened by the first datagram. Names are looked up in a thread, so they need a running event
-    loop.
+    opened by the first datagram. Names are looked up in a thread, so they need a running
+    event loop.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ REPEATS = 3
 """How often the last change is sent again at once, in case a packet is lost (6.6.2)."""
 
 
-class Cadence:
+class SendThrottle:
     """Says when something is to be sent: when it changed, and now and then when it did not.
 
     Parameters

@@ -24,7 +24,7 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-class Space:
+class DiskQuota:
     """Keeps a folder's recordings below a limit, and tells when the disk gets full.
 
     Parameters

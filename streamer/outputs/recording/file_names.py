@@ -22,7 +22,7 @@ _IN_PROGRESS = (JOURNAL, PARQUET + PART, FLAC + PART)
 _OURS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(\d{8}T\d{6}Z)((?:\.[a-z]+)+)")
 
 
-def free_stem(folder: Path, zone: str, start: float) -> Path:
+def unused_stem(folder: Path, zone: str, start: float) -> Path:
     """Return a path without suffix at which no recording lies.
 
     Parameters
@@ -67,12 +67,12 @@ try:
     import fcntl
 except ImportError:  # Windows, which lets nobody rename or delete a file that is open
 
-    def claim(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
         """Claim an open file for this process until it is closed; tell whether that could be."""
         return not file.closed
 else:
 
-    def claim(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
         """Claim an open file for this process until it is closed; tell whether that could be."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

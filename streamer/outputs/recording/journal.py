@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
 from streamer import limits
-from streamer.outputs.recording.file_names import claim
+from streamer.outputs.recording.file_names import try_lock
 from streamer.tracking.update import Affect, Update
 
 
@@ -47,7 +47,7 @@ class Row(NamedTuple):
     captured: float
 
     @classmethod
-    def of(cls, update: Update, epoch: float) -> Self:
+    def from_update(cls, update: Update, epoch: float) -> Self:
         """Return the row of an update; `epoch` leads from monotonic time to seconds since 1970.
 
         NumPy's numbers become Python's, which JSON knows.
@@ -71,7 +71,7 @@ class Row(NamedTuple):
             captured=float(update.captured),
         )
 
-    def update(self) -> Update:
+    def to_update(self) -> Update:
         """Return the update that was recorded."""
         return Update(
             tick=self.tick,
@@ -90,14 +90,14 @@ class Row(NamedTuple):
 COLUMNS = Row._fields
 """Names of the columns."""
 
-TYPES: dict[str, type] = {name: Row.__annotations__[name] for name in COLUMNS}
+COLUMN_TYPES: dict[str, type] = {name: Row.__annotations__[name] for name in COLUMNS}
 """What each column holds: int, float or bool."""
 
 
-MARK = "streamer_recording"
+FORMAT_KEY = "streamer_recording"
 """The key that tells a recording from any other file; its value is the version of the layout."""
 
-VERSION = "1"
+FORMAT_VERSION = "1"
 
 Metadata = Mapping[str, str]
 """What is said about a recording, all of it text."""
@@ -124,9 +124,9 @@ class Journal:
     def __init__(self, path: Path, metadata: Metadata) -> None:
         self.path = path
         self._file = path.open("xb")
-        claim(self._file)
+        try_lock(self._file)
         try:
-            self.note({MARK: VERSION, **metadata})
+            self.note({FORMAT_KEY: FORMAT_VERSION, **metadata})
         except BaseException:
             self.close()
             raise
@@ -156,7 +156,7 @@ class Journal:
 def read_journal(file: BinaryIO) -> Iterator[Metadata | Row]:
     """Yield what a journal says, up to the first line that is not whole.
 
-    The first is the metadata, with `MARK`; where it is not, the file is no journal.
+    The first is the metadata, with `FORMAT_KEY`; where it is not, the file is no journal.
     """
     while line := file.readline(limits.MAX_JOURNAL_LINE_BYTES):
         try:
@@ -178,7 +178,7 @@ def _understood(content: object) -> Metadata | Row | None:
 
 
 def _is_row(values: list[object]) -> bool:
-    return len(values) == len(TYPES) and all(
+    return len(values) == len(COLUMN_TYPES) and all(
         type(value) is wanted and (not isinstance(value, int) or abs(value) < _BEYOND_INT64)
-        for value, wanted in zip(values, TYPES.values(), strict=True)
+        for value, wanted in zip(values, COLUMN_TYPES.values(), strict=True)
     )

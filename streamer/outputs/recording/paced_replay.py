@@ -11,7 +11,7 @@ from streamer.errors import UsageError
 from streamer.outputs.recording.reader import Recording
 from streamer.tracking.update import Update
 
-Offer = Callable[[str, Update], None]
+UpdateCallback = Callable[[str, Update], None]
 """Takes a zone's name and an update; called in the event loop, must not block."""
 
 _LEAST_PAUSE = 0.01  # seconds between two rounds
@@ -19,13 +19,13 @@ _LEAST_PAUSE = 0.01  # seconds between two rounds
 
 async def replay(
     recording: Recording,
-    offer: Offer,
+    offer: UpdateCallback,
     *,
     speed: float = 1.0,
     loop: bool = False,
     start: float = 0.0,
 ) -> None:
-    """Offer the estimates of a recording as far apart as their sound was captured.
+    """UpdateCallback the estimates of a recording as far apart as their sound was captured.
 
     Each is due at a time reckoned from the beginning, so lateness does not add up. It is offered
     with its due time as its time of capture; all else is as it was recorded.
@@ -48,8 +48,8 @@ async def replay(
     UsageError
         There is nothing after `start`.
     """
-    check_start(recording, start)
-    seconds = recording.seconds
+    validate_start(recording, start)
+    seconds = recording.elapsed
     steps = np.diff(seconds)
     pause = max(float(np.median(steps)), _LEAST_PAUSE) if len(steps) else 1.0
     begun = time.monotonic() - start / speed
@@ -61,11 +61,11 @@ async def replay(
                 offer(recording.zone, replace(update, captured=due))
         if not loop:
             return
-        begun += (recording.length + pause) / speed
+        begun += (recording.duration + pause) / speed
         start = 0.0
 
 
-def check_start(recording: Recording, start: float) -> None:
+def validate_start(recording: Recording, start: float) -> None:
     """Refuse to begin `start` seconds after the beginning where nothing comes any more.
 
     Raises
@@ -73,8 +73,8 @@ def check_start(recording: Recording, start: float) -> None:
     UsageError
         Nothing does.
     """
-    if start > recording.length:
+    if start > recording.duration:
         raise UsageError(
-            f"{recording.path} ends after {recording.length:.1f} s, so a replay cannot begin after "
-            f"{start:g} s"
+            f"{recording.path} ends after {recording.duration:.1f} s, so a replay cannot begin "
+            f"after {start:g} s"
         )

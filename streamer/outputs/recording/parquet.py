@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from streamer import limits
 from streamer.outputs.recording.extra import need
-from streamer.outputs.recording.file_names import PART, claim
-from streamer.outputs.recording.journal import COLUMNS, MARK, TYPES, Metadata, Row
+from streamer.outputs.recording.file_names import PART, try_lock
+from streamer.outputs.recording.journal import COLUMN_TYPES, COLUMNS, FORMAT_KEY, Metadata, Row
 
 MAGIC = b"PAR1"
 """A Parquet file begins and ends with it."""
@@ -44,7 +44,7 @@ def write_parquet(path: Path, metadata: Metadata, rows: Iterable[Row]) -> None:
     part = path.with_name(path.name + PART)
     remaining = iter(rows)
     with part.open("wb") as file:
-        claim(file)
+        try_lock(file)
         with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             for first in remaining:
                 group = zip(*chain([first], islice(remaining, _ROW_GROUP - 1)), strict=True)
@@ -74,7 +74,7 @@ def read_parquet(file: BinaryIO) -> tuple[dict[str, str], dict[str, NDArray[Any]
         with parquet.ParquetFile(file) as whole:
             schema = whole.schema_arrow
             metadata = whole.metadata.metadata or {}
-            if MARK.encode() not in metadata or any(
+            if FORMAT_KEY.encode() not in metadata or any(
                 name not in schema.names or schema.field(name).type != _arrow_type(arrow, name)
                 for name in COLUMNS
             ):
@@ -97,4 +97,4 @@ def _arrow_type(arrow: Any, name: str) -> Any:
 
 
 def _plain_type(arrow: Any, name: str) -> Any:
-    return {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}[TYPES[name]]
+    return {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}[COLUMN_TYPES[name]]

@@ -30,12 +30,12 @@ Points = dict[str, NDArray[np.float64]]
 """Columns of a recording by their names, as floats, and `seconds` since its beginning."""
 
 
-def thin(recording: Recording, most: int) -> Points:
+def downsample(recording: Recording, most: int) -> Points:
     """Return the means of equally many rows each, at most so many points.
 
     A recording that has no more rows is returned as it is.
     """
-    columns: dict[str, NDArray[Any]] = {"seconds": recording.seconds}
+    columns: dict[str, NDArray[Any]] = {"seconds": recording.elapsed}
     columns |= {name: recording.columns[name] for name in COLUMNS}
     points = min(most, len(recording))
     starts = np.arange(points) * len(recording) // points
@@ -46,7 +46,7 @@ def thin(recording: Recording, most: int) -> Points:
     }
 
 
-def with_gaps(points: Points) -> Points:
+def insert_gaps(points: Points) -> Points:
     """Return the points with one that is not a number wherever nothing was recorded for a while.
 
     A line through them is interrupted there.
@@ -93,7 +93,7 @@ def write_figure(recording: Recording, output: Path) -> None:
 
 def draw_figure(recording: Recording) -> Figure:
     """Return the picture; bands and ellipses are one standard deviation, silence is grey."""
-    points = with_gaps(thin(recording, _POINTS))
+    points = insert_gaps(downsample(recording, _POINTS))
     figure = Figure(figsize=_SIZE, layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=(1.3, 1), height_ratios=(3, 3, 1.5))
     valence = figure.add_subplot(grid[0, 0])
@@ -108,12 +108,14 @@ def draw_figure(recording: Recording) -> Figure:
     for axes in (valence, arousal):
         axes.tick_params(labelbottom=False)
     level.set_xlabel("time (min:s)")
-    level.set_xlim(0, max(recording.length, 1.0))
-    _tell_time(level.xaxis, recording.length)
+    level.set_xlim(0, max(recording.duration, 1.0))
+    _tell_time(level.xaxis, recording.duration)
     figure.align_ylabels([valence, arousal, level])
-    _draw_plane(figure, figure.add_subplot(grid[:, 1]), with_gaps(thin(recording, _POINTS_OF_PATH)))
+    _draw_plane(
+        figure, figure.add_subplot(grid[:, 1]), insert_gaps(downsample(recording, _POINTS_OF_PATH))
+    )
     source = recording.metadata.get("source", "")
-    title = f"{recording.zone} · {source} · {recording.begun:%Y-%m-%d %H:%M} UTC"
+    title = f"{recording.zone} · {source} · {recording.started_at:%Y-%m-%d %H:%M} UTC"
     valence.set_title(title, fontsize=11, color="#333333", loc="left", pad=10)
     return figure
 
@@ -211,7 +213,7 @@ _ALMOST = 1 - 1e-9  # the last moment is within the picture
 _PATH = 400  # points of the path through the plane
 
 
-def sketch(recording: Recording, width: int, height: int) -> Canvas:
+def draw_in_terminal(recording: Recording, width: int, height: int) -> Canvas:
     """Return the picture, `width` by `height` cells.
 
     In the plane the path grows from grey to colour; it ends at the point, whose ellipse is one
@@ -234,7 +236,7 @@ def sketch(recording: Recording, width: int, height: int) -> Canvas:
 def _draw_header(canvas: Canvas, recording: Recording) -> None:
     x = canvas.text(1, 0, recording.zone, palette.AROUSAL)
     silent = float(recording.columns["silence"].mean())
-    told = [f"{recording.begun:%Y-%m-%d %H:%M:%S} UTC", clock(recording.length)]
+    told = [f"{recording.started_at:%Y-%m-%d %H:%M:%S} UTC", clock(recording.duration)]
     if silent:
         told.append(f"silent {silent:.0%}")
     end = canvas.text_right(canvas.width - 1, 0, "  ".join(told), palette.GREY)
@@ -257,18 +259,18 @@ def _draw_charts(
         draw_trajectory(canvas, x, y + 1, width, chart, points, SPAN * _ALMOST, value_of, style)
         y += chart + 1
     canvas.text(x + 3, y, "0:00", palette.GREY)
-    canvas.text_right(x + width, y, clock(recording.length), palette.GREY)
+    canvas.text_right(x + width, y, clock(recording.duration), palette.GREY)
 
 
 def _points(recording: Recording, most: int, span: float) -> list[Point]:
     """Return the trajectory as if it had taken `span` seconds that end now."""
-    points = thin(recording, most)
-    seen = points["seconds"] / max(recording.length, 1e-9) * span * _ALMOST
+    points = downsample(recording, most)
+    seen = points["seconds"] / max(recording.duration, 1e-9) * span * _ALMOST
     columns = [points[name].tolist() for name in COLUMNS]
     silent = COLUMNS.index("silence")
     found = []
     for when, *values in zip(seen.tolist(), *columns, strict=True):
         if np.isfinite(values).all():
             values[silent] = values[silent] > 0.5
-            found.append(Point(when, Row(*values).update(), 0.0))
+            found.append(Point(when, Row(*values).to_update(), 0.0))
     return found

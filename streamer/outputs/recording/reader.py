@@ -14,13 +14,20 @@ from streamer import limits
 from streamer.config.models import Slug
 from streamer.errors import UsageError
 from streamer.outputs.recording.file_names import JOURNAL
-from streamer.outputs.recording.journal import COLUMNS, MARK, TYPES, VERSION, Row, read_journal
+from streamer.outputs.recording.journal import (
+    COLUMN_TYPES,
+    COLUMNS,
+    FORMAT_KEY,
+    FORMAT_VERSION,
+    Row,
+    read_journal,
+)
 from streamer.outputs.recording.parquet import MAGIC, DamagedError, read_parquet
 from streamer.tracking.update import Update
 
 _NUMBER, _TIME = limits.MAX_RECORDING_ESTIMATE, limits.MAX_RECORDING_TIME_S
 _BELIEVED = {
-    **{name: (-_NUMBER, _NUMBER) for name, kind in TYPES.items() if kind is float},
+    **{name: (-_NUMBER, _NUMBER) for name, kind in COLUMN_TYPES.items() if kind is float},
     "ts": (0, limits.MAX_RECORDING_EPOCH_MS - 1),
     "level": (-limits.MAX_RECORDING_LEVEL_DB, limits.MAX_RECORDING_LEVEL_DB),
     "time": (0.0, _TIME),
@@ -28,7 +35,7 @@ _BELIEVED = {
 }
 """Least and greatest value of a column."""
 
-_JOURNAL_BEGINS = f'{{"{MARK}":'.encode()
+_JOURNAL_BEGINS = f'{{"{FORMAT_KEY}":'.encode()
 
 
 @dataclass(frozen=True)
@@ -64,38 +71,38 @@ class Recording:
         return self.metadata["zone"]
 
     @property
-    def begun(self) -> datetime:
+    def started_at(self) -> datetime:
         """When the first estimate's sound was captured, in UTC."""
         return datetime.fromtimestamp(int(self.columns["ts"][0]) / 1e3, UTC)
 
     @property
-    def seconds(self) -> NDArray[np.float64]:
+    def elapsed(self) -> NDArray[np.float64]:
         """When each estimate's sound was captured, in seconds since the first; never falling."""
         captured = self.columns["captured"]
         since: NDArray[np.float64] = np.maximum.accumulate(captured - captured[0])
         return since
 
     @property
-    def length(self) -> float:
+    def duration(self) -> float:
         """Seconds from the first estimate to the last."""
-        return float(self.seconds[-1])
+        return float(self.elapsed[-1])
 
     def updates(self) -> Iterator[Update]:
         """Yield the estimates as they were; `captured` is the recording machine's time."""
         for values in zip(*(self.columns[name].tolist() for name in COLUMNS), strict=True):
-            yield Row(*values).update()
+            yield Row(*values).to_update()
 
     @property
-    def note(self) -> str:
+    def unfinished_note(self) -> str:
         """What is to be said about a recording that is not finished; else empty."""
         if not self.unfinished:
             return ""
         return (
-            f"{self.path} is still being recorded or was cut off; {self.length:.1f} s of it are "
+            f"{self.path} is still being recorded or was cut off; {self.duration:.1f} s of it are "
             "whole"
         )
 
-    def in_zone(self, zone: str) -> Self:
+    def with_zone(self, zone: str) -> Self:
         """Return the recording as if it were another zone's.
 
         Raises
@@ -178,15 +185,15 @@ def _read_journal(path: Path, file: BinaryIO) -> Recording:
         else:
             metadata.update(said)
     columns: dict[str, NDArray[Any]] = {
-        name: np.array([row[index] for row in rows], dtype=TYPES[name])
+        name: np.array([row[index] for row in rows], dtype=COLUMN_TYPES[name])
         for index, name in enumerate(COLUMNS)
     }
     return _whole(Recording(path, metadata, columns, unfinished=True))
 
 
 def _whole(recording: Recording) -> Recording:
-    path, version = recording.path, recording.metadata.get(MARK, VERSION)
-    if version != VERSION:
+    path, version = recording.path, recording.metadata.get(FORMAT_KEY, FORMAT_VERSION)
+    if version != FORMAT_VERSION:
         raise UsageError(f"{path} is of a later streamer (layout {version}); update this one")
     if not len(recording):
         raise UsageError(f"{path} holds no estimate yet; they begin after one second of sound")

@@ -10,8 +10,8 @@ from streamer import __version__
 from streamer.audio.block import Block
 from streamer.config.models import Record
 from streamer.helpers import EpochClock
-from streamer.outputs.recording.disk_quota import Space
-from streamer.outputs.recording.finishing import adopt
+from streamer.outputs.recording.disk_quota import DiskQuota
+from streamer.outputs.recording.recovery import recover_recordings
 from streamer.outputs.recording.zone_files import ZoneFiles
 from streamer.tracking.update import Update
 
@@ -73,7 +73,7 @@ class Writer:
         self.blocks = Tally()
         self._folder = folder
         self._config = config
-        self._space = Space(folder, config.limit_gb, config.free_gb, look)
+        self._space = DiskQuota(folder, config.limit_gb, config.free_gb, look)
         self._clock = EpochClock()
         self._files = {
             zone: ZoneFiles(
@@ -165,7 +165,7 @@ class Writer:
         """Complete what a crash, or a disk that failed, has left."""
         if self._adopted:
             return
-        for path in adopt(self._folder):
+        for path in recover_recordings(self._folder):
             logger.info("completed %s, which was left unfinished", path)
         self._space.trim()
         self._adopted = True

@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from streamer.audio.block import Block
-from streamer.outputs.recording.file_names import JOURNAL, free_stem
-from streamer.outputs.recording.finishing import finish_journal
+from streamer.outputs.recording.file_names import JOURNAL, unused_stem
+from streamer.outputs.recording.flac_writer import FlacWriter
 from streamer.outputs.recording.journal import Journal, Metadata, Row
-from streamer.outputs.recording.sound import SoundWriter
+from streamer.outputs.recording.recovery import finalize_journal
 from streamer.tracking.update import Update
 
 LONGEST_GAP = 60.0
@@ -48,7 +48,7 @@ class ZoneFiles:
         self._stem: Path | None = None
         self._begun = 0.0  # when captured
         self._journal: Journal | None = None
-        self._sound: SoundWriter | None = None
+        self._sound: FlacWriter | None = None
         self._next_sample = 0  # of the source
         self._heard = 0.0  # when the sound so far was captured to its end
         self._aligned = False
@@ -63,7 +63,7 @@ class ZoneFiles:
             offset = end + update.captured - self._heard - update.time
             self._journal.note({"sound_offset": repr(offset)})
             self._aligned = True
-        self._journal.add(Row.of(update, epoch))
+        self._journal.add(Row.from_update(update, epoch))
 
     def sound(self, block: Block, rate: int, epoch: float) -> None:
         """Append sound at `rate` Hz. What is missing before it becomes silence of that length."""
@@ -72,7 +72,7 @@ class ZoneFiles:
             self.finish()
         stem = self._stem_for(block.captured, epoch)
         if self._sound is None:
-            self._sound = SoundWriter(stem, rate, dict(self._metadata))
+            self._sound = FlacWriter(stem, rate, dict(self._metadata))
         else:
             self._sound.add_silence(gap)
         self._sound.add(block.samples)
@@ -96,14 +96,14 @@ class ZoneFiles:
         if journal is not None:
             journal.close()
             self._journal = None
-            if (table := finish_journal(journal.path, hurry=hurry)) is not None:
+            if (table := finalize_journal(journal.path, hurry=hurry)) is not None:
                 logger.info("recorded %s", table)
         if self._stem is not None:
             self._stem = None
             self._on_finished()
 
     def abandon(self) -> None:
-        """Let the files be as they are; `finishing.adopt` completes them. Raises nothing."""
+        """Let the files be as they are; `recover_recordings` completes them. Raises nothing."""
         for opened in (self._journal, self._sound):
             if opened is not None:
                 with suppress(OSError):
@@ -115,7 +115,7 @@ class ZoneFiles:
         if self._stem is not None and captured - self._begun >= self._seconds:
             self.finish()
         if self._stem is None:
-            self._stem = free_stem(self._folder, self._metadata["zone"], captured + epoch)
+            self._stem = unused_stem(self._folder, self._metadata["zone"], captured + epoch)
             self._begun = captured
             self._aligned = False
         return self._stem

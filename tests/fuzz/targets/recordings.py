@@ -6,10 +6,10 @@ from random import Random
 
 from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.finishing import adopt
-from streamer.outputs.recording.journal import COLUMNS, MARK, Journal, Row
+from streamer.outputs.recording.journal import COLUMNS, FORMAT_KEY, Journal, Row
 from streamer.outputs.recording.parquet import write_parquet
-from streamer.outputs.recording.pictures import draw_figure, sketch
+from streamer.outputs.recording.pictures import draw_figure, draw_in_terminal
+from streamer.outputs.recording.recovery import recover_recordings
 from tests.fuzz.judging import Finding, Input, check_text, judged
 from tests.fuzz.mutate import EXTREMES, mutated, some_bytes
 from tests.fuzz.targets.base import Target
@@ -42,7 +42,7 @@ class RecordingTarget(Target):
         journal.close()
         self._journal = (folder / "good.journal").read_bytes()
         self._lines = self._journal.splitlines()
-        write_parquet(folder / "good.parquet", {MARK: "1", **_METADATA}, self._rows)
+        write_parquet(folder / "good.parquet", {FORMAT_KEY: "1", **_METADATA}, self._rows)
         self._parquet = (folder / "good.parquet").read_bytes()
         self._place = folder / "recordings"
         self._place.mkdir()
@@ -61,7 +61,7 @@ class RecordingTarget(Target):
                 source = chance.choice(
                     ("demo", "\x1b[2J\n", "a" * 3000, "é" * 300, "$x^{$", "\u202e")
                 )
-                write_parquet(file, {MARK: "1", **_METADATA, "source": source}, rows)
+                write_parquet(file, {FORMAT_KEY: "1", **_METADATA, "source": source}, rows)
                 return {_NAME + ".parquet": file.read_bytes()}
         return {_NAME + ".parquet": mutated(chance, self._parquet, others=[self._journal])}
 
@@ -72,7 +72,7 @@ class RecordingTarget(Target):
         file = self._place / name
         file.write_bytes(content)
         said = self._read(file, drawn=not len(content) % 50)
-        finished = adopt(self._place)
+        finished = recover_recordings(self._place)
         for path in finished:
             again = self._read(path, drawn=False)
             if said == "read" and again != "read":
@@ -84,12 +84,12 @@ class RecordingTarget(Target):
             recording = read_recording(file)
         except StreamerError as error:
             return judged(error, file)
-        check_text(f"{recording.begun:%Y-%m-%d} {recording.length:.1f} {recording.zone}")
-        check_text(recording.note.replace(str(file), ""))
+        check_text(f"{recording.started_at:%Y-%m-%d} {recording.duration:.1f} {recording.zone}")
+        check_text(recording.unfinished_note.replace(str(file), ""))
         if len(list(recording.updates())) != len(recording):
             raise Finding("not every row is an update")
         if not len(recording) % 2 or drawn:
-            str(sketch(recording, 80, 24))
+            str(draw_in_terminal(recording, 80, 24))
         if drawn:
             draw_figure(recording).draw_without_rendering()
         return "read"

@@ -58,8 +58,8 @@ class ShowTarget(Target):
             show = load_show(file)
         except StreamerError as error:
             return judged(error, file)
-        for place in patch.places(show):
-            if not 1 <= place.first <= place.last <= patch.SIZE:
+        for place in patch.patch_fixtures(show):
+            if not 1 <= place.first <= place.last <= patch.UNIVERSE_SIZE:
                 raise Finding(f"a fixture stands at {place}")
         for palette in list(show.palettes.values())[:3]:
             for at in ((0.0, 0.0), (1.0, -1.0), (-0.3, 0.7)):

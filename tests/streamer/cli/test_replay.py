@@ -90,7 +90,7 @@ class TestAgainstABroker:
         )
         steps = np.diff(arrived) - np.diff(recording.columns["captured"])
         assert np.percentile(np.abs(steps), 99) < 0.020
-        whole = (arrived[-1] - arrived[0]) - recording.length
+        whole = (arrived[-1] - arrived[0]) - recording.duration
         assert abs(whole) < 0.020
 
     def test_it_says_online_and_offline_and_keeps_a_state(self, performance):

@@ -25,8 +25,8 @@ from typing import Any
 import pytest
 from sacn.messages.data_packet import DataPacket, calculate_multicast_addr
 
-from streamer.outputs.lights import Lights, Show, load_show
-from streamer.outputs.lights.udp_sender import Wire
+from streamer.outputs.lights import LightController, Show, load_show
+from streamer.outputs.lights.udp_sender import UdpSender
 from streamer.tracking import Affect
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -100,7 +100,7 @@ class Ear:
         """What the universe shows now."""
         return [each for each in self.packets() if each.universe == universe][-1].dmxData
 
-    def play(self, lights: Lights, seconds: float, rate: float = 40.0) -> None:
+    def play(self, lights: LightController, seconds: float, rate: float = 40.0) -> None:
         """Let time go by, frame by frame."""
         for _ in range(round(seconds * rate)):
             self.now += 1 / rate
@@ -110,16 +110,16 @@ class Ear:
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     ear = Ear()
-    monkeypatch.setattr(Wire, "_open", lambda wire: ear)
+    monkeypatch.setattr(UdpSender, "_open", lambda wire: ear)
     return ear
 
 
 @pytest.fixture
-def perform(load: Callable[..., Show], ear: Ear) -> Callable[..., Lights]:
+def perform(load: Callable[..., Show], ear: Ear) -> Callable[..., LightController]:
     """Make lights of a text, under the ear's clock."""
 
-    def make(text: str, base: str = BASE) -> Lights:
-        return Lights(load(text, base), node="studio", clock=lambda: ear.now)
+    def make(text: str, base: str = BASE) -> LightController:
+        return LightController(load(text, base), node="studio", clock=lambda: ear.now)
 
     return make
 

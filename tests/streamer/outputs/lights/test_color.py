@@ -8,7 +8,7 @@ from coloraide import Color
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from streamer.outputs.lights.color import Gradient, Stop, coded, parse
+from streamer.outputs.lights.color import ColorStop, Gradient, parse, srgb_encode
 
 STEP = 1e-4
 
@@ -25,7 +25,7 @@ places = st.lists(
 
 @st.composite
 def palettes(draw, colors=colors | vivid):
-    return [Stop.of(v / 4, a / 4, draw(colors)) for v, a in draw(places)]
+    return [ColorStop.from_css(v / 4, a / 4, draw(colors)) for v, a in draw(places)]
 
 
 def srgb(color):
@@ -46,8 +46,8 @@ def test_it_never_jumps(stops, point, angle):
     valence, arousal = point
     here = gradient.at(valence, arousal)
     there = gradient.at(valence + STEP * math.cos(angle), arousal + STEP * math.sin(angle))
-    assert [coded(part) for part in here] == pytest.approx(
-        [coded(part) for part in there], abs=0.03
+    assert [srgb_encode(part) for part in here] == pytest.approx(
+        [srgb_encode(part) for part in there], abs=0.03
     )
 
 
@@ -58,7 +58,9 @@ def test_it_is_a_colour_that_a_light_can_show(stops, point):
 
 @given(colors, points)
 def test_one_anchor_is_a_constant_colour(color, point):
-    assert Gradient([Stop.of(0, 0, color)]).at(*point) == pytest.approx(srgb(color), abs=1e-4)
+    assert Gradient([ColorStop.from_css(0, 0, color)]).at(*point) == pytest.approx(
+        srgb(color), abs=1e-4
+    )
 
 
 @given(palettes(), points)
@@ -73,7 +75,9 @@ def test_between_two_like_hues_the_hue_is_the_mean_and_the_chroma_stays(chroma, 
     assume(abs(apart) > 1)
     ends = [f"oklch({light} {chroma} {hue + side * apart / 2})" for side in (-1, 1)]
     assume(all(Color(end).in_gamut("srgb") for end in ends))
-    found = Gradient([Stop.of(-1, 0, ends[0]), Stop.of(1, 0, ends[1])]).at(0, 0.5)
+    found = Gradient([ColorStop.from_css(-1, 0, ends[0]), ColorStop.from_css(1, 0, ends[1])]).at(
+        0, 0.5
+    )
     _, c, h = Color("srgb-linear", found).convert("oklch").coords(nans=False)
     assert c == pytest.approx(chroma, rel=0.05)
     assert (h - hue + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
@@ -81,7 +85,7 @@ def test_between_two_like_hues_the_hue_is_the_mean_and_the_chroma_stays(chroma, 
 
 def test_opposite_hues_meet_in_grey_and_not_with_a_jump():
     red, cyan = "oklch(70% 0.1 20)", "oklch(70% 0.1 200)"
-    gradient = Gradient([Stop.of(-1, 0, red), Stop.of(1, 0, cyan)])
+    gradient = Gradient([ColorStop.from_css(-1, 0, red), ColorStop.from_css(1, 0, cyan)])
     chromas = [
         Color("srgb-linear", gradient.at(v / 50, 0)).convert("oklch")["chroma"]
         for v in range(-50, 51)
@@ -91,7 +95,7 @@ def test_opposite_hues_meet_in_grey_and_not_with_a_jump():
 
 
 def test_a_colour_beyond_srgb_keeps_hue_and_lightness():
-    found = Gradient([Stop.of(0, 0, "oklch(70% 0.35 140)")]).at(0, 0)
+    found = Gradient([ColorStop.from_css(0, 0, "oklch(70% 0.35 140)")]).at(0, 0)
     lightness, chroma, hue = Color("srgb-linear", found).convert("oklch").coords()
     assert (lightness, hue) == (pytest.approx(0.7, abs=0.02), pytest.approx(140, abs=3))
     assert 0.15 < chroma < 0.35
@@ -108,4 +112,4 @@ def test_what_is_no_colour_of_a_light_is_refused(color):
 @given(st.floats(0, 1))
 def test_coding_is_that_of_srgb(value):
     exact = Color("srgb-linear", [value] * 3).convert("srgb")["red"]
-    assert coded(value) == pytest.approx(exact, abs=1e-6)
+    assert srgb_encode(value) == pytest.approx(exact, abs=1e-6)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.lights.color import Gradient, Stop, coded
-from streamer.outputs.lights.dmx_patch import BUILT_IN, Channel
-from streamer.outputs.lights.fixture import Encoder, Lamp
-from streamer.outputs.lights.show import Response
-from streamer.outputs.lights.timeline import Look
+from streamer.outputs.lights.color import ColorStop, Gradient, srgb_encode
+from streamer.outputs.lights.dmx_patch import BUILT_IN_TYPES, Channel
+from streamer.outputs.lights.fixture import DmxEncoder, FixtureState
+from streamer.outputs.lights.show import FixtureResponse
+from streamer.outputs.lights.timeline import TimedAffect
 from streamer.tracking import Affect
 
 QUICK = {"attack": 0.0, "release": 0.0, "intensity": (0.0, 1.0)}
@@ -16,18 +16,22 @@ share = st.floats(0, 1)
 
 
 def look(valence=0.0, arousal=0.0, *, silence=False):
-    return Look(0.0, Affect(valence, arousal, 0.1, 0.1), silence)
+    return TimedAffect(0.0, Affect(valence, arousal, 0.1, 0.1), silence)
 
 
 def lamp(color="#ffffff", at=None, **response):
-    made = Lamp(Response(**{**QUICK, **response}), Gradient([Stop.of(0, 0, color)]))
+    made = FixtureState(
+        FixtureResponse(**{**QUICK, **response}), Gradient([ColorStop.from_css(0, 0, color)])
+    )
     made.step(at or look(arousal=1.0), 1.0)
     return made
 
 
 def levels(kind, made, share=1.0, curve="linear"):
-    channels = [Channel(each.removesuffix("16"), each.endswith("16")) for each in BUILT_IN[kind]]
-    return list(Encoder(channels, curve).levels(made, share))
+    channels = [
+        Channel(each.removesuffix("16"), each.endswith("16")) for each in BUILT_IN_TYPES[kind]
+    ]
+    return list(DmxEncoder(channels, curve).levels(made, share))
 
 
 def test_the_built_in_types():
@@ -65,23 +69,23 @@ def test_the_curve_codes_colours_and_not_the_intensity(red, green, dimmed):
     plain = levels("dimmer-rgb", made, dimmed)
     curved = levels("dimmer-rgb", made, dimmed, "srgb")
     assert curved[0] == plain[0]
-    assert curved[1] == pytest.approx(255 * coded(made.color[0]), abs=0.5)
+    assert curved[1] == pytest.approx(255 * srgb_encode(made.color[0]), abs=0.5)
     scaled = levels("rgb", made, dimmed, "srgb")
-    assert scaled[0] == pytest.approx(255 * dimmed * coded(made.color[0]), abs=0.51)
+    assert scaled[0] == pytest.approx(255 * dimmed * srgb_encode(made.color[0]), abs=0.51)
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
 def test_sixteen_bits_are_coarse_then_fine(valence, arousal):
     made = lamp(at=look(valence, arousal))
     channels = [Channel("valence", wide=True), Channel("arousal", wide=True)]
-    coded = Encoder(channels, "linear").levels(made)
+    coded = DmxEncoder(channels, "linear").levels(made)
     assert int.from_bytes(coded[:2], "big") == round((1 + valence) / 2 * 65535)
     assert int.from_bytes(coded[2:], "big") == round((1 + arousal) / 2 * 65535)
 
 
 def test_constants_stay():
     channels = [Channel(7, wide=False), Channel("dimmer", wide=False), Channel(255, wide=False)]
-    assert list(Encoder(channels, "linear").levels(lamp(), 0.0)) == [7, 0, 255]
+    assert list(DmxEncoder(channels, "linear").levels(lamp(), 0.0)) == [7, 0, 255]
 
 
 @given(st.floats(-1, 1), st.tuples(share, share), st.tuples(share, share), st.booleans())
@@ -100,7 +104,9 @@ def test_silence_has_an_intensity_of_its_own():
 
 
 def test_it_rises_from_black_in_its_colour():
-    made = Lamp(Response(attack=1.0), Gradient([Stop.of(0, 0, "#ff0000")]))
+    made = FixtureState(
+        FixtureResponse(attack=1.0), Gradient([ColorStop.from_css(0, 0, "#ff0000")])
+    )
     assert made.intensity == 0
     made.step(look(arousal=1.0), 0.025)
     assert made.color == pytest.approx((1, 0, 0), abs=1e-4)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.lights.color import Gradient, Stop
-from streamer.outputs.lights.timeline import Look, Timeline
+from streamer.outputs.lights.color import ColorStop, Gradient
+from streamer.outputs.lights.timeline import TimedAffect, Timeline
 from streamer.tracking import Affect
 
 HERE = Affect(0.0, 0.0, 0.1, 0.1)
@@ -15,7 +15,7 @@ def test_any_time_within_the_span_is_answered_by_what_had_come_then(times, back)
     timeline = Timeline(30.0)
     times = sorted(times)
     for time in times:
-        timeline.add(Look(time, HERE, silence=False))
+        timeline.add(TimedAffect(time, HERE, silence=False))
     then = times[-1] - back
     found = timeline.at(then)
     before = [time for time in times if time <= then]
@@ -25,14 +25,14 @@ def test_any_time_within_the_span_is_answered_by_what_had_come_then(times, back)
 def test_what_is_older_is_forgotten_but_for_the_newest():
     timeline = Timeline(30.0)
     for time in range(1000):
-        timeline.add(Look(float(time), HERE, silence=False))
+        timeline.add(TimedAffect(float(time), HERE, silence=False))
     assert timeline.at(968.5) is None
     assert timeline.at(969.0).time == 969.0
 
 
 def test_a_colour_is_worked_out_once(monkeypatch):
-    gradient = Gradient([Stop.of(0, 0, "red")])
-    look = Look(0.0, HERE, silence=False)
+    gradient = Gradient([ColorStop.from_css(0, 0, "red")])
+    look = TimedAffect(0.0, HERE, silence=False)
     first = look.color(gradient)
     monkeypatch.setattr(gradient, "at", None)
     assert look.color(gradient) is first

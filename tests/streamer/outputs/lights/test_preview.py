@@ -49,7 +49,7 @@ def test_it_waits_in_the_dark(preview, ear):
 def test_it_shows_palette_point_fixtures_and_outputs(preview, ear, feeling):
     lights, shown = preview
     shown.set_broker("mqtt://localhost:1883", connected=True)
-    lights.feel(feeling(1, 0.5), silence=False)
+    lights.update(feeling(1, 0.5), silence=False)
     ear.play(lights, 0.1)
     said = picture(shown)
     for words in (
@@ -65,7 +65,7 @@ def test_it_shows_palette_point_fixtures_and_outputs(preview, ear, feeling):
 
 def test_it_shows_a_loss(preview, ear, feeling):
     lights, shown = preview
-    lights.feel(feeling(), silence=False)
+    lights.update(feeling(), silence=False)
     ear.play(lights, 2.5)
     assert "no estimates for 2 s: 5" in picture(shown)
     ear.play(lights, 1)
@@ -86,7 +86,7 @@ def test_it_shows_what_cannot_be_sent_and_the_last_message(preview, ear, feeling
 def test_any_size_will_do(perform, ear, feeling, size):
     many = "".join(PAR.format(1 + 4 * n).replace("par", f"par {n}") for n in range(30))
     lights = perform(many)
-    lights.feel(feeling(-1, -1), silence=True)
+    lights.update(feeling(-1, -1), silence=True)
     ear.play(lights, 0.1)
     canvas = Preview(lights, title="show.toml").draw(*size)
     assert [len(line) for line in canvas.lines()] == [size[0]] * size[1]

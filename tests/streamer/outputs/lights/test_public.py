@@ -12,7 +12,7 @@ WANTED = ["coloraide", "pythonosc", "sacn", "stupidArtnet"]
 
 def test_the_names_it_exports():
     assert set(package.__all__) == {
-        "Lights", "LiveShow", "Show", "example_text", "load_show", "watch_show",
+        "LightController", "LiveShow", "Show", "example_text", "load_show", "watch_show",
     }  # fmt: skip
     assert all(hasattr(package, name) for name in package.__all__)
 

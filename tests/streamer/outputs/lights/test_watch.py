@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from streamer.outputs.lights import Lights, load_show, watch_show
+from streamer.outputs.lights import LightController, load_show, watch_show
 
 SHOW = '[show]\nfade_time = {}\n[[outputs]]\nname = "stage"\nprotocol = "sacn"\n'
 
@@ -21,7 +21,7 @@ def file(tmp_path):
 
 @contextlib.asynccontextmanager
 async def watched(file):
-    lights = Lights(load_show(file), node="studio", dry=True)
+    lights = LightController(load_show(file), node="studio", dry=True)
     reload = asyncio.Event()
     task = asyncio.create_task(watch_show(file, lights, reload=reload))
     try:

@@ -1,4 +1,4 @@
-from streamer.outputs.recording.file_names import finished, free_stem, in_progress
+from streamer.outputs.recording.file_names import finished, in_progress, unused_stem
 
 OURS = [
     "main-20261125T203000Z.parquet",
@@ -32,16 +32,16 @@ def test_finished_files_are_given_the_oldest_first_and_nothing_else_is(tmp_path)
 
 
 def test_a_name_holds_the_zone_and_the_start_in_utc(tmp_path):
-    assert free_stem(tmp_path, "front-bar", 1795638600.9).name == "front-bar-20261125T203000Z"
+    assert unused_stem(tmp_path, "front-bar", 1795638600.9).name == "front-bar-20261125T203000Z"
 
 
 def test_a_second_that_is_taken_gives_way_to_the_next(tmp_path):
     (tmp_path / "main-20261125T203000Z.flac").touch()
     (tmp_path / "main-20261125T203001Z.journal").touch()
-    assert free_stem(tmp_path, "main", 1795638600.0).name == "main-20261125T203002Z"
+    assert unused_stem(tmp_path, "main", 1795638600.0).name == "main-20261125T203002Z"
 
 
 def test_names_of_a_zone_sort_by_time(tmp_path):
     starts = [1795638600.0 + 86400 * days for days in (0, 1, 40, 400)]
-    names = [free_stem(tmp_path, "main", start).name for start in starts]
+    names = [unused_stem(tmp_path, "main", start).name for start in starts]
     assert names == sorted(names)

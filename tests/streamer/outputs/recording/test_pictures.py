@@ -14,10 +14,10 @@ from streamer.outputs.recording import Recorder, read_recording
 from streamer.outputs.recording.pictures import (
     LEAST_HEIGHT,
     LEAST_WIDTH,
+    downsample,
     draw_figure,
-    sketch,
-    thin,
-    with_gaps,
+    draw_in_terminal,
+    insert_gaps,
     write_figure,
 )
 from streamer.outputs.terminal import palette
@@ -31,29 +31,29 @@ def recording(record, trajectory):
 
 class TestThin:
     def test_a_short_recording_stays_as_it_is(self, recording):
-        points = thin(recording, 200)
+        points = downsample(recording, 200)
         assert np.array_equal(points["valence"], recording.columns["valence"])
-        assert np.array_equal(points["seconds"], recording.seconds)
+        assert np.array_equal(points["seconds"], recording.elapsed)
 
     @pytest.mark.parametrize("most", [1, 2, 7, 100, 199])
     def test_a_long_one_becomes_the_means_of_its_parts(self, recording, most):
-        points = thin(recording, most)
+        points = downsample(recording, most)
         assert len(points["valence"]) == most
         sums = {name: values.mean() for name, values in points.items()}
-        assert sums["seconds"] == pytest.approx(recording.seconds.mean(), abs=0.1)
+        assert sums["seconds"] == pytest.approx(recording.elapsed.mean(), abs=0.1)
         assert np.all(np.diff(points["seconds"]) > 0)
 
     def test_a_line_is_interrupted_where_nothing_was_recorded(self, record, trajectory):
         updates = trajectory(200)
         recording = read_recording(record(updates[:80] + updates[120:]))
-        seconds = with_gaps(thin(recording, 1000))["seconds"]
+        seconds = insert_gaps(downsample(recording, 1000))["seconds"]
         assert np.flatnonzero(np.isnan(seconds)).tolist() == [80]
-        assert not np.isnan(with_gaps(thin(recording, 3))["seconds"]).any()
+        assert not np.isnan(insert_gaps(downsample(recording, 3))["seconds"]).any()
 
 
 class TestSketch:
     def test_it_tells_what_how_long_and_where(self, recording):
-        lines = sketch(recording, 100, 30).lines()
+        lines = draw_in_terminal(recording, 100, 30).lines()
         assert "main" in lines[0]
         assert "main microphone" in lines[0]
         assert "0:19" in lines[0]
@@ -65,19 +65,19 @@ class TestSketch:
     @given(st.integers(1, 220), st.integers(1, 60))
     @settings(deadline=None, max_examples=30)
     def test_it_fits_into_any_terminal(self, shared_recording, width, height):
-        lines = sketch(shared_recording, width, height).lines()
+        lines = draw_in_terminal(shared_recording, width, height).lines()
         assert len(lines) == max(height, LEAST_HEIGHT)
         assert {cell_len(line) for line in lines} == {max(width, LEAST_WIDTH)}
 
     def test_silence_is_grey(self, record, trajectory):
         silent = [replace(each, silence=True) for each in trajectory(50)]
-        canvas = sketch(read_recording(record(silent)), 100, 30)
+        canvas = draw_in_terminal(read_recording(record(silent)), 100, 30)
         styles = {segment.style for row in list(canvas.rows())[3:13] for segment in row}
         assert palette.VALENCE not in styles
         assert palette.GREY in styles
 
     def test_one_estimate_is_enough(self, record, trajectory):
-        assert "0:00" in sketch(read_recording(record(trajectory(1))), 90, 20).lines()[0]
+        assert "0:00" in draw_in_terminal(read_recording(record(trajectory(1))), 90, 20).lines()[0]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ class TestFigure:
         assert [each.get_ylabel() for each in axes[:4]] == [
             "valence", "arousal", "level (dBFS)", "arousal",
         ]  # fmt: skip
-        assert axes[2].get_xlim() == pytest.approx((0, recording.length))
+        assert axes[2].get_xlim() == pytest.approx((0, recording.duration))
         assert axes[3].get_xlim() == axes[3].get_ylim() == (-1, 1)
         assert "main microphone" in axes[0].get_title(loc="left")
 

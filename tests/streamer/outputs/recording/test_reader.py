@@ -97,7 +97,7 @@ class TestRefuses:
         path = tmp_path / "long.journal"
         journal = Journal(path, {"zone": "main"})
         for update in trajectory(4):
-            journal.add(Row.of(update, 1.7e9))
+            journal.add(Row.from_update(update, 1.7e9))
         journal.close()
         assert "holds more estimates than can be" in refusal(path)
 
@@ -130,11 +130,11 @@ class TestTells:
     def test_how_long_it_is_and_when_it_began(self, finished, trajectory):
         recording = read_recording(finished)
         assert len(recording) == 50
-        assert recording.length == pytest.approx(4.9, abs=0.02)
-        assert recording.seconds[0] == 0
-        stem = f"main-{recording.begun:%Y%m%dT%H%M%SZ}"
+        assert recording.duration == pytest.approx(4.9, abs=0.02)
+        assert recording.elapsed[0] == 0
+        stem = f"main-{recording.started_at:%Y%m%dT%H%M%SZ}"
         assert finished.stem == stem
-        assert recording.note == ""
+        assert recording.unfinished_note == ""
 
     def test_of_a_journal_how_many_seconds_are_whole(self, start_recorder, trajectory, until):
         recorder = start_recorder()
@@ -144,7 +144,7 @@ class TestTells:
         [journal] = recorder.folder.glob("*.journal")
         recording = read_recording(journal)
         assert recording.unfinished
-        assert "4.9 s of it are whole" in recording.note
+        assert "4.9 s of it are whole" in recording.unfinished_note
         content = journal.read_bytes()
         journal.with_name("copy.journal").write_bytes(content[: len(content) // 2])
         assert len(read_recording(journal.with_name("copy.journal"))) in range(23, 26)
@@ -152,6 +152,6 @@ class TestTells:
     def test_another_zone_where_that_is_wanted(self, finished):
         recording = read_recording(finished)
         assert recording.zone == "main"
-        assert recording.in_zone("bar").zone == "bar"
+        assert recording.with_zone("bar").zone == "bar"
         with pytest.raises(UsageError, match="names no zone"):
-            recording.in_zone("a/b")
+            recording.with_zone("a/b")

@@ -65,7 +65,7 @@ class TestFiles:
         recorder.close()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert len(recordings) == 4
-        assert all(recording.length < 60.1 for recording in recordings)
+        assert all(recording.duration < 60.1 for recording in recordings)
         assert [each for one in recordings for each in one.updates()] == updates
 
     def test_without_any_estimate_there_is_no_file(self, start_recorder):
@@ -90,7 +90,7 @@ class TestAfterACrash:
         path = folder / "main-20261125T203000Z.journal"
         journal = Journal(path, {"zone": "main"})
         for update in trajectory(20):
-            journal.add(Row.of(update, 1.7e9))
+            journal.add(Row.from_update(update, 1.7e9))
         journal.close()
         return path
 

@@ -41,11 +41,11 @@ async def test_every_estimate_comes_as_it_was(recording):
 async def test_each_comes_when_it_is_due_and_is_as_old_as_it_is_late(recording):
     begun = time.monotonic()
     seen = await offered(recording)
-    late = np.array([at for at, *_ in seen]) - recording.seconds
+    late = np.array([at for at, *_ in seen]) - recording.elapsed
     assert np.percentile(late, 90) < 0.02
     assert late.min() >= -0.001
     due = np.array([update.captured for *_, update in seen]) - begun
-    assert due == pytest.approx(recording.seconds, abs=0.02)
+    assert due == pytest.approx(recording.elapsed, abs=0.02)
 
 
 async def test_lateness_does_not_add_up(recording):
@@ -56,12 +56,12 @@ async def test_lateness_does_not_add_up(recording):
         time.sleep(0.02)
 
     await replay(recording, slow)
-    assert seen[-1] - seen[0] == pytest.approx(recording.length, abs=0.03)
+    assert seen[-1] - seen[0] == pytest.approx(recording.duration, abs=0.03)
 
 
 async def test_it_may_be_faster(recording):
     seen = await offered(recording, speed=4)
-    assert seen[-1][0] == pytest.approx(recording.length / 4, abs=0.05)
+    assert seen[-1][0] == pytest.approx(recording.duration / 4, abs=0.05)
 
 
 async def test_it_may_begin_later(recording):
@@ -69,7 +69,7 @@ async def test_it_may_begin_later(recording):
     [first, *_] = seen
     assert first[0] < 0.05
     assert first[2].time - next(recording.updates()).time == pytest.approx(0.6, abs=0.04)
-    assert len(seen) == int((recording.seconds >= 0.6).sum())
+    assert len(seen) == int((recording.elapsed >= 0.6).sum())
 
 
 async def test_it_begins_again_from_the_beginning_one_step_after_its_end(recording):

@@ -12,8 +12,8 @@ from pyarrow import parquet
 from streamer import limits
 from streamer.errors import UsageError
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.finishing import finish_journal
 from streamer.outputs.recording.journal import COLUMNS, Journal, Row, read_journal
+from streamer.outputs.recording.recovery import finalize_journal
 from streamer.tracking import Affect, Update
 
 EPOCH = 1.7e9
@@ -31,7 +31,7 @@ def write_journal(path, updates):
     path.unlink(missing_ok=True)
     journal = Journal(path, METADATA)
     for update in updates:
-        journal.add(Row.of(update, EPOCH))
+        journal.add(Row.from_update(update, EPOCH))
     journal.close()
     return path
 
@@ -41,7 +41,7 @@ def write_journal(path, updates):
 def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, given):
     journal = write_journal(tmp_path_factory.getbasetemp() / "any.journal", given)
     unfinished = read_recording(journal)
-    finished = read_recording(finish_journal(journal))
+    finished = read_recording(finalize_journal(journal))
     assert not journal.exists()
     for recording in (unfinished, finished):
         assert list(recording.updates()) == given
@@ -58,7 +58,7 @@ def test_a_journal_cut_at_any_byte_gives_all_that_is_whole(tmp_path_factory, upd
     for length in range(len(content) + 1):
         said = list(read_journal(io.BytesIO(content[:length])))
         assert len(said) == sum(end <= length for end in ends)
-        assert said[1:] == [Row.of(update, EPOCH)] * (len(said) - 1)
+        assert said[1:] == [Row.from_update(update, EPOCH)] * (len(said) - 1)
 
 
 def test_a_file_cut_at_any_byte_gives_all_that_is_whole_or_one_clear_line(tmp_path, trajectory):
@@ -112,5 +112,5 @@ def test_the_table_has_documented_columns_and_metadata(record, trajectory):
 @pytest.mark.parametrize("rows", [999, 1000, 2001])
 def test_many_rows_are_written_in_groups(tmp_path, trajectory, rows):
     given = trajectory(rows)
-    path = finish_journal(write_journal(tmp_path / "long.journal", given))
+    path = finalize_journal(write_journal(tmp_path / "long.journal", given))
     assert list(read_recording(path).updates()) == given

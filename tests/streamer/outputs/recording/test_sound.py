@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamer.audio import Block, open_audio_file
 from streamer.outputs.recording import read_recording
-from streamer.outputs.recording.sound import SoundWriter
+from streamer.outputs.recording.flac_writer import FlacWriter
 
 RATE = 8000
 
@@ -53,7 +53,7 @@ def listening(start_recorder):
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=8))
 @settings(deadline=None, max_examples=25)
 def test_sound_of_16_bits_is_decoded_to_the_last_bit_whatever_the_blocks(tmp_path_factory, sizes):
-    writer = SoundWriter(tmp_path_factory.mktemp("any") / "sound", RATE, {"zone": "main"})
+    writer = FlacWriter(tmp_path_factory.mktemp("any") / "sound", RATE, {"zone": "main"})
     sound = noise(sum(sizes))
     for part in np.split(sound, np.cumsum(sizes)[:-1]):
         writer.add(part)
@@ -62,7 +62,7 @@ def test_sound_of_16_bits_is_decoded_to_the_last_bit_whatever_the_blocks(tmp_pat
 
 
 def test_beyond_full_scale_it_is_limited(tmp_path):
-    writer = SoundWriter(tmp_path / "loud", RATE, {})
+    writer = FlacWriter(tmp_path / "loud", RATE, {})
     writer.add(np.array([2.0, -2.0, 1.0, -1.0], np.float32))
     assert decoded(writer.finish()).tolist() == [1 - 2**-15, -1, 1 - 2**-15, -1]
 
@@ -136,7 +136,7 @@ def test_rotation_keeps_every_sample(start_recorder):
 def test_what_a_crash_left_is_played_up_to_its_end(tmp_path, start_recorder):
     folder = tmp_path / "recordings"
     folder.mkdir()
-    writer = SoundWriter(folder / "main-20261125T203000Z", RATE, {})
+    writer = FlacWriter(folder / "main-20261125T203000Z", RATE, {})
     sound = noise(20 * RATE)
     writer.add(sound)
     writer.sync()
@@ -167,7 +167,7 @@ def test_a_flood_of_sound_does_not_push_estimates_out(start_recorder, trajectory
 
 
 def test_a_disk_that_gets_full_is_told_and_nothing_is_printed(tmp_path, monkeypatch, capfd):
-    writer = SoundWriter(tmp_path / "full", RATE, {})
+    writer = FlacWriter(tmp_path / "full", RATE, {})
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamer.outputs.lights.color import Gradient, coded
-from streamer.outputs.lights.dmx_patch import SIZE, Place
-from streamer.outputs.lights.fixture import Encoder, Lamp
+from streamer.outputs.lights.color import Gradient, srgb_encode
+from streamer.outputs.lights.dmx_patch import UNIVERSE_SIZE, PatchedFixture
+from streamer.outputs.lights.fixture import DmxEncoder, FixtureState
 from streamer.outputs.lights.osc import OscSender, Value, color_key
-from streamer.outputs.lights.show import Output, Response
-from streamer.outputs.lights.timeline import Look, Loss, Timeline
-from streamer.outputs.lights.udp_sender import Wire
+from streamer.outputs.lights.show import FixtureResponse, Output
+from streamer.outputs.lights.signal_loss import SignalLoss
+from streamer.outputs.lights.timeline import TimedAffect, Timeline
+from streamer.outputs.lights.udp_sender import UdpSender
 from streamer.tracking.mood import mood, quadrant
 
-MOVING_LIGHT = Response(in_silence=0.0)
+MOVING_LIGHT = FixtureResponse(in_silence=0.0)
 """How the OSC value `intensity` answers."""
 
 _DECIMALS = 4  # of a number on the way by OSC: less is no change
@@ -23,7 +24,7 @@ class UniverseSender(Protocol):
     """Sends universes: sACN or Art-Net."""
 
     where: str
-    wire: Wire
+    wire: UdpSender
 
     def send(self, universe: int, levels: bytes, now: float) -> None:
         """Send the levels of a universe (512) if they changed, and once a second if not."""
@@ -38,7 +39,7 @@ class UniverseSender(Protocol):
         ...
 
 
-class Clock:
+class OutputState:
     """What an output shows now: the look of `delay` seconds ago, and what a loss leaves of it.
 
     Attributes
@@ -49,12 +50,14 @@ class Clock:
         Whether estimates stay out, as this output sees it.
     """
 
-    def __init__(self, loss: Loss, delay: float) -> None:
-        self.look: Look | None = None
+    def __init__(self, loss: SignalLoss, delay: float) -> None:
+        self.look: TimedAffect | None = None
         self.loss = loss
         self._delay = delay
 
-    def step(self, timeline: Timeline, now: float, seconds: float, lamps: Sequence[Lamp]) -> None:
+    def step(
+        self, timeline: Timeline, now: float, seconds: float, lamps: Sequence[FixtureState]
+    ) -> None:
         """Move on by so many seconds, and let the lamps follow."""
         then = now - self._delay
         self.look = timeline.at(then)
@@ -68,15 +71,15 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Rigged:
+class ActiveFixture:
     """A fixture with its lamp."""
 
-    place: Place
-    lamp: Lamp
-    encoder: Encoder
+    place: PatchedFixture
+    lamp: FixtureState
+    encoder: DmxEncoder
 
 
-class DmxStage:
+class DmxRenderer:
     """An output of universes, and the fixtures on it.
 
     Parameters
@@ -95,15 +98,17 @@ class DmxStage:
         self,
         output: Output,
         sender: UniverseSender,
-        clock: Clock,
-        fixtures: Sequence[Rigged],
+        clock: OutputState,
+        fixtures: Sequence[ActiveFixture],
     ) -> None:
         self.output = output
         self.sender = sender
         self.clock = clock
         self._fixtures = fixtures
         self._lamps = [each.lamp for each in fixtures]
-        self.universes = {each.place.fixture.universe: bytearray(SIZE) for each in fixtures}
+        self.universes = {
+            each.place.fixture.universe: bytearray(UNIVERSE_SIZE) for each in fixtures
+        }
 
     def step(self, timeline: Timeline, now: float, seconds: float) -> None:
         """Move on by so many seconds, and send what changed."""
@@ -116,7 +121,7 @@ class DmxStage:
             self.sender.send(number, bytes(levels), now)
 
 
-class OscStage:
+class OscRenderer:
     """An output of OSC messages; nothing is sent before the first look.
 
     Parameters
@@ -135,13 +140,13 @@ class OscStage:
         self,
         output: Output,
         sender: OscSender,
-        clock: Clock,
+        clock: OutputState,
         gradients: Mapping[str, Gradient],
     ) -> None:
         self.output = output
         self.sender = sender
         self.clock = clock
-        self.lamp = Lamp(MOVING_LIGHT, None)
+        self.lamp = FixtureState(MOVING_LIGHT, None)
         self._gradients = gradients
 
     def step(self, timeline: Timeline, now: float, seconds: float) -> None:
@@ -151,7 +156,7 @@ class OscStage:
         if look is not None:
             self.sender.send(self._values(look), now)
 
-    def _values(self, look: Look) -> dict[str, Value]:
+    def _values(self, look: TimedAffect) -> dict[str, Value]:
         affect = look.affect
         values: dict[str, Value] = {
             "valence": _rounded(affect.valence),
@@ -166,12 +171,12 @@ class OscStage:
             "intensity": _rounded(self.lamp.intensity * self.clock.loss.share),
         }
         for name, gradient in self._gradients.items():
-            red, green, blue = (_rounded(coded(part)) for part in look.color(gradient))
+            red, green, blue = (_rounded(srgb_encode(part)) for part in look.color(gradient))
             values[color_key(name)] = red, green, blue
         return values
 
 
-Stage = DmxStage | OscStage
+Renderer = DmxRenderer | OscRenderer
 
 
 def _rounded(value: float) -> float:

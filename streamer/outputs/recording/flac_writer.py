@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.audio.block import Samples
-from streamer.outputs.recording.file_names import FLAC, PART, claim
+from streamer.outputs.recording.file_names import FLAC, PART, try_lock
 
 _FULL_SCALE = 2.0**15
 _STRETCH = 1.0  # seconds of silence written at a time
 
 
-class SoundWriter:
+class FlacWriter:
     """Writes one FLAC file under a temporary name; what is there can be played at any moment.
 
     Parameters
@@ -48,7 +48,7 @@ class SoundWriter:
         self._path = stem.with_name(stem.name + FLAC)
         self._part = stem.with_name(stem.name + FLAC + PART)
         self._file = self._part.open("xb")
-        claim(self._file)
+        try_lock(self._file)
         self._sink = _Sink(self._file)
         self._container = av.open(self._sink, "w", format="flac")
         self._container.metadata.update(tags)

@@ -8,8 +8,15 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from streamer.outputs.recording.file_names import FLAC, JOURNAL, PARQUET, PART, claim, in_progress
-from streamer.outputs.recording.journal import MARK, Row, read_journal
+from streamer.outputs.recording.file_names import (
+    FLAC,
+    JOURNAL,
+    PARQUET,
+    PART,
+    in_progress,
+    try_lock,
+)
+from streamer.outputs.recording.journal import FORMAT_KEY, Row, read_journal
 from streamer.outputs.recording.parquet import write_parquet
 
 _AT_A_TIME = 50  # rows, a millisecond or so
@@ -18,7 +25,7 @@ _REST = 0.002  # seconds
 logger = logging.getLogger(__name__)
 
 
-def finish_journal(path: Path, *, hurry: bool = False) -> Path | None:
+def finalize_journal(path: Path, *, hurry: bool = False) -> Path | None:
     """Turn a journal into a Parquet file, which is returned, and delete it.
 
     A journal without a single row is deleted, and None returned; so it is where another process
@@ -37,21 +44,21 @@ def finish_journal(path: Path, *, hurry: bool = False) -> Path | None:
         The disk is full or fails; the journal stays.
     """
     with path.open("r+b") as file:
-        if not claim(file):
+        if not try_lock(file):
             return None
         metadata: dict[str, str] = {}
         rows = _rows(file, metadata, hurry)
         first = next(rows, None)
         if first is not None:
             write_parquet(path.with_suffix(PARQUET), metadata, chain([first], rows))
-        elif MARK not in metadata and _lines(file) > 1:
+        elif FORMAT_KEY not in metadata and _lines(file) > 1:
             logger.warning("%s is no journal of a recording; it stays as it is", path)
             return None
     path.unlink(missing_ok=True)
     return None if first is None else path.with_suffix(PARQUET)
 
 
-def adopt(folder: Path) -> list[Path]:
+def recover_recordings(folder: Path) -> list[Path]:
     """Finish what programs that died have left in a folder; return what was finished.
 
     What another process is writing is left alone, and so is what belongs to another user. Sound
@@ -69,11 +76,11 @@ def _adopted(folder: Path) -> Iterator[Path]:
     for path in in_progress(folder):
         with suppress(FileNotFoundError, PermissionError):  # finished by another, or another's
             if path.suffix == JOURNAL:
-                if (finished := finish_journal(path)) is not None:
+                if (finished := finalize_journal(path)) is not None:
                     yield finished
                 continue
             with path.open("r+b") as file:
-                free = claim(file)
+                free = try_lock(file)
             if free and path.name.endswith(FLAC + PART) and path.stat().st_size:
                 yield path.replace(path.with_suffix(""))
             elif free:  # a table whose journal is still there, or no sound at all

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
-from streamer.outputs.lights import Lights
-from streamer.outputs.lights.color import hexadecimal
+from streamer.outputs.lights import LightController
+from streamer.outputs.lights.color import to_hex
 from streamer.outputs.lights.show import Settings
-from streamer.outputs.lights.timeline import Loss
+from streamer.outputs.lights.signal_loss import SignalLoss
 
 PAR = """
 [[fixtures]]
@@ -51,12 +51,12 @@ def test_it_rises_from_black_by_its_attack_and_falls_by_its_release(perform, ear
     lights = perform(PAR)
     ear.play(lights, 0.1)
     assert ear.levels()[0] == 0
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 0.5)
     assert ear.levels()[0] == pytest.approx(255 * (1 - math.exp(-1)), abs=1)
     ear.play(lights, 1.4)
     top = ear.levels()[0]
-    lights.feel(feeling(0, -1), silence=False)
+    lights.update(feeling(0, -1), silence=False)
     ear.play(lights, 1.9)
     assert ear.levels()[0] == pytest.approx(top * math.exp(-1.9 / 2), abs=1)
 
@@ -65,7 +65,7 @@ def test_it_rises_from_black_by_its_attack_and_falls_by_its_release(perform, ear
 def test_the_frame_rate_changes_nothing(perform, ear, feeling, rate):
     lights = perform(PAR)
     lights.step()
-    lights.feel(feeling(0.3, 1), silence=False)
+    lights.update(feeling(0.3, 1), silence=False)
     ear.play(lights, 1.0, rate)
     assert ear.levels()[0] == pytest.approx(255 * (1 - math.exp(-2)), abs=1)
 
@@ -74,16 +74,16 @@ def test_frames_leave_at_most_as_often_as_they_are_made_and_twice_a_second_at_re
     perform, ear, feeling
 ):
     lights = perform(PAR)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 1.0)
     assert len(ear.heard) <= 40
     for _ in range(5):
         ear.play(lights, 2.0)
-        lights.feel(feeling(0, 1), silence=False)
+        lights.update(feeling(0, 1), silence=False)
     ear.heard.clear()
     for _ in range(5):
         ear.play(lights, 1.0)
-        lights.feel(feeling(0, 1), silence=False)
+        lights.update(feeling(0, 1), silence=False)
     times = [when for when, _, _ in ear.heard]
     gaps = [after - before for before, after in pairwise(times)]
     assert gaps
@@ -98,7 +98,7 @@ def test_every_change_is_sent_three_times_more(perform, ear):
 
 def test_the_packets_are_of_one_source_below_a_desk_and_in_order(perform, ear, feeling):
     lights = perform(PAR)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 8)
     packets = ear.packets()
     assert {(each.priority, each.sourceName, each.cid) for each in packets} == {
@@ -113,7 +113,7 @@ def test_artnet_packets(perform, ear, feeling):
         '[[outputs]]\nname = "node"\nprotocol = "artnet"\nhost = "10.0.0.9"\n'
         + PAR.replace('"stage"\nuniverse = 1', '"node"\nuniverse = 291')
     )
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 10)
     sent = [datagram for _, datagram, _ in ear.heard]
     assert {where for *_, where in ear.heard} == {("10.0.0.9", 6454)}
@@ -133,7 +133,7 @@ def test_an_output_follows_later_by_its_delay(perform, ear, feeling, delay):
     ear.play(lights, 1.0)
     told = ear.now
     for _ in range(round((delay + 1) * 10)):
-        lights.feel(feeling(0, 1), silence=False)
+        lights.update(feeling(0, 1), silence=False)
         ear.play(lights, 0.1)
     lit = next(
         when
@@ -151,7 +151,7 @@ def test_an_output_follows_later_by_its_delay(perform, ear, feeling, delay):
     st.floats(0.005, 0.1),
 )
 def test_a_loss_fades_in_the_stated_time(on_loss, after, hold, fade, frame):
-    loss = Loss(Settings(on_loss=on_loss, loss_after=after, hold_time=hold, fade_time=fade))
+    loss = SignalLoss(Settings(on_loss=on_loss, loss_after=after, hold_time=hold, fade_time=fade))
     begins = after + (hold if on_loss == "hold" else 0)
     age = 0.0
     while age < begins + fade + 2 * frame:
@@ -167,13 +167,13 @@ def test_a_loss_fades_in_the_stated_time(on_loss, after, hold, fade, frame):
 def test_after_a_loss_it_rises_from_where_it_was(perform, ear, feeling):
     lights = perform('[show]\non_loss = "fade"\nloss_after = 1\nfade_time = 1\n' + PAR)
     for _ in range(30):
-        lights.feel(feeling(0, 1), silence=False)
+        lights.update(feeling(0, 1), silence=False)
         ear.play(lights, 0.1)
     assert ear.levels()[0] > 250
     ear.play(lights, 1.4)
     half = ear.levels()[0]
     assert 120 <= half <= 160
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 0.025)
     assert half <= ear.levels()[0] < half + 12
     ear.play(lights, 0.9)
@@ -183,22 +183,22 @@ def test_after_a_loss_it_rises_from_where_it_was(perform, ear, feeling):
 def test_a_loss_is_told_and_its_end(perform, ear, feeling, caplog):
     caplog.set_level(logging.INFO, "streamer")
     lights = perform(PAR)
-    lights.feel(feeling(), silence=False)
+    lights.update(feeling(), silence=False)
     ear.play(lights, 5)
-    assert lights.lost
-    lights.feel(feeling(), silence=False)
+    assert lights.signal_lost
+    lights.update(feeling(), silence=False)
     ear.play(lights, 1)
-    assert not lights.lost
+    assert not lights.signal_lost
     said = [record.getMessage() for record in caplog.records]
     assert said == ["no estimates for 2 s: the look is held", "estimates come again"]
 
 
 def test_an_estimate_without_numbers_is_left_out(perform, ear, feeling):
     lights = perform(PAR)
-    lights.feel(feeling(math.nan, 1), silence=False)
-    lights.feel(feeling(0, math.inf), silence=False)
+    lights.update(feeling(math.nan, 1), silence=False)
+    lights.update(feeling(0, math.inf), silence=False)
     ear.play(lights, 1)
-    assert lights.last is None
+    assert lights.latest is None
     assert ear.levels()[0] == 0
 
 
@@ -207,7 +207,7 @@ def test_osc_leaves_when_it_changes_and_once_a_second(perform, ear, feeling):
     ear.play(lights, 1)
     assert not ear.heard
     for valence in (0.25, 0.25, -0.5):
-        lights.feel(feeling(valence, -1), silence=False)
+        lights.update(feeling(valence, -1), silence=False)
         ear.play(lights, 1)
     said = [OscMessage(datagram) for _, datagram, _ in ear.heard]
     assert {where for *_, where in ear.heard} == {("127.0.0.1", 9000)}
@@ -222,7 +222,7 @@ def test_what_cannot_be_sent_is_told_once_and_tried_again(perform, ear, feeling,
     lights = perform(PAR)
     ear.trouble = OSError(errno.ENETUNREACH, "Network is unreachable")
     ear.play(lights, 3)
-    stage = lights.rig.stages["stage"]
+    stage = lights.active.stages["stage"]
     assert stage.sender.wire.trouble == "network is unreachable"
     ear.trouble = None
     ear.play(lights, 1)
@@ -245,7 +245,7 @@ def test_the_end_of_a_stream_is_said_three_times_and_once_only(perform, ear):
 
 def test_another_show_goes_on_from_where_the_fixtures_are(perform, load, ear, feeling):
     lights = perform(PAR)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 0.5)
     before, sequence = ear.levels()[0], ear.packets()[-1].sequence
     lights.replace(load(PAR.replace("address = 1", "address = 101")))
@@ -272,7 +272,7 @@ def test_another_show_ends_what_it_does_not_use(perform, load, ear):
 def test_another_show_does_not_light_up_what_a_loss_has_faded(perform, load, ear, feeling):
     text = '[show]\non_loss = "fade"\nfade_time = 1\n' + PAR
     lights = perform(text)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 5)
     assert ear.levels()[0] == 0
     lights.replace(load(text, BASE + "priority = 80\n"))
@@ -282,13 +282,13 @@ def test_another_show_does_not_light_up_what_a_loss_has_faded(perform, load, ear
 
 
 async def test_frames_keep_to_the_clock_and_the_end_is_said(load, ear, feeling):
-    lights = Lights(load(PAR), node="studio")
+    lights = LightController(load(PAR), node="studio")
     times = []
     step = lights.step
     lights.step = lambda: (times.append(time.monotonic()), step())
     task = asyncio.create_task(lights.run())
     await asyncio.sleep(1.0)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     time.sleep(0.2)  # noqa: ASYNC251 - something holds the loop up
     await asyncio.sleep(1.0)
     task.cancel()
@@ -302,7 +302,7 @@ async def test_frames_keep_to_the_clock_and_the_end_is_said(load, ear, feeling):
 
 async def test_a_name_is_looked_up_without_waiting(perform, ear, feeling, log, monkeypatch):
     lights = perform(OSC.replace("127.0.0.1", "localhost"))
-    lights.feel(feeling(), silence=False)
+    lights.update(feeling(), silence=False)
     lights.step()
     await asyncio.sleep(0.3)
     ear.play(lights, 2)
@@ -311,7 +311,7 @@ async def test_a_name_is_looked_up_without_waiting(perform, ear, feeling, log, m
 
 async def test_a_name_that_nobody_knows_is_told(perform, ear, feeling, log):
     lights = perform(OSC.replace("127.0.0.1", "nowhere.invalid"))
-    lights.feel(feeling(), silence=False)
+    lights.update(feeling(), silence=False)
     lights.step()
     async with asyncio.timeout(20):
         while not log.records:  # noqa: ASYNC110
@@ -322,8 +322,8 @@ async def test_a_name_that_nobody_knows_is_told(perform, ear, feeling, log):
 
 
 def test_dry_sends_nothing(load, ear, feeling):
-    lights = Lights(load(PAR + OSC), node="studio", dry=True, clock=lambda: ear.now)
-    lights.feel(feeling(), silence=False)
+    lights = LightController(load(PAR + OSC), node="studio", dry=True, clock=lambda: ear.now)
+    lights.update(feeling(), silence=False)
     ear.play(lights, 1)
     lights.close()
     assert not ear.heard
@@ -339,11 +339,11 @@ def test_estimates_that_never_come_are_told_once(perform, ear, log):
 
 def test_what_shines_is_told_for_a_picture_of_it(perform, ear, feeling):
     lights = perform(PAR, BASE)
-    (dark,) = lights.lit()
+    (dark,) = lights.fixture_levels()
     assert (dark.name, dark.intensity) == ("par", 0)
-    lights.feel(feeling(0, 1), silence=False)
+    lights.update(feeling(0, 1), silence=False)
     ear.play(lights, 10)
-    (bright,) = lights.lit()
+    (bright,) = lights.fixture_levels()
     assert bright.intensity == pytest.approx(1.0, abs=0.01)
-    assert hexadecimal(tuple(part / bright.intensity for part in bright.color)) == "#ff8000"
-    assert lights.troubles() == {}
+    assert to_hex(tuple(part / bright.intensity for part in bright.color)) == "#ff8000"
+    assert lights.output_errors() == {}

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from streamer.outputs.lights.color import Linear
-from streamer.outputs.lights.rig import Names, Rig, build
+from streamer.outputs.lights.active_show import ActiveShow, ShowContext, build
+from streamer.outputs.lights.color import LinearRgb
 from streamer.outputs.lights.show import LONGEST_DELAY, Show
-from streamer.outputs.lights.timeline import Look, Timeline
+from streamer.outputs.lights.timeline import TimedAffect, Timeline
 from streamer.tracking.update import Affect
 
 _PATIENCE = 5.0  # seconds in which a first estimate may be expected
@@ -19,7 +19,7 @@ _PATIENCE = 5.0  # seconds in which a first estimate may be expected
 logger = logging.getLogger(__name__)
 
 
-class Lit(NamedTuple):
+class FixtureLevel(NamedTuple):
     """A fixture as it shines.
 
     Attributes
@@ -27,17 +27,17 @@ class Lit(NamedTuple):
     name
         Its name.
     color
-        Linear light, scaled by the intensity.
+        LinearRgb light, scaled by the intensity.
     intensity
         From 0 to 1.
     """
 
     name: str
-    color: Linear
+    color: LinearRgb
     intensity: float
 
 
-class Lights:
+class LightController:
     """Drives the lights of a show; `run` sends frames until it is cancelled.
 
     All methods belong to the event loop's thread, and none of them waits: sockets do not block,
@@ -58,10 +58,10 @@ class Lights:
 
     Examples
     --------
-    >>> lights = Lights(load_show(Path("show.toml")), node="studio")
+    >>> lights = LightController(load_show(Path("show.toml")), node="studio")
     >>> async with asyncio.TaskGroup() as group:
     ...     running = group.create_task(lights.run())
-    ...     lights.feel(update.smooth, update.silence)
+    ...     lights.update(update.smooth, update.silence)
     ...     running.cancel()
     """
 
@@ -74,10 +74,10 @@ class Lights:
         dry: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._names = Names(node, zone or show.settings.zone, dry)
+        self._names = ShowContext(node, zone or show.settings.zone, dry)
         self._clock = clock
         self._timeline = Timeline(LONGEST_DELAY)
-        self._rig = build(show, self._names)
+        self._active = build(show, self._names)
         self._drawn: float | None = None
         self._lost = False
         self._warns_at: float | None = None
@@ -92,49 +92,49 @@ class Lights:
     @property
     def show(self) -> Show:
         """What is done."""
-        return self._rig.show
+        return self._active.show
 
     @property
-    def rig(self) -> Rig:
+    def active(self) -> ActiveShow:
         """How the show stands now, for a picture of it; to be read only."""
-        return self._rig
+        return self._active
 
-    def lit(self) -> list[Lit]:
+    def fixture_levels(self) -> list[FixtureLevel]:
         """Return every fixture as it shines now."""
         found = []
-        for name, each in self._rig.fixtures.items():
-            share = self._rig.stages[each.place.fixture.output].clock.loss.share
-            found.append(Lit(name, each.lamp.shining(share), share * each.lamp.intensity))
+        for name, each in self._active.fixtures.items():
+            share = self._active.stages[each.place.fixture.output].clock.loss.share
+            found.append(FixtureLevel(name, each.lamp.shining(share), share * each.lamp.intensity))
         return found
 
-    def troubles(self) -> dict[str, str]:
+    def output_errors(self) -> dict[str, str]:
         """Return why outputs cannot send, by their names; nothing of those that can."""
-        wires = {name: stage.sender.wire for name, stage in self._rig.stages.items()}
+        wires = {name: stage.sender.wire for name, stage in self._active.stages.items()}
         return {name: wire.trouble for name, wire in wires.items() if wire.trouble}
 
     @property
-    def last(self) -> Look | None:
+    def latest(self) -> TimedAffect | None:
         """What was felt last; None before the first."""
         return self._timeline.at(math.inf)
 
     @property
-    def lost(self) -> bool:
+    def signal_lost(self) -> bool:
         """Whether estimates came, and stay out now."""
         return self._lost
 
-    def feel(self, affect: Affect, silence: bool) -> None:
+    def update(self, affect: Affect, silence: bool) -> None:
         """Follow this estimate from now on; one that is not finite is left out."""
         numbers = affect.valence, affect.arousal, affect.valence_std, affect.arousal_std
         if all(map(math.isfinite, numbers)):
             inside = replace(affect, valence=_clip(affect.valence), arousal=_clip(affect.arousal))
-            self._timeline.add(Look(self._clock(), inside, silence))
+            self._timeline.add(TimedAffect(self._clock(), inside, silence))
 
     def replace(self, show: Show) -> None:
         """Do this show from now on; fixtures of the same name go on from where they are.
 
         The zone that is followed stays.
         """
-        self._rig = build(show, self._names, self._rig)
+        self._active = build(show, self._names, self._active)
 
     async def run(self) -> None:
         """Send a frame every 1 / rate seconds; at the end, end the streams.
@@ -158,7 +158,7 @@ class Lights:
         now = self._clock()
         seconds = 0.0 if self._drawn is None else now - self._drawn
         self._drawn = now
-        for stage in self._rig.stages.values():
+        for stage in self._active.stages.values():
             stage.step(self._timeline, now, seconds)
         self._tell_absence(now)
         self._tell_loss(now)
@@ -167,19 +167,19 @@ class Lights:
         """End the streams (sACN says so on the wire), and close the sockets."""
         if not self._closed:
             self._closed = True
-            for stage in self._rig.stages.values():
+            for stage in self._active.stages.values():
                 stage.sender.close()
 
     def _tell_absence(self, now: float) -> None:
         if self._warns_at is None:
             self._warns_at = now + _PATIENCE
-        if self.last is None and not self._warned and now > self._warns_at:
+        if self.latest is None and not self._warned and now > self._warns_at:
             self._warned = True
             said = "no estimates of the zone %s have come yet: is `streamer run` tracking it?"
             logger.warning(said, self.zone)
 
     def _tell_loss(self, now: float) -> None:
-        settings, last = self.show.settings, self.last
+        settings, last = self.show.settings, self.latest
         lost = last is not None and now - last.time > settings.loss_after
         if lost == self._lost:
             return
