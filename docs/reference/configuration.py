@@ -8,7 +8,7 @@ from typing import Any
 
 from docs.reference.command_line import options_of
 from docs.reference.markdown import code, prose, table
-from streamer.app.reload import SAFE
+from streamer.app.reload import RELOADABLE_KEYS
 from streamer.config import OPTIONS, Config, default_text, load, schema
 from streamer.config.environment import variable_name
 from streamer.config.layer import flatten, table_heading
@@ -70,7 +70,7 @@ def _options() -> Iterator[tuple[schema.Path, str]]:
 
 def _row(path: schema.Path, default: Any, options: dict[schema.Path, str]) -> tuple[str, ...]:
     node = schema.find_node(path) or {}
-    name = code(path[-1]) + (" ↻" if _named(path) in SAFE else "")
+    name = code(path[-1]) + (" ↻" if _named(path) in RELOADABLE_KEYS else "")
     written = "not set" if default is None else code(json.dumps(default, ensure_ascii=False))
     option = f", {code(options[path])}" if path in options else ""
     told = f"{_told(path)}<br>{code(variable_name(path))}{option}"

@@ -1,4 +1,4 @@
-"""Carries out what people ask of running zones: commands, and calibrations that take a while."""
+"""Execute commands on running zones: smoothing, rate, freeze, calibration, reload."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamer.app.reload import Reload
+from streamer.app.reload import ReloadResult
 from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import StreamerError
@@ -15,44 +15,41 @@ from streamer.mqtt.commands import CommandValue, ResponseTarget
 from streamer.tracking.calibration import Calibration, CalibrationStore, Levels, by_level
 from streamer.tracking.zone import ZoneTracker
 
-PATIENCE = 30.0
-"""Seconds that a calibration waits for sound beyond the time in which it listens."""
+CALIBRATION_GRACE = 30.0
+"""Seconds that a calibration waits for audio beyond the time for which it measures."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class _Listening:
-    """A calibration that listens to a zone."""
+class _Measurement:
+    """A calibration that measures the level of a zone."""
 
     reply: ResponseTarget
     seconds: float
     levels: Levels | None = None
-    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Control:
-    """Turns the knobs of the zones.
+class Controller:
+    """Executes commands on the zones and applies reloaded settings to them.
+
+    Belongs to the event loop's thread.
 
     Parameters
     ----------
     zones
-        As they are configured.
+        Configured zones by id.
     trackers
-        By the names of the zones.
+        Their trackers by zone id.
     store
-        Where calibrations are kept.
+        File of calibrations.
     reload
-        Reads the configuration again; raises `StreamerError` where that is wrong.
-    answer
-        Takes an answer that comes later than the command.
-    show
-        Takes how a zone is set, whenever that changes.
-
-    Attributes
-    ----------
-    answer
-        The same.
+        Reloads the configuration; raises `StreamerError` if it is invalid.
+    send_ack
+        Sends an answer that comes later than the command.
+    on_controls
+        Called with the controls of a zone whenever they change.
     """
 
     def __init__(
@@ -61,37 +58,37 @@ class Control:
         trackers: Mapping[str, ZoneTracker],
         store: CalibrationStore,
         *,
-        reload: Callable[[], Reload],
-        answer: Callable[[ResponseTarget, Ack], None],
-        show: Callable[[str, Controls], None],
+        reload: Callable[[], ReloadResult],
+        send_ack: Callable[[ResponseTarget, Ack], None],
+        on_controls: Callable[[str, Controls], None],
     ) -> None:
         self._zones = zones
         self._trackers = trackers
         self._store = store
         self._reload = reload
-        self.answer = answer
-        self._show = show
-        self._listening: dict[str, _Listening] = {}
-        self._used: dict[str, Calibration | None] = {}
-        self._writing = asyncio.Lock()
+        self._send_ack = send_ack
+        self._on_controls = on_controls
+        self._measurements: dict[str, _Measurement] = {}
+        self._calibrations: dict[str, Calibration | None] = {}
+        self._write_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, tracking: Tracking) -> None:
-        """Let every zone track in this way, by the calibrations that are kept now."""
+    def apply(self, tracking: Tracking) -> None:
+        """Apply tracking settings and the stored calibrations to every zone."""
         for name, tracker in self._trackers.items():
             tracker.retune(tracking)
             calibration = self._store.get(self._zones[name])
-            if calibration != self._used.get(name):
+            if calibration != self._calibrations.get(name):
                 self._use(name, calibration)
-            self._show_zone(name)
+            self._publish_controls(name)
 
     def execute(self, command: Command) -> CommandValue | None:
-        """Carry out a command; return the value in effect.
+        """Execute a command; return the value in effect.
 
         Raises
         ------
         CommandError
-            It cannot be done; the message says why.
+            The command cannot be executed; the message is the reason.
         """
         tracker = self._trackers[command.zone]
         match command.name:
@@ -102,38 +99,42 @@ class Control:
             case "freeze":
                 tracker.trajectory.frozen = bool(command.value)
             case "calibrate" if isinstance(command.value, str):
-                self._forget(command)
+                self._reset_calibration(command)
             case "calibrate":
-                return self._calibrate(command)
+                return self._start_calibration(command)
             case "reload":
-                return self._reload_now()
-        self._show_zone(command.zone)
+                return self._execute_reload()
+        self._publish_controls(command.zone)
         return command.value
 
+    def send_ack(self, reply: ResponseTarget, ack: Ack) -> None:
+        """Send the answer to a command that did not arrive over MQTT."""
+        self._send_ack(reply, ack)
+
     def controls(self, zone: str) -> Controls:
-        """Return how a zone is set now."""
+        """Return the present settings of a zone."""
         tracker = self._trackers[zone]
         return Controls(
             smoothing=tracker.tracking.smoother,
             rate=tracker.tracking.rate,
             freeze=tracker.trajectory.frozen,
             gain_db=tracker.gain.fixed,
-            calibrating=zone in self._listening,
+            calibrating=zone in self._measurements,
         )
 
-    def hear(self, zone: str, block: Block) -> None:
-        """Take a block that a zone heard; a calibration may have heard enough with it."""
-        listening, source = self._listening.get(zone), self._trackers[zone].source
-        if listening is None or source is None:
+    def offer_audio(self, zone: str, block: Block, rate: int) -> None:
+        """Measure a captured block of a zone, at `rate` Hz, if a calibration is running."""
+        measurement = self._measurements.get(zone)
+        if measurement is None:
             return
-        if listening.levels is None:
-            listening.levels = Levels(source.rate)
-        listening.levels.push(block)
-        if listening.levels.seconds >= listening.seconds:
-            listening.enough.set()
+        if measurement.levels is None:
+            measurement.levels = Levels(rate)
+        measurement.levels.push(block)
+        if measurement.levels.seconds >= measurement.seconds:
+            measurement.complete.set()
 
     async def close(self) -> None:
-        """End calibrations that listen, and finish what is being kept."""
+        """Cancel running calibrations and finish writing."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,78 +142,78 @@ class Control:
     def _retune(self, tracker: ZoneTracker, **values: CommandValue) -> None:
         tracker.retune(tracker.tracking.model_copy(update=values))
 
-    def _calibrate(self, command: Command) -> CommandValue:
+    def _start_calibration(self, command: Command) -> CommandValue:
         zone = command.zone
-        if zone in self._listening:
-            raise CommandError("a calibration is listening already")
+        if zone in self._measurements:
+            raise CommandError("a calibration is already running; wait for it or send reset")
         if self._trackers[zone].trouble or self._trackers[zone].ended:
-            raise CommandError("the zone hears nothing")
-        listening = _Listening(command.respond_to, float(command.value))
-        self._listening[zone] = listening
-        self._show_zone(zone)
-        self._do(self._listen(zone, listening))
+            raise CommandError("the zone has no audio; restore its input first")
+        measurement = _Measurement(command.respond_to, float(command.value))
+        self._measurements[zone] = measurement
+        self._publish_controls(zone)
+        self._start_task(self._calibrate(zone, measurement))
         return f"listening for {command.value:g} s"
 
-    async def _listen(self, zone: str, listening: _Listening) -> None:
-        """Wait until enough was heard, then calibrate and answer."""
-        reply = listening.reply
+    async def _calibrate(self, zone: str, measurement: _Measurement) -> None:
+        """Wait for enough audio, then calibrate, store and send the answer."""
+        reply = measurement.reply
         try:
-            async with asyncio.timeout(listening.seconds + PATIENCE):
-                await listening.enough.wait()
-            if self._listening.get(zone) is not listening:
-                self.answer(reply, reply.rejected("a reset ended it"))
+            async with asyncio.timeout(measurement.seconds + CALIBRATION_GRACE):
+                await measurement.complete.wait()
+            if self._measurements.get(zone) is not measurement:
+                self._send_ack(reply, reply.rejected("cancelled by a reset"))
                 return
-            levels = listening.levels.dbfs if listening.levels is not None else []
-            calibration = by_level(self._zones[zone], levels, self._used.get(zone))
+            levels = measurement.levels.dbfs if measurement.levels is not None else []
+            calibration = by_level(self._zones[zone], levels, self._calibrations.get(zone))
             self._use(zone, calibration)
-            await self._keep(zone, calibration)
+            await self._write(zone, calibration)
         except TimeoutError:
-            self.answer(reply, reply.rejected("the sound was lost meanwhile"))
+            self._send_ack(reply, reply.rejected("the audio was lost meanwhile"))
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": zone})
-            self.answer(reply, reply.rejected(str(error)))
+            self._send_ack(reply, reply.rejected(str(error)))
         else:
-            self.answer(reply, reply.ok(calibration.gain_db))
+            self._send_ack(reply, reply.ok(calibration.gain_db))
         finally:
-            if self._listening.get(zone) is listening:
-                del self._listening[zone]
-            self._show_zone(zone)
+            if self._measurements.get(zone) is measurement:
+                del self._measurements[zone]
+            self._publish_controls(zone)
 
-    def _forget(self, command: Command) -> None:
-        """Undo a zone's calibration; one that listens ends."""
-        listening = self._listening.pop(command.zone, None)
-        if listening is not None:
-            listening.enough.set()
+    def _reset_calibration(self, command: Command) -> None:
+        """Remove a zone's calibration and cancel a running one."""
+        measurement = self._measurements.pop(command.zone, None)
+        if measurement is not None:
+            measurement.complete.set()
         self._use(command.zone, None)
-        self._do(self._keep_or_tell(command))
+        self._start_task(self._write_reset(command))
 
-    async def _keep_or_tell(self, command: Command) -> None:
+    async def _write_reset(self, command: Command) -> None:
         try:
-            await self._keep(command.zone, None)
+            await self._write(command.zone, None)
         except StreamerError as error:
             logger.warning("%s", error, extra={"zone": command.zone})
-            self.answer(command.respond_to, command.respond_to.rejected(str(error)))
+            self._send_ack(command.respond_to, command.respond_to.rejected(str(error)))
 
     def _use(self, zone: str, calibration: Calibration | None) -> None:
-        self._used[zone] = calibration
+        self._calibrations[zone] = calibration
         self._trackers[zone].calibrate(calibration)
         logger.info("calibration: %s", calibration or "none", extra={"zone": zone})
 
-    async def _keep(self, zone: str, calibration: Calibration | None) -> None:
-        async with self._writing:  # in a thread: a disk may take its time
+    async def _write(self, zone: str, calibration: Calibration | None) -> None:
+        async with self._write_lock:  # in a thread: the disk may be slow
             await asyncio.to_thread(self._store.put, zone, calibration)
 
-    def _reload_now(self) -> str:
+    def _execute_reload(self) -> str:
         try:
-            change = self._reload()
+            result = self._reload()
         except StreamerError as error:
-            raise CommandError(f"the configuration stays as it was: {error}") from None
-        return f"read again; changed: {', '.join(change.taken) or 'nothing'}"
+            raise CommandError(f"configuration not reloaded: {error}") from None
+        return f"reloaded; changed: {', '.join(result.applied) or 'nothing'}"
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _show_zone(self, zone: str) -> None:
-        self._show(zone, self.controls(zone))
+    def _publish_controls(self, zone: str) -> None:
+        self._on_controls(zone, self.controls(zone))

@@ -1,70 +1,142 @@
-"""How the zones fare: the message that is published every few seconds.
+"""Health of the zones: one snapshot for MQTT, dashboard, metrics and systemd; stall detection."""
 
-How the zones fare at the time one asks, for whoever asks between two health messages.
-
-Whether a run still does its work, as far as starting it anew would mend that.
-"""
-
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from streamer import __version__
 from streamer.app.process import resident_memory
 from streamer.engines import Engine
 from streamer.engines.remote.remote_engine import RemoteEngine
-from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Publisher, Recording, Remote
+from streamer.mqtt import (
+    Cleaned,
+    Counters,
+    Delays,
+    Drops,
+    Health,
+    Latency,
+    Recording,
+    Remote,
+)
 from streamer.tracking.zone import ZoneTracker
-
-if TYPE_CHECKING:
-    from streamer.outputs.recording import Recorder
-
 
 State = Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"]
 
+SNAPSHOT_MAX_AGE = 1.0
+"""Seconds for which a snapshot is reused."""
+
+RECENT_DROPS = 10.0
+"""Seconds for which dropped windows and lost audio count as recent and degrade a zone."""
+
+STALL_TIMEOUT = 30.0
+"""Seconds with audio but without an estimate after which a zone counts as stalled."""
+
+_NO_AUDIO = 2.0  # seconds without a block after which a zone counts as having no audio
 _MEGABYTE = 1e6
-_QUIET = 2.0  # seconds without a block of sound
 
 
-class HealthReporter:
-    """Writes the health of every zone.
+class PublishStats(Protocol):
+    """What health reads of the MQTT publisher."""
+
+    @property
+    def reconnects(self) -> int:
+        """Times the broker was lost and found again."""
+        ...
+
+    def counters(self, zone: str) -> Counters:
+        """Return how many estimates of a zone were offered, sent and dropped."""
+        ...
+
+    def latency(self, zone: str) -> Latency | None:
+        """Return the latency percentiles of a zone, None before the first estimate."""
+        ...
+
+
+class RecordingStats(Protocol):
+    """What health reads of the recorder."""
+
+    @property
+    def trouble(self) -> str:
+        """Why recording is incomplete now; empty if it is not."""
+        ...
+
+    @property
+    def recorded(self) -> int:
+        """Estimates written since the start."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Estimates not written since the start."""
+        ...
+
+
+class HealthMonitor:
+    """Computes the health of every zone; the only place that does.
+
+    Belongs to the event loop's thread.
 
     Parameters
     ----------
-    engine, publisher, recorder
-        Whose figures stand in the message; None where nothing is recorded.
+    engine
+        Shared by the zones.
+    trackers
+        By zone id.
+    publisher
+        Publish counters and latencies.
+    recorder
+        Recording counters; None if nothing is recorded.
+    clock
+        Monotonic time in seconds.
     """
 
     def __init__(
-        self, engine: Engine, publisher: Publisher, recorder: "Recorder | None" = None
+        self,
+        engine: Engine,
+        trackers: Mapping[str, ZoneTracker],
+        publisher: PublishStats,
+        recorder: RecordingStats | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
+        self._trackers = trackers
         self._publisher = publisher
         self._recorder = recorder
-        self._begun = time.monotonic()
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._clock = clock
+        self._started = clock()
+        self._recent_drops = {zone: _RecentDrops() for zone in trackers}
+        self._cpu = _CpuMeter()
+        self._snapshot: Mapping[str, Health] = {}
+        self._snapshot_at = -math.inf
         self._versions = {
             "streamer": __version__,
             "model": engine.model,
             "front_end": engine.front_end.digest,
             "onnxruntime": version("onnxruntime"),
         }
-        self._load = _Load()
 
-    def offer(self, trackers: list[ZoneTracker]) -> None:
-        """Offer a health message for each zone."""
-        for zone, health in self.look(trackers).items():
-            self._publisher.offer_health(zone, health)
+    def snapshot(self) -> Mapping[str, Health]:
+        """Return the health of each zone, at most `SNAPSHOT_MAX_AGE` seconds old."""
+        if self._clock() - self._snapshot_at >= SNAPSHOT_MAX_AGE:
+            return self.refresh()
+        return self._snapshot
 
-    def look(self, trackers: Iterable[ZoneTracker]) -> dict[str, Health]:
-        """Return how each zone fares since the last look."""
-        cpu = self._load.percent()
-        memory = resident_memory()
-        return {tracker.id: self._of(tracker, cpu, memory) for tracker in trackers}
+    def refresh(self) -> Mapping[str, Health]:
+        """Compute the health of each zone now."""
+        self._snapshot_at = self._clock()
+        cpu, memory = self._cpu.percent(), resident_memory()
+        self._snapshot = {
+            zone: self._health(zone, tracker, cpu, memory)
+            for zone, tracker in self._trackers.items()
+        }
+        return self._snapshot
 
-    def _of(self, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
-        state, reason = self._state(tracker)
+    def _health(self, zone: str, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
+        state, reason = self._state(zone, tracker)
         source, listener, losses = tracker.source, tracker.listener, tracker.losses
         publisher = self._publisher
         return Health(
@@ -74,12 +146,12 @@ class HealthReporter:
             source=tracker.source_name,
             engine=self._engine.name,
             remote=self._remote(),
-            uptime_s=time.monotonic() - self._begun,
+            uptime_s=self._clock() - self._started,
             estimates=tracker.estimates,
             drops=Drops(
                 capture=losses.overruns,
                 inference=tracker.dropped,
-                publish=publisher.counters(tracker.id).dropped,
+                publish=publisher.counters(zone).dropped,
             ),
             gaps=tracker.gaps,
             restarts=tracker.restarts,
@@ -87,7 +159,7 @@ class HealthReporter:
             reconnects=publisher.reconnects,
             rate_hz=tracker.pace.rate,
             drift_ppm=source.drift_ppm if source else None,
-            latency_ms=publisher.latency(tracker.id),
+            latency_ms=publisher.latency(zone),
             delays=Delays(
                 resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
                 smoother_ms=tracker.trajectory.delay * 1e3,
@@ -119,33 +191,35 @@ class HealthReporter:
             recorded=recorder.recorded, dropped=recorder.dropped, trouble=recorder.trouble
         )
 
-    def _state(self, tracker: ZoneTracker) -> tuple[State, str]:
-        windows, sounds = self._fresh(tracker)
+    def _state(self, zone: str, tracker: ZoneTracker) -> tuple[State, str]:
+        """Return the state of a zone and the reason if it is not `ok`, the worst first."""
+        windows, overruns = self._recent_drops[zone].count(
+            self._clock(), tracker.dropped, tracker.losses.overruns
+        )
         if tracker.ended:
-            return "stopped", tracker.trouble or "the sound has ended"
+            return "stopped", tracker.trouble or "the audio has ended"
         if tracker.trouble:
             return "restarting", tracker.trouble
-        if trouble := self._trouble(tracker):
-            return "degraded", trouble
+        if reason := self._degraded(tracker):
+            return "degraded", reason
         if tracker.last is None:
-            return "warming", "waiting for the first second of sound"
+            return "warming", "waiting for the first second of audio"
         if tracker.last.silence:
             return "silent", "below -60 dBFS"
-        if sounds:
-            return "degraded", f"the machine is too slow: sound was lost {sounds} times lately"
+        if overruns:
+            return "degraded", f"the machine is too slow: {overruns} recent overruns of the audio"
         if windows:
-            return "degraded", f"the engine is too slow: {windows} windows dropped lately"
+            return "degraded", f"the engine is too slow: {windows} windows dropped recently"
         if tracker.last.warm < 1.0:
             return "warming", "the window is not yet full"
         return "ok", ""
 
-    def _trouble(self, tracker: ZoneTracker) -> str:
-        """Return what is wrong although sound is heard."""
+    def _degraded(self, tracker: ZoneTracker) -> str:
         recorder, pace = self._recorder, tracker.pace
         if tracker.engine_trouble:
             return f"no estimates: {tracker.engine_trouble}"
-        if tracker.waiting > _QUIET:
-            return f"no sound has arrived for {tracker.waiting:.0f} s"
+        if tracker.waiting > _NO_AUDIO:
+            return f"no audio for {tracker.waiting:.0f} s"
         if self._engine.trouble:
             return self._engine.trouble
         if recorder is not None and recorder.trouble:
@@ -156,16 +230,81 @@ class HealthReporter:
             )
         return ""
 
-    def _fresh(self, tracker: ZoneTracker) -> tuple[int, int]:
-        """Return how many windows were dropped, and how often sound, since this was last asked."""
-        now = tracker.dropped, tracker.losses.overruns
-        before = self._seen.get(tracker.id, (0, 0))
-        self._seen[tracker.id] = now
-        return now[0] - before[0], now[1] - before[1]
+
+class StallDetector:
+    """Detects zones that have audio but no estimates.
+
+    Restarting the program helps such a zone: its engine hangs, or fails whatever replaces it. A
+    lost microphone, stream or broker is no stall: it is retried, and would be after a restart.
+
+    Checks are counted instead of seconds, so that time during which the whole process was stopped
+    does not count.
+
+    Parameters
+    ----------
+    trackers
+        By zone id.
+    interval
+        Seconds between two checks.
+    timeout
+        Seconds after which a zone is stalled.
+
+    Attributes
+    ----------
+    stall
+        The stalled zones, in words; empty if none.
+    """
+
+    def __init__(
+        self,
+        trackers: Mapping[str, ZoneTracker],
+        interval: float,
+        timeout: float = STALL_TIMEOUT,
+    ) -> None:
+        self.stall = ""
+        self._trackers = trackers
+        self._interval = interval
+        self._timeout = timeout
+        self._checks = dict.fromkeys(trackers, 0)  # in a row without a new estimate
+        self._estimates = dict.fromkeys(trackers, 0)
+
+    def check(self) -> str:
+        """Check every zone once; return `stall`."""
+        stalled = []
+        for zone, tracker in self._trackers.items():
+            progressed = tracker.estimates != self._estimates[zone]
+            self._estimates[zone] = tracker.estimates
+            idle = progressed or not _has_audio(tracker)
+            self._checks[zone] = 0 if idle else self._checks[zone] + 1
+            lasted = self._checks[zone] * self._interval
+            if lasted >= self._timeout:
+                why = f" ({tracker.engine_trouble})" if tracker.engine_trouble else ""
+                stalled.append(f"zone {zone} has audio but no estimate for {lasted:.0f} s{why}")
+        self.stall = "; ".join(stalled)
+        return self.stall
 
 
-class _Load:
-    """Share of one core used since the last look."""
+def _has_audio(tracker: ZoneTracker) -> bool:
+    opened = tracker.listener is not None and tracker.source is not None
+    return opened and not tracker.ended and not tracker.trouble and tracker.waiting < _NO_AUDIO
+
+
+class _RecentDrops:
+    """Growth of two counters over the last `RECENT_DROPS` seconds."""
+
+    def __init__(self) -> None:
+        self._history: deque[tuple[float, int, int]] = deque([(-math.inf, 0, 0)])
+
+    def count(self, now: float, windows: int, overruns: int) -> tuple[int, int]:
+        history = self._history
+        history.append((now, windows, overruns))
+        while len(history) > 1 and history[1][0] <= now - RECENT_DROPS:
+            history.popleft()
+        return windows - history[0][1], overruns - history[0][2]
+
+
+class _CpuMeter:
+    """Share of one core used since the last call."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.monotonic(), time.process_time()
@@ -175,109 +314,3 @@ class _Load:
         used = (cpu - self._cpu) / max(wall - self._wall, 1e-3)
         self._wall, self._cpu = wall, cpu
         return 100.0 * used
-
-
-if TYPE_CHECKING:
-    from streamer.outputs.recording import Recorder
-
-
-FRESH = 1.0
-"""Seconds for which an answer is given again, so that no asking costs more."""
-
-
-class Survey:
-    """Looks at a run; all of it belongs to the event loop's thread.
-
-    Parameters
-    ----------
-    engine, publisher, trackers, recorder
-        What runs; no recorder where nothing is recorded.
-
-    Attributes
-    ----------
-    engine, publisher, trackers
-        The same; the trackers by the names of their zones.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        publisher: Publisher,
-        trackers: Iterable[ZoneTracker],
-        recorder: "Recorder | None" = None,
-    ) -> None:
-        self.engine = engine
-        self.publisher = publisher
-        self.trackers = {tracker.id: tracker for tracker in trackers}
-        self._found: dict[str, Health] = {}
-        self._reporter = HealthReporter(engine, publisher, recorder)
-        self._looked = float("-inf")
-
-    def health(self) -> Mapping[str, Health]:
-        """Return how each zone fares, at most a second ago."""
-        now = time.monotonic()
-        if now - self._looked >= FRESH:
-            self._found = self._reporter.look(self.trackers.values())
-            self._looked = now
-        return self._found
-
-
-PATIENCE = 30.0
-"""Seconds for which sound may reach a zone and no estimate come of it."""
-
-_HEARD = 2.0  # seconds without a block after which a zone is held to hear nothing
-
-
-class Liveness:
-    """Finds zones that are stuck.
-
-    A zone is stuck where sound reaches it all the time and no estimate comes of it: its engine
-    hangs, or fails whatever takes its place. A microphone, a stream or a broker that is away is no
-    reason: the zone seeks it by itself, and would have to after a new start, too.
-
-    Looks are counted instead of seconds, so that time during which the whole program was stopped
-    tells against nobody.
-
-    Parameters
-    ----------
-    trackers
-        By the names of the zones.
-    interval
-        Seconds from one look to the next.
-    patience
-        Seconds after which a zone is stuck.
-
-    Attributes
-    ----------
-    trouble
-        Which zone is stuck, and how; empty while none is.
-    """
-
-    def __init__(
-        self, trackers: Mapping[str, ZoneTracker], interval: float, patience: float = PATIENCE
-    ) -> None:
-        self.trouble = ""
-        self._trackers = trackers
-        self._interval = interval
-        self._patience = patience
-        self._looks = dict.fromkeys(trackers, 0)  # without a new estimate
-        self._estimates = dict.fromkeys(trackers, 0)
-
-    def look(self) -> str:
-        """Look at every zone once; return `trouble`."""
-        stuck = []
-        for zone, tracker in self._trackers.items():
-            moved = tracker.estimates != self._estimates[zone]
-            self._estimates[zone] = tracker.estimates
-            self._looks[zone] = 0 if moved or not _hears(tracker) else self._looks[zone] + 1
-            lasted = self._looks[zone] * self._interval
-            if lasted >= self._patience:
-                why = f" ({tracker.engine_trouble})" if tracker.engine_trouble else ""
-                stuck.append(f"zone {zone} hears, but no estimate came for {lasted:.0f} s{why}")
-        self.trouble = "; ".join(stuck)
-        return self.trouble
-
-
-def _hears(tracker: ZoneTracker) -> bool:
-    begun = tracker.listener is not None and tracker.source is not None
-    return begun and not tracker.ended and not tracker.trouble and tracker.waiting < _HEARD

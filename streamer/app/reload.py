@@ -1,4 +1,4 @@
-"""Which settings a running program takes over from a configuration that was read again."""
+"""Decide which settings a running program applies from a reloaded configuration."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from streamer.config import Config
 from streamer.config.layer import flatten
 
-SAFE = frozenset(
+RELOADABLE_KEYS = frozenset(
     {
         "tracking.rate",
         "tracking.smoother",
@@ -15,37 +15,37 @@ SAFE = frozenset(
         "log.level",
     }
 )
-"""Keys that take effect at once; all others at the next start."""
+"""Keys that take effect at once; all others take effect at the next start."""
 
 
 @dataclass(frozen=True)
-class Reload:
-    """What comes of a new configuration.
+class ReloadResult:
+    """Outcome of a reload.
 
     Attributes
     ----------
     config
-        The running one with the safe settings of the new one.
-    taken
-        Keys that changed and take effect.
-    waiting
-        Keys that changed and wait for the next start.
+        The running configuration with the reloadable settings of the new one.
+    applied
+        Changed keys that take effect now.
+    pending
+        Changed keys that take effect at the next start.
     """
 
     config: Config
-    taken: tuple[str, ...]
-    waiting: tuple[str, ...]
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
-def merge(running: Config, new: Config) -> Reload:
-    """Return what of `new` may take effect while `running` runs."""
-    before, after = _settings(running), _settings(new)
+def merge_reloadable(running: Config, new: Config) -> ReloadResult:
+    """Apply the reloadable settings of `new` to `running`."""
+    before, after = _flat_settings(running), _flat_settings(new)
     changed = sorted(
         key for key in before.keys() | after.keys() if before.get(key) != after.get(key)
     )
-    taken = tuple(key for key in changed if key in SAFE)
+    applied = tuple(key for key in changed if key in RELOADABLE_KEYS)
     tables: dict[str, dict[str, Any]] = {}
-    for key in taken:
+    for key in applied:
         table, name = key.split(".")
         tables.setdefault(table, {})[name] = getattr(getattr(new, table), name)
     config = running.model_copy(
@@ -54,8 +54,9 @@ def merge(running: Config, new: Config) -> Reload:
             for table, values in tables.items()
         }
     )
-    return Reload(config, taken, tuple(key for key in changed if key not in SAFE))
+    pending = tuple(key for key in changed if key not in RELOADABLE_KEYS)
+    return ReloadResult(config, applied, pending)
 
 
-def _settings(config: Config) -> dict[str, object]:
+def _flat_settings(config: Config) -> dict[str, object]:
     return {".".join(map(str, path)): value for path, value in flatten(config.model_dump())}

@@ -3,23 +3,23 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from streamer.config.models import Mqtt
 from streamer.errors import UsageError
 from streamer.mqtt import Publisher, Topics, open_broker
 from streamer.mqtt.subscriber import is_node_online
-from streamer.outputs.recording.paced_replay import UpdateCallback, replay, validate_start
+from streamer.outputs.recording.paced_replay import replay, validate_start
 from streamer.outputs.recording.reader import Recording
+from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
 
 async def publish_replay(
     recording: Recording,
     config: Mqtt,
-    offers: Sequence[UpdateCallback] = (),
-    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    sinks: Sequence[Sink] = (),
     *,
     speed: float = 1.0,
     loop: bool = False,
@@ -33,10 +33,8 @@ async def publish_replay(
         See `replay`.
     config
         The `[mqtt]` table.
-    offers
-        Called with each estimate beside the publisher: a view, lights.
-    beside
-        Done meanwhile, and cancelled at the end.
+    sinks
+        Outputs beside MQTT, such as lights.
 
     Raises
     ------
@@ -55,9 +53,8 @@ async def publish_replay(
         publisher = Publisher(config, address, zones=[recording.zone])
 
         def offer(zone: str, update: Update) -> None:
-            publisher.offer_update(zone, update)
-            for also in offers:
-                also(zone, update)
+            for sink in (publisher, *sinks):
+                sink.offer_update(zone, update)
 
         async def play() -> None:
             await publisher.wait_connected()
@@ -65,13 +62,13 @@ async def publish_replay(
             await _sent(publisher, recording.zone)
 
         publishing = asyncio.create_task(publisher.run())
-        doing = [asyncio.create_task(work()) for work in beside]
+        background = [asyncio.create_task(sink.run()) for sink in sinks]
         try:
             await _until_terminated(play())
         finally:
-            for task in doing:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*doing, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
             await publisher.close()
             await publishing
 

@@ -1,7 +1,4 @@
-"""What a service says to its service manager: one datagram for each message (sd_notify(3)).
-
-Tells systemd how a run fares: ready, alive, reloading, stopping, and a line for `status`.
-"""
+"""Report a run to systemd: ready, watchdog, reloading, stopping, status line (sd_notify(3))."""
 
 import asyncio
 import contextlib
@@ -12,23 +9,31 @@ import time
 from collections.abc import Iterator, MutableMapping
 from typing import Self
 
-from streamer.app.health import Liveness, Survey
+from streamer.app.health import StallDetector
+from streamer.outputs.run_status import RunStatus
+
+READY_TIMEOUT = 10.0
+"""Seconds after which a run is reported ready although a zone or the broker is still missing."""
+
+CHECK_INTERVAL = 5.0
+"""Seconds between two checks, at most."""
+
+_CHECK_INTERVAL_BEFORE_READY = 0.25  # seconds
+_MAX_STATUS_LENGTH = 500  # characters
+_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 logger = logging.getLogger(__name__)
 
-_OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
-
 
 class Notifier:
-    """Speaks to the service manager; where there is none, nobody hears it.
+    """Sends sd_notify messages; without a service manager every call does nothing.
 
     Parameters
     ----------
     address
-        Path of the manager's socket; of an abstract one with "@" in front. Empty for none.
+        Path of the manager's socket, with a leading "@" for an abstract one. Empty for none.
     watchdog
-        Seconds after which a manager that heard no `WATCHDOG=1` ends the program; None where it
-        does not.
+        Seconds after which the manager ends the program without `WATCHDOG=1`; None for never.
     """
 
     def __init__(self, address: str = "", watchdog: float | None = None) -> None:
@@ -36,25 +41,25 @@ class Notifier:
         self._socket: socket.socket | None = None
         if address:
             try:
-                self._socket = _connected(address)
+                self._socket = _connect(address)
             except (OSError, AttributeError, ValueError) as error:
-                logger.warning("the service manager at %s cannot be told: %s", address, error)
+                logger.warning("cannot notify the service manager at %s: %s", address, error)
 
     @classmethod
-    def of(cls, environ: MutableMapping[str, str]) -> Self:
-        """Read the environment, and keep what it says of us from our child processes."""
-        address, period, process = (environ.pop(name, "") for name in _OURS)
-        meant = process in ("", str(os.getpid()))
-        seconds = int(period) / 1e6 if period.isdecimal() and meant else 0.0
+    def from_environment(cls, environ: MutableMapping[str, str]) -> Self:
+        """Read systemd's variables, and remove them so that child processes do not inherit them."""
+        address, period, process = (environ.pop(name, "") for name in _VARIABLES)
+        for_this_process = process in ("", str(os.getpid()))
+        seconds = int(period) / 1e6 if period.isdecimal() and for_this_process else 0.0
         return cls(address, seconds or None)
 
     @property
-    def there(self) -> bool:
-        """Whether anybody hears."""
+    def connected(self) -> bool:
+        """Whether there is a service manager."""
         return self._socket is not None
 
-    def say(self, *assignments: str) -> bool:
-        """Say one message of assignments such as `READY=1`; never waits.
+    def send(self, *assignments: str) -> bool:
+        """Send one message of assignments such as `READY=1`; never blocks.
 
         Returns
         -------
@@ -68,13 +73,108 @@ class Notifier:
         return False
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
-def _connected(address: str) -> socket.socket:
+class SystemdReporter:
+    """Reports readiness, liveness and status of a run, and logs stalls.
+
+    A run is ready once every zone has an estimate and the broker is connected, or after
+    `READY_TIMEOUT` seconds: what is missing then is retried and must not block start-up.
+    `WATCHDOG=1` is sent after each check without a stalled zone; a hung event loop does not check.
+
+    Parameters
+    ----------
+    notifier
+        Connection to the service manager.
+    run
+        The run.
+    """
+
+    def __init__(self, notifier: Notifier, run: RunStatus) -> None:
+        watchdog = notifier.watchdog
+        self._interval = min(CHECK_INTERVAL, watchdog / 2) if watchdog else CHECK_INTERVAL
+        self._stall_detector = StallDetector(run.trackers, self._interval)
+        self._notifier = notifier
+        self._run = run
+        self._ready = False
+        self._status = ""
+
+    @property
+    def stall(self) -> str:
+        """The stalled zones, in words; empty if none."""
+        return self._stall_detector.stall
+
+    async def run(self) -> None:
+        """Check and report until cancelled."""
+        started = time.monotonic()
+        checked = float("-inf")
+        while True:
+            now = time.monotonic()
+            if not self._ready:
+                self._report_ready(elapsed=now - started)
+            if now - checked >= self._interval:
+                checked = now
+                self._check()
+            starting = self._notifier.connected and not self._ready
+            await asyncio.sleep(_CHECK_INTERVAL_BEFORE_READY if starting else self._interval)
+
+    @contextlib.contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Report `RELOADING=1` for the length of the context."""
+        if not self._ready:
+            yield
+            return
+        now = time.monotonic_ns() // 1000
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={now}")
+        try:
+            yield
+        finally:
+            self._notifier.send("READY=1")
+
+    def stopping(self) -> None:
+        """Report `STOPPING=1`; nothing is sent afterwards."""
+        self._notifier.send("STOPPING=1")
+        self._notifier.close()
+
+    def _report_ready(self, elapsed: float) -> None:
+        complete = self._run.broker.connected and all(
+            tracker.estimates for tracker in self._run.trackers.values()
+        )
+        if complete or elapsed >= READY_TIMEOUT:
+            self._ready = self._notifier.send("READY=1", f"STATUS={self._status_line()}")
+
+    def _check(self) -> None:
+        before, stall = self.stall, self._stall_detector.check()
+        if stall and not before:
+            logger.error("%s", stall, extra={"cause": "stalled"})
+        elif before and not stall:
+            logger.info("all zones have estimates again", extra={"cause": "recovered"})
+        if not self._notifier.connected:
+            return
+        status = self._status_line()
+        if status != self._status:
+            self._notifier.send(f"STATUS={status}")
+            self._status = status
+        if not stall:
+            self._notifier.send("WATCHDOG=1")
+
+    def _status_line(self) -> str:
+        """Return the states of zones and broker on one line."""
+        broker = self._run.broker
+        parts = [
+            f"{zone}: {health.state}" + (f" ({health.reason})" if health.reason else "")
+            for zone, health in self._run.health().items()
+        ]
+        away = "" if broker.connected else ", away"
+        line = "; ".join([*parts, f"broker {broker.address}{away}"])
+        return " ".join(line.split())[:_MAX_STATUS_LENGTH]
+
+
+def _connect(address: str) -> socket.socket:
     path = "\0" + address[1:] if address.startswith("@") else address
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     opened.setblocking(False)
@@ -84,112 +184,3 @@ def _connected(address: str) -> socket.socket:
         opened.close()
         raise
     return opened
-
-
-GRACE = 10.0
-"""Seconds after which a run is ready although not all of it is there yet."""
-
-LOOK = 5.0
-"""Seconds between two looks, at most."""
-
-_BEFORE_READY = 0.25  # seconds
-_LONGEST = 500  # characters of a status line
-
-logger = logging.getLogger(__name__)
-
-
-class Supervised:
-    """Looks at a run every few seconds, and says what it finds.
-
-    Ready is a run of which every zone has given an estimate and the broker knows; or one that has
-    run for `GRACE` seconds: what is still away is waited for, and is no reason to be held up or
-    ended. `WATCHDOG=1` is said at each look that finds the run alive, see `Liveness`; an event loop
-    that hangs does not look.
-
-    Parameters
-    ----------
-    notifier
-        Who is told.
-    survey
-        The run.
-
-    Attributes
-    ----------
-    liveness
-        Whether the run lives.
-    """
-
-    def __init__(self, notifier: Notifier, survey: Survey) -> None:
-        watchdog = notifier.watchdog
-        self._interval = min(LOOK, watchdog / 2) if watchdog else LOOK
-        self.liveness = Liveness(survey.trackers, self._interval)
-        self._notifier = notifier
-        self._survey = survey
-        self._ready = False
-        self._said = ""
-
-    async def run(self) -> None:
-        """Look and tell until cancelled."""
-        begun = time.monotonic()
-        looked = float("-inf")
-        while True:
-            now = time.monotonic()
-            if not self._ready:
-                self._be_ready(waited=now - begun)
-            if now - looked >= self._interval:
-                looked = now
-                self._look()
-            waits = self._notifier.there and not self._ready
-            await asyncio.sleep(_BEFORE_READY if waits else self._interval)
-
-    @contextlib.contextmanager
-    def reloading(self) -> Iterator[None]:
-        """Tell that the configuration is read again, for the length of the context."""
-        if not self._ready:
-            yield
-            return
-        now = time.monotonic_ns() // 1000
-        self._notifier.say("RELOADING=1", f"MONOTONIC_USEC={now}")
-        try:
-            yield
-        finally:
-            self._notifier.say("READY=1")
-
-    def stopping(self) -> None:
-        """Tell that the run ends; no look after that tells anything."""
-        self._notifier.say("STOPPING=1")
-        self._notifier.close()
-
-    def _be_ready(self, waited: float) -> None:
-        survey = self._survey
-        whole = survey.publisher.connected and all(
-            tracker.estimates for tracker in survey.trackers.values()
-        )
-        if whole or waited >= GRACE:
-            self._ready = self._notifier.say("READY=1", f"STATUS={self._status()}")
-
-    def _look(self) -> None:
-        before, trouble = self.liveness.trouble, self.liveness.look()
-        if trouble and not before:
-            logger.error("%s", trouble, extra={"cause": "stuck"})
-        elif before and not trouble:
-            logger.info("estimates come again", extra={"cause": "stuck no more"})
-        if not self._notifier.there:
-            return
-        status = self._status()
-        if status != self._said:
-            self._notifier.say(f"STATUS={status}")
-            self._said = status
-        if not trouble:
-            self._notifier.say("WATCHDOG=1")
-
-    def _status(self) -> str:
-        """Return one line: the zones and the broker."""
-        publisher = self._survey.publisher
-        parts = [
-            f"{zone}: {health.state}" + (f" ({health.reason})" if health.reason else "")
-            for zone, health in self._survey.health().items()
-        ]
-        away = "" if publisher.connected else ", away"
-        line = "; ".join([*parts, f"broker {publisher.address}{away}"])
-        return " ".join(line.split())[:_LONGEST]

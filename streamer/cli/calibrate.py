@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer import logs
-from streamer.app.process import new_loop
+from streamer.app.process import new_event_loop
 from streamer.cli.run import Channels, Config, Device, Model
 from streamer.config import Config as Settings
 from streamer.config import Zone, load
@@ -150,7 +150,7 @@ def _listen(
             transient=True,
             disable=not console.is_terminal,
         ) as bar,
-        asyncio.Runner(loop_factory=new_loop) as loops,
+        asyncio.Runner(loop_factory=new_event_loop) as loops,
     ):
         return loops.run(_capture(zone, seconds, bar))
 

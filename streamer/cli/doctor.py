@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streamer import logs
-from streamer.app.process import new_loop
+from streamer.app.process import new_event_loop
 from streamer.cli.run import Channels, Config, Device, Model, Remote, Require
 from streamer.config import Config as Settings
 from streamer.config import load
@@ -71,7 +71,7 @@ def doctor(
         if not as_json:
             _print(console, findings[-1])
     else:
-        with asyncio.Runner(loop_factory=new_loop) as loops:
+        with asyncio.Runner(loop_factory=new_event_loop) as loops:
             loops.run(_examine(settings, findings, None if as_json else console))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamer import logs
-from streamer.app.process import new_loop
+from streamer.app.process import new_event_loop
 from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load
@@ -39,7 +39,7 @@ def forget(
     from streamer.mqtt import existing_broker_address
 
     address = existing_broker_address(settings.mqtt)
-    with asyncio.Runner(loop_factory=new_loop) as loops:
+    with asyncio.Runner(loop_factory=new_event_loop) as loops:
         removed = loops.run(_forget(settings, address))
     for topic in sorted(removed):
         typer.echo(topic)

@@ -10,7 +10,7 @@ import typer
 from rich.cells import cell_len
 
 from streamer import logs
-from streamer.app.process import heed_signals, new_loop
+from streamer.app.process import install_signal_handlers, new_event_loop
 from streamer.cli.run import Config
 from streamer.config import load
 from streamer.config.layer import display_value
@@ -116,7 +116,10 @@ def lights(
         settings.mqtt, existing_broker_address(settings.mqtt), zone=playing.zone
     )
     picture = Preview(playing, title=str(path)) if preview else None
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=new_event_loop) as loops,
+    ):
         loops.run(_play(playing, follower, path, picture))
 
 
@@ -127,7 +130,7 @@ async def _play(
     from streamer.outputs.lights import watch_show
 
     stop, reload = asyncio.Event(), asyncio.Event()
-    heed_signals(stop=stop.set, reload=reload.set)
+    install_signal_handlers(stop=stop.set, reload=reload.set)
     async with asyncio.TaskGroup() as group:
         parts = [
             lights.run(),

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from streamer import logs
-from streamer.app.process import new_loop
+from streamer.app.process import new_event_loop
 from streamer.cli.run import Config
 from streamer.config import Config as Settings
 from streamer.config import load
+from streamer.outputs.sink import Sink
 from streamer.outputs.terminal.history import clock, signed
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def replay(
             logger.warning("%s", recording.unfinished_note)
         logger.info("replaying %s: %s", file, clock(recording.duration))
         playing = _play(recording, settings, lights, position, speed=speed, loop=loop, start=start)
-        with asyncio.Runner(loop_factory=new_loop) as loops:
+        with asyncio.Runner(loop_factory=new_event_loop) as loops:
             loops.run(playing)
 
 
@@ -87,19 +88,18 @@ async def _play(
     from streamer.app.replay_publisher import publish_replay
     from streamer.mqtt import default_node
 
-    offers, beside = [position.show], []
+    sinks: list[Sink] = [position]
     if show is not None:
         from streamer.outputs.lights import LiveShow
 
         node = settings.mqtt.node or default_node()
         live = LiveShow(show, node=node, zones=[recording.zone])
-        offers.append(live.hear)
-        beside.append(live.run)
-    await publish_replay(recording, settings.mqtt, offers, beside, **options)
+        sinks.append(live)
+    await publish_replay(recording, settings.mqtt, sinks, **options)
 
 
-class _Position:
-    """A line in the terminal that tells how far the replay is; messages appear above it."""
+class _Position(Sink):
+    """Progress line of the replay in the terminal; log messages appear above it."""
 
     def __init__(self, console: Console, recording: "Recording", shown: bool) -> None:
         self._begin = float(recording.columns["time"][0])
@@ -121,8 +121,8 @@ class _Position:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def show(self, zone: str, update: "Update") -> None:
-        """Show where an update of a zone stands."""
+    def offer_update(self, zone: str, update: "Update") -> None:
+        """Show the position of an update."""
         position = update.time - self._begin
         here = update.smooth
         self._progress.update(

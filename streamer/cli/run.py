@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from streamer import logs
-from streamer.app.process import new_loop
+from streamer.app.process import new_event_loop
 from streamer.config import Config as Settings
 from streamer.config import load, load_with_origins
 
@@ -179,13 +179,13 @@ def run(
 
     settings = loaded.config
     if hasattr(signal, "SIGHUP") and not sys.stderr.isatty():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until `Runner` heeds it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until `Run` installs its handler
     logs.configure(settings.log.format, settings.log.level)
 
     # Seconds to import, so not before help and mistakes are answered.
     from rich.console import Console
 
-    from streamer.app.runtime import Runner
+    from streamer.app.runtime import Run
     from streamer.engines import Engine, open_engine
     from streamer.engines.remote.remote_engine import open_remote
     from streamer.outputs.terminal.live_view import LiveView
@@ -198,6 +198,9 @@ def run(
         engine = open_remote(wanted.remote, here, wanted.model)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
-    runner = Runner(settings, engine, console if shown else None, read)
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_loop) as loops:
-        loops.run(runner.run())
+    tracking = Run(settings, engine, console if shown else None, read)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=new_event_loop) as loops,
+    ):
+        loops.run(tracking.run())

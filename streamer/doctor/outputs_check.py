@@ -92,11 +92,10 @@ async def check_dashboard(config: Config) -> AsyncIterator[Finding]:
     """Yield what there is to say of it; nothing where it is not wanted."""
     if not config.dashboard.serve:
         return
-    from streamer.outputs.dashboard.dashboard import serve_dashboard
+    from streamer.outputs.dashboard.dashboard import check_dashboard
 
     try:
-        async with serve_dashboard(config, FrontEndSpec()) as dashboard:
-            address = dashboard.address
+        address = await check_dashboard(config, FrontEndSpec())
     except StreamerError as error:
         yield Finding.from_error("dashboard", error)
     else:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aiomqtt
@@ -22,12 +22,13 @@ from streamer.mqtt.payloads import Ack, Controls, Health, Latency
 from streamer.mqtt.pending import Counters, PendingMessages
 from streamer.mqtt.session import BrokerSession
 from streamer.mqtt.topics import OFFLINE, Topics, default_node
+from streamer.outputs.sink import Sink
 from streamer.tracking import Update
 
 logger = logging.getLogger(__name__)
 
 
-class Publisher:
+class Publisher(Sink):
     """Publishes the zones of this node; `run` keeps it connected until `close`.
 
     What is offered never waits and never blocks: each zone has one slot for its newest estimate,
@@ -46,6 +47,8 @@ class Publisher:
         How Home Assistant is told of them; not at all by default.
     handler
         Carries out the commands that arrive; without one none are taken.
+    title_of
+        Returns the title of what a zone plays, None if unknown.
 
     Attributes
     ----------
@@ -72,7 +75,9 @@ class Publisher:
         zones: Iterable[str],
         home_assistant: HomeAssistant | None = None,
         handler: CommandHandler | None = None,
+        title_of: Callable[[str], str | None] = lambda _zone: None,
     ) -> None:
+        self._title_of = title_of
         self.topics = Topics.from_config(config)
         self._name = f"streamer-{config.node or default_node()}"
         self._address = address
@@ -119,11 +124,11 @@ class Publisher:
         """Wait until the broker was told that we are `online`."""
         await self._connected.wait()
 
-    def offer_update(self, zone: str, update: Update, *, title: str | None = None) -> None:
-        """Let an update be published on `va`, and at most once a second as `state` with a title."""
+    def offer_update(self, zone: str, update: Update) -> None:
+        """Publish an update on `va`, and at most once a second as `state` with its title."""
         sender = self._sender
         keep = sender is not None and not sender.stalled
-        self._boxes[zone].put(update, keep=keep, title=title)
+        self._boxes[zone].put(update, keep=keep, title=self._title_of(zone))
         if sender is not None:
             sender.wake()
 

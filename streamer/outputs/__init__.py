@@ -1,6 +1,5 @@
-"""Where a trajectory goes beside MQTT: a picture in the terminal."""
+"""Outputs of a run, each a `Sink`: lights, recording, dashboard, metrics, terminal."""
 
-from streamer.outputs.terminal.history import History
-from streamer.outputs.terminal.live_view import LiveView, summary_line
+from streamer.outputs.sink import Sink
 
-__all__ = ["History", "LiveView", "summary_line"]
+__all__ = ["Sink"]

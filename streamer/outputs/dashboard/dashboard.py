@@ -4,26 +4,25 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
 from damer.views import FrontEndSpec
 from streamer import __version__, limits
-from streamer.app.controller import Control
-from streamer.app.health import Survey
 from streamer.config import Config, ConfigError
 from streamer.config import Dashboard as Settings
 from streamer.config.credentials import read_secret
 from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.errors import UsageError
 from streamer.helpers import TokenBucket
-from streamer.mqtt import Ack, default_node
+from streamer.mqtt import Ack, Topics, default_node
 from streamer.mqtt.commands import CommandRequest, ResponseTarget, execute_request
 from streamer.mqtt.payloads import Smoothing
 from streamer.outputs.dashboard.ipc import Setting
 from streamer.outputs.dashboard.view_pixels import pack_views
 from streamer.outputs.dashboard.web_process import Outbox, WebProcess
+from streamer.outputs.run_status import CommandTarget, RunStatus
+from streamer.outputs.sink import Sink
 from streamer.tracking import Update
 from streamer.tracking.mood import mood
 from streamer.tracking.zone import ZoneTracker
@@ -37,40 +36,71 @@ _ID = "dashboard."
 logger = logging.getLogger(__name__)
 
 
-class Dashboard:
-    """Tells the dashboard's process what there is to see, and carries out what its viewers ask.
-
-    All methods belong to the event loop's thread, and none of them waits.
+class Dashboard(Sink):
+    """Web dashboard of a run: sends what is new to its child process, executes viewers' commands.
 
     Parameters
     ----------
-    setting
-        How to serve.
+    config
+        Zones and the `[dashboard]` table.
+    run
+        The run.
+    commands
+        Executes the viewers' commands.
+    lights
+        The light show to draw, if any.
 
     Attributes
     ----------
     address
-        Where it is seen.
+        URL of the dashboard.
     process
-        What serves it.
+        The child process that serves it.
+
+    Raises
+    ------
+    UsageError
+        The extra `dashboard` is not installed, or a token is missing or cannot be read.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(
+        self, config: Config, run: RunStatus, commands: CommandTarget, lights: "LiveShow | None"
+    ) -> None:
+        setting = _server_setting(config, run.engine.front_end)
         self.address = ListenAddress(setting["host"], setting["port"]).url
         self._outbox = Outbox()
         self.process = WebProcess(setting, self._outbox, self._heard)
         self._loop = asyncio.get_running_loop()
         self._watched: dict[str, int] = {}  # frames that were shown, by zone
         self._bucket = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
-        self._survey: Survey | None = None
-        self._control: Control | None = None
-        self._lights: LiveShow | None = None
+        self._topics = Topics.from_config(config.mqtt)
+        self._run = run
+        self._commands = commands
+        self._lights = lights
+        self._started = False
 
-    def show(self, survey: Survey, control: Control, lights: "LiveShow | None") -> None:
-        """Show this run from here on."""
-        self._survey, self._control, self._lights = survey, control, lights
+    async def open(self) -> None:
+        """Start the child process and wait until it serves.
 
-    def hear(self, zone: str, update: Update) -> None:
+        Raises
+        ------
+        StreamerError
+            The address cannot be bound.
+        """
+        await asyncio.to_thread(self.process.begin)
+        logger.info("dashboard at %s", self.address)
+
+    async def run(self) -> None:
+        """Send changed health, controls and views until cancelled."""
+        self._started = True
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                self._look()
+            except Exception:
+                logger.exception("cannot send everything to the dashboard")
+
+    def offer_update(self, zone: str, update: Update) -> None:
         """Show an estimate."""
         age = time.monotonic() - update.captured
         here = update.smooth
@@ -92,30 +122,22 @@ class Dashboard:
         if reply.id is not None and reply.id.startswith(_ID):
             self._outbox.ack(ack.model_dump() | {"id": reply.id.removeprefix(_ID)})
 
-    async def run(self) -> None:
-        """TimedAffect at what changes without being told, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK)
-            try:
-                self._look()
-            except Exception:
-                logger.exception("the dashboard cannot be told everything")
+    async def close(self) -> None:
+        """End the child process."""
+        await asyncio.to_thread(self.process.close)
 
     def _look(self) -> None:
-        survey, control = self._survey, self._control
-        if survey is None or control is None:
-            return
         fact = self._outbox.fact
-        publisher = survey.publisher
-        fact("broker", {"address": str(publisher.address), "connected": publisher.connected})
-        for zone, tracker in survey.trackers.items():
-            fact(f"controls/{zone}", control.controls(zone).model_dump())
+        broker = self._run.broker
+        fact("broker", {"address": broker.address, "connected": broker.connected})
+        for zone, tracker in self._run.trackers.items():
+            fact(f"controls/{zone}", self._commands.controls(zone).model_dump())
             fact(f"source/{zone}", _source(tracker))
             if zone in self._watched:
                 self._show_views(zone, tracker)
         if self._lights is not None and self._watched:
             fact("lights", _fixtures_message(self._lights.lights))
-        for zone, health in survey.health().items():
+        for zone, health in self._run.health().items():
             fact(f"health/{zone}", health.model_dump())
 
     def _show_views(self, zone: str, tracker: ZoneTracker) -> None:
@@ -144,68 +166,59 @@ class Dashboard:
                 logger.log(severity, "%s", message, extra={"cause": message})
 
     def _carry_out(self, zone: str, name: str, value: str, number: str) -> None:
-        survey, control = self._survey, self._control
-        if survey is None or control is None:
+        if not self._started:
             return
         if not self._bucket.try_acquire():
             logger.warning("commands come too fast, some are left out")
             return
-        topics = survey.publisher.topics
-        reply = ResponseTarget((topics.ack(zone, name),), id=f"{_ID}{number}")
-        asked = CommandRequest(zone, name, value.encode(errors="replace"))
-        control.answer(reply, execute_request(asked, survey.trackers, control.execute, reply))
+        reply = ResponseTarget((self._topics.ack(zone, name),), id=f"{_ID}{number}")
+        request = CommandRequest(zone, name, value.encode(errors="replace"))
+        self._commands.send_ack(
+            reply, execute_request(request, self._run.trackers, self._commands.execute, reply)
+        )
 
 
-@contextlib.asynccontextmanager
-async def serve_dashboard(config: Config, spec: FrontEndSpec) -> AsyncIterator[Dashboard]:
-    """Serve the dashboard for the length of the context.
-
-    Parameters
-    ----------
-    config
-        What is tracked, and how the dashboard is served.
-    spec
-        Of the views that are drawn.
+async def check_dashboard(config: Config, spec: FrontEndSpec) -> str:
+    """Start the child process, stop it again, and return the URL that it served.
 
     Raises
     ------
-    UsageError
-        The extra `dashboard` is not installed, or a token is missing or cannot be read.
     StreamerError
-        Nothing can be served there.
+        The dashboard cannot be served; see `Dashboard`.
     """
+    setting = _server_setting(config, spec)
+    process = WebProcess(setting, Outbox(), lambda _: None)
+    try:
+        await asyncio.to_thread(process.begin)
+    finally:
+        await asyncio.to_thread(process.close)
+    return ListenAddress(setting["host"], setting["port"]).url
+
+
+def _server_setting(config: Config, spec: FrontEndSpec) -> Setting:
+    """Return the settings of the child process."""
     for package in ("starlette", "uvicorn", "websockets"):
         if find_spec(package) is None:
             raise UsageError(
                 f"the dashboard needs the package {package}, which is not installed: "
                 'pip install "damer-streamer[dashboard]"'
             )
-    settings = config.dashboard
-    where = parse_listen_address(settings.listen)
-    token = _token(settings)
-    dashboard = Dashboard(
-        Setting(
-            host=where.host,
-            port=where.port,
-            token=token,
-            here=where.is_loopback,
-            node=config.mqtt.node or default_node(),
-            zones=[zone.id for zone in config.zones],
-            views={
-                "mel": spec.mel_bands,
-                "cochleagram": spec.gammatone_channels,
-                "rate": spec.sample_rate / spec.hop,
-            },
-            smoothers=list(get_args(Smoothing)),
-            version=__version__,
-        )
+    where = parse_listen_address(config.dashboard.listen)
+    return Setting(
+        host=where.host,
+        port=where.port,
+        token=_token(config.dashboard),
+        here=where.is_loopback,
+        node=config.mqtt.node or default_node(),
+        zones=[zone.id for zone in config.zones],
+        views={
+            "mel": spec.mel_bands,
+            "cochleagram": spec.gammatone_channels,
+            "rate": spec.sample_rate / spec.hop,
+        },
+        smoothers=list(get_args(Smoothing)),
+        version=__version__,
     )
-    try:
-        await asyncio.to_thread(dashboard.process.begin)
-        logger.info("dashboard at %s", dashboard.address)
-        yield dashboard
-    finally:
-        await asyncio.to_thread(dashboard.process.close)
 
 
 def _token(settings: Settings) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from streamer.errors import StreamerError, UsageError
 from streamer.outputs.lights.light_controller import LightController
 from streamer.outputs.lights.show_file import load_show
+from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
 _MANY = 100  # fixtures, which take a millisecond a frame
@@ -21,7 +22,7 @@ _MANY = 100  # fixtures, which take a millisecond a frame
 logger = logging.getLogger(__name__)
 
 
-class LiveShow:
+class LiveShow(Sink):
     """Lights that follow the updates of one zone; whatever fails in them harms nothing else.
 
     Parameters
@@ -69,8 +70,8 @@ class LiveShow:
         """What is driven, for a picture of it."""
         return self._lights
 
-    def hear(self, zone: str, update: Update) -> None:
-        """Take an update of any zone; never waits."""
+    def offer_update(self, zone: str, update: Update) -> None:
+        """Let the lights follow an update of their zone."""
         if zone == self._lights.zone:
             self._lights.update(update.smooth, update.silence)
 

@@ -2,12 +2,12 @@
 
 ::
 
-    async with serve_metrics("127.0.0.1:9464") as metrics:
-        metrics.show(survey, liveness)
-        metrics.hear("main", update)  # at each estimate
+    metrics = Metrics("127.0.0.1:9464", run)
+    await metrics.open()
+    metrics.offer_update("main", update)
 
-`families` says what is told, `page` keeps it for a second, `server` answers those who ask: few at a
-time, each for a few seconds, so that no scraper holds up tracking.
+`collector` maps the health of the zones to metric families, `exporter` caches the text, `server`
+limits connections, their number and their time, so that no scraper delays tracking.
 
 Importing this package without the extra `metrics` is a `UsageError` that says what to install.
 """
@@ -15,7 +15,7 @@ Importing this package without the extra `metrics` is a `UsageError` that says w
 from streamer.errors import UsageError
 
 try:
-    from streamer.outputs.metrics.exporter import Metrics, serve_metrics
+    from streamer.outputs.metrics.exporter import Metrics
 except ModuleNotFoundError as error:
     missing = (error.name or "").partition(".")[0]
     raise UsageError(
@@ -23,4 +23,4 @@ except ModuleNotFoundError as error:
         'pip install "damer-streamer[metrics]"'
     ) from None
 
-__all__ = ["Metrics", "serve_metrics"]
+__all__ = ["Metrics"]

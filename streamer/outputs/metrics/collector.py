@@ -22,9 +22,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streamer.app.health import Liveness, Survey
 from streamer.decoder.urls import is_url
 from streamer.mqtt.payloads import Health, Message
+from streamer.outputs.run_status import RunStatus
 from streamer.tracking.zone import ZoneTracker
 
 STATES: tuple[str, ...] = get_args(Health.model_fields["state"].annotation)
@@ -60,13 +60,12 @@ class RunCollector(Collector):
 
     Parameters
     ----------
-    survey, liveness
+    run
         The run.
     """
 
-    def __init__(self, survey: Survey, liveness: Liveness) -> None:
-        self._survey = survey
-        self._liveness = liveness
+    def __init__(self, run: RunStatus) -> None:
+        self._run = run
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing before it is asked."""
@@ -74,24 +73,23 @@ class RunCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the zones and of the program."""
-        health = self._survey.health()
+        health = self._run.health()
         yield from _of_health(health.items())
-        yield from _of_trackers(self._survey.trackers.values())
+        yield from _of_trackers(self._run.trackers.values())
         if health:
             yield from self._of_program(next(iter(health.values())))
 
     def _of_program(self, health: Health) -> Iterator[Metric]:
-        survey = self._survey
-        publisher, engine = survey.publisher, survey.engine
+        broker, engine = self._run.broker, self._run.engine
         told = {"python": platform.python_version(), **health.versions}
         told["version"] = told.pop("streamer", "")
         yield InfoMetricFamily("streamer_build", "The program and its weights.", told)
-        yield _gauge("broker_connected", "Whether the broker is there.", publisher.connected)
-        yield _counter("reconnects", _help("reconnects", health), publisher.reconnects)
+        yield _gauge("broker_connected", "Whether the broker is there.", bool(broker.connected))
+        yield _counter("reconnects", _help("reconnects", health), broker.reconnects)
         yield _gauge(
             "engine_trouble", "Whether the engine is not the one asked for.", bool(engine.trouble)
         )
-        yield _gauge("stuck", "Whether a zone is stuck.", bool(self._liveness.trouble))
+        yield _gauge("stuck", "Whether a zone is stuck.", bool(self._run.stall))
         if (threads := _threads()) is not None:
             yield _gauge("process_threads", "Threads of the process.", threads)
         if remote := health.remote:

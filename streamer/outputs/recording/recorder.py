@@ -1,8 +1,6 @@
-"""Records a run. The event loop hands over and goes on; one thread does all that touches a disk.
+"""Record estimates, and audio if configured, to a folder; one thread does all disk work."""
 
-Consumers of updates and blocks own them together; nothing here writes to them.
-"""
-
+import asyncio
 import logging
 import math
 import threading
@@ -17,6 +15,7 @@ from streamer.errors import UsageError
 from streamer.outputs.recording.disk_quota import free_space
 from streamer.outputs.recording.extra import need
 from streamer.outputs.recording.writer import Writer
+from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
 QUEUE = 4000
@@ -33,7 +32,7 @@ logger = logging.getLogger(__name__)
 _Item = tuple[str, Update | tuple[Block, int]]
 
 
-class Recorder:
+class Recorder(Sink):
     """Writes the zones' estimates, and their sound where that is wanted, to a folder.
 
     What does not fit into the queue, or comes while the disk is full or fails, is dropped and
@@ -57,7 +56,7 @@ class Recorder:
     folder
         Where it records.
     audio
-        Whether sound is wanted: whether blocks should be given to `sound`.
+        Whether audio is recorded too.
 
     Raises
     ------
@@ -69,9 +68,9 @@ class Recorder:
     ::
 
         recorder = Recorder(config.record, {"main": "demo"}, model=engine.model)
-        recorder.update("main", update)       # at once, never waits
-        recorder.sound("main", block, 48000)  # if config.record.audio
-        await asyncio.to_thread(recorder.close)
+        recorder.offer_update("main", update)       # never blocks
+        recorder.offer_audio("main", block, 48000)  # ignored unless config.record.audio
+        await recorder.close()
     """
 
     def __init__(
@@ -117,26 +116,32 @@ class Recorder:
         """Blocks of sound that were not written since the start; each becomes silence."""
         return self._refused_blocks + self._writer.blocks.dropped
 
-    def update(self, zone: str, update: Update) -> None:
-        """Let an estimate be recorded; returns at once and raises nothing."""
+    def offer_update(self, zone: str, update: Update) -> None:
+        """Queue an estimate, or drop and count it if the queue is full."""
         if self._queue.qsize() < self._room:
             self._queue.put((zone, update))
         else:
             self._refused_updates += 1
             self._refuse()
 
-    def sound(self, zone: str, block: Block, rate: int) -> None:
-        """Let a block at `rate` Hz be recorded; returns at once and raises nothing."""
+    def offer_audio(self, zone: str, block: Block, rate: int) -> None:
+        """Queue a block at `rate` Hz if audio is recorded, or drop and count it."""
+        if not self.audio:
+            return
         if self._queue.qsize() < self._room // 2:
             self._queue.put((zone, (block, rate)))
         else:
             self._refused_blocks += 1
             self._refuse()
 
-    def close(self) -> None:
-        """Write what waits, complete the files and return. Blocks; more than once is fine.
+    async def close(self) -> None:
+        """Run `finish` in a thread."""
+        await asyncio.to_thread(self.finish)
 
-        It takes 30 s at most; what is not complete by then stays as a journal.
+    def finish(self) -> None:
+        """Write the queue, complete the files and return; blocks, may be called twice.
+
+        Takes 30 s at most; what is not complete by then stays as a journal.
         """
         if not self._thread.is_alive():
             return

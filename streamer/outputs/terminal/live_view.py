@@ -1,7 +1,7 @@
-"""The live view of `streamer run` in a terminal, and the line that stands in for it elsewhere.
+"""Live view of `streamer run` in a terminal, and its one-line summary for logs.
 
-The view owns nothing of the trackers: `update` stores a reference and returns; a task draws at
-most 6 times a second, in a thread, so that a terminal that stalls stalls nothing else.
+`offer_update` only stores a reference; a thread draws at most 6 times a second, so that a stalled
+terminal stalls nothing else.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from rich.control import Control
 from rich.segment import Segment
 
 from streamer import logs
+from streamer.outputs.run_status import RunStatus
+from streamer.outputs.sink import Sink
 from streamer.outputs.terminal.history import History, decibels, signed
 from streamer.outputs.terminal.screen import Scene, ZoneScene, draw
 from streamer.tracking.mood import mood
@@ -27,7 +29,7 @@ FRAMES = 6
 _REPAINT = 5.0
 
 
-class LiveView:
+class LiveView(Sink):
     """A picture of the zones that fills the terminal while `run` runs.
 
     Parameters
@@ -43,14 +45,16 @@ class LiveView:
     console
         Where to draw; standard output by default.
     clock
-        Seconds that never go back.
+        Monotonic time in seconds.
+    run
+        The run whose broker and sources are shown; None to set them by `set_broker`, `set_source`.
 
     Examples
     --------
     >>> view = LiveView({"main": "demo"}, topic="streamer/studio")
     >>> async with asyncio.TaskGroup() as group:
     ...     drawing = group.create_task(view.run())
-    ...     view.update("main", update, latency_ms=48.0)
+    ...     view.offer_update("main", update)
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class LiveView:
         page: str = "",
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
+        run: RunStatus | None = None,
     ) -> None:
+        self._run = run
         self._zones = dict(zones)
         self._histories = {zone: History() for zone in zones}
         self._topic = topic
@@ -82,9 +88,10 @@ class LiveView:
             and console.encoding.lower().startswith("utf")
         )
 
-    def update(self, zone: str, update: Update, latency_ms: float) -> None:
-        """Remember a zone's newest update, `latency_ms` old when it was published."""
-        self._histories[zone].add(update, latency_ms, self._clock())
+    def offer_update(self, zone: str, update: Update) -> None:
+        """Show a zone's newest update and its latency."""
+        now = self._clock()
+        self._histories[zone].add(update, (now - update.captured) * 1e3, now)
 
     def set_broker(self, address: str, *, connected: bool | None) -> None:
         """Show this broker; None while a connection is tried for the first time."""
@@ -103,6 +110,7 @@ class LiveView:
         messages
             Log messages; the last one is shown.
         """
+        self._read_run()
         now = self._clock()
         zones = [
             ZoneScene(zone, source, history.points(), history.rate(now), history.latency(now))
@@ -121,6 +129,12 @@ class LiveView:
             message="" if last is None else logs.format_record(last),
             alarming=last is not None and last.levelno >= logging.WARNING,
         )
+
+    def _read_run(self) -> None:
+        if self._run is not None:
+            self.set_broker(self._run.broker.address, connected=self._run.broker.connected)
+            for zone, tracker in self._run.trackers.items():
+                self.set_source(zone, tracker.source_name)
 
     async def run(self) -> None:
         """Draw until cancelled; afterwards the terminal is as it was, and log messages follow."""

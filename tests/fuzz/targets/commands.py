@@ -11,8 +11,8 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from streamer.app.controller import Control
-from streamer.app.reload import Reload
+from streamer.app.controller import Controller
+from streamer.app.reload import ReloadResult
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.engines import open_engine
 from streamer.errors import ConfigError
@@ -85,15 +85,15 @@ class CommandTarget(Target):
         self._topics = Topics.from_config(MQTT)
         self._answers: list[Ack] = []
         self._reloadable = True
-        self._control = Control(
+        self._control = Controller(
             {"main": zone},
             {"main": self._tracker},
             CalibrationStore(self.folder / "calibration.json"),
             reload=self._reload,
-            answer=lambda _, ack: self._answers.append(ack),
-            show=lambda *_: None,
+            send_ack=lambda _, ack: self._answers.append(ack),
+            on_controls=lambda *_: None,
         )
-        self._control.begin(Tracking())
+        self._control.apply(Tracking())
         self._inbox = IncomingMessages(
             self._topics,
             {"main": None},
@@ -104,10 +104,10 @@ class CommandTarget(Target):
         )
         self._inbox._bucket = TokenBucket(1e9, 1e9)  # else most would be left out
 
-    def _reload(self) -> Reload:
+    def _reload(self) -> ReloadResult:
         if not self._reloadable:
             raise ConfigError("c.toml: no")
-        return Reload(None, (), ())  # type: ignore[arg-type]
+        return ReloadResult(None, (), ())  # type: ignore[arg-type]
 
     async def _judge(self, given: Input) -> str:
         flags = json.loads(given["flags"])

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from streamer.app.controller import Control
-from streamer.app.reload import Reload
+from streamer.app.controller import Controller
+from streamer.app.reload import ReloadResult
 from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import ConfigError
@@ -31,16 +31,16 @@ class Desk:
         self.tracker = ZoneTracker(ZONE, Tracking(), inference, print)
         self.tracker.source = SimpleNamespace(rate=RATE)
         self.store = CalibrationStore(folder / "calibration.json")
-        self.changed = Reload(None, ("tracking.rate",), ())
-        self.control = Control(
+        self.changed = ReloadResult(None, ("tracking.rate",), ())
+        self.control = Controller(
             {"main": ZONE},
             {"main": self.tracker},
             self.store,
             reload=self.reload,
-            answer=lambda reply, ack: self.answers.append((reply, ack)),
-            show=lambda zone, controls: self.shown.append(controls),
+            send_ack=lambda reply, ack: self.answers.append((reply, ack)),
+            on_controls=lambda zone, controls: self.shown.append(controls),
         )
-        self.control.begin(Tracking())
+        self.control.apply(Tracking())
 
     def reload(self):
         if self.changed is None:
@@ -56,7 +56,7 @@ class Desk:
         for start in range(0, round(seconds * RATE), RATE // 10):
             random = np.random.default_rng(start)
             sound = random.normal(0, 10 ** (level / 20), RATE // 10).astype(np.float32)
-            self.control.hear("main", Block(sound, start, start / RATE))
+            self.control.offer_audio("main", Block(sound, start, start / RATE), RATE)
         async with asyncio.timeout(2):
             while len(self.answers) == answers:  # noqa: ASYNC110 - a thread writes a file
                 await asyncio.sleep(0.01)
@@ -89,13 +89,13 @@ async def test_smoothing_rate_and_freeze_take_effect_and_are_shown(desk):
 
 class TestReload:
     async def test_says_what_changed(self, desk):
-        assert desk.send("reload", "now") == "read again; changed: tracking.rate"
-        desk.changed = Reload(None, (), ())
-        assert desk.send("reload", "now") == "read again; changed: nothing"
+        assert desk.send("reload", "now") == "reloaded; changed: tracking.rate"
+        desk.changed = ReloadResult(None, (), ())
+        assert desk.send("reload", "now") == "reloaded; changed: nothing"
 
     async def test_says_what_is_wrong(self, desk):
         desk.changed = None
-        with pytest.raises(CommandError, match=r"stays as it was: c\.toml: no"):
+        with pytest.raises(CommandError, match=r"not reloaded: c\.toml: no"):
             desk.send("reload", "now")
 
 
@@ -142,7 +142,7 @@ class TestCalibrate:
         monkeypatch.setattr("streamer.app.controller.PATIENCE", -19.9)
         desk.send("calibrate", 20.0)
         await desk.hear(-33.0, 5)
-        assert desk.answers[-1][1].reason == "the sound was lost meanwhile"
+        assert desk.answers[-1][1].reason == "the audio was lost meanwhile"
         assert desk.send("calibrate", 20.0) == "listening for 20 s"
 
     async def test_one_at_a_time(self, desk):
@@ -152,7 +152,7 @@ class TestCalibrate:
 
     async def test_a_zone_that_hears_nothing_cannot(self, desk):
         desk.tracker.trouble = "the device is gone"
-        with pytest.raises(CommandError, match="hears nothing"):
+        with pytest.raises(CommandError, match="has no audio"):
             desk.send("calibrate", 20.0)
 
     async def test_reset_undoes_it(self, desk):
@@ -168,7 +168,7 @@ class TestCalibrate:
         desk.send("calibrate", 20.0)
         desk.send("calibrate", "reset")
         await desk.hear(-33.0, 1)
-        assert desk.answers[-1][1].reason == "a reset ended it"
+        assert desk.answers[-1][1].reason == "cancelled by a reset"
         assert desk.tracker.gain.decibels == 0.0
 
     async def test_what_was_kept_is_used_at_the_next_start_and_after_a_reload(self, desk):

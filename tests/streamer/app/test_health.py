@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from streamer.app.health import HealthReporter
+from streamer.app.health import RECENT_DROPS, HealthMonitor
 from streamer.mqtt import Counters
 from streamer.tracking import Affect, Update
 from streamer.tracking.rate_control import Pace
@@ -15,21 +15,23 @@ HERE = Affect(0.1, 0.2, 0.3, 0.3)
 
 
 class FakePublisher:
-    """Keeps the last health of each zone."""
-
     reconnects = 2
-
-    def __init__(self):
-        self.health = {}
-
-    def offer_health(self, zone, health):
-        self.health[zone] = health
 
     def counters(self, zone):
         return Counters(offered=9, sent=7, dropped=2)
 
     def latency(self, zone):
         return None
+
+
+class Clock:
+    """Monotonic time that a test sets."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
 
 
 def tracker(**changes):
@@ -57,13 +59,19 @@ def tracker(**changes):
 
 
 @pytest.fixture
-def report(engine):
-    publisher = FakePublisher()
-    reporter = HealthReporter(engine, publisher)
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def report(engine, clock):
+    """Return the health of a zone whose tracker is changed like this."""
+    trackers = {"main": tracker()}
+    monitor = HealthMonitor(engine, trackers, FakePublisher(), clock=clock)
 
     def report(**changes):
-        reporter.offer([tracker(**changes)])
-        return publisher.health["main"]
+        trackers["main"] = tracker(**changes)
+        return monitor.refresh()["main"]
 
     return report
 
@@ -77,16 +85,16 @@ def update(**changes):
     ("changes", "state", "word"),
     [
         ({}, "ok", ""),
-        ({"last": None}, "warming", "first second"),
+        ({"last": None}, "warming", "first second of audio"),
         ({"last": update(warm=0.4)}, "warming", "window"),
         ({"last": update(silence=True)}, "silent", "-60 dBFS"),
-        ({"dropped": 3}, "degraded", "3 windows"),
-        ({"losses": Losses(2, 5, 6)}, "degraded", "sound was lost 2 times"),
+        ({"dropped": 3}, "degraded", "3 windows dropped recently"),
+        ({"losses": Losses(2, 5, 6)}, "degraded", "2 recent overruns"),
         ({"engine_trouble": "CUDA: out of memory"}, "degraded", "no estimates: CUDA"),
-        ({"waiting": 7.1}, "degraded", "no sound has arrived for 7 s"),
+        ({"waiting": 7.1}, "degraded", "no audio for 7 s"),
         ({"pace": SLOW}, "degraded", "5 of 10 estimates a second"),
         ({"trouble": "the engine stumbled"}, "restarting", "the engine stumbled"),
-        ({"ended": True}, "stopped", "the sound has ended"),
+        ({"ended": True}, "stopped", "the audio has ended"),
         ({"ended": True, "trouble": "damaged"}, "stopped", "damaged"),
     ],
 )
@@ -97,19 +105,33 @@ def test_the_state_says_how_the_zone_fares(report, changes, state, word):
 
 
 def test_an_engine_in_the_place_of_another_is_told(engine):
-    publisher = FakePublisher()
     own = {name: getattr(engine, name) for name in ("name", "model", "front_end", "smoothing")}
     other = SimpleNamespace(**own, trouble="not on TensorRT: no NVIDIA GPU")
-    HealthReporter(other, publisher).offer([tracker()])
-    health = publisher.health["main"]
+    health = HealthMonitor(other, {"main": tracker()}, FakePublisher()).refresh()["main"]
     assert (health.state, health.reason) == ("degraded", "not on TensorRT: no NVIDIA GPU")
     assert health.engine == engine.name
 
 
-def test_drops_of_long_ago_do_not_degrade_it(report):
+def test_only_recent_drops_degrade_a_zone_whoever_reads_in_between(report, clock):
     assert report(dropped=3).state == "degraded"
+    clock.now += 1.0
+    assert report(dropped=3).state == "degraded"
+    clock.now += RECENT_DROPS
     assert report(dropped=3).state == "ok"
     assert report(dropped=3).drops.inference == 3
+
+
+def test_a_snapshot_is_shared_for_a_second_and_refreshed_on_request(engine, clock):
+    trackers = {"main": tracker()}
+    monitor = HealthMonitor(engine, trackers, FakePublisher(), clock=clock)
+    first = monitor.snapshot()
+    trackers["main"] = tracker(dropped=3)
+    assert monitor.snapshot() is first
+    assert monitor.refresh()["main"].state == "degraded"
+    assert monitor.snapshot()["main"].state == "degraded"
+    trackers["main"] = tracker(ended=True)
+    clock.now += 1.0
+    assert monitor.snapshot()["main"].state == "stopped"
 
 
 def test_the_figures_are_those_of_the_zone(report, engine):

@@ -5,7 +5,12 @@ import sys
 import numpy as np
 import pytest
 
-from streamer.app.process import peak_memory, release_memory, resident_memory, settle_memory
+from streamer.app.process import (
+    freeze_startup_objects,
+    peak_memory,
+    release_memory,
+    resident_memory,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -25,7 +30,7 @@ def test_a_child_does_not_inherit_the_peak_of_its_parent():
 
 
 def test_what_keeps_itself_alive_is_freed():
-    settle_memory()
+    freeze_startup_objects()
     before = resident_memory()
     for _ in range(20):
         ring: list[object] = [np.ones(1_000_000)]

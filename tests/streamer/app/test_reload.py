@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.app.reload import merge
+from streamer.app.reload import merge_reloadable
 from streamer.config import Config
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -24,8 +24,8 @@ def configured(**tables):
 class TestMerge:
     def test_the_same_changes_nothing(self):
         running = configured(tracking={"rate": 5})
-        change = merge(running, configured(tracking={"rate": 5}))
-        assert (change.config, change.taken, change.waiting) == (running, (), ())
+        change = merge_reloadable(running, configured(tracking={"rate": 5}))
+        assert (change.config, change.applied, change.pending) == (running, (), ())
 
     def test_safe_keys_take_effect_and_the_others_wait(self):
         running = configured(mqtt={"node": "stage"})
@@ -34,32 +34,34 @@ class TestMerge:
             mqtt={"node": "bar", "health_interval": 2},
             log={"level": "debug", "format": "json"},
         )
-        change = merge(running, new)
-        assert change.taken == (
+        change = merge_reloadable(running, new)
+        assert change.applied == (
             "log.level",
             "mqtt.health_interval",
             "tracking.on_silence",
             "tracking.rate",
             "tracking.smoother",
         )
-        assert change.waiting == ("log.format", "mqtt.node")
+        assert change.pending == ("log.format", "mqtt.node")
         assert change.config.tracking == new.tracking
         assert (change.config.mqtt.node, change.config.mqtt.health_interval) == ("stage", 2)
         assert (change.config.log.level, change.config.log.format) == ("debug", "console")
 
     def test_zones_wait(self):
         running = configured(zones=[{"id": "main"}])
-        change = merge(running, configured(zones=[{"id": "main", "loop": True}, {"id": "bar"}]))
+        change = merge_reloadable(
+            running, configured(zones=[{"id": "main", "loop": True}, {"id": "bar"}])
+        )
         assert change.config == running
-        assert change.taken == ()
-        assert "zones.0.loop" in change.waiting
-        assert "zones.1.id" in change.waiting
+        assert change.applied == ()
+        assert "zones.0.loop" in change.pending
+        assert "zones.1.id" in change.pending
 
     def test_a_new_password_waits_and_is_not_shown(self):
         running = configured(mqtt={"user": "stage", "password": "old-canary"})
         new = configured(mqtt={"user": "stage", "password": "new-canary"})
-        change = merge(running, new)
-        assert change.waiting == ("mqtt.password",)
+        change = merge_reloadable(running, new)
+        assert change.pending == ("mqtt.password",)
         assert "canary" not in repr(change)
 
 
@@ -133,12 +135,12 @@ async def test_sighup_takes_over_what_is_safe(broker, subscribe, tmp_path):
         assert newest["valence"] == newest["raw"]["valence"]
 
         running.write('rate = "quick"')
-        await running.hang_up("the configuration stays as it was: ")
+        await running.hang_up("configuration not reloaded, the old one stays in effect: ")
         assert 'rate = "quick" is not possible' in running.log.read_text()
         assert await steps() == pytest.approx([250] * 5, abs=20)
 
         running.write("rate = 4", zone='device = "desk"')
-        await running.hang_up("these keys wait for the next start: zones.0.device")
+        await running.hang_up("restart to apply these keys: zones.0.device")
         assert "changed: tracking.smoother\n" in running.log.read_text()
 
         running.write("rate = 20", level="debug", zone='device = "desk"')

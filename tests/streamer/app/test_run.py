@@ -305,7 +305,7 @@ class TestEnds:
 
     def test_it_ends_by_itself_after_a_file(self, of_a_file):
         assert of_a_file.code == 0
-        assert "the sound has ended  zone=main" in of_a_file.err
+        assert "the audio has ended  zone=main" in of_a_file.err
 
     def test_ctrl_c_ends_it_well(self, of_two_zones):
         assert of_two_zones.code == 0

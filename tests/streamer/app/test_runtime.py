@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from streamer.app import runtime as runner_module
-from streamer.app.runtime import Runner
+from streamer.app.runtime import Run
 from streamer.config import Config
 from streamer.errors import AudioError
 from streamer.tracking.zone import ZoneTracker
@@ -35,7 +35,7 @@ def run(broker, engine, monkeypatch):
         )
         try:
             async with asyncio.timeout(10):
-                await Runner(config, engine, None, lambda: config).run()
+                await Run(config, engine, None, lambda: config).run()
         finally:
             ended.append("all")
         return ended

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from streamer.app.health import Liveness
+from streamer.app.health import StallDetector
 from streamer.app.systemd import Notifier
 from tests.support.ports import free_port
 
@@ -168,13 +168,13 @@ def test_messages_go_to_a_socket_of_a_path_and_to_an_abstract_one(tmp_path, addr
     address = f"{tmp_path}{address}" if address[0] == "/" else address.format(os.getpid())
     manager = Manager(address)
     environ = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "3000000", "HOME": "/"}
-    notifier = Notifier.of(environ)
+    notifier = Notifier.from_environment(environ)
     assert environ == {"HOME": "/"}  # our children are not the service
     assert notifier.watchdog == 3.0
-    assert notifier.say("READY=1", "STATUS=well")
+    assert notifier.send("READY=1", "STATUS=well")
     assert manager.listen(0.1) == [["READY=1", "STATUS=well"]]
     notifier.close()
-    assert not notifier.say("WATCHDOG=1")
+    assert not notifier.send("WATCHDOG=1")
     manager.socket.close()
 
 
@@ -190,16 +190,16 @@ def test_messages_go_to_a_socket_of_a_path_and_to_an_abstract_one(tmp_path, addr
     ],
 )
 def test_where_nobody_listens_nothing_is_said_and_nothing_breaks(environ):
-    notifier = Notifier.of(environ)
+    notifier = Notifier.from_environment(environ)
     assert notifier.watchdog is None
-    assert not notifier.say("READY=1")
+    assert not notifier.send("READY=1")
     notifier.close()
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(manager):
     notifier = Notifier(manager.socket.getsockname())
     begun = time.monotonic()
-    answers = [notifier.say("STATUS=" + 400 * "x") for _ in range(2000)]
+    answers = [notifier.send("STATUS=" + 400 * "x") for _ in range(2000)]
     assert answers[0]
     assert not answers[-1]
     assert time.monotonic() - begun < 5
@@ -222,12 +222,12 @@ def heard(**changes):
 
 def test_a_zone_that_hears_and_estimates_nothing_is_stuck_until_it_does():
     zone = heard(engine_trouble="it does not answer for 5 s")
-    liveness = Liveness({"main": zone, "bar": heard(estimates=7)}, interval=5.0, patience=15.0)
-    assert [liveness.look() for _ in range(2)] == ["", ""]
-    told = "zone main hears, but no estimate came for 15 s (it does not answer for 5 s)"
-    assert liveness.look().startswith(told)
+    detector = StallDetector({"main": zone, "bar": heard(estimates=7)}, interval=5.0, timeout=15.0)
+    assert [detector.check() for _ in range(2)] == ["", ""]
+    told = "zone main has audio but no estimate for 15 s (it does not answer for 5 s)"
+    assert detector.check().startswith(told)
     zone.estimates += 1
-    assert told not in liveness.look()
+    assert told not in detector.check()
 
 
 @pytest.mark.parametrize(
@@ -241,5 +241,5 @@ def test_a_zone_that_hears_and_estimates_nothing_is_stuck_until_it_does():
     ],
 )
 def test_a_zone_that_hears_nothing_is_not_stuck(change):
-    liveness = Liveness({"main": heard(**change)}, interval=5.0, patience=15.0)
-    assert not any(liveness.look() for _ in range(20))
+    detector = StallDetector({"main": heard(**change)}, interval=5.0, timeout=15.0)
+    assert not any(detector.check() for _ in range(20))

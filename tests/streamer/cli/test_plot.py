@@ -14,8 +14,8 @@ def folder(tmp_path, update):
     folder = tmp_path / "recordings"
     recorder = Recorder(Record(folder=folder, free_gb=0), {"main": "demo"}, model="test")
     for tick in range(30):
-        recorder.update("main", update(tick, captured=1000 + tick / 10))
-    recorder.close()
+        recorder.offer_update("main", update(tick, captured=1000 + tick / 10))
+    recorder.finish()
     return folder
 
 

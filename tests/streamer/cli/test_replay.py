@@ -38,8 +38,8 @@ def recording(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recordings")
     recorder = Recorder(Record(folder=folder, free_gb=0), {"main": "demo"}, model="test")
     for update in synthetic(10 * SECONDS):
-        recorder.update("main", update)
-    recorder.close()
+        recorder.offer_update("main", update)
+    recorder.finish()
     return read_recording(next(folder.iterdir()))
 
 

@@ -65,5 +65,5 @@ def test_the_recorder_imports_nothing_of_ours():
 def test_the_recorder_ends_when_nobody_reads_it_any_more():
     recorder = process_module.CaptureProcess()
     process = recorder._process
-    recorder.close()
+    recorder.finish()
     assert process.returncode is not None

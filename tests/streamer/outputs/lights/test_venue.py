@@ -90,8 +90,8 @@ def test_a_replayed_trajectory_is_followed(
     for tick in range(60):
         affect = feeling(1, 1) if tick < 30 else feeling(-1, 0)
         moment = begun + tick / 10
-        recorder.update("main", update(tick, smooth=affect, raw=affect, captured=moment))
-    recorder.close()
+        recorder.offer_update("main", update(tick, smooth=affect, raw=affect, captured=moment))
+    recorder.finish()
     [recording] = tmp_path.glob("*.parquet")
     light_up(show())
     options = ("--node", "test", "--broker", broker_inside)

@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording, Remote
-from streamer.outputs.metrics import serve_metrics
+from streamer.outputs.metrics import Metrics
 from streamer.outputs.metrics.collector import RunCollector
 from streamer.outputs.metrics.server import CONNECTIONS, Answer, serving
+from streamer.outputs.run_status import BrokerStatus
 from streamer.tracking import Affect, Update
 
 HERE = Affect(0.1, -0.2, 0.3, 0.4)
@@ -50,7 +51,7 @@ def health(**changes):
     return Health(**{**values, **changes})
 
 
-def survey(**zones):
+def run_status(**zones):
     """A run of these zones, by their health."""
     last = Update(20, 2.0, time.monotonic() - 0.5, HERE, HERE, silence=True, warm=0.5, level=-70.0)
     trackers = {
@@ -67,8 +68,9 @@ def survey(**zones):
     return SimpleNamespace(
         trackers=trackers,
         health=lambda: zones,
-        publisher=SimpleNamespace(connected=True, reconnects=8),
+        broker=BrokerStatus("mqtt://localhost:1883", connected=True, reconnects=8),
         engine=SimpleNamespace(trouble=""),
+        stall="",
     )
 
 
@@ -84,15 +86,19 @@ def numbers(text):
 
 
 @contextlib.asynccontextmanager
-async def served(**zones):
-    """A page of these zones."""
+async def served(run=None, **zones):
+    """Metrics of a run or of these zones; not started without either."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    async with serve_metrics(f"127.0.0.1:{port}") as metrics:
-        if zones:
-            metrics.show(survey(**zones), SimpleNamespace(trouble=""))
+    metrics = Metrics(f"127.0.0.1:{port}", run or run_status(**zones))
+    await metrics.open()
+    try:
+        if run or zones:
+            await metrics.run()
         yield metrics, port
+    finally:
+        await metrics.close()
 
 
 async def ask(port, text="GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"):
@@ -111,7 +117,7 @@ async def ask(port, text="GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"):
 async def test_what_a_run_says_is_what_prometheus_reads():
     async with served(main=health()) as (metrics, port):
         update = Update(0, 0, time.monotonic() - 0.04, HERE, HERE, False, 1.0, -20.0)
-        metrics.hear("main", update)
+        metrics.offer_update("main", update)
         status, body = await ask(port)
     assert status == "HTTP/1.0 200 OK"
     _, series = numbers(body)
@@ -178,7 +184,7 @@ def test_a_number_that_health_gains_becomes_a_metric_by_itself():
         queue_ms: float = 250.0
 
     values = Grown(**health().model_dump())
-    collector = RunCollector(survey(main=values), SimpleNamespace(trouble=""))
+    collector = RunCollector(run_status(main=values), SimpleNamespace(trouble=""))
     found = {each.name: each for each in collector.collect()}
     assert [sample.value for sample in found["streamer_gaps"].samples] == [4]
     assert [sample.name for sample in found["streamer_engine_swaps"].samples] == [
@@ -192,7 +198,7 @@ async def test_the_page_of_health_follows_the_zones():
         assert (await ask(port, "GET /healthz HTTP/1.0\r\n\r\n"))[0].split()[1] == "503"
         assert (await ask(port))[0].split()[1] == "503"
         liveness = SimpleNamespace(trouble="")
-        metrics.show(survey(main=health()), liveness)
+        metrics.show(run_status(main=health()), liveness)
         assert await ask(port, "GET /healthz HTTP/1.0\r\n\r\n") == ("HTTP/1.0 200 OK", "ok\n")
         liveness.trouble = "zone main hears, but no estimate came for 30 s"
         status, body = await ask(port, "GET /healthz HTTP/1.0\r\n\r\n")
@@ -254,7 +260,7 @@ async def test_those_who_ask_slowly_or_do_not_read_hold_nobody_up_for_long(monke
 
 async def test_a_thousand_questions_cost_one_look_a_second():
     looks = 0
-    run = survey(main=health())
+    run = run_status(main=health())
 
     def look():
         nonlocal looks
@@ -262,8 +268,7 @@ async def test_a_thousand_questions_cost_one_look_a_second():
         return {"main": health()}
 
     run.health = look
-    async with served() as (metrics, port):
-        metrics.show(run, SimpleNamespace(trouble=""))
+    async with served(run) as (_, port):
         begun = time.monotonic()
         for _ in range(100):
             await ask(port)
@@ -272,11 +277,8 @@ async def test_a_thousand_questions_cost_one_look_a_second():
 
 
 async def test_other_addresses_than_of_this_machine_are_warned_of(caplog):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     caplog.set_level(logging.INFO)
-    async with serve_metrics(f"127.0.0.1:{port}"):
+    async with served():
         assert not [record for record in caplog.records if record.levelname == "WARNING"]
     assert not parse_listen_address("0.0.0.0:9464").is_loopback
     assert not parse_listen_address("metrics.example:9464").is_loopback

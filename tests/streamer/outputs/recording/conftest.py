@@ -51,7 +51,7 @@ def start_recorder(tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
 
     yield start
     for recorder in recorders:
-        recorder.close()
+        recorder.finish()
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def record(start_recorder: Callable[..., Recorder]) -> Callable[..., Path]:
     def record(updates: list[Update], **options: Any) -> Path:
         recorder = start_recorder(**options)
         for update in updates:
-            recorder.update("main", update)
-        recorder.close()
+            recorder.offer_update("main", update)
+        recorder.finish()
         assert (recorder.recorded, recorder.dropped, recorder.trouble) == (len(updates), 0, "")
         return max((recorder.folder).glob("*.parquet"))
 

@@ -25,9 +25,9 @@ noise = np.random.default_rng(0).normal(0, 0.1, 4410).astype(np.float32)
 begun, tick = time.monotonic(), 0
 while True:
     now = begun + tick / 10
-    recorder.sound("main", Block(noise, tick * 4410, now), 44100)
+    recorder.offer_audio("main", Block(noise, tick * 4410, now), 44100)
     affect = Affect(tick / 1e6, -tick / 1e6, 0.1, 0.2)
-    recorder.update("main", Update(tick, tick / 10, now, affect, affect, False, 1.0, -20.0))
+    recorder.offer_update("main", Update(tick, tick / 10, now, affect, affect, False, 1.0, -20.0))
     tick += 1
     print(recorder.recorded, flush=True)
     time.sleep(0.002)

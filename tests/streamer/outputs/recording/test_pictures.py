@@ -85,8 +85,8 @@ def shared_recording(tmp_path_factory, trajectory):
     folder = tmp_path_factory.mktemp("recordings")
     recorder = Recorder(Record(folder=folder, free_gb=0), {"main": "demo"}, model="test")
     for update in trajectory(300):
-        recorder.update("main", update)
-    recorder.close()
+        recorder.offer_update("main", update)
+    recorder.finish()
     return read_recording(next(folder.iterdir()))
 
 

@@ -139,7 +139,7 @@ class TestTells:
     def test_of_a_journal_how_many_seconds_are_whole(self, start_recorder, trajectory, until):
         recorder = start_recorder()
         for update in trajectory(50):
-            recorder.update("main", update)
+            recorder.offer_update("main", update)
         until(lambda: recorder.recorded == 50)
         [journal] = recorder.folder.glob("*.journal")
         recording = read_recording(journal)

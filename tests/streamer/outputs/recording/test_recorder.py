@@ -29,7 +29,7 @@ def names(folder, pattern="*"):
 
 def give(recorder, updates):
     for update in updates:
-        recorder.update("main", update)
+        recorder.offer_update("main", update)
 
 
 def messages(log, level=logging.WARNING):
@@ -45,16 +45,16 @@ class TestFiles:
         until(lambda: recorder.recorded == 30)
         [journal] = names(recorder.folder)
         assert journal.endswith(".journal")
-        recorder.close()
+        recorder.finish()
         [table] = names(recorder.folder)
         assert table == journal.replace(".journal", ".parquet")
 
     def test_each_zone_has_its_own(self, start_recorder, trajectory):
         recorder = start_recorder(zones=("main", "front-bar"))
         for update in trajectory(10):
-            recorder.update("main", update)
-            recorder.update("front-bar", update)
-        recorder.close()
+            recorder.offer_update("main", update)
+            recorder.offer_update("front-bar", update)
+        recorder.finish()
         found = {read_recording(path).zone for path in recorder.folder.iterdir()}
         assert found == {"main", "front-bar"}
 
@@ -62,7 +62,7 @@ class TestFiles:
         updates = trajectory(200, step=1.0)
         recorder = start_recorder(minutes=1)
         give(recorder, updates)
-        recorder.close()
+        recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert len(recordings) == 4
         assert all(recording.duration < 60.1 for recording in recordings)
@@ -70,14 +70,14 @@ class TestFiles:
 
     def test_without_any_estimate_there_is_no_file(self, start_recorder):
         recorder = start_recorder()
-        recorder.close()
+        recorder.finish()
         assert names(recorder.folder) == []
 
     def test_it_may_be_closed_twice(self, start_recorder, trajectory):
         recorder = start_recorder()
         give(recorder, trajectory(3))
-        recorder.close()
-        recorder.close()
+        recorder.finish()
+        recorder.finish()
         assert len(names(recorder.folder)) == 1
 
 
@@ -100,7 +100,7 @@ class TestAfterACrash:
         left.write_bytes(left.read_bytes()[:-7])
         recorder = start_recorder()
         until(lambda: names(left.parent, "*.parquet"))
-        recorder.close()
+        recorder.finish()
         assert names(left.parent) == ["main-20261125T203000Z.parquet"]
         recording = read_recording(left.with_suffix(".parquet"))
         assert list(recording.updates()) == trajectory_like(recording, trajectory(20)[:19])
@@ -162,7 +162,7 @@ class TestLimit:
         recorder = start_recorder(minutes=1, limit_gb=18_000 / GB)
         updates = trajectory(400, step=1.0)
         give(recorder, updates)
-        recorder.close()
+        recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert sum(path.stat().st_size for path in recorder.folder.iterdir()) <= 18_000
         assert len(recordings) >= 1
@@ -191,7 +191,7 @@ class TestFloor:
         room[0] = 3 * GB
         until(lambda: not recorder.trouble)
         give(recorder, updates[20:])
-        recorder.close()
+        recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert [list(each.updates()) for each in recordings] == [updates[:10], updates[20:]]
         assert len(messages(log)) == 1
@@ -207,7 +207,7 @@ class TestFloor:
         room[0] = 3 * GB
         until(lambda: not recorder.trouble)
         give(recorder, trajectory(5))
-        recorder.close()
+        recorder.finish()
         assert recorder.recorded == 5
 
 
@@ -227,7 +227,7 @@ class TestFailingDisk:
         with monkeypatch.context() as broken:
             broken.setattr(Journal, "_write", full)
             for update in updates[10:20]:
-                recorder.update("main", update)
+                recorder.offer_update("main", update)
                 time.sleep(0.05)
             until(lambda: recorder.dropped == 10)
             assert "No space left on device" in recorder.trouble
@@ -235,7 +235,7 @@ class TestFailingDisk:
         give(recorder, updates[20:])
         until(lambda: recorder.recorded == 30)
         assert recorder.trouble == ""
-        recorder.close()
+        recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert [list(each.updates()) for each in recordings] == [updates[:10], updates[20:]]
         assert len(messages(log)) == 1
@@ -252,19 +252,19 @@ class TestFailingDisk:
         assert "No such file or directory" in recorder.trouble
         until(recorder.folder.exists)
         give(recorder, trajectory(7))
-        recorder.close()
+        recorder.finish()
         assert [len(read_recording(path)) for path in recorder.folder.iterdir()] == [7]
 
     def test_what_nobody_foresaw_is_told_with_its_trace_and_survived(
         self, quick, start_recorder, trajectory, until, log
     ):
         recorder = start_recorder()
-        recorder.update("nowhere", trajectory(1)[0])
+        recorder.offer_update("nowhere", trajectory(1)[0])
         until(lambda: recorder.dropped == 1)
         assert log.records[0].exc_info
         until(lambda: time.monotonic() > recorder._writer._next_try)
         give(recorder, trajectory(3))
-        recorder.close()
+        recorder.finish()
         assert recorder.recorded == 3
 
 
@@ -284,7 +284,7 @@ class TestQueue:
         assert time.monotonic() - begun < 0.5
         assert recorder.dropped == 900
         hung[0] = False
-        recorder.close()
+        recorder.finish()
         assert recorder.recorded == 100
         [table] = recorder.folder.iterdir()
         assert len(read_recording(table)) == 100

@@ -35,11 +35,13 @@ def hear(recorder, parts, begun=1000.0, rate=RATE):
     for start, samples in parts:
         for at in range(0, len(samples), rate // 10):
             piece = samples[at : at + rate // 10]
-            recorder.sound("main", Block(piece, start + at, begun + (start + at) / rate), rate)
+            recorder.offer_audio(
+                "main", Block(piece, start + at, begun + (start + at) / rate), rate
+            )
 
 
 def flacs(recorder):
-    recorder.close()
+    recorder.finish()
     assert recorder.dropped_blocks == 0
     assert not list(recorder.folder.glob("*.part"))
     return [decoded(path) for path in sorted(recorder.folder.glob("*.flac"))]
@@ -127,7 +129,7 @@ def test_rotation_keeps_every_sample(start_recorder):
     recorder = start_recorder(audio=True, minutes=1, room=10_000)
     sound = noise(130 * RATE)
     hear(recorder, [(0, sound)])
-    recorder.close()
+    recorder.finish()
     parts = [decoded(path) for path in sorted(recorder.folder.glob("*.flac"))]
     assert [round(len(part) / RATE) for part in parts] == [60, 60, 10]
     assert np.array_equal(np.concatenate(parts), sound)
@@ -160,7 +162,7 @@ def test_a_flood_of_sound_does_not_push_estimates_out(start_recorder, trajectory
     recorder = start_recorder(audio=True, look=look, room=100)
     hear(recorder, [(0, noise(20 * RATE))])
     for update in trajectory(50):
-        recorder.update("main", update)
+        recorder.offer_update("main", update)
     assert recorder.dropped == 0
     assert recorder.dropped_blocks == 150
     hung[0] = False

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from streamer import logs
-from streamer.outputs import LiveView, summary_line
+from streamer.outputs.terminal import LiveView, summary_line
 from streamer.tracking.update import Affect, Update
 
 HERE = Affect(0.42, -0.31, 0.11, 0.09)
@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 def update(tick=0, **fields) -> Update:
     values = {"silence": False, "warm": 1.0, "level": -23.4} | fields
-    return Update(tick, tick / 10, 0.0, HERE, HERE, **values)
+    return Update(tick, tick / 10, time.monotonic() - 0.048, HERE, HERE, **values)
 
 
 def view(stream=None, **fields) -> LiveView:
@@ -46,7 +46,7 @@ async def drawn(shown: LiveView, seconds: float = 0.4) -> None:
 async def test_it_draws_and_gives_the_screen_back():
     terminal = Terminal()
     shown = view(terminal)
-    shown.update("main", update(), 48.0)
+    shown.offer_update("main", update())
     await drawn(shown)
     output = terminal.getvalue()
     assert output.startswith("\x1b[?1049h")
@@ -58,7 +58,7 @@ async def test_it_draws_and_gives_the_screen_back():
 async def test_rows_that_did_not_change_are_not_written_again():
     terminal = Terminal()
     shown = view(terminal, clock=lambda: 1000.0)
-    shown.update("main", update(), 48.0)
+    shown.offer_update("main", update())
     await drawn(shown, 0.8)
     assert terminal.getvalue().count("Ctrl-C stops") == 1
 
@@ -92,7 +92,7 @@ async def test_a_terminal_that_stalls_does_not_stall_the_loop():
     assert await asyncio.to_thread(seen.wait, 5)
     begin = time.monotonic()
     for tick in range(100):
-        shown.update("main", update(tick), 48.0)
+        shown.offer_update("main", update(tick))
         await asyncio.sleep(0)
     assert time.monotonic() - begin < 1
     stalled.set()
@@ -121,7 +121,7 @@ def test_updating_costs_next_to_nothing():
     shown = view()
     begin = time.process_time()
     for tick in range(1000):
-        shown.update("main", update(tick), 48.0)
+        shown.offer_update("main", update(tick))
     assert time.process_time() - begin < 0.1
 
 
