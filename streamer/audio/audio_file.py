@@ -1,10 +1,9 @@
-"""Sound files: whatever FFmpeg decodes, as mono blocks."""
+"""Decode an audio file to mono blocks, as fast as they are read."""
 
 import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -18,7 +17,7 @@ from streamer.decoder.urls import is_url, redact_url
 from streamer.errors import AudioError, UsageError
 
 BLOCK_SECONDS = 0.02
-"""Length of a block where nothing else is asked for."""
+"""Default length of a block, in seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,55 +29,55 @@ def open_audio_file(
     cleaner: Cleaner | None = None,
     decoder: Decoder | None = None,
 ) -> "AudioFile":
-    """Open a local file and decode its first sound, in a process that it cannot harm.
+    """Open a local file and decode its first audio stream in a sandboxed child process.
 
-    Nothing but this file is ever opened, whatever it names.
+    No other file is ever opened, whatever the file refers to.
 
     Parameters
     ----------
     path
-        Of the file; a leading ``~`` is the home folder.
+        Path of the file; a leading ``~`` is the home folder.
     channels
-        To mix to mono, counted from 1; empty means all.
+        Channels to mix to mono, counted from 1. Empty: all.
     cleaner
-        Counts what is cleaned; one of its own where none is given.
+        Counts non-finite and clipped samples. Default: a new one.
     decoder
-        For who opens many files one after the other, which spares them a process each. It stays
-        the caller's.
+        Process to reuse, for callers that open many files in turn; the caller closes it. Default: a
+        new one.
 
     Raises
     ------
     UsageError
         A URL, or a channel that the file does not have.
     AudioError
-        Missing, unreadable, a folder, empty, without sound, or broken from its beginning.
+        The file is missing, unreadable, a folder, empty, without audio, or damaged at its start.
     """
     name = str(path)
     if is_url(name):
         raise UsageError(
-            f"{redact_url(name)} is a URL; give the path of a file, or hear it: "
-            "streamer run --input URL"
+            f"cannot open {redact_url(name)} as a file: it is a URL; give the path of a file, or "
+            "play it: streamer run --input URL"
         )
     return AudioFile(local_path(name), channels, cleaner or Cleaner(), decoder)
 
 
 class AudioFile:
-    """A sound file while it is decoded; memory does not grow with its length.
+    """An open audio file. Use it as a context manager, or `close` it.
 
-    Use it as a context manager, or `close` it. Sound is read once, by one thread at a time.
+    It is read once, by one thread at a time. Memory does not grow with the file's length.
 
     Attributes
     ----------
     path
-        Of the file.
+        Path of the file.
     rate
         Sample rate in Hz.
     duration
-        Seconds as the file declares them; None where it does not.
+        Seconds as the file declares them; None if it does not.
     description
-        For people: codec, rate, channels, duration.
+        For display: codec, sample rate, channels, duration.
     cleaner
-        Counts what was cleaned.
+        Counts non-finite and clipped samples.
     """
 
     def __init__(
@@ -87,140 +86,141 @@ class AudioFile:
         self.path = path
         self.cleaner = cleaner
         self._channels = channels
-        self._own = decoder is None
+        self._owns_decoder = decoder is None
         self._decoder = decoder or Decoder()
         try:
-            opened = self._decoder.open({"path": str(path)}, limits.DECODER_TIMEOUT_S)
-            check_channels(channels, opened.channels, str(path))
-        except DecoderProcessError as gone:
-            raise self._refused(gone) from None
+            info = self._decoder.open({"path": str(path)}, limits.DECODER_TIMEOUT_S)
+            check_channels(channels, info.channels, str(path))
+        except DecoderProcessError as error:
+            raise self._decoding_failed(error) from None
         except BaseException:
             self.close()
             raise
-        self.rate = opened.rate
-        self.duration = opened.duration
+        self.rate = info.rate
+        self.duration = info.duration
         length = "" if self.duration is None else f", {self.duration:.1f} s"
-        self.description = f"{opened.codec}, {self.rate} Hz, {opened.channels} channel(s){length}"
+        self.description = f"{info.codec}, {self.rate} Hz, {info.channels} channel(s){length}"
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the file; more than once is fine."""
-        if self._own:
+        """Close the file. May be called more than once."""
+        if self._owns_decoder:
             self._decoder.close()
 
     @property
     def corrupt_packets(self) -> int:
-        """Packets that could not be decoded and were left out."""
+        """Packets skipped because they could not be decoded."""
         return self._decoder.corrupt
 
-    def blocks(self, frames: int | None = None) -> Iterator[Block]:
-        """Decode to the end, as fast as it is asked.
+    def blocks(self, block_size: int | None = None) -> Iterator[Block]:
+        """Decode the file to its end.
 
         Parameters
         ----------
-        frames
-            Samples of each block but those before a gap or the end; 20 ms where not given.
+        block_size
+            Samples per block; those before a gap and at the end are shorter. Default: 20 ms.
 
         Yields
         ------
         Block
-            Mono; `captured` is the time in the file, in seconds. A damaged place is a gap.
+            `captured` is the position in the file, in seconds. A damaged part is a gap.
 
         Raises
         ------
         AudioError
-            The chosen channels end before the file does, it crashes or hangs the decoder, or, at
-            its end: most of it is damaged.
+            The chosen channels end before the file does, the file crashes or hangs the decoder, or
+            (at its end) most of its packets are damaged.
         """
-        size = frames or max(round(self.rate * BLOCK_SECONDS), 1)
-        start, filled, held = 0, 0, np.empty(size, np.float32)
+        size = block_size or max(round(self.rate * BLOCK_SECONDS), 1)
+        start, filled, buffer = 0, 0, np.empty(size, np.float32)
         try:
-            for piece in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
-                if isinstance(piece, int):
+            for chunk in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
+                if isinstance(chunk, int):  # lost samples
                     if filled:
-                        yield Block(held[:filled], start, start / self.rate)
-                    start, filled, held = start + filled + piece, 0, np.empty(size, np.float32)
+                        yield Block(buffer[:filled], start, start / self.rate)
+                    start, filled, buffer = start + filled + chunk, 0, np.empty(size, np.float32)
                     continue
-                taken = 0
-                while taken < len(piece):
-                    fresh = piece[taken : taken + size - filled]
-                    held[filled : filled + len(fresh)] = fresh
-                    filled += len(fresh)
-                    taken += len(fresh)
+                used = 0
+                while used < len(chunk):
+                    part = chunk[used : used + size - filled]
+                    buffer[filled : filled + len(part)] = part
+                    filled += len(part)
+                    used += len(part)
                     if filled == size:
-                        yield Block(held, start, start / self.rate)
-                        start, filled, held = start + size, 0, np.empty(size, np.float32)
-        except DecoderProcessError as gone:
-            raise self._refused(gone) from None
+                        yield Block(buffer, start, start / self.rate)
+                        start, filled, buffer = start + size, 0, np.empty(size, np.float32)
+        except DecoderProcessError as error:
+            raise self._decoding_failed(error) from None
         if filled:
-            yield Block(held[:filled], start, start / self.rate)
-        self._judge()
+            yield Block(buffer[:filled], start, start / self.rate)
+        self._check_damage()
 
-    def _judge(self) -> None:
+    def _check_damage(self) -> None:
         corrupt, decoded = self._decoder.corrupt, self._decoder.decoded
         if corrupt > max(decoded, limits.MAX_DAMAGED_PACKETS):
             raise AudioError(
-                f"{self.path} is damaged or no sound: {corrupt} of its packets cannot "
-                f"be decoded, {decoded} can; give a whole sound file"
+                f"cannot decode {self.path}: damaged or not audio ({corrupt} packets failed, "
+                f"{decoded} decoded); give an undamaged audio file"
             )
         if corrupt:
-            _log.warning("%s: %d damaged packets left out", self.path, corrupt)
+            _log.warning("%s: skipped %d damaged packets", self.path, corrupt)
 
-    def _refused(self, gone: DecoderProcessError) -> AudioError:
-        if gone.hung:
+    def _decoding_failed(self, error: DecoderProcessError) -> AudioError:
+        if error.hung:
             return AudioError(
-                f"{self.path} hangs the decoder; it is no sound file that can be played, "
-                "or its disk does not answer"
+                f"cannot decode {self.path}: the decoder hangs; give another audio file, or check "
+                "that the file's disk responds"
             )
         return AudioError(
-            f"{self.path} crashed the decoder ({gone.how}); it is no sound file that can be played"
+            f"cannot decode {self.path}: it crashed the decoder ({error.how}); "
+            "give another audio file"
         )
 
 
 def local_path(name: str) -> Path:
-    """Return the path of a regular file that can be read and is not empty.
+    """Return the path of a non-empty regular file that can be read.
 
     Parameters
     ----------
     name
-        The path; a leading ``~`` is the home folder.
+        Path; a leading ``~`` is the home folder.
 
     Raises
     ------
     AudioError
-        There is no such file.
+        There is no such file, or it cannot be read.
     """
     path = Path(name)
-    with contextlib.suppress(RuntimeError):  # no such user: the path is meant as it stands
+    with contextlib.suppress(RuntimeError):  # no such user: take the name literally
         path = path.expanduser()
     try:
         if not path.exists():
-            raise AudioError(f"{path} does not exist; give the path of a sound file")
+            raise AudioError(
+                f"cannot open {path}: it does not exist; give the path of an audio file"
+            )
         if path.is_dir():
-            raise AudioError(f"{path} is a folder; give the path of a sound file in it")
+            raise AudioError(
+                f"cannot open {path}: it is a folder; give the path of an audio file in it"
+            )
         if not path.is_file():
-            raise AudioError(f"{path} is no regular file; raw samples are read with the input '-'")
+            raise AudioError(
+                f"cannot open {path}: it is not a regular file; pipe raw samples into the input '-'"
+            )
         if not path.stat().st_size:
-            raise AudioError(f"{path} is empty; give a sound file")
+            raise AudioError(f"cannot open {path}: it is empty; give an audio file")
         with path.open("rb"):
             pass
     except PermissionError:
-        raise AudioError(f"{path} cannot be read: allow this user to read it") from None
+        raise AudioError(
+            f"cannot open {path}: permission denied; allow this user to read it"
+        ) from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"{name!r} cannot be read ({_reason(error)}); give another path") from None
+        text = str(getattr(error, "strerror", None) or error)
+        reason = text.splitlines()[0].lower() if text else type(error).__name__
+        raise AudioError(f"cannot open {name!r}: {reason}; give another path") from None
     return path
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return str(text).splitlines()[0].lower() if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""The one unit of sound that walks through the corridor."""
+"""Audio block: mono samples with their position and capture time."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,17 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of mono sound.
-
-    Whoever receives a block owns its samples; its maker never writes to them again.
+    """Consecutive mono samples. The receiver owns the array; the producer never writes to it again.
 
     Attributes
     ----------
     samples
-        float32, shape (n,), in [-1, 1], finite.
+        float32, shape (n,), finite, in [-1, 1].
     start_sample
-        Absolute number of the first sample at the source's rate. A value that does not follow the
-        previous block's end is a gap.
+        Absolute number of the first sample, at the source's rate. If it differs from the previous
+        block's `end_sample`, the samples between are lost: a gap.
     captured
-        `time.monotonic()` at which the first sample was captured, in seconds.
+        Capture time of the first sample, as `time.monotonic()` in seconds.
     """
 
     samples: Samples

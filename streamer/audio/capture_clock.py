@@ -1,80 +1,87 @@
-"""When was sample n captured? Capture time against the sample count, both monotonic."""
+"""Map sample numbers to capture times, both monotonic."""
 
+import logging
 import math
+from time import monotonic
 from typing import Protocol
 
-BANDWIDTH = 0.005
-"""Noise bandwidth of the settled loop in Hz: slow enough to average jitter of milliseconds."""
+LOOP_BANDWIDTH_HZ = 0.005
+"""Noise bandwidth of the settled loop, in Hz: narrow enough to average jitter of milliseconds."""
 
 MAX_DRIFT = 2e-3
-"""A sound card's clock is within 0.01 %; beyond this a slope is jitter, not drift."""
+"""Largest drift, relative to the nominal rate. Sound cards drift by less than 1e-4."""
 
-JUMP = 0.25
-"""An observation this far off, in seconds, is a stall, not jitter: the loop starts again there."""
+MAX_JITTER_S = 0.25
+"""Largest error that counts as jitter, in seconds. Beyond it, the loop restarts from there."""
 
+DRIFT_SETTLING_S = 10.0
+"""Audio needed before the drift is reported, in seconds. Before, it is mostly jitter."""
 
-FIRST_DRIFT = 10.0
-"""Seconds of sound before a drift is told: until then it is mostly jitter."""
+MAX_LATENESS_S = 1.0
+"""Latest playback that catches up, in seconds. Later, it resumes from now instead of racing."""
+
+_log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
-    """What the corridor asks of every clock."""
+    """Maps sample numbers to capture times; every input has one."""
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the source runs, in parts per million."""
+        """How much faster than nominal the source's clock runs, in parts per million."""
 
     def time_of(self, sample: float) -> float:
-        """Return the `time.monotonic()` at which a sample was captured, in seconds."""
+        """Return when a sample was captured, as `time.monotonic()` in seconds."""
 
 
 class CaptureClock:
-    """A second-order delay-locked loop from sample numbers to `time.monotonic()`.
+    """Second-order delay-locked loop from sample numbers to `time.monotonic()`.
 
-    F. Adriaensen, "Using a DLL to filter time", Linux Audio Conference 2005, for observations at
-    any spacing. The loop begins as a growing-memory line fit and narrows to `bandwidth`, so that it
-    is right from the first second and quiet later. One thread observes; any thread may ask.
+    F. Adriaensen, "Using a DLL to filter time", Linux Audio Conference 2005, extended to
+    observations at any spacing. The loop starts as a line fit with growing memory and narrows to
+    `bandwidth`, so it is accurate from the first second and quiet later. One thread observes; any
+    thread may read.
 
     Parameters
     ----------
     rate
-        The source's nominal rate in Hz.
+        Nominal sample rate in Hz.
     bandwidth
-        Of the settled loop, in Hz.
+        Noise bandwidth of the settled loop, in Hz.
 
     Attributes
     ----------
     jumps
-        Observations that were no jitter: the loop took its phase from them and kept its rate.
+        Observations too far off to be jitter. Each reset the loop's phase and kept its rate.
     """
 
-    def __init__(self, rate: int, *, bandwidth: float = BANDWIDTH) -> None:
+    def __init__(self, rate: int, *, bandwidth: float = LOOP_BANDWIDTH_HZ) -> None:
         self.jumps = 0
-        self._nominal = 1 / rate
+        self._nominal_period = 1 / rate
         self._bandwidth = bandwidth
-        self._observed = 0  # samples since the loop began
-        self._followed = 0  # samples since the last jump
+        self._samples_total = 0  # since the first observation
+        self._samples_since_jump = 0
         self._line: tuple[int, float, float] | None = None  # sample, its time, seconds per sample
 
     @property
     def drift_ppm(self) -> float:
         """How much faster than nominal the source runs, in ppm; 0 for its first 10 s."""
-        if self._line is None or self._observed * self._nominal < FIRST_DRIFT:
+        if self._line is None or self._samples_total * self._nominal_period < DRIFT_SETTLING_S:
             return 0.0
-        return (self._nominal / self._line[2] - 1) * 1e6
+        return (self._nominal_period / self._line[2] - 1) * 1e6
 
     def observe(self, sample: int, time: float) -> None:
-        """Take in that `sample` was captured at about `time`.
+        """Update the loop: `sample` was captured at about `time`.
 
         Parameters
         ----------
         sample
-            Absolute number; an observation that does not advance is left out.
+            Absolute sample number. Ignored unless it is greater than the last one.
         time
             `time.monotonic()` in seconds.
         """
         if self._line is None:
-            self._line = (sample, time, self._nominal)
+            self._line = (sample, time, self._nominal_period)
             return
         last, last_time, period = self._line
         step = sample - last
@@ -82,35 +89,40 @@ class CaptureClock:
             return
         predicted = last_time + step * period
         error = time - predicted
-        if abs(error) > JUMP:
+        if abs(error) > MAX_JITTER_S:
             self.jumps += 1
-            self._followed = 0
+            self._samples_since_jump = 0
             self._line = (sample, time, period)
             return
-        self._observed += step
-        self._followed += step
-        # A line through k points moves by 2(2k-1)/(k(k+1)) of an error, its slope by 6/(k(k+1)).
-        points, seen = self._followed / step + 1, self._observed / step + 1
-        omega = 2 * math.pi * self._bandwidth * step * self._nominal
-        phase_gain = max(math.sqrt(2) * omega, 2 * (2 * points - 1) / (points * (points + 1)))
-        rate_gain = max(omega**2, 6 / (seen * (seen + 1)))
+        self._samples_total += step
+        self._samples_since_jump += step
+        # A line fit to k points moves by 2(2k-1)/(k(k+1)) of an error, its slope by 6/(k(k+1)).
+        phase_points = self._samples_since_jump / step + 1
+        rate_points = self._samples_total / step + 1
+        omega = 2 * math.pi * self._bandwidth * step * self._nominal_period
+        phase_gain = max(
+            math.sqrt(2) * omega,
+            2 * (2 * phase_points - 1) / (phase_points * (phase_points + 1)),
+        )
+        rate_gain = max(omega**2, 6 / (rate_points * (rate_points + 1)))
         period += min(rate_gain, 1.0) * error / step
-        least, most = self._nominal * (1 - MAX_DRIFT), self._nominal * (1 + MAX_DRIFT)
-        period = min(max(period, least), most)
+        shortest = self._nominal_period * (1 - MAX_DRIFT)
+        longest = self._nominal_period * (1 + MAX_DRIFT)
+        period = min(max(period, shortest), longest)
         self._line = (sample, predicted + min(phase_gain, 1.0) * error, period)
 
     def time_of(self, sample: float) -> float:
-        """Return when a sample was captured.
+        """Return when a sample was captured, as `time.monotonic()` in seconds.
 
         Parameters
         ----------
         sample
-            Absolute number, before or after what was observed; a fraction is fine.
+            Absolute sample number, observed or not; may be fractional.
 
         Returns
         -------
         float
-            `time.monotonic()` in seconds; NaN before the first observation.
+            NaN before the first observation.
         """
         if self._line is None:
             return math.nan
@@ -165,3 +177,16 @@ class PlaybackClock:
             (line for line in reversed(lines) if line[0] <= sample), lines[0]
         )
         return time + (sample - start) / samples_per_second
+
+    def delay_until(self, start: int, end: int, name: str, speed: float = 1.0) -> float:
+        """Return the seconds until samples `start` to `end` have played, at least 0.
+
+        If they are more than `MAX_LATENESS_S` late, as after a suspend, log it under `name` and
+        anchor a new line, so that they have played now.
+        """
+        now = monotonic()
+        delay = self.time_of(end) - now
+        if delay < -MAX_LATENESS_S:
+            _log.warning("%s: playback stalled for %.1f s; continuing from here", name, -delay)
+            self.anchor(start, now - (end - start) / self._rate, speed)
+        return max(delay, 0.0)

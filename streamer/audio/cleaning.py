@@ -1,4 +1,4 @@
-"""The door: nothing that is no sound walks into the corridor."""
+"""Replace NaN and Inf, clip to [-1, 1], count both."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from streamer.audio.block import Samples
 
 FULL_SCALE = 32767 / 32768
-"""Level from which a sample counts as clipped: the largest one of 16 bits, as a float."""
+"""Magnitude from which a sample counts as clipped: the largest 16-bit sample, as a float."""
 
 
 class Cleaner:
-    """Clean samples and count what was wrong with them.
+    """Make samples finite and limit them to full scale.
 
     Attributes
     ----------
     non_finite
-        Samples that were NaN or infinite; each became 0.
+        Number of samples that were NaN or infinite and became 0.
     clipped
-        Samples at or beyond full scale; each was limited to [-1, 1].
+        Number of samples at or beyond full scale, limited to [-1, 1].
     """
 
     def __init__(self) -> None:
@@ -32,22 +32,22 @@ class Cleaner:
         Parameters
         ----------
         samples
-            Floating point, any shape. They are not written to.
+            Floating point, any shape. Not modified.
 
         Returns
         -------
         Samples
-            float32 of the same shape; the very same array where it is float32 and sound already.
+            float32 of the same shape. The same array if it is float32 and needs no cleaning.
         """
         if samples.dtype == np.float32:
-            sound = samples.astype(np.float32, copy=False)
+            cleaned = samples.astype(np.float32, copy=False)
         else:
             with np.errstate(over="ignore"):
-                sound = samples.astype(np.float32)
-        if sound.max(initial=0) < FULL_SCALE and sound.min(initial=0) > -FULL_SCALE:
-            return sound  # NaN compares as False
-        finite = np.isfinite(sound)
-        self.non_finite += sound.size - int(np.count_nonzero(finite))
-        sound = np.where(finite, sound, np.float32(0))
-        self.clipped += int(np.count_nonzero(np.abs(sound) >= FULL_SCALE))
-        return np.clip(sound, np.float32(-1), np.float32(1))
+                cleaned = samples.astype(np.float32)
+        if cleaned.max(initial=0) < FULL_SCALE and cleaned.min(initial=0) > -FULL_SCALE:
+            return cleaned  # comparisons with NaN are False
+        finite = np.isfinite(cleaned)
+        self.non_finite += cleaned.size - int(np.count_nonzero(finite))
+        cleaned = np.where(finite, cleaned, np.float32(0))
+        self.clipped += int(np.count_nonzero(np.abs(cleaned) >= FULL_SCALE))
+        return np.clip(cleaned, np.float32(-1), np.float32(1))

@@ -1,7 +1,6 @@
-"""From the source's rate to the zone's."""
+"""Resample audio from the source's rate to the zone's."""
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -11,64 +10,57 @@ from av.filter import Graph
 from streamer.audio.block import Samples
 
 ZONE_RATE = 22050
-"""Samples per second behind the resampler: those that the views hear."""
+"""Sample rate after resampling, in Hz: the one that the views expect."""
 
-_SIZE, _CUTOFF = 160, 0.957
-_FILTER = f"filter_size={_SIZE}:cutoff={_CUTOFF}:kaiser_beta=10"
+_FILTER_SIZE, _CUTOFF = 160, 0.957
+_FILTER = f"filter_size={_FILTER_SIZE}:cutoff={_CUTOFF}:kaiser_beta=10"
 """Flat to 0.91 of the Nyquist frequency, more than 100 dB down above it."""
 
 
 def zone_sample(sample: int, rate: int) -> int:
-    """Return the zone sample at which a source sample lies, rounded down.
-
-    Parameters
-    ----------
-    sample
-        Absolute number at the source.
-    rate
-        The source's rate in Hz.
-    """
+    """Convert a sample number at `rate` Hz to zone samples (22,050 Hz), rounded down."""
     return sample * ZONE_RATE // rate
 
 
 class Resampler:
-    """Streaming resampler of FFmpeg: however the sound is cut, the same samples to the last bit.
+    """Streaming resampler (FFmpeg's) whose output is bit-identical for any block sizes.
 
-    Its output is aligned with its input: sample m of the output lies at input time m / target rate.
-    Before its first sample it takes the sound to be mirrored there.
-    It holds back half its filter, 3.8 ms of what comes at 22,050 Hz or more.
+    Output sample m lies at input time m / target_rate. Before its first sample the input is
+    extended by reflection. Half the filter's length is held back: 3.8 ms for sources of 22,050 Hz
+    or more.
 
     Parameters
     ----------
     source_rate
-        In Hz.
+        Sample rate of the input, in Hz.
     target_rate
-        In Hz. At equal rates samples walk through untouched.
+        Sample rate of the output, in Hz. At equal rates, samples are passed through unchanged.
     """
 
     def __init__(self, source_rate: int, target_rate: int = ZONE_RATE) -> None:
         self.source_rate = source_rate
         self.target_rate = target_rate
-        self._begin()
+        self._start()
 
     @property
     def lookahead(self) -> int:
-        """Source samples that it needs beyond the time of an output sample, once it is under way.
+        """Source samples needed beyond the time of an output sample, once running.
 
-        Half its filter, which is as long as the lower of both rates asks for.
+        Half the filter's length, which grows with source_rate / target_rate.
         """
         if self.source_rate == self.target_rate:
             return 0
-        return math.ceil(_SIZE / 2 / _CUTOFF * max(1.0, self.source_rate / self.target_rate)) + 2
+        stretch = max(1.0, self.source_rate / self.target_rate)
+        return math.ceil(_FILTER_SIZE / 2 / _CUTOFF * stretch) + 2
 
     @property
     def delay(self) -> float:
-        """Seconds of input held back right now, at least 0."""
-        held = self._taken / self.source_rate - self._given / self.target_rate
-        return max(held, 0.0)
+        """Input held back at present, in seconds, at least 0."""
+        held_back = self._samples_in / self.source_rate - self._samples_out / self.target_rate
+        return max(held_back, 0.0)
 
     def push(self, samples: Samples) -> Samples:
-        """Resample what follows.
+        """Resample the next samples.
 
         Parameters
         ----------
@@ -78,7 +70,7 @@ class Resampler:
         Returns
         -------
         Samples
-            float32, shape (m,): all that is complete, perhaps nothing.
+            float32, shape (m,): every output sample that is complete, possibly none.
         """
         if self.source_rate == self.target_rate:
             return samples
@@ -86,49 +78,50 @@ class Resampler:
             return np.zeros(0, np.float32)
         frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = self.source_rate
-        frame.pts = self._taken
+        frame.pts = self._samples_in
         self._graph.push(frame)
-        self._taken += len(samples)
-        resampled = _joined(self._resampled())
-        self._given += len(resampled)
+        self._samples_in += len(samples)
+        resampled = self._pull()
+        self._samples_out += len(resampled)
         return resampled
 
     def flush(self) -> Samples:
-        """Return what was held back, as if silence followed, and reset.
+        """Return the samples held back, as if silence followed, and reset.
 
         Returns
         -------
         Samples
             float32, shape (m,).
         """
-        length = -(-self._taken * self.target_rate // self.source_rate)
-        missing = length - self._given
+        length = -(-self._samples_in * self.target_rate // self.source_rate)
+        missing = length - self._samples_out
         silence = np.zeros(3 * self.lookahead, np.float32)
         rest = self.push(silence)[:missing] if missing > 0 else silence[:0]
         self.reset()
         return rest
 
     def reset(self) -> None:
-        """Forget the sound before: what comes next follows a gap."""
-        if self._taken:
-            self._begin()
+        """Drop all state: the next sample follows a gap."""
+        if self._samples_in:
+            self._start()
 
-    def _begin(self) -> None:
-        self._taken = 0
-        self._given = 0
+    def _start(self) -> None:
+        self._samples_in = 0
+        self._samples_out = 0
         if self.source_rate != self.target_rate:
-            self._graph = _graph(self.source_rate, self.target_rate)
+            self._graph = _resampling_graph(self.source_rate, self.target_rate)
 
-    def _resampled(self) -> Iterator[Samples]:
+    def _pull(self) -> Samples:
+        """Return every sample that the graph has completed."""
+        parts = [np.zeros(0, np.float32)]
         while True:
             try:
-                frame = self._graph.pull()
+                parts.append(self._graph.pull().to_ndarray()[0])
             except av.BlockingIOError:
-                return
-            yield frame.to_ndarray()[0]
+                return np.concatenate(parts)
 
 
-def _graph(source_rate: int, target_rate: int) -> Graph:
+def _resampling_graph(source_rate: int, target_rate: int) -> Graph:
     graph = Graph()
     graph.threads = 1
     source = graph.add_abuffer(
@@ -138,7 +131,3 @@ def _graph(source_rate: int, target_rate: int) -> Graph:
         source, graph.add("aresample", f"{target_rate}:{_FILTER}"), graph.add("abuffersink")
     ).configure()
     return graph
-
-
-def _joined(parts: Iterator[Samples]) -> Samples:
-    return np.concatenate([np.zeros(0, np.float32), *parts])

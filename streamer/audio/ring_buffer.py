@@ -1,9 +1,9 @@
-"""A ring of samples between one thread that captures and one that reads.
+"""Ring buffer of samples between one capture thread and one reader.
 
-The writer owns the memory; the reader gets copies. No lock: the writer announces what it is about
-to overwrite before it does so (`_claim`), and what is complete after (`_written`); the reader
-copies, then looks at the announcement again. These count what was captured; `head` and `tail` count
-the gaps too, which take no room.
+The writer owns the memory; the reader gets copies. There is no lock. Before the writer overwrites
+samples it announces how far (`_claimed`), and afterwards how far it got (`_written`). The reader
+copies, then checks the claim again. `_claimed`, `_written` and `_read` count captured samples;
+`head` and `tail` also count gaps, which take no memory.
 """
 
 from collections import deque
@@ -14,133 +14,135 @@ from streamer.audio.block import Samples
 
 
 class RingBuffer:
-    """Mono samples by their absolute number; full, it overwrites the oldest.
+    """Mono samples by absolute number. When full, it overwrites the oldest.
 
     Parameters
     ----------
     capacity
-        Samples held, at least 2.
+        Samples of memory, at least 2.
     max_wait
-        Samples that the reader lets wait at most.
+        Most unread samples before the reader is woken, whatever `wake_at` says. Default: 0, wake at
+        every write.
 
     Attributes
     ----------
     wake_at
-        Number of the sample up to which the reader needs all before it can do anything: to wake it
-        for every few milliseconds costs more than to hear them. Set by the reader only.
+        Sample number the reader waits for: wake it once all samples before it are written. A wake
+        every few milliseconds costs more than processing the samples. Set by the reader only.
     head
-        Absolute number of the sample to be written next. Moved by the writer only.
+        Absolute number of the next sample to write. Changed by the writer only.
     tail
-        Absolute number of the sample to be read next. Moved by the reader only.
+        Absolute number of the next sample to read. Changed by the reader only.
     overruns
         How often the reader found its samples overwritten.
     lost
-        Samples that it never saw because of that.
+        Samples that were overwritten before they were read.
     """
 
     def __init__(self, capacity: int, *, max_wait: int = 0) -> None:
         if capacity < 2:
-            raise ValueError("a ring holds at least 2 samples")
+            raise ValueError("a ring buffer needs a capacity of at least 2 samples")
         self.wake_at = 0
         self.head = 0
         self.tail = 0
         self.overruns = 0
         self.lost = 0
-        self._claim = 0
+        self._claimed = 0
         self._written = 0
-        self._taken = 0
+        self._read = 0
         self._max_wait = max_wait
-        self._store: Samples = np.zeros(capacity, np.float32)
-        self._gaps: deque[tuple[int, int]] = deque()
+        self._memory: Samples = np.zeros(capacity, np.float32)
+        self._gaps: deque[tuple[int, int]] = deque()  # samples written before, samples missing
 
     @property
     def capacity(self) -> int:
-        """Samples held."""
-        return len(self._store)
+        """Samples of memory."""
+        return len(self._memory)
 
     def should_wake(self, head: int) -> bool:
-        """Whether the reader is to be woken once all before `head` is there. For the writer."""
+        """Return whether to wake the reader once all samples before `head` are written."""
         return head >= self.wake_at or head - self.tail >= self._max_wait
 
     def write(self, samples: Samples) -> None:
-        """Append samples; never waits. For the writer.
+        """Append samples without ever waiting. For the writer.
 
         Parameters
         ----------
         samples
-            float32, shape (n,), any n. Of more than `capacity` only the last ones are kept.
+            float32, shape (n,), any n. If n exceeds `capacity`, only the last ones are kept.
         """
         capacity = self.capacity
         end = self._written + len(samples)
-        self._claim = end
+        self._claimed = end
         kept = samples[-capacity:]
         first = (end - len(kept)) % capacity
         until_edge = min(len(kept), capacity - first)
-        self._store[first : first + until_edge] = kept[:until_edge]
-        self._store[: len(kept) - until_edge] = kept[until_edge:]
+        self._memory[first : first + until_edge] = kept[:until_edge]
+        self._memory[: len(kept) - until_edge] = kept[until_edge:]
         self._written = end
         self.head += len(samples)
 
     def skip(self, count: int) -> None:
-        """Leave out samples that were never captured: a gap. For the writer.
+        """Advance `head` by samples that were never captured: a gap. For the writer.
 
         Parameters
         ----------
         count
-            Samples missing, at least 0. The reader's numbers jump by as many.
+            Missing samples; ignored unless positive.
         """
         if count > 0:
             self._gaps.append((self._written, count))
             self.head += count
 
     def read(self, max_samples: int) -> tuple[int, Samples]:
-        """Take the oldest samples. For the reader.
+        """Remove and return the oldest samples, never across a gap. For the reader.
 
-        Overrun, it goes on half a ring behind the writer: one large gap in place of many small.
+        After an overrun, reading continues half a ring behind the writer: one long gap instead of
+        many short ones.
 
         Parameters
         ----------
         max_samples
-            The most to take, at least 1.
+            At least 1.
 
         Returns
         -------
         start_sample : int
-            Absolute number of the first one. Not the last read's end: there is a gap between.
+            Absolute number of the first one. If it is not the end of the last read, there is a gap.
         samples : Samples
-            A copy, float32, shape (n,), 0 <= n <= max_samples, gapless.
+            A copy, float32, shape (n,), 0 <= n <= max_samples.
         """
         while True:
-            claim = self._claim
-            if claim - self.capacity > self._taken:
-                self._jump(claim)
-            written = self._written  # before the gaps: what follows one is written after it is told
-            self._cross_gaps()
-            start = self._taken
+            claimed = self._claimed
+            if claimed - self.capacity > self._read:
+                self._skip_overwritten(claimed)
+            written = self._written  # read before the gaps: a gap is added before what follows it
+            self._skip_gaps()
+            start = self._read
             end = min(start + max_samples, self._gaps[0][0] if self._gaps else written, written)
             samples = self._copy(start, max(end - start, 0))
-            if self._claim - self.capacity <= start:
-                self._taken += len(samples)
+            if self._claimed - self.capacity <= start:  # not overwritten during the copy
+                self._read += len(samples)
                 self.tail += len(samples)
                 return self.tail - len(samples), samples
 
-    def _cross_gaps(self) -> None:
-        while self._gaps and self._gaps[0][0] <= self._taken:
+    def _skip_gaps(self) -> None:
+        while self._gaps and self._gaps[0][0] <= self._read:
             self.tail += self._gaps.popleft()[1]
 
-    def _jump(self, claim: int) -> None:
-        target = min(claim - self.capacity // 2, self._written)
-        target = max(target, claim - self.capacity)
-        missed = target - self._taken
+    def _skip_overwritten(self, claimed: int) -> None:
+        target = min(claimed - self.capacity // 2, self._written)
+        target = max(target, claimed - self.capacity)
+        missed = target - self._read
         self.overruns += 1
         self.lost += missed
-        self._taken += missed
+        self._read += missed
         self.tail += missed
 
     def _copy(self, start: int, count: int) -> Samples:
         samples = np.empty(count, np.float32)
         first = start % self.capacity
         until_edge = min(count, self.capacity - first)
-        samples[:until_edge] = self._store[first : first + until_edge]
-        samples[until_edge:] = self._store[: count - until_edge]
+        samples[:until_edge] = self._memory[first : first + until_edge]
+        samples[until_edge:] = self._memory[: count - until_edge]
         return samples

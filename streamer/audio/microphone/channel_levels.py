@@ -1,4 +1,4 @@
-"""How loud each channel of a microphone is."""
+"""Measure the level of each channel of a microphone."""
 
 import contextlib
 import threading
@@ -13,49 +13,48 @@ from streamer.audio.microphone.device_list import find_device
 from streamer.errors import AudioError
 
 MIN_LEVEL_DBFS = -120.0
-"""What counts as nothing, in dBFS; 24 bits go to -144."""
+"""Level of digital silence, in dBFS. The quantization noise of 24 bits is at -144."""
 
 
 class LevelMeter:
-    """Records all channels of a device for their levels alone; use it as a context manager.
+    """RMS level of every channel of a device. Use it as a context manager.
 
     Parameters
     ----------
     device
-        Which one: its index, or words of its name; empty for the default one. See `find_device`.
+        Index, or words of its name. Empty: the default device. See `find_device`.
 
     Raises
     ------
     UsageError
-        Several devices are meant.
+        Several devices match.
     AudioError
-        No PortAudio, no such device, or it cannot be opened.
+        PortAudio is missing, no device matches, or it cannot be opened.
     """
 
     def __init__(self, device: str) -> None:
-        self._recorder = CaptureProcess()
+        self._process = CaptureProcess()
         try:
-            self.device = find_device(self._recorder.devices.devices, device)
-            self._rate = self._recorder.open(self.device, range(1, self.device.channels + 1))[
-                "rate"
-            ]
+            self.device = find_device(self._process.devices.devices, device)
+            channels = range(1, self.device.channels + 1)
+            self._rate = self._process.open(self.device, channels)["rate"]
         except BaseException:
-            self._recorder.close()
+            self._process.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._recorder.close()
+        self._process.close()
 
     def levels(self, seconds: float) -> Generator[NDArray[np.float64]]:
-        """Yield the levels of every so many seconds, for ever. To be called once.
+        """Yield the levels of each interval of so many seconds, without end. May be called once.
 
         Yields
         ------
         NDArray[np.float64]
-            Of each channel the RMS in dBFS, (channels,), at least `MIN_LEVEL_DBFS`.
+            RMS in dBFS, shape (channels,), at least `MIN_LEVEL_DBFS`.
 
         Raises
         ------
@@ -65,12 +64,12 @@ class LevelMeter:
         power = np.zeros(self.device.channels)
         frames = 0
         try:
-            with contextlib.closing(self._recorder.record(threading.Event())) as blocks:
+            with contextlib.closing(self._process.record(threading.Event())) as blocks:
                 for block in blocks:
                     power += np.sum(block.sound.astype(np.float64) ** 2, axis=1)
                     frames += block.sound.shape[1]
                     if frames >= seconds * self._rate:
                         yield 10 * np.log10(np.maximum(power / frames, 10 ** (MIN_LEVEL_DBFS / 10)))
                         power, frames = np.zeros_like(power), 0
-        except PortAudioError as failure:
-            raise AudioError(f'"{self.device}" is lost ({failure}); plug it in again') from None
+        except PortAudioError as error:
+            raise AudioError(f'"{self.device}" is lost: {error}; plug it in again') from None

@@ -1,4 +1,4 @@
-"""Which microphone is meant."""
+"""List of input devices, and selection of one by index or name."""
 
 import re
 from collections import Counter
@@ -8,30 +8,30 @@ from typing import Any
 
 from streamer.errors import AudioError, UsageError
 
-_ADDRESS = re.compile(r"\s*\((?:plug)?hw:[^)]*\)")
-_NUMBER = re.compile(r" #\d+(?=,|$)")
+_ALSA_ADDRESS = re.compile(r"\s*\((?:plug)?hw:[^)]*\)")
+_DUPLICATE_NUMBER = re.compile(r" #\d+(?=,|$)")
 _STEREO = (1, 2)
-_LISTED = 12
+_MAX_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that records, as PortAudio sees it.
+    """An input device, as PortAudio lists it.
 
     Attributes
     ----------
     index
-        Its number now; it changes when devices come and go.
+        Current index. It changes when devices are plugged in or removed.
     name, host_api
-        Its name and the system it is reached through, such as "ALSA" or "Core Audio".
+        Device name, and the audio system that provides it, such as "ALSA" or "Core Audio".
     channels
-        The most it records.
+        Most input channels.
     rate
-        Its usual sample rate in Hz.
+        Default sample rate in Hz.
     latency
-        Its least latency in seconds, as the driver says.
+        Lowest latency in seconds, as the driver reports it.
     default
-        Whether it is the one that is used where none is named.
+        Whether it is used if no device is named.
     """
 
     index: int
@@ -44,23 +44,23 @@ class Device:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What stays when it is plugged in again: its name without a number, and the API."""
-        return _plain(self.name), self.host_api
+        """Name without numbers, and host API: what stays when it is plugged in again."""
+        return _without_numbers(self.name), self.host_api
 
     @property
     def virtual(self) -> bool:
-        """Whether it is an ALSA plugin, such as a sound server, in place of a card.
+        """Whether it is an ALSA plugin, such as a sound server, rather than a sound card.
 
-        Such a one has as many channels as it is asked for. Asked for fewer than there are, it
-        mixes: two channels of a desk's eighteen may be silence, one is the mean of all.
+        A plugin provides as many channels as requested. If fewer are requested than the hardware
+        has, it mixes: two channels of an 18-channel desk may be silent, one is the mean of all.
         """
-        return self.host_api == "ALSA" and _ADDRESS.search(self.name) is None
+        return self.host_api == "ALSA" and _ALSA_ADDRESS.search(self.name) is None
 
     @property
     def default_channels(self) -> tuple[int, tuple[int, ...]]:
-        """How many channels to open, and which to record, counted from 1, where none is chosen.
+        """Number of channels to open, and channels to record (from 1), if none are chosen.
 
-        What a sound server mixes to one; the first two of a card.
+        The mono mix of a sound server; the first two channels of a card.
         """
         if self.virtual:
             return 1, (1,)
@@ -70,53 +70,53 @@ class Device:
         return f"{self.name}, {self.host_api}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields by their names."""
+        """Return the fields by name."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceList:
-    """All devices that record, and the version of PortAudio that found them."""
+    """All input devices, and the version of PortAudio that listed them."""
 
     portaudio: str
     devices: tuple[Device, ...]
 
 
 def number_duplicates(devices: Iterable[Device]) -> tuple[Device, ...]:
-    """Return devices with those of one name and host API numbered: "Mic #1", "Mic #2"."""
+    """Return the devices, those of one name and host API numbered: "Mic #1", "Mic #2"."""
     devices = tuple(devices)
-    twins = Counter(map(str, devices))
+    totals = Counter(map(str, devices))
     seen: Counter[str] = Counter()
-    found = []
+    numbered = []
     for device in devices:
         seen[str(device)] += 1
-        number = f" #{seen[str(device)]}" if twins[str(device)] > 1 else ""
-        found.append(replace(device, name=device.name + number))
-    return tuple(found)
+        number = f" #{seen[str(device)]}" if totals[str(device)] > 1 else ""
+        numbered.append(replace(device, name=device.name + number))
+    return tuple(numbered)
 
 
 def find_device(devices: tuple[Device, ...], wanted: str) -> Device:
-    """Return the device that is meant.
+    """Return the device that matches a name or an index.
 
     Parameters
     ----------
     devices
-        Those there are.
+        To search.
     wanted
-        Its index, its whole name, or words of its name and host API; the default one where empty.
-        A number such as "(hw:2,0)" or "#2" is not needed, and where it no longer fits not minded.
+        Index, full name, or words of the name and host API. Empty: the default device. Numbers such
+        as "(hw:2,0)" or "#2" may be omitted, and are ignored if no device matches them.
 
     Raises
     ------
     AudioError
-        There is none, or none of that name.
+        No device matches.
     UsageError
-        Several are meant.
+        Several devices match.
     """
     if not devices:
         raise AudioError(
-            "there is no microphone: plug one in and see `streamer devices`; "
-            "on Linux the user must be in the group audio, or a sound server must run"
+            "cannot find a microphone: there is no input device; plug one in and see `streamer "
+            "devices`; on Linux the user must be in the group audio, or a sound server must run"
         )
     if not wanted:
         return next((each for each in devices if each.default), devices[0])
@@ -124,39 +124,41 @@ def find_device(devices: tuple[Device, ...], wanted: str) -> Device:
         for device in devices:
             if device.index == int(wanted):
                 return device
-        raise AudioError(f"there is no microphone with the index {wanted}; {_offer(devices)}")
-    found = _named(devices, wanted) or _named(devices, _plain(wanted))
+        raise AudioError(f"cannot find a microphone with the index {wanted}; {_choices(devices)}")
+    found = _matching(devices, wanted) or _matching(devices, _without_numbers(wanted))
     if not found:
-        raise AudioError(f'there is no microphone "{wanted}"; {_offer(devices)}')
+        raise AudioError(f'cannot find a microphone "{wanted}"; {_choices(devices)}')
     if len(found) > 1:
         raise UsageError(
-            f'"{wanted}" may be any of {_listed(found)}; say more of its name, or its host API'
+            f'cannot select a microphone: "{wanted}" matches {_listed(found)}; '
+            "give more of its name, or its host API"
         )
     return found[0]
 
 
-def _named(devices: tuple[Device, ...], wanted: str) -> tuple[Device, ...]:
+def _matching(devices: tuple[Device, ...], wanted: str) -> tuple[Device, ...]:
+    """Return the devices of that full name, else of that identity, else with all of its words."""
     text = wanted.casefold().strip()
     words = text.replace(",", " ").split()
-    for fits in (
+    for matches in (
         lambda each: text in (each.name.casefold(), str(each).casefold()),
         lambda each: text in (each.identity[0].casefold(), ", ".join(each.identity).casefold()),
         lambda each: all(word in str(each).casefold() for word in words),
     ):
-        if found := tuple(filter(fits, devices)):
+        if found := tuple(filter(matches, devices)):
             return found
     return ()
 
 
-def _plain(name: str) -> str:
-    """Return a name without its number, or that of its card."""
-    return _NUMBER.sub("", _ADDRESS.sub("", name))
+def _without_numbers(name: str) -> str:
+    """Remove the ALSA address and the duplicate number from a device name."""
+    return _DUPLICATE_NUMBER.sub("", _ALSA_ADDRESS.sub("", name))
 
 
-def _offer(devices: tuple[Device, ...]) -> str:
+def _choices(devices: tuple[Device, ...]) -> str:
     return f"choose one of {_listed(devices)}"
 
 
 def _listed(devices: tuple[Device, ...]) -> str:
-    names = [f'{each.index} "{each}"' for each in devices[:_LISTED]]
-    return ", ".join(names) + (", ..." if len(devices) > _LISTED else "")
+    names = [f'{each.index} "{each}"' for each in devices[:_MAX_LISTED]]
+    return ", ".join(names) + (", ..." if len(devices) > _MAX_LISTED else "")

@@ -1,4 +1,4 @@
-"""A microphone as a feed."""
+"""Capture a microphone, and detect when it was unplugged or muted."""
 
 import contextlib
 import logging
@@ -11,109 +11,107 @@ from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.downmix import Downmixer, check_channels
 from streamer.audio.microphone.capture_client import CapturedBlock, CaptureProcess, PortAudioError
-from streamer.audio.microphone.capture_time import Continuity, MicrophoneClock
+from streamer.audio.microphone.capture_time import LossDetector, MicrophoneClock
 from streamer.audio.microphone.device_list import find_device
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.errors import AudioError
 
-ZEROS_AFTER_SOUND, ZEROS_ALONE = 5.0, 60.0
-"""Seconds of nothing but zeros after which a device is opened anew: after sound, and without any.
+ZEROS_TIMEOUT_S = 5.0
+"""Digital silence after audio until a device counts as lost, in seconds.
 
-No room is that silent; a sound server hands zeros to whoever listens to what was unplugged.
+No room is that silent. A sound server sends zeros to clients of a device that was unplugged.
 """
 
-_PROMPT = 0.05  # seconds; a block that is later says nothing about when it was captured
+INITIAL_ZEROS_TIMEOUT_S = 60.0
+"""Digital silence since the start until a device counts as lost, in seconds."""
+
+_MAX_CLOCK_LATENESS_S = 0.05  # a block later than this says nothing about its capture time
 
 _log = logging.getLogger(__name__)
 
 
 class MicrophoneInput:
-    """Records a PortAudio device by a process of its own.
+    """Capture a PortAudio device in a child process.
 
     Parameters
     ----------
     device
-        Which one: its index, or words of its name; empty for the default one. See `find_device`.
+        Index, or words of its name. Empty: the default device. See `find_device`.
     channels
-        To mix to mono, counted from 1; empty means those of `Device.default_channels`.
+        Channels to mix to mono, counted from 1. Empty: `Device.default_channels`.
 
     Raises
     ------
     UsageError
-        Several devices are meant, or a channel that it does not have.
+        Several devices match, or a channel does not exist.
     AudioError
-        No PortAudio, no such device, or it cannot be opened.
+        PortAudio is missing, no device matches, or it cannot be opened.
     """
 
     def __init__(self, device: str, channels: tuple[int, ...]) -> None:
-        self.cleaner = Cleaner()
-        self.live = True
         self.title = ""
-        self._recorder = CaptureProcess()
+        self.live = True
+        self.cleaner = Cleaner()
+        self._process = CaptureProcess()
         try:
-            self.device = find_device(self._recorder.devices.devices, device)
+            self.device = find_device(self._process.devices.devices, device)
             check_channels(channels, self.device.channels, f'"{self.device}"')
-            self.rate = round(self._recorder.open(self.device, dict.fromkeys(channels))["rate"])
+            self.rate = round(self._process.open(self.device, dict.fromkeys(channels))["rate"])
         except BaseException:
-            self._recorder.close()
+            self._process.close()
             raise
+        self.name = str(self.device)
+        self.clock = MicrophoneClock(self.rate)
+        self._downmixer = Downmixer((), self.cleaner)  # the process sends the chosen channels only
+        self._zeros = 0  # consecutive, up to now
+        self._had_audio = False
         if device.isdecimal():
             name = self.device.identity[0]
-            _log.info('device %s is "%s"; by that name it is found after a reboot', device, name)
-        self.name = str(self.device)
-        self._mixer = Downmixer((), self.cleaner)
-        self._clock = MicrophoneClock(self.rate)
-        self._zeros = 0  # samples since the last that was not zero
-        self._sounded = False
-
-    @property
-    def clock(self) -> MicrophoneClock:
-        """Capture time of every sample."""
-        return self._clock
+            _log.info('device %s is "%s"; use that name to find it after a reboot', device, name)
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
-        """Record into the ring until `stop`, or until the device is lost.
+        """Record into the ring until `stop` is set.
 
         Raises
         ------
         AudioError
             The device is lost.
         """
-        continuity: Continuity[CapturedBlock] = Continuity(self.rate)
+        detector: LossDetector[CapturedBlock] = LossDetector(self.rate)
         try:
-            with contextlib.closing(self._recorder.record(stop)) as blocks:
+            with contextlib.closing(self._process.record(stop)) as blocks:
                 for block in blocks:
                     frames = block.sound.shape[1]
-                    for heard in continuity.push(
+                    for checked in detector.push(
                         block, block.first, frames, block.arrived, overflow=block.overflow
                     ):
-                        ring.skip(heard.lost)
-                        self._write(ring, heard.content, heard.late)
+                        ring.skip(checked.lost)
+                        self._write(ring, checked.block, checked.late)
                         wake()
-        except PortAudioError as failure:
+        except PortAudioError as error:
             if not stop.is_set():
-                words = f'"{self.name}" is lost ({failure}); plug it in again'
-                raise AudioError(words) from None
+                raise AudioError(f'"{self.name}" is lost: {error}; plug it in again') from None
 
     def close(self) -> None:
-        """End the recorder."""
-        self._recorder.close()
+        """End the child process."""
+        self._process.close()
 
     def _write(self, ring: RingBuffer, block: CapturedBlock, late: float) -> None:
-        samples = self._mixer.mix(np.asarray(block.sound))
+        samples = self._downmixer.downmix(np.asarray(block.sound))
         ring.write(samples)
-        self._expect_sound(samples)
-        if late < _PROMPT:
-            self._clock.observe(ring.head, len(samples), block.arrived, block.age)
+        self._check_zeros(samples)
+        if late < _MAX_CLOCK_LATENESS_S:
+            self.clock.observe(ring.head, len(samples), block.arrived, block.age)
 
-    def _expect_sound(self, samples: Samples) -> None:
+    def _check_zeros(self, samples: Samples) -> None:
+        """Raise after too long a run of zeros."""
         if samples.any():
-            self._sounded, self._zeros = True, 0
+            self._had_audio, self._zeros = True, 0
             return
         self._zeros += len(samples)
-        patience = ZEROS_AFTER_SOUND if self._sounded else ZEROS_ALONE
-        if self._zeros > patience * self.rate:
+        timeout = ZEROS_TIMEOUT_S if self._had_audio else INITIAL_ZEROS_TIMEOUT_S
+        if self._zeros > timeout * self.rate:
             raise AudioError(
-                f'"{self.name}" sends nothing but zeros: unmute it, plug it in again, or choose '
-                "--channels that have sound (`streamer levels` shows them)"
+                f'"{self.name}" is lost: it sends nothing but zeros; unmute it, plug it in again, '
+                "or choose --channels that have a signal (see `streamer levels`)"
             )

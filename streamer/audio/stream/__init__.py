@@ -1,6 +1,6 @@
-"""Live streams of the network: http and https, HLS, RTSP, RTP, UDP.
+"""Network streams: http and https, HLS, RTSP, RTP and UDP.
 
-`StreamInput` plays one. `streamer.decoder.urls` names what may be opened at all.
+`StreamInput` plays one. `streamer.decoder.urls` lists the supported URLs.
 """
 
 from streamer.audio.stream.stream_input import StreamInput

@@ -1,4 +1,4 @@
-"""A live stream of the network, in real time."""
+"""Play a network stream in real time."""
 
 import contextvars
 import logging
@@ -15,69 +15,67 @@ from streamer.audio.stream.playout import Player, PlayoutBuffer
 from streamer.decoder.urls import check_url, redact_url
 from streamer.errors import AudioError
 
-_LOOK = "what it sends is damaged, or memory is short"
-
 _log = logging.getLogger(__name__)
 
 
 class StreamInput:
-    """A URL, heard as by a player in the room that was started at the same moment.
+    """Play a URL like a media player in the room that was started at the same moment.
 
-    A process receives and decodes, a thread takes that from it, and the one of `run` plays: however
-    the server bursts, sample n is due, and counts as captured, at its time after the first. The
-    pace follows the server's clock.
+    A child process receives and decodes, a thread reads from it, and the thread of `run` plays: in
+    whatever bursts the server sends, sample n is due, and counts as captured, at its time after the
+    first. The playback rate follows the server's clock.
 
     Parameters
     ----------
     url
-        Of one of the schemes in `streamer.decoder.urls`.
+        Of a scheme in `streamer.decoder.urls`.
     channels
-        To mix to mono, counted from 1; empty means all.
+        Channels to mix to mono, counted from 1. Empty: all.
 
     Raises
     ------
     UsageError
-        It is no URL that can be meant, or has no such channel.
+        The URL is invalid, or a channel does not exist.
     AudioError
-        It cannot be opened or sends no sound.
+        The stream cannot be opened or carries no audio.
     """
 
     def __init__(self, url: str, channels: tuple[int, ...]) -> None:
-        self.cleaner = Cleaner()
         self.live = True
-        self._where = redact_url(url)
+        self.cleaner = Cleaner()
+        self._shown_url = redact_url(url)
         self._channels = channels
         check_url(url)
         self._decoder = Decoder()
         try:
-            opened = self._open(url)
-            check_channels(channels, opened.channels, self._where)
+            info = self._open(url)
+            check_channels(channels, info.channels, self._shown_url)
         except BaseException:
             self._decoder.close()
             raise
-        self.rate = opened.rate
-        self.name = opened.name or self._where
+        self.rate = info.rate
+        self.name = info.name or self._shown_url
         self._buffer = PlayoutBuffer(round(limits.PLAYOUT_BUFFER_S * self.rate))
-        self._player = Player(self._buffer, self.rate, opened.prebuffer, self.name)
+        self._player = Player(self._buffer, self.rate, info.prebuffer, self.name)
         self._error: Exception | None = None
 
     @property
     def clock(self) -> PlaybackClock:
-        """When each sample is due."""
+        """Due time of every sample."""
         return self._player.clock
 
     @property
     def title(self) -> str:
-        """Of what plays, as the server tells it; empty where it does not."""
+        """Title of what is playing, as the server sends it; empty if it does not."""
         return self._decoder.title
 
     def run(self, ring: RingBuffer, wake: Callable[[], None], stop: threading.Event) -> None:
-        """Play into the ring until `stop`.
+        """Play into the ring until `stop` is set.
 
         Raises
         ------
         AudioError
-            The stream has ended, stalls or is damaged; what had arrived has been played.
+            The stream ended, stalled or is damaged. Everything received before is played first.
         """
         receiver = threading.Thread(
             target=contextvars.copy_context().run,
@@ -89,45 +87,48 @@ class StreamInput:
         try:
             self._player.run(ring, wake, stop)
         finally:
-            self._buffer.leave()
-            self._decoder.close()  # which ends a read
+            self._buffer.close()
+            self._decoder.close()  # interrupts a pending read
             receiver.join()
         error, self._error = self._error, None
         if error is not None and not stop.is_set():
             try:
                 raise error
             finally:
-                del error  # its frames hold this feed
+                del error  # break the reference cycle: its frames hold this input
 
     def close(self) -> None:
-        """Close the stream; more than once is fine."""
+        """Close the stream. May be called more than once."""
         self._decoder.close()
 
     def _open(self, url: str) -> SourceInfo:
         try:
             return self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
-        except DecoderProcessError as gone:
-            if gone.hung:
+        except DecoderProcessError as error:
+            if error.hung:
                 why = "it does not answer; check that the server runs and that sound is sent to it"
             else:
-                why = f"it ended its decoder ({gone.how}); give the address of another stream"
-            raise AudioError(f"{self._where} cannot be heard: {why}") from None
+                why = f"it ended its decoder ({error.how}); give the address of another stream"
+            raise AudioError(f"{self._shown_url} cannot be heard: {why}") from None
 
     def _receive(self, stop: threading.Event) -> None:
+        """Decode into the buffer; body of the receiving thread."""
         try:
-            for piece in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
-                if not self._buffer.put(piece):
+            for chunk in downmix(self._decoder.frames(), self.rate, self._channels, self.cleaner):
+                if not self._buffer.put(chunk):
                     return
-        except DecoderProcessError as gone:
-            how = "hangs" if gone.hung else f"ended ({gone.how})"
-            self._lose(AudioError(f"{self._where} is lost: its decoder {how}; {_LOOK}"), stop)
-        except Exception as error:  # noqa: BLE001 - raised again once all is played
-            self._lose(error, stop)
+        except DecoderProcessError as error:
+            how = "hangs" if error.hung else f"ended ({error.how})"
+            advice = "what it sends is damaged, or memory is short"
+            lost = AudioError(f"{self._shown_url} is lost: its decoder {how}; {advice}")
+            self._set_error(lost, stop)
+        except Exception as error:  # noqa: BLE001 - re-raised by `run` once all is played
+            self._set_error(error, stop)
         finally:
-            self._buffer.end()
+            self._buffer.finish()
 
-    def _lose(self, error: Exception, stop: threading.Event) -> None:
+    def _set_error(self, error: Exception, stop: threading.Event) -> None:
         self._error = error
-        waiting = self._buffer.level / self.rate
-        if waiting > 1 and not stop.is_set():
-            _log.info("%s; %.1f s of it are still to be played", error, waiting)
+        remaining = self._buffer.level / self.rate
+        if remaining > 1 and not stop.is_set():
+            _log.info("%s; playing the remaining %.1f s", error, remaining)

@@ -215,7 +215,7 @@ def test_a_process_that_has_no_room_at_all_is_told(
     make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
     monkeypatch.setattr(limits, "DECODER_MEMORY_BYTES", 64 << 20)
-    with pytest.raises(AudioError, match=r"x\.wav crashed the decoder \(exit status 1\)"):
+    with pytest.raises(AudioError, match=r"x\.wav: it crashed the decoder \(exit status 1\)"):
         open_audio_file(make_file("x.wav"))
 
 
@@ -268,7 +268,8 @@ def test_a_crash_is_an_error_and_leaves_nothing_behind(
         with pytest.raises(AudioError) as caught:
             list(blocks)
     assert str(caught.value) == (
-        f"{long_file} crashed the decoder ({number.name}); it is no sound file that can be played"
+        f"cannot decode {long_file}: it crashed the decoder ({number.name}); "
+        "give another audio file"
     )
 
 
@@ -282,7 +283,7 @@ def test_a_decoder_that_hangs_is_ended(
         next(blocks)
         process_of(sound).send_signal(signal.SIGSTOP)
         begun = time.monotonic()
-        with pytest.raises(AudioError, match=r"x\.wav hangs the decoder; it is no sound file"):
+        with pytest.raises(AudioError, match=r"x\.wav: the decoder hangs; give another audio file"):
             list(blocks)
     assert time.monotonic() - begun < 3
 
@@ -335,7 +336,7 @@ async def test_a_zone_whose_decoder_crashes_is_told(long_file: Path, nothing_lef
         hearing = asyncio.create_task(drain(source))
         await asyncio.sleep(0.2)
         os.kill(*(children() - before), signal.SIGSEGV)
-        with pytest.raises(AudioError, match=r"x\.wav crashed the decoder \(SIGSEGV\)"):
+        with pytest.raises(AudioError, match=r"x\.wav: it crashed the decoder \(SIGSEGV\)"):
             await asyncio.wait_for(hearing, 3)
 
 
@@ -372,7 +373,7 @@ def test_a_file_that_crashes_the_decoder_does_not_keep_the_others_from_being_ana
     found = list(analyze_files(paths, engine, Tracking(), (), 2))
     assert [each.path for each in found] == paths
     assert [each.error is None for each in found] == [True, False, True, True]
-    assert "1.wav crashed the decoder (SIGSEGV)" in str(found[1].error)
+    assert "1.wav: it crashed the decoder (SIGSEGV)" in str(found[1].error)
 
 
 @pytest.mark.parametrize(

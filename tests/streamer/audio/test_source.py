@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,12 +15,12 @@ from streamer.errors import AudioError, UsageError
 MakeFile = Callable[..., Path]
 
 
-async def heard(source: Source) -> list[Block]:
+async def all_blocks(source: Source) -> list[Block]:
     return [block async for block in source.blocks()]
 
 
-async def some(source: Source, seconds: float) -> list[Block]:
-    """Give the blocks of the first `seconds` of sound."""
+async def first_blocks(source: Source, seconds: float) -> list[Block]:
+    """Return the blocks of the first `seconds` of audio."""
     blocks: list[Block] = []
     iterator = source.blocks()
     async for block in iterator:
@@ -48,22 +47,22 @@ def capture_threads() -> list[threading.Thread]:
 # Files
 
 
-async def test_a_file_takes_as_long_as_it_lasts_and_is_heard_whole(make_file: MakeFile) -> None:
+async def test_a_file_is_played_in_real_time_and_completely(make_file: MakeFile) -> None:
     path = make_file("x.wav", seconds=1.5)
     async with open_source(Zone(input=str(path))) as source:
         assert (source.name, source.rate, source.live) == ("x.wav", 44100, False)
         begin = time.monotonic()
-        blocks = await heard(source)
+        blocks = await all_blocks(source)
         assert time.monotonic() - begin == pytest.approx(1.5, abs=0.15)
         assert (source.gaps, source.overruns, source.drift_ppm) == (0, 0, 0)
         assert (source.non_finite, source.clipped) == (0, 0)
     assert gapless(blocks)
     assert max(len(block.samples) for block in blocks) <= 882
-    with open_audio_file(path) as sound:
-        assert np.array_equal(joined(blocks), joined(list(sound.blocks())))
+    with open_audio_file(path) as file:
+        assert np.array_equal(joined(blocks), joined(list(file.blocks())))
 
 
-async def test_a_block_is_there_once_it_was_played_and_never_before(make_file: MakeFile) -> None:
+async def test_a_block_arrives_once_it_has_played_and_never_before(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav")))) as source:
         late = []
         first = None
@@ -75,49 +74,47 @@ async def test_a_block_is_there_once_it_was_played_and_never_before(make_file: M
     assert np.median(late) < 0.02
 
 
-async def test_a_looping_file_is_one_stream(make_file: MakeFile) -> None:
+async def test_a_looped_file_is_one_continuous_stream(make_file: MakeFile) -> None:
     path = make_file("x.wav", seconds=0.21, rate=8000, channels=1)
     async with open_source(Zone(input=str(path), loop=True)) as source:
-        blocks = await some(source, 0.8)
+        blocks = await first_blocks(source, 0.8)
         assert source.gaps == 0
-    with open_audio_file(path) as sound:
-        once = joined(list(sound.blocks()))
+    with open_audio_file(path) as file:
+        once = joined(list(file.blocks()))
     samples = joined(blocks)
     assert gapless(blocks)
     assert np.array_equal(samples, np.tile(once, 5)[: len(samples)])
 
 
-async def test_the_demo_loops_whatever_the_zone_says(
-    make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_demo_always_loops(make_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
     import streamer.demo
 
     monkeypatch.setattr(streamer.demo, "PIECE", make_file("demo.wav", seconds=0.1))
     async with open_source(Zone(input="demo", loop=False)) as source:
         assert source.name == "demo"
-        assert gapless(await some(source, 0.3))
+        assert gapless(await first_blocks(source, 0.3))
 
 
-async def test_leaving_ends_the_capture_at_once(make_file: MakeFile) -> None:
+async def test_leaving_the_context_stops_the_capture_at_once(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=30)))) as source:
-        await some(source, 0.1)
+        await first_blocks(source, 0.1)
         assert capture_threads()
         begin = time.monotonic()
     assert time.monotonic() - begin < 0.5
     assert not capture_threads()
 
 
-async def test_a_source_that_nobody_listens_to_leaves_nothing_behind(make_file: MakeFile) -> None:
+async def test_an_unread_source_leaves_no_thread_behind(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav")))):
         pass
     assert not capture_threads()
     gc.collect()
 
 
-async def test_a_cancelled_listener_ends_the_capture(make_file: MakeFile) -> None:
+async def test_cancelling_the_reader_stops_the_capture(make_file: MakeFile) -> None:
     async def listen() -> None:
         async with open_source(Zone(input=str(make_file("x.wav", seconds=30)))) as source:
-            await heard(source)
+            await all_blocks(source)
 
     task = asyncio.create_task(listen())
     await asyncio.sleep(0.3)
@@ -127,7 +124,7 @@ async def test_a_cancelled_listener_ends_the_capture(make_file: MakeFile) -> Non
     assert not capture_threads()
 
 
-async def test_a_late_reader_finds_one_gap_and_goes_on(make_file: MakeFile) -> None:
+async def test_a_late_reader_sees_one_gap_and_continues(make_file: MakeFile) -> None:
     path = make_file("x.wav", seconds=2.5, rate=8000, channels=1)
     async with open_source(Zone(input=str(path))) as source:
         source._ring = type(source._ring)(8000)
@@ -140,14 +137,14 @@ async def test_a_late_reader_finds_one_gap_and_goes_on(make_file: MakeFile) -> N
     assert rest[-1].end_sample == 20000
 
 
-async def test_after_a_stall_a_file_goes_on_and_does_not_race(
+async def test_after_a_stall_playback_continues_without_racing(
     make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The clock leaps 5 s ahead while nothing was played, as after a frozen process."""
     leap = 0.0
     real = time.monotonic
-    leaping = SimpleNamespace(monotonic=lambda: real() + leap)
-    monkeypatch.setattr("streamer.audio.file_input.time", leaping)
+    for module in ("file_input", "capture_clock"):
+        monkeypatch.setattr(f"streamer.audio.{module}.monotonic", lambda: real() + leap)
     path = make_file("x.wav", seconds=1.0, rate=8000, channels=1)
     async with open_source(Zone(input=str(path))) as source:
         captured, begin = [], real()
@@ -170,13 +167,13 @@ async def test_damage_in_a_file_is_a_gap(make_file: MakeFile) -> None:
     content[middle : middle + 2000] = np.random.default_rng(4).bytes(2000)
     path.write_bytes(content)
     async with open_source(Zone(input=str(path))) as source:
-        blocks = await heard(source)
+        blocks = await all_blocks(source)
         assert source.gaps > 0
         assert source.overruns == 0
     assert not gapless(blocks)
 
 
-async def test_an_error_while_it_plays_is_raised_after_what_was_heard(
+async def test_an_error_during_playback_is_raised_after_the_captured_blocks(
     make_file: MakeFile,
 ) -> None:
     path = make_file("x.wav", seconds=0.1)
@@ -189,13 +186,15 @@ async def test_an_error_while_it_plays_is_raised_after_what_was_heard(
     assert len(joined(first)) == 4410
 
 
-async def test_a_url_that_cannot_be_meant_is_told_before_anything_is_opened() -> None:
+async def test_an_invalid_url_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(UsageError, match="gopher streams cannot be heard; give a URL that begins"):
         async with open_source(Zone(input="gopher://x/y.mp3")):
             pass
 
 
-async def test_a_missing_file_and_a_missing_channel_are_told_at_once(make_file: MakeFile) -> None:
+async def test_a_missing_file_and_a_missing_channel_are_refused_on_opening(
+    make_file: MakeFile,
+) -> None:
     with pytest.raises(AudioError, match="does not exist"):
         async with open_source(Zone(input="nowhere.wav")):
             pass
@@ -204,9 +203,9 @@ async def test_a_missing_file_and_a_missing_channel_are_told_at_once(make_file: 
             pass
 
 
-async def test_the_event_loop_stays_free(make_file: MakeFile) -> None:
+async def test_the_event_loop_is_not_blocked(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.0)))) as source:
-        task = asyncio.create_task(heard(source))
+        task = asyncio.create_task(all_blocks(source))
         waits = []
         while not task.done():
             begin = time.monotonic()
@@ -216,7 +215,7 @@ async def test_the_event_loop_stays_free(make_file: MakeFile) -> None:
     assert np.median(waits) < 0.02
 
 
-async def test_a_reader_is_woken_once_all_that_it_wants_is_there(make_file: MakeFile) -> None:
+async def test_a_reader_is_woken_at_its_sample(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.5)))) as source:
         source.wake_at = 1001
         blocks = []
@@ -227,12 +226,12 @@ async def test_a_reader_is_woken_once_all_that_it_wants_is_there(make_file: Make
     assert [block.end_sample for block in blocks[:-1]] == [1001 + 5000 * k for k in range(14)]
 
 
-async def test_nothing_is_kept_back_for_longer_than_a_quarter_of_a_second(
+async def test_a_block_is_delayed_by_at_most_a_quarter_of_a_second(
     make_file: MakeFile,
 ) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.1)))) as source:
         source.wake_at = 10**9
-        blocks = await heard(source)
+        blocks = await all_blocks(source)
     assert gapless(blocks)
     assert max(len(block.samples) for block in blocks) == 11025
     assert len(blocks) <= 10

@@ -102,8 +102,8 @@ class TestBadFiles:
         assert answer.code == 1
         assert answer.err.splitlines()[-3:] == [
             "streamer: 2 of 3 files could not be read:",
-            "  bad.wav is empty; give a sound file",
-            "  none.wav does not exist; give the path of a sound file",
+            "  cannot open bad.wav: it is empty; give an audio file",
+            "  cannot open none.wav: it does not exist; give the path of an audio file",
         ]
 
 

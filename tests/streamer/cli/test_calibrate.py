@@ -40,7 +40,7 @@ def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, puls
     [
         (
             ["--reference", "gone.wav", "--input", "demo"],
-            "gone.wav does not exist; give the path of a sound file",
+            "cannot open gone.wav: it does not exist; give the path of an audio file",
         ),
         (["--seconds", "3"], "Invalid value"),
         (["--zone", "attic"], "say which zone: --zone with one of stage, bar"),

@@ -38,5 +38,5 @@ def test_where_nothing_is_heard_it_says_what_to_do(streamer, pulse):
 def test_a_device_that_is_not_there_is_told(streamer, pulse):
     answer = streamer("levels", "--device", "gamma")
     assert answer.code == 1
-    assert answer.err.startswith('streamer: there is no microphone "gamma"; choose one of 0 "')
+    assert answer.err.startswith('streamer: cannot find a microphone "gamma"; choose one of 0 "')
     assert answer.err.count("\n") == 1

@@ -105,14 +105,14 @@ class TestMicrophone:
     def test_none_is_there(self, streamer, pulse):
         pulse.stop()
         answer = streamer("run", "--input", "mic", "--broker", NOWHERE)
-        assert_one_line(answer, 1, "there is no microphone: plug one in", "`streamer devices`")
+        assert_one_line(answer, 1, "there is no input device; plug one in", "`streamer devices`")
 
     @pytest.mark.peer
     def test_none_of_that_name_and_several_of_it(self, streamer, pulse):
         answer = streamer("run", "--input", "mic", "--device", "gamma", "--broker", NOWHERE)
-        assert_one_line(answer, 1, 'no microphone "gamma"', 'choose one of 0 "')
+        assert_one_line(answer, 1, 'cannot find a microphone "gamma"', 'choose one of 0 "')
         answer = streamer("run", "--input", "mic", "--device", "a", "--broker", NOWHERE)
-        assert_one_line(answer, 2, '"a" may be any of ', '"alpha, ALSA"', "say more of its name")
+        assert_one_line(answer, 2, '"a" matches ', '"alpha, ALSA"', "give more of its name")
 
     def test_portaudio_is_missing(self, streamer, away, monkeypatch):
         (away / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")

@@ -44,11 +44,11 @@ class TestMicrophone:
         pulse.stop()
         portaudio, zone = failures(input="mic")
         assert "sees no microphone  -> plug one in" in portaudio
-        assert "there is no microphone: plug one in" in zone
+        assert "cannot find a microphone: there is no input device  -> plug one in" in zone
 
     def test_its_name_is_wrong(self, failures, stage):
         [found] = failures(input="mic", device="gamma")
-        assert 'zone main        there is no microphone "gamma"' in found
+        assert 'zone main        cannot find a microphone "gamma"' in found
         assert '"alpha, ALSA"' in found
 
 

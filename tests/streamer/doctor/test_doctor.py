@@ -62,7 +62,8 @@ class TestSound:
         answer = streamer("doctor", "--input", "gone.wav", "--broker", broker.address, "--json")
         assert answer.code == 1
         found = findings(answer)["zone main"]
-        assert (found["level"], found["seen"]) == ("fail", "gone.wav does not exist")
+        assert found["level"] == "fail"
+        assert found["seen"] == "cannot open gone.wav: it does not exist"
         assert found["advice"].startswith("give")
 
 

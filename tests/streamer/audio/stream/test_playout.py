@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 
 from streamer.audio.capture_clock import PlaybackClock
 from streamer.audio.ring_buffer import RingBuffer
-from streamer.audio.stream.playback_rate import LIMIT, PERIOD, Steering
-from streamer.audio.stream.playout import Player, PlayoutBuffer
+from streamer.audio.stream.playout import (
+    MAX_RATE_CHANGE,
+    RATE_PERIOD_S,
+    PlaybackRateController,
+    Player,
+    PlayoutBuffer,
+)
 
 RATE = 8000
 
@@ -24,71 +29,69 @@ def count_from(start: int, count: int) -> np.ndarray:
 
 @given(
     sizes=st.lists(st.integers(-300, 300), max_size=20),
-    most=st.lists(st.integers(1, 200), min_size=1),
+    limits=st.lists(st.integers(1, 200), min_size=1),
 )
-def test_what_is_put_is_taken_in_order_and_gaps_stay_gaps(
-    sizes: list[int], most: list[int]
-) -> None:
+def test_chunks_keep_their_order_and_gaps_stay_gaps(sizes: list[int], limits: list[int]) -> None:
     buffer = PlayoutBuffer(10_000)
     whole: list[float] = []
     for size in sizes:
-        piece = -size if size < 0 else count_from(len(whole), size)
-        assert buffer.put(piece)
-        whole += [-1.0] * piece if isinstance(piece, int) else piece.tolist()
-    buffer.end()
+        chunk = -size if size < 0 else count_from(len(whole), size)
+        assert buffer.put(chunk)
+        whole += [-1.0] * chunk if isinstance(chunk, int) else chunk.tolist()
+    buffer.finish()
     assert buffer.level == len(whole)
     taken: list[float] = []
-    while not buffer.ended:
-        limit = most[len(taken) % len(most)]
-        piece = buffer.take(limit)
-        part = [-1.0] * piece if isinstance(piece, int) else piece.tolist()
+    while not buffer.exhausted:
+        limit = limits[len(taken) % len(limits)]
+        chunk = buffer.get(limit)
+        part = [-1.0] * chunk if isinstance(chunk, int) else chunk.tolist()
         assert 0 < len(part) <= limit
         taken += part
     assert taken == whole
 
 
-def test_a_full_buffer_lets_the_receiver_wait_until_some_is_taken() -> None:
+def test_a_full_buffer_blocks_the_receiver_until_samples_are_taken() -> None:
     buffer = PlayoutBuffer(100)
     buffer.put(count_from(0, 100))
     put = threading.Event()
     thread = threading.Thread(target=lambda: (buffer.put(count_from(100, 1)), put.set()))
     thread.start()
     assert not put.wait(0.1)
-    buffer.take(50)
+    buffer.get(50)
     assert put.wait(2)
     thread.join()
-    assert buffer.was_full()
-    assert not buffer.was_full()
+    assert buffer.pop_was_full()
+    assert not buffer.pop_was_full()
 
 
-def test_a_receiver_that_waits_is_told_that_nobody_plays_any_more() -> None:
+def test_closing_the_buffer_releases_a_waiting_receiver() -> None:
     buffer = PlayoutBuffer(1)
     buffer.put(count_from(0, 1))
-    told: list[bool] = []
-    thread = threading.Thread(target=lambda: told.append(buffer.put(count_from(1, 1))))
+    results: list[bool] = []
+    thread = threading.Thread(target=lambda: results.append(buffer.put(count_from(1, 1))))
     thread.start()
-    buffer.leave()
+    buffer.close()
     thread.join(2)
-    assert told == [False]
+    assert results == [False]
 
 
-def test_waiting_ends_when_enough_is_there_or_nothing_follows() -> None:
+def test_waiting_ends_with_enough_samples_or_at_the_end() -> None:
     buffer = PlayoutBuffer(100)
     assert not buffer.wait(1, 0.01)
     buffer.put(count_from(0, 10))
     assert buffer.wait(10, 0)
     assert not buffer.wait(11, 0.01)
-    buffer.end()
+    buffer.finish()
     assert buffer.wait(11, 0)
-    buffer.take(10)
+    buffer.get(10)
     assert not buffer.wait(1, 0)
-    assert buffer.ended
+    assert buffer.exhausted
 
 
 # The clock
 
 
-def test_a_clock_is_a_line_through_its_anchor() -> None:
+def test_the_clock_is_a_line_through_its_anchor() -> None:
     clock = PlaybackClock(RATE)
     clock.anchor(0, 100.0)
     assert clock.time_of(0) == 100.0
@@ -98,54 +101,56 @@ def test_a_clock_is_a_line_through_its_anchor() -> None:
     assert clock.time_of(3 * RATE) == pytest.approx(101 + 2 / 1.0001)
 
 
-# Steering
+# The playback rate
 
 
-def follow(ppm: float, minutes: float, *, jitter: float = 0.0) -> tuple[Steering, list[float]]:
-    """Empty a buffer that a server fills `ppm` too fast; give its level every second."""
-    steering, random = Steering(0.4), np.random.default_rng(0)
+def follow(
+    ppm: float, minutes: float, *, jitter: float = 0.0
+) -> tuple[PlaybackRateController, list[float]]:
+    """Play a buffer that a server fills `ppm` too fast; return its level at every second."""
+    controller, random = PlaybackRateController(0.4), np.random.default_rng(0)
     level, levels = 3.0, []
     for _ in range(round(minutes * 60)):
-        level += (1 + ppm * 1e-6) - steering.ratio
+        level += (1 + ppm * 1e-6) - controller.speed
         levels.append(level)
-        steering.observe(level + jitter * random.standard_normal(), 1.0)
-    return steering, levels
+        controller.observe(level + jitter * random.standard_normal(), 1.0)
+    return controller, levels
 
 
 @pytest.mark.parametrize("ppm", [-150, -20, 0, 60, 150])
-def test_it_finds_the_servers_clock_and_holds_the_level(ppm: float) -> None:
-    steering, levels = follow(ppm, 120, jitter=0.05)
-    assert steering.drift_ppm == pytest.approx(ppm, abs=10)
+def test_the_controller_estimates_drift_and_holds_the_level(ppm: float) -> None:
+    controller, levels = follow(ppm, 120, jitter=0.05)
+    assert controller.drift_ppm == pytest.approx(ppm, abs=10)
     assert np.ptp(levels) < 0.3
-    assert abs(steering.ratio - 1) <= LIMIT
+    assert abs(controller.speed - 1) <= MAX_RATE_CHANGE
 
 
-def test_drift_is_not_told_before_it_is_known() -> None:
-    steering, _ = follow(100, 15)
-    assert steering.drift_ppm == 0
-    steering, _ = follow(100, 30)
-    assert steering.drift_ppm == pytest.approx(100, abs=40)
+def test_drift_is_not_reported_before_it_is_known() -> None:
+    controller, _ = follow(100, 15)
+    assert controller.drift_ppm == 0
+    controller, _ = follow(100, 30)
+    assert controller.drift_ppm == pytest.approx(100, abs=40)
 
 
-def test_a_burst_is_no_drift() -> None:
-    steering, _ = follow(0, 20)
-    before = steering.ratio
-    for _ in range(round(3 * PERIOD)):
-        steering.observe(6.0, 1.0)
-    assert steering.ratio == pytest.approx(before, abs=2e-5)
+def test_a_burst_is_not_drift() -> None:
+    controller, _ = follow(0, 20)
+    before = controller.speed
+    for _ in range(round(3 * RATE_PERIOD_S)):
+        controller.observe(6.0, 1.0)
+    assert controller.speed == pytest.approx(before, abs=2e-5)
 
 
-def test_a_server_that_sends_as_fast_as_it_may_has_no_clock() -> None:
-    steering, _ = follow(200, 30)
-    steering.let_go()
-    assert (steering.ratio, steering.drift_ppm) == (1.0, 0.0)
+def test_a_reset_drops_the_drift_estimate() -> None:
+    controller, _ = follow(200, 30)
+    controller.reset()
+    assert (controller.speed, controller.drift_ppm) == (1.0, 0.0)
 
 
 # The player
 
 
 class Playing:
-    """A player in a thread; it knows when each sample came out."""
+    """A player in a thread, and when each sample came out."""
 
     def __init__(self, prebuffer: float = 0.1) -> None:
         self.buffer = PlayoutBuffer(10 * RATE)
@@ -168,12 +173,12 @@ class Playing:
 
     def __exit__(self, *error: object) -> None:
         self.stop.set()
-        self.buffer.leave()
+        self.buffer.close()
         self._thread.join(2)
         assert not self._thread.is_alive()
 
     def until(self, samples: int, seconds: float = 5.0) -> float:
-        """Wait for so many samples; give when the last of them came out."""
+        """Wait for so many samples; return when the last of them came out."""
         deadline = time.monotonic() + seconds
         while self.ring.head < samples:
             assert time.monotonic() < deadline
@@ -187,7 +192,7 @@ def playing() -> Iterator[Playing]:
         yield playing
 
 
-def test_a_burst_is_played_at_the_pace_at_which_it_sounds(playing: Playing) -> None:
+def test_a_burst_is_played_in_real_time(playing: Playing) -> None:
     begin = time.monotonic()
     playing.buffer.put(count_from(0, 2 * RATE))
     assert playing.until(RATE) - begin == pytest.approx(1.0, abs=0.1)
@@ -198,7 +203,7 @@ def test_a_burst_is_played_at_the_pace_at_which_it_sounds(playing: Playing) -> N
     assert np.array_equal(playing.ring.read(RATE)[1], count_from(0, RATE))
 
 
-def test_it_begins_once_enough_is_there(playing: Playing) -> None:
+def test_playback_starts_once_the_prebuffer_is_full(playing: Playing) -> None:
     playing.buffer.put(count_from(0, RATE // 10 - 1))
     time.sleep(0.25)
     assert playing.ring.head == 0
@@ -206,7 +211,7 @@ def test_it_begins_once_enough_is_there(playing: Playing) -> None:
     playing.until(RATE // 10)
 
 
-def test_where_it_runs_dry_sound_is_delayed_and_none_is_left_out(playing: Playing) -> None:
+def test_an_underrun_delays_audio_and_drops_none(playing: Playing) -> None:
     playing.buffer.put(count_from(0, RATE // 5))
     playing.until(RATE // 5)
     time.sleep(0.3)
@@ -217,11 +222,11 @@ def test_where_it_runs_dry_sound_is_delayed_and_none_is_left_out(playing: Playin
     assert np.array_equal(playing.ring.read(RATE)[1], count_from(0, 2 * RATE // 5))
 
 
-def test_what_is_lost_takes_its_time(playing: Playing) -> None:
+def test_lost_samples_take_their_time(playing: Playing) -> None:
     begin = time.monotonic()
-    for piece in (count_from(0, RATE // 4), RATE // 2, count_from(0, RATE // 4)):
-        playing.buffer.put(piece)
-    playing.buffer.end()
+    for chunk in (count_from(0, RATE // 4), RATE // 2, count_from(0, RATE // 4)):
+        playing.buffer.put(chunk)
+    playing.buffer.finish()
     assert playing.until(RATE) - begin == pytest.approx(1.0, abs=0.1)
     starts = []
     while len((read := playing.ring.read(RATE))[1]):
@@ -229,8 +234,8 @@ def test_what_is_lost_takes_its_time(playing: Playing) -> None:
     assert starts == [(0, RATE // 4), (3 * RATE // 4, RATE // 4)]
 
 
-def test_what_has_arrived_is_played_before_it_ends() -> None:
+def test_buffered_audio_is_played_before_the_end() -> None:
     with Playing(prebuffer=1.0) as playing:
         playing.buffer.put(count_from(0, RATE // 5))
-        playing.buffer.end()
+        playing.buffer.finish()
         playing.until(RATE // 5)

@@ -9,13 +9,13 @@ RATES = (8000, 11025, 16000, 22050, 32000, 44099, 44100, 48000, 96000, 192000)
 NOISE = np.random.default_rng(5).uniform(-0.5, 0.5, 20000).astype(np.float32)
 
 
-def cut(sound: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
-    return np.split(sound, np.cumsum(sizes))
+def split(samples: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+    return np.split(samples, np.cumsum(sizes))
 
 
-def one_shot(rate: int, sound: np.ndarray) -> np.ndarray:
+def one_shot(rate: int, samples: np.ndarray) -> np.ndarray:
     resampler = Resampler(rate)
-    return np.concatenate([resampler.push(sound), resampler.flush()])
+    return np.concatenate([resampler.push(samples), resampler.flush()])
 
 
 @given(
@@ -26,14 +26,14 @@ def one_shot(rate: int, sound: np.ndarray) -> np.ndarray:
     ),
 )
 @settings(deadline=None, max_examples=60)
-def test_however_sound_is_cut_the_samples_are_the_same(rate: int, sizes: list[int]) -> None:
+def test_block_sizes_do_not_change_the_samples(rate: int, sizes: list[int]) -> None:
     resampler = Resampler(rate)
-    parts = [resampler.push(part) for part in cut(NOISE, sizes)]
+    parts = [resampler.push(part) for part in split(NOISE, sizes)]
     assert np.array_equal(np.concatenate([*parts, resampler.flush()]), one_shot(rate, NOISE))
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_after_a_reset_or_a_flush_nothing_of_the_past_is_heard(rate: int) -> None:
+def test_a_reset_or_a_flush_drops_all_state(rate: int) -> None:
     resampler = Resampler(rate)
     resampler.push(-NOISE[:7777])
     resampler.reset()
@@ -45,7 +45,7 @@ def test_after_a_reset_or_a_flush_nothing_of_the_past_is_heard(rate: int) -> Non
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000, 192000])
-def test_output_lies_at_the_same_time_as_input(rate: int) -> None:
+def test_output_is_aligned_with_input(rate: int) -> None:
     time = np.arange(rate) / rate
     resampled = one_shot(rate, (0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32))
     assert len(resampled) == 22050
@@ -55,45 +55,45 @@ def test_output_lies_at_the_same_time_as_input(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", [44100, 48000, 96000])
 @pytest.mark.parametrize(("hertz", "gain"), [(50, 1.0), (10000, 1.0), (11200, 0.0), (17000, 0.0)])
-def test_tones_pass_below_the_nyquist_frequency_alone(rate: int, hertz: float, gain: float) -> None:
+def test_only_tones_below_the_nyquist_frequency_pass(rate: int, hertz: float, gain: float) -> None:
     tone = np.sqrt(2) * np.sin(2 * np.pi * hertz * np.arange(rate) / rate)
     resampled = one_shot(rate, tone.astype(np.float32))[1000:-1000]
     assert np.sqrt(np.mean(resampled**2)) == pytest.approx(gain, abs=1e-3 if gain else 1e-4)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_delay_is_what_is_held_back(rate: int) -> None:
+def test_the_delay_is_the_input_held_back(rate: int) -> None:
     resampler = Resampler(rate)
     assert resampler.delay == 0
     size = max(rate // 50, 1)
-    pushed, given_back = 0, 0
+    pushed, out = 0, 0
     for _ in range(100):
         pushed += size
-        given_back += len(resampler.push(np.zeros(size, np.float32)))
-        assert resampler.delay == pytest.approx(max(pushed / rate - given_back / 22050, 0))
+        out += len(resampler.push(np.zeros(size, np.float32)))
+        assert resampler.delay == pytest.approx(max(pushed / rate - out / 22050, 0))
         assert resampler.delay < max(0.0039, 161 / rate)
     resampler.flush()
     assert resampler.delay == 0
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_it_looks_ahead_no_further_than_it_says(rate: int) -> None:
+def test_it_needs_no_more_lookahead_than_it_reports(rate: int) -> None:
     resampler = Resampler(rate)
-    taken = given = 0
+    pushed = out = 0
     for size in np.random.default_rng(0).integers(1, rate // 100, 400):
-        given += len(resampler.push(np.zeros(size, np.float32)))
-        taken += size
-        if taken > rate / 10:
-            assert given >= (taken - resampler.lookahead) * 22050 // rate
+        out += len(resampler.push(np.zeros(size, np.float32)))
+        pushed += size
+        if pushed > rate / 10:
+            assert out >= (pushed - resampler.lookahead) * 22050 // rate
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
 @pytest.mark.parametrize("length", [1, 7, 200, 300, 1000])
-def test_a_short_sound_is_flushed_whole(rate: int, length: int) -> None:
+def test_a_short_input_is_flushed_completely(rate: int, length: int) -> None:
     assert len(one_shot(rate, NOISE[:length])) == -(-length * 22050 // rate)
 
 
-def test_at_the_zone_rate_samples_walk_through() -> None:
+def test_at_the_zone_rate_samples_pass_unchanged() -> None:
     resampler = Resampler(22050)
     assert resampler.push(NOISE) is NOISE
     assert len(resampler.flush()) == 0

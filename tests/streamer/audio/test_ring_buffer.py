@@ -18,7 +18,7 @@ def numbered(start: int, count: int) -> np.ndarray:
 
 @given(st.integers(2, 50), STEPS)
 @settings(deadline=None)
-def test_every_sample_read_is_the_one_of_its_number(
+def test_every_sample_is_read_under_its_own_number(
     capacity: int, steps: list[tuple[str, int]]
 ) -> None:
     ring = RingBuffer(capacity)
@@ -41,19 +41,19 @@ def test_every_sample_read_is_the_one_of_its_number(
 
 @given(st.integers(2, 50), st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50))))
 @settings(deadline=None)
-def test_read_in_time_nothing_is_lost(capacity: int, pairs: list[tuple[int, int]]) -> None:
+def test_a_reader_in_time_loses_nothing(capacity: int, pairs: list[tuple[int, int]]) -> None:
     ring = RingBuffer(capacity)
-    heard: list[float] = []
+    received: list[float] = []
     for write, read in pairs:
         ring.write(numbered(ring.head, min(write, capacity - (ring.head - ring.tail))))
-        heard += ring.read(read)[1].tolist()
+        received += ring.read(read)[1].tolist()
     while len(rest := ring.read(7)[1]):
-        heard += rest.tolist()
-    assert heard == list(range(ring.head))
+        received += rest.tolist()
+    assert received == list(range(ring.head))
     assert (ring.overruns, ring.lost) == (0, 0)
 
 
-def test_a_late_reader_goes_on_half_a_ring_behind_and_knows_what_it_lost() -> None:
+def test_a_late_reader_continues_half_a_ring_behind_and_counts_its_loss() -> None:
     ring = RingBuffer(100)
     ring.write(numbered(0, 30))
     assert ring.read(10)[0] == 0
@@ -70,7 +70,7 @@ def test_a_write_longer_than_the_ring_keeps_its_end() -> None:
     assert samples.tolist() == list(range(start, 25))
 
 
-def test_a_gap_divides_reads_and_is_no_overrun() -> None:
+def test_a_gap_splits_reads_and_is_not_an_overrun() -> None:
     ring = RingBuffer(100)
     ring.write(numbered(0, 5))
     ring.skip(7)
@@ -81,7 +81,7 @@ def test_a_gap_divides_reads_and_is_no_overrun() -> None:
     assert ring.overruns == 0
 
 
-def test_a_gap_longer_than_the_ring_is_no_overrun_for_a_reader_in_time() -> None:
+def test_a_gap_longer_than_the_ring_is_not_an_overrun_for_a_reader_in_time() -> None:
     ring = RingBuffer(10)
     ring.write(numbered(0, 5))
     ring.read(5)
@@ -91,7 +91,7 @@ def test_a_gap_longer_than_the_ring_is_no_overrun_for_a_reader_in_time() -> None
     assert (start, len(samples), ring.overruns) == (1005, 5, 0)
 
 
-def test_samples_overwritten_while_they_are_copied_are_not_handed_out(
+def test_samples_overwritten_during_the_copy_are_not_returned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ring = RingBuffer(100)
@@ -111,7 +111,7 @@ def test_samples_overwritten_while_they_are_copied_are_not_handed_out(
     assert ring.overruns == 1
 
 
-def test_a_gap_longer_than_the_ring_takes_nothing_from_what_waits_before_it() -> None:
+def test_a_gap_longer_than_the_ring_keeps_the_unread_samples_before_it() -> None:
     ring = RingBuffer(1000, max_wait=62)
     ring.write(numbered(0, 50))
     ring.skip(5000)
@@ -123,7 +123,7 @@ def test_a_gap_longer_than_the_ring_takes_nothing_from_what_waits_before_it() ->
     assert (ring.overruns, ring.lost, ring.head, ring.tail) == (0, 0, 5070, 5070)
 
 
-def test_an_overrun_beyond_gaps_keeps_their_numbers() -> None:
+def test_an_overrun_across_a_gap_keeps_sample_numbers() -> None:
     ring = RingBuffer(100)
     ring.write(numbered(0, 80))
     ring.skip(500)
@@ -134,7 +134,7 @@ def test_an_overrun_beyond_gaps_keeps_their_numbers() -> None:
     assert start + len(samples) == ring.head == 670
 
 
-def test_a_reader_is_due_when_what_it_wants_is_there_or_has_waited_for_long() -> None:
+def test_a_reader_is_woken_at_its_sample_or_after_the_longest_wait() -> None:
     ring = RingBuffer(1000, max_wait=200)
     assert ring.should_wake(0)
     ring.wake_at = 150
@@ -160,15 +160,15 @@ def test_one_thread_writes_while_another_reads() -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    heard, wrong, last = 0, 0, 0
+    received, wrong, last = 0, 0, 0
     while True:
         finished = done.is_set()
         start, samples = ring.read(1000)
         wrong += start < last or not np.array_equal(samples, numbered(start, len(samples)))
-        heard += len(samples)
+        received += len(samples)
         last = start + len(samples)
         if finished and not len(samples):
             break
     writer.join()
     assert wrong == 0
-    assert heard + ring.lost == ring.head
+    assert received + ring.lost == ring.head

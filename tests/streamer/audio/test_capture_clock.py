@@ -13,7 +13,7 @@ START = 12345.0
 def follow(
     clock: CaptureClock, rate: int, ppm: float, jitter: float, seconds: float, seed: int
 ) -> tuple[int, float]:
-    """Observe a card that runs `ppm` fast every 20 ms or so; return the last sample, its time."""
+    """Observe a card `ppm` too fast about every 20 ms; return the last sample and its time."""
     generator = np.random.default_rng(seed)
     sample = 0
     while sample < seconds * rate:
@@ -29,7 +29,7 @@ def follow(
     seed=st.integers(0, 10**6),
 )
 @settings(deadline=None, max_examples=15)
-def test_drift_is_found_under_jitter(rate: int, ppm: float, seed: int) -> None:
+def test_drift_is_estimated_under_jitter(rate: int, ppm: float, seed: int) -> None:
     clock = CaptureClock(rate)
     sample, time = follow(clock, rate, ppm, 0.005, 150, seed)
     assert clock.drift_ppm == pytest.approx(ppm, abs=10)
@@ -46,14 +46,14 @@ def test_without_jitter_drift_is_exact(ppm: float) -> None:
 
 @given(seed=st.integers(0, 10**6))
 @settings(deadline=None, max_examples=20)
-def test_it_is_near_from_the_first_second(seed: int) -> None:
+def test_time_is_accurate_from_the_first_second(seed: int) -> None:
     clock = CaptureClock(44100)
     sample, time = follow(clock, 44100, 50, 0.005, 1, seed)
     assert clock.time_of(sample) == pytest.approx(time, abs=0.006)
     assert clock.drift_ppm == 0
 
 
-def test_times_in_between_lie_on_the_line() -> None:
+def test_times_between_observations_are_interpolated() -> None:
     clock = CaptureClock(1000)
     for sample in range(0, 20001, 20):
         clock.observe(sample, START + sample / 1000)
@@ -61,7 +61,7 @@ def test_times_in_between_lie_on_the_line() -> None:
     assert clock.time_of(0.5) == pytest.approx(START + 0.0005)
 
 
-def test_a_stall_moves_the_phase_at_once_and_not_the_rate() -> None:
+def test_a_stall_resets_the_phase_and_keeps_the_rate() -> None:
     clock = CaptureClock(48000)
     sample, time = follow(clock, 48000, 80, 0.001, 60, 3)
     drift = clock.drift_ppm
@@ -72,7 +72,7 @@ def test_a_stall_moves_the_phase_at_once_and_not_the_rate() -> None:
     assert clock.time_of(sample + 96000) == pytest.approx(time + 5, abs=2e-3)
 
 
-def test_an_observation_that_does_not_advance_is_left_out() -> None:
+def test_an_observation_that_does_not_advance_is_ignored() -> None:
     clock = CaptureClock(48000)
     assert math.isnan(clock.time_of(0))
     clock.observe(960, START)
@@ -83,7 +83,7 @@ def test_an_observation_that_does_not_advance_is_left_out() -> None:
 
 @given(st.integers(8000, 384000), st.integers(0, 10**9))
 @settings(deadline=None)
-def test_the_paced_clock_is_exact(rate: int, sample: int) -> None:
+def test_the_playback_clock_is_exact(rate: int, sample: int) -> None:
     clock = PlaybackClock(rate)
     assert math.isnan(clock.time_of(sample))
     clock.anchor(0, START)
@@ -91,7 +91,7 @@ def test_the_paced_clock_is_exact(rate: int, sample: int) -> None:
     assert clock.drift_ppm == 0
 
 
-def test_a_new_anchor_leaves_the_past_alone() -> None:
+def test_a_new_anchor_keeps_earlier_times() -> None:
     clock = PlaybackClock(1000)
     clock.anchor(0, 100.0)
     clock.anchor(500, 110.0)

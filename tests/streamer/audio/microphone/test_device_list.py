@@ -1,4 +1,4 @@
-"""Which device a name means."""
+"""Selection of an input device by index or name."""
 
 import pytest
 from hypothesis import given
@@ -37,33 +37,33 @@ DEVICES = (
         ("Scarlett 2i2 USB: Audio", 3),
     ],
 )
-def test_an_index_or_words_of_a_name_find_it(wanted, index):
+def test_a_device_is_found_by_index_or_words_of_its_name(wanted, index):
     assert find_device(DEVICES, wanted).index == index
 
 
-def test_a_whole_name_wins_over_words_of_it():
+def test_a_full_name_wins_over_words_of_a_longer_one():
     devices = (device(0, "Mic"), device(1, "Mic 2"))
     assert find_device(devices, "mic").index == 0
 
 
-def test_an_ambiguous_name_lists_what_it_may_be():
-    with pytest.raises(UsageError, match=r'may be any of 3 "Scarlett 2i2.*, 4 "Scarlett 18i20'):
+def test_an_ambiguous_name_lists_the_matches():
+    with pytest.raises(UsageError, match=r'matches 3 "Scarlett 2i2.*, 4 "Scarlett 18i20'):
         find_device(DEVICES, "scarlett")
 
 
 @pytest.mark.parametrize("wanted", ["Steinberg", "5"])
-def test_a_wrong_name_lists_what_there_is(wanted):
+def test_an_unknown_name_lists_the_devices(wanted):
     with pytest.raises(AudioError, match=r'choose one of 0 "HDA Intel.*7 "pulse'):
         find_device(DEVICES, wanted)
 
 
-def test_without_any_device_it_says_what_to_do():
+def test_without_any_device_the_error_names_the_remedy():
     with pytest.raises(AudioError, match="plug one in"):
         find_device((), "")
 
 
 @given(st.permutations(range(len(DEVICES))), st.lists(st.integers(0, 9), min_size=2, max_size=2))
-def test_its_name_finds_it_again_after_a_reboot(order, cards):
+def test_a_name_finds_the_device_after_a_reboot(order, cards):
     """Indices and card numbers change; the name and the host API do not."""
     before = DEVICES[1]
     after = [
@@ -75,32 +75,31 @@ def test_its_name_finds_it_again_after_a_reboot(order, cards):
 
 
 @pytest.mark.parametrize(
-    ("name", "host_api", "usual"),
+    ("name", "host_api", "default_channels"),
     [
         ("Scarlett 18i20 USB: Audio (hw:2,0)", "ALSA", (18, (1, 2))),
         ("pulse", "ALSA", (1, (1,))),
         ("Built-in Microphone", "Core Audio", (18, (1, 2))),
     ],
 )
-def test_of_a_card_the_first_two_channels_are_usual_of_a_sound_server_its_mix(
-    name, host_api, usual
+def test_by_default_a_card_records_two_channels_and_a_sound_server_its_mix(
+    name, host_api, default_channels
 ):
-    assert Device(0, name, host_api, 18, 48000, 0.01, default=False).default_channels == usual
+    each = Device(0, name, host_api, 18, 48000, 0.01, default=False)
+    assert each.default_channels == default_channels
 
 
-def test_a_card_with_one_channel_has_one():
-    assert Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False).default_channels == (
-        1,
-        (1,),
-    )
+def test_a_card_with_one_channel_records_one():
+    card = Device(0, "Mic (hw:1,0)", "ALSA", 1, 48000, 0.01, default=False)
+    assert card.default_channels == (1, (1,))
 
 
-def test_twins_are_numbered_and_then_no_longer_ambiguous():
-    twins = number_duplicates(
+def test_devices_of_one_name_are_numbered_and_then_distinct():
+    devices = number_duplicates(
         [device(0, "Mic"), device(1, "Codec"), device(2, "Codec"), device(3, "X #1")]
     )
-    assert [each.name for each in twins] == ["Mic", "Codec #1", "Codec #2", "X #1"]
-    with pytest.raises(UsageError, match=r'may be any of 1 "Codec #1, ALSA", 2 "Codec #2, ALSA"'):
-        find_device(twins, "codec")
-    assert find_device(twins, "Codec #2, ALSA").index == 2
+    assert [each.name for each in devices] == ["Mic", "Codec #1", "Codec #2", "X #1"]
+    with pytest.raises(UsageError, match=r'matches 1 "Codec #1, ALSA", 2 "Codec #2, ALSA"'):
+        find_device(devices, "codec")
+    assert find_device(devices, "Codec #2, ALSA").index == 2
     assert find_device((device(5, "Codec"),), "Codec #2, ALSA").index == 5  # the other one has gone
