@@ -26,13 +26,13 @@ from streamer.engines import Engine, OnnxEngine
 from streamer.engines.cuda import find_gpu
 from streamer.engines.protocol import Array
 from streamer.engines.tensorrt.builder import build_engine, load_library
-from streamer.engines.tensorrt.engine_cache import keep
+from streamer.engines.tensorrt.engine_cache import save_engine
 from streamer.engines.tensorrt.tensorrt_engine import TensorRTEngine
 from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
 from training.sound.render import decode
 
-BATCHES = (1, 8, 32, 128, 512, 2048, 4096)
+BATCH_SIZES = (1, 8, 32, 128, 512, 2048, 4096)
 _WINDOWS = 64
 _SECONDS = 2.0
 _LEAST_RUNS = 7
@@ -60,7 +60,7 @@ def main(output: Path) -> None:
             apart = [np.abs(getattr(answer, a) - getattr(expected, a)).max() for a in _AXES]
             found[name] = {"engine": engine.name, "apart": float(max(apart))}
             print(f"{name} ({engine.name}): {max(apart):.1e} from ONNX Runtime")
-            found[name]["batches"] = {size: _time(engine, views, size) for size in BATCHES}
+            found[name]["batches"] = {size: _time(engine, views, size) for size in BATCH_SIZES}
     result = {
         "gpu": gpu._asdict(),
         "machine": platform.processor() or platform.machine(),
@@ -78,13 +78,13 @@ def _engines(folder: Path, capability: str) -> Iterator[tuple[str, Callable[[], 
     yield "onnxruntime", None
     for name, model in (("tensorrt", SHIPPED_MODEL), ("tensorrt in half precision", half)):
         yield name, partial(_built, model, capability, folder)
-    yield "torch", partial(TorchEngine, SHIPPED_MODEL, batches=BATCHES)
+    yield "torch", partial(TorchEngine, SHIPPED_MODEL, batches=BATCH_SIZES)
 
 
 def _built(model: Path, capability: str, folder: Path) -> Engine:
     library = load_library()
-    content = build_engine(model, library, (capability,), BATCHES)
-    keep(content, model, library, (capability,), BATCHES, folder)
+    content = build_engine(model, library, (capability,), BATCH_SIZES)
+    save_engine(content, model, library, (capability,), BATCH_SIZES, folder)
     return TensorRTEngine(model, folder)
 
 

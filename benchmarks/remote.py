@@ -22,9 +22,9 @@ import numpy as np
 
 from streamer.config.models import Remote
 from streamer.engines import open_engine
-from streamer.engines.failover import ResilientEngine
+from streamer.engines.failover import FailoverEngine
 from streamer.engines.protocol import Array, Engine, Estimate
-from streamer.engines.remote.remote_engine import RemoteEngine, open_remote
+from streamer.engines.remote.remote_engine import RemoteEngine, open_remote_engine
 from tests.support.ray_serve import kill, serving
 
 RATE = 10.0
@@ -41,7 +41,7 @@ def main() -> None:
     with serving(*_server_options(options)) as (url, server):
         local = open_engine()
         found: dict[str, Any] = {"engine": "", "agreement": _agreement(url, local)}
-        patient = open_remote(Remote(url=url, deadline_ms=_PATIENT), local, None)
+        patient = open_remote_engine(Remote(url=url, deadline_ms=_PATIENT), local, None)
         found["engine"] = patient.name
         print(f"{patient.name}; {found['agreement']}")
         found["batches"] = _by_batch(patient, options.seconds)
@@ -117,10 +117,10 @@ def _agreement(url: str, local: Engine) -> dict[str, float]:
     expected = [local.infer(*views) for views in ticks]
     for precision in ("single", "half"):
         table = Remote(url=url, deadline_ms=_PATIENT, precision=precision)
-        engine = open_remote(table, open_engine(), None)
+        engine = open_remote_engine(table, open_engine(), None)
         answers = [engine.infer(*views) for views in ticks]
         if engine.counts.local:
-            raise RuntimeError(f"the server does not answer: {engine.trouble}")
+            raise RuntimeError(f"the server does not answer: {engine.last_error}")
         found[precision] = float(
             max(
                 np.abs(getattr(answer, axis) - getattr(wanted, axis)).max()
@@ -184,7 +184,7 @@ class IdleEngine:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.name, self.trouble = "idle", ""
+        self.name, self.last_error = "idle", ""
         self.model, self.front_end = engine.model, engine.front_end
         self.smoothing = engine.smoothing
 
@@ -201,9 +201,9 @@ def _streamers(
     local = open_engine()
     if elsewhere:
         idle = IdleEngine(local)
-        local = ResilientEngine(idle, lambda: idle)
+        local = FailoverEngine(idle, lambda: idle)
     table = Remote(url=url, deadline_ms=DEADLINE_MS)
-    engines = [open_remote(table, local, None) for _ in range(count)]
+    engines = [open_remote_engine(table, local, None) for _ in range(count)]
     music = [Music(local, 1) for _ in range(count)]
     ticks = [0] * count
     missed = [0] * count
@@ -243,7 +243,7 @@ def _said(one: dict[str, float]) -> str:
 
 def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, float]:
     """Kill the server under a streamer; return the longest that an answer took."""
-    engine = open_remote(Remote(url=url, deadline_ms=DEADLINE_MS), local, None)
+    engine = open_remote_engine(Remote(url=url, deadline_ms=DEADLINE_MS), local, None)
     music, times, tick = Music(local, 1), [], time.monotonic()
     for number in range(60):
         time.sleep(max(tick - time.monotonic(), 0.0))
@@ -257,7 +257,7 @@ def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, 
     engine.close()
     print(
         f"killed: answers took {max(times[:20]):.1f} ms at most before, {max(times[20:]):.1f} ms "
-        f"after; {counts.local} of 60 were made here ({engine.trouble})"
+        f"after; {counts.local} of 60 were made here ({engine.last_error})"
     )
     return {"ms_before": max(times[:20]), "ms_after": max(times[20:]), "local": counts.local}
 

@@ -1,1 +1,1 @@
-"""DAMER, the dual-view music emotion recogniser: what it hears (`views`), how it thinks (`nn`)."""
+"""DAMER, Dual-view Adaptive Music Emotion Recogniser: views, network and shipped weights."""

@@ -50,7 +50,7 @@ def export(
     except (OSError, ValueError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
         raise typer.BadParameter(f"{checkpoint}: {error}") from None
     smoothing, metrics = _judged(evaluation, recipe)
-    network = DAMER(NetworkSize(**recipe["network"]))
+    network = DAMER(NetworkSize.from_stored(recipe["network"]))
     network.load_state_dict(content["weights"])
     export_onnx(
         network,

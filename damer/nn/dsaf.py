@@ -1,7 +1,10 @@
-"""DSAF, Dual Stream Attention Fusion: bidirectional cross attention between the two views.
+"""DSAF, Dual Stream Attention Fusion: bidirectional cross-attention between the two views.
 
 The abstract of DAMER (Li, Chen, Zhang, arXiv 2512.13998) states token-level, bidirectional cross
-attention between Mel spectrogram and cochleagram. Sizes, norms and residuals here are our design.
+attention between Mel spectrogram and cochleagram. Sizes, norms and residuals are our design.
+
+Shapes: B windows, T frames, N tokens of a view, M tokens of its context, `width` numbers a token.
+Module attributes are keys of checkpoints: renaming one breaks stored weights.
 """
 
 import torch
@@ -10,7 +13,7 @@ from torch.nn import functional
 
 
 class ViewTokens(nn.Module):
-    """Cut one view into tokens of a few frames each.
+    """Tokeniser of one view: a few standardised frames per token.
 
     Bands are standardised with the training set's statistics. A window whose frames do not fill
     whole tokens is padded on the left with the mean of every band, which masks the padding.
@@ -20,9 +23,9 @@ class ViewTokens(nn.Module):
     bands
         Bands of the view.
     width
-        Size of a token.
+        Numbers per token.
     token_frames
-        Frames of a token.
+        Frames per token.
     """
 
     band_mean: Tensor
@@ -37,19 +40,19 @@ class ViewTokens(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, view: Tensor) -> Tensor:
-        """Tokens (B, N, width) of a view (B, bands, T)."""
-        standard = (view - self.band_mean) / self.band_std
+        """Return the tokens (B, N, width) of a view (B, bands, T); N = ceil(T / token_frames)."""
+        standardised = (view - self.band_mean) / self.band_std
         missing = -view.shape[-1] % self.token_frames
-        padded = functional.pad(standard, (missing, 0)).transpose(1, 2)  # (B, N * frames, bands)
-        # The batch must stay symbolic where the network is traced, so no len().
+        padded = functional.pad(standardised, (missing, 0)).transpose(1, 2)  # (B, N*frames, bands)
+        # The batch size must stay symbolic when the network is traced, so no len().
         patches = padded.reshape(padded.shape[0], -1, self.embed.in_features)
         tokens = self.norm(functional.gelu(self.embed(patches)))
-        coded: Tensor = tokens + _time_code(tokens)
-        return coded
+        encoded: Tensor = tokens + _positional_encoding(tokens)
+        return encoded
 
 
-def _time_code(tokens: Tensor) -> Tensor:
-    """Sinusoidal code (N, width) of each token's distance from the window's end."""
+def _positional_encoding(tokens: Tensor) -> Tensor:
+    """Sinusoidal encoding (N, width) of each token's distance from the window's end."""
     count, width = tokens.shape[1], tokens.shape[2]
     distance = torch.arange(count - 1, -1, -1, device=tokens.device, dtype=tokens.dtype)
     octave = torch.arange(width // 2, device=tokens.device, dtype=tokens.dtype) / (width // 2)
@@ -58,7 +61,7 @@ def _time_code(tokens: Tensor) -> Tensor:
 
 
 class CrossAttention(nn.Module):
-    """Tokens of one view ask the tokens of the other."""
+    """Multi-head attention of one view's tokens to the other view's tokens."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -67,29 +70,32 @@ class CrossAttention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, asking: Tensor, asked: Tensor) -> Tensor:
-        """Answers (B, N, width) to `asking` (B, N, width) from `asked` (B, M, width)."""
-        query = self._split(self.query(asking))
-        key, value = (self._split(part) for part in self.key_value(asked).chunk(2, dim=-1))
-        answer = functional.scaled_dot_product_attention(query, key, value)  # (B, heads, N, w/h)
-        return self.out(answer.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+    def forward(self, query: Tensor, context: Tensor) -> Tensor:
+        """Attend from `query` (B, N, width) to `context` (B, M, width); return (B, N, width)."""
+        queries = self._split_heads(self.query(query))
+        keys, values = (
+            self._split_heads(part) for part in self.key_value(context).chunk(2, dim=-1)
+        )
+        attended = functional.scaled_dot_product_attention(queries, keys, values)  # (B, h, N, w/h)
+        return self.out(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
-    def weights(self, asking: Tensor, asked: Tensor) -> Tensor:
-        """How much each asking token attends to each asked one, (B, heads, N, M)."""
-        query = self._split(self.query(asking))
-        key = self._split(self.key_value(asked).chunk(2, dim=-1)[0])
-        weights: Tensor = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(dim=-1)
+    def attention_weights(self, query: Tensor, context: Tensor) -> Tensor:
+        """Return the softmax weights (B, heads, N, M) of each query token over the context."""
+        queries = self._split_heads(self.query(query))
+        keys = self._split_heads(self.key_value(context).chunk(2, dim=-1)[0])
+        scores = queries @ keys.transpose(-2, -1) / queries.shape[-1] ** 0.5
+        weights: Tensor = scores.softmax(dim=-1)
         return weights
 
-    def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
+    def _split_heads(self, tokens: Tensor) -> Tensor:
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, N, w/h)
 
 
 class StreamUpdate(nn.Module):
-    """One view's half of a DSAF layer: cross attention, then a feed-forward step, both residual.
+    """One view's half of a DSAF layer: cross-attention, then feed-forward, both residual.
 
-    With a gate, a token decides by itself and the answer how much of the answer it takes (Arevalo
-    et al., "Gated multimodal units for information fusion", 2017).
+    With `gated`, a learned gate scales the attention output per token and dimension (Arevalo et
+    al., "Gated multimodal units for information fusion", 2017).
     """
 
     def __init__(self, width: int, heads: int, dropout: float, *, gated: bool = False) -> None:
@@ -107,24 +113,32 @@ class StreamUpdate(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, own: Tensor, other: Tensor) -> Tensor:
-        """Give updated tokens (B, N, width) of the own view."""
-        asking = self.own_norm(own)
-        answer = self.attention(asking, self.other_norm(other))
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Update `tokens` (B, N, width) with attention to `context` (B, M, width)."""
+        query = self.own_norm(tokens)
+        attended = self.attention(query, self.other_norm(context))
         if self.gate is not None:
-            answer = answer * self.gate(torch.cat([asking, answer], dim=-1)).sigmoid()
-        own = own + self.dropout(answer)
-        return own + self.dropout(self.step(own))  # type: ignore[no-any-return]
+            attended = attended * self.gate(torch.cat([query, attended], dim=-1)).sigmoid()
+        tokens = tokens + self.dropout(attended)
+        return tokens + self.dropout(self.step(tokens))  # type: ignore[no-any-return]
 
-    def weights(self, own: Tensor, other: Tensor) -> Tensor:
-        """Attention of the own tokens to the other view's, (B, heads, N, N)."""
-        return self.attention.weights(self.own_norm(own), self.other_norm(other))
+    def attention_weights(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Return the attention of `tokens` (B, N, width) to `context`, (B, heads, N, M)."""
+        return self.attention.attention_weights(self.own_norm(tokens), self.other_norm(context))
 
 
 class DSAFLayer(nn.Module):
-    """Both directions at once: Mel tokens ask the cochleagram, cochleagram tokens ask the Mel.
+    """Bidirectional cross-attention: Mel tokens attend to the cochleagram's, and the reverse.
 
-    Without `cross`, each view asks itself with as many parameters: what is left without DSAF.
+    Parameters
+    ----------
+    width, heads, dropout
+        Numbers per token, attention heads, dropout rate.
+    cross
+        False: each view attends to itself, with the same number of parameters (the ablation of
+        DSAF). Default: True.
+    gated
+        Whether a gate scales the attention output; see `StreamUpdate`. Default: False.
     """
 
     def __init__(
@@ -136,17 +150,17 @@ class DSAFLayer(nn.Module):
         self.cochleagram = StreamUpdate(width, heads, dropout, gated=gated)
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Give updated tokens of both views, each (B, N, width)."""
-        asked_by_mel, asked_by_cochleagram = self._asked(mel, cochleagram)
-        return self.mel(mel, asked_by_mel), self.cochleagram(cochleagram, asked_by_cochleagram)
+        """Return the updated tokens of both views, each of the shape it came in, (B, N, width)."""
+        mel_context, cochleagram_context = self._contexts(mel, cochleagram)
+        return self.mel(mel, mel_context), self.cochleagram(cochleagram, cochleagram_context)
 
-    def weights(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Attention of the tokens of either view to those that they ask, each (B, heads, N, N)."""
-        asked_by_mel, asked_by_cochleagram = self._asked(mel, cochleagram)
+    def attention_weights(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the attention of each view's tokens to their context, each (B, heads, N, M)."""
+        mel_context, cochleagram_context = self._contexts(mel, cochleagram)
         return (
-            self.mel.weights(mel, asked_by_mel),
-            self.cochleagram.weights(cochleagram, asked_by_cochleagram),
+            self.mel.attention_weights(mel, mel_context),
+            self.cochleagram.attention_weights(cochleagram, cochleagram_context),
         )
 
-    def _asked(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+    def _contexts(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         return (cochleagram, mel) if self.cross else (mel, cochleagram)

@@ -1,7 +1,7 @@
-"""The network of DAMER: tokens of two views, DSAF layers, a fused head and a head for each view."""
+"""The DAMER network: tokens of two views, DSAF layers, a fused head and one head per view."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NamedTuple, Self, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -9,32 +9,43 @@ from torch import Tensor, nn
 from damer.nn.dsaf import DSAFLayer, ViewTokens
 
 Fusion = Literal["dsaf", "concatenation"]
-Hearing = Literal["both", "mel", "cochleagram"]
+Views = Literal["both", "mel", "cochleagram"]
+
+_STORED_NAMES = {"self_attention_layers": "own_layers", "views": "hears"}
+"""Keys of recipes, checkpoints and ONNX metadata that differ from the names of the fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSize:
-    """Numbers that shape the network.
+    """Hyperparameters that define the network's architecture.
 
     Attributes
     ----------
     mel_bands, gammatone_channels
-        Bands of the two views.
+        Bands of the two views, at least 1. Default: 128, 84.
     token_frames
-        Frames of a token.
+        Frames per token, at least 1. Default: 8.
     width, heads, layers
-        Size of a token, attention heads, DSAF layers.
-    own_layers
-        Layers before them in which each view asks itself. Where there are any, the heads of the
-        views stand here and hear one view alone.
+        Numbers per token (even, a multiple of `heads`), attention heads, DSAF layers. Default: 64,
+        4, 1.
+    self_attention_layers
+        Layers before DSAF in which each view attends to itself; with any, the view heads read these
+        tokens and so depend on one view alone. Default: 0. Stored as `own_layers`.
     gated
-        Whether tokens decide how much of the other view's answer they take.
+        Whether a gate scales the cross-attention output. Default: False.
     dropout
-        Rate inside the layers and before the heads.
+        Rate inside the layers and before the heads, in [0, 1). Default: 0.3.
     fusion
-        "dsaf", or "concatenation": no view asks the other, they meet in the fused head only.
-    hears
-        "both" views, or one of them in both streams. For ablation, like "concatenation".
+        "dsaf", or "concatenation": no cross-attention, the views meet in the fused head only.
+        Default: "dsaf".
+    views
+        "both", or one view as input of both streams (for ablation). Default: "both". Stored as
+        `hears`.
+
+    Raises
+    ------
+    ValueError
+        A value is out of range.
     """
 
     mel_bands: int = 128
@@ -43,33 +54,55 @@ class NetworkSize:
     width: int = 64
     heads: int = 4
     layers: int = 1
-    own_layers: int = 0
+    self_attention_layers: int = 0
     gated: bool = False
     dropout: float = 0.3
     fusion: Fusion = "dsaf"
-    hears: Hearing = "both"
+    views: Views = "both"
 
     def __post_init__(self) -> None:
-        if self.fusion not in get_args(Fusion) or self.hears not in get_args(Hearing):
-            raise ValueError(f"fusion is {self.fusion!r} and hears is {self.hears!r}")
+        if self.fusion not in get_args(Fusion) or self.views not in get_args(Views):
+            raise ValueError(f"fusion is {self.fusion!r} and views is {self.views!r}")
         counts = ("mel_bands", "gammatone_channels", "token_frames", "width", "heads", "layers")
         if small := [name for name in counts if getattr(self, name) < 1]:
             raise ValueError(f"{small[0]} must be at least 1")
-        if self.own_layers < 0 or not 0.0 <= self.dropout < 1.0:
-            raise ValueError("own_layers must not be negative, and dropout lie in [0, 1)")
+        if self.self_attention_layers < 0 or not 0.0 <= self.dropout < 1.0:
+            raise ValueError("self_attention_layers must be at least 0, and dropout in [0, 1)")
         if self.width % 2 or self.width % self.heads:
             raise ValueError(f"width {self.width} is odd or no multiple of heads, {self.heads}")
 
+    @staticmethod
+    def rename_stored_keys(stored: dict[str, Any]) -> dict[str, Any]:
+        """Rename the keys of a stored `network` table to those of the fields."""
+        names = {key: name for name, key in _STORED_NAMES.items()}
+        return {names.get(key, key): value for key, value in stored.items()}
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any]) -> Self:
+        """Read the `network` table of a checkpoint or of ONNX metadata.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A key is unknown, or a value is out of range.
+        """
+        return cls(**cls.rename_stored_keys(stored))
+
+    def to_stored(self) -> dict[str, Any]:
+        """Return the `network` table of a checkpoint or of ONNX metadata."""
+        names = [field.name for field in fields(self)]
+        return {_STORED_NAMES.get(name, name): getattr(self, name) for name in names}
+
 
 class FusedOutput(NamedTuple):
-    """What is felt.
+    """Fused prediction: mean and std, (B, 2).
 
     Attributes
     ----------
     mean
-        Valence and arousal in [-1, 1], shape (B, 2).
+        Valence and arousal in [-1, 1], (B, 2).
     std
-        Standard deviations, positive, shape (B, 2).
+        Standard deviations, positive, (B, 2).
     """
 
     mean: Tensor
@@ -77,16 +110,16 @@ class FusedOutput(NamedTuple):
 
 
 class NetworkOutput(NamedTuple):
-    """Answers of the fused head and of the views alone, and what they are drawn from.
+    """Predictions of the fused head and of the view heads, with the embeddings they read.
 
     Attributes
     ----------
     fused
-        Valence and arousal with their deviations.
+        Valence and arousal with standard deviations, from both views.
     mel, cochleagram
         Valence and arousal from one view's tokens, in [-1, 1], (B, 2).
     embedding, mel_embedding, cochleagram_embedding
-        What they are drawn from, (B, width).
+        Inputs of the three heads, (B, width).
     """
 
     fused: FusedOutput
@@ -98,7 +131,7 @@ class NetworkOutput(NamedTuple):
 
 
 class Head(nn.Module):
-    """Valence and arousal from an embedding."""
+    """Head that maps an embedding to valence and arousal."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -106,15 +139,15 @@ class Head(nn.Module):
         self.mean = nn.Linear(width, 2)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Answer for embeddings (B, width), in [-1, 1], (B, 2)."""
+        """Predict (B, 2) in [-1, 1] from embeddings (B, width)."""
         return torch.tanh(self.mean(self.dropout(embedding)))
 
 
 class DeviationHead(nn.Module):
-    """Standard deviations from an embedding.
+    """Head that maps an embedding to standard deviations of valence and arousal.
 
-    They are not learnt with the rest, whose errors in training are too small, but fitted afterwards
-    to errors on music that was held out. Until then every deviation is 0.37.
+    It is not trained with the rest, whose errors on training data are too small, but fitted
+    afterwards to errors on held-out music. Until then every deviation is exp(-1) = 0.37.
     """
 
     def __init__(self, width: int) -> None:
@@ -124,7 +157,7 @@ class DeviationHead(nn.Module):
         nn.init.constant_(self.log_std.bias, -1.0)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Give deviations for embeddings (B, width), (B, 2)."""
+        """Predict (B, 2) in [exp(-3), exp(0.5)] from embeddings (B, width)."""
         return self.log_std(embedding).clamp(-3.0, 0.5).exp()  # type: ignore[no-any-return]
 
 
@@ -132,7 +165,7 @@ class DAMER(nn.Module):
     """Dual-view Adaptive Music Emotion Recogniser.
 
     Implements the DAMER design its abstract describes (Li, Chen, Zhang, arXiv 2512.13998); every
-    size is ours. Takes windows of any number of frames T.
+    size is ours. Accepts windows of any number of frames T.
     """
 
     def __init__(self, size: NetworkSize) -> None:
@@ -140,11 +173,12 @@ class DAMER(nn.Module):
         self.size = size
         width = size.width
         bands = {"mel": size.mel_bands, "cochleagram": size.gammatone_channels}
-        first, second = ("mel", "cochleagram") if size.hears == "both" else (size.hears, size.hears)
+        first, second = ("mel", "cochleagram") if size.views == "both" else (size.views, size.views)
         self.mel_tokens = ViewTokens(bands[first], width, size.token_frames)
         self.cochleagram_tokens = ViewTokens(bands[second], width, size.token_frames)
-        self.own_layers = nn.ModuleList(
-            DSAFLayer(width, size.heads, size.dropout, cross=False) for _ in range(size.own_layers)
+        self.own_layers = nn.ModuleList(  # the self-attention layers, under their checkpoint key
+            DSAFLayer(width, size.heads, size.dropout, cross=False)
+            for _ in range(size.self_attention_layers)
         )
         cross = size.fusion == "dsaf"
         self.layers = nn.ModuleList(
@@ -160,25 +194,25 @@ class DAMER(nn.Module):
         self.cochleagram_head = Head(width, size.dropout)
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> NetworkOutput:
-        """Answer for windows of both views.
+        """Predict valence and arousal of B windows.
 
         Parameters
         ----------
         mel
-            Log-Mel frames, (B, mel_bands, T).
+            Log-Mel frames, natural logarithm of power, (B, mel_bands, T).
         cochleagram
-            Cochleagram frames, (B, gammatone_channels, T).
+            Cochleagram frames, compressed power, (B, gammatone_channels, T).
         """
-        alone = self._alone(mel, cochleagram)
-        tokens = alone
+        view_tokens = self._encode_views(mel, cochleagram)
+        tokens = view_tokens
         for layer in self.layers:
             tokens = layer(*tokens)
-        met = self._norm(*tokens)
-        means = [one.mean(dim=1) for one in met]  # (B, width) each
-        movement = [_deviation(one) for one in met]
-        fused = self.fuse(torch.cat([*means, *movement], dim=-1))
-        if self.size.own_layers:
-            means = [one.mean(dim=1) for one in self._norm(*alone)]
+        fused_tokens = self._norm(*tokens)
+        means = [each.mean(dim=1) for each in fused_tokens]  # (B, width) each
+        temporal_std = [_temporal_std(each) for each in fused_tokens]  # (B, width) each
+        fused = self.fuse(torch.cat([*means, *temporal_std], dim=-1))
+        if self.size.self_attention_layers:
+            means = [each.mean(dim=1) for each in self._norm(*view_tokens)]
         mel_embedding, cochleagram_embedding = means
         return NetworkOutput(
             fused=FusedOutput(self.fused_head(fused), self.deviation_head(fused)),
@@ -189,9 +223,9 @@ class DAMER(nn.Module):
             cochleagram_embedding=cochleagram_embedding,
         )
 
-    def _alone(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, N, width) of both views before they meet."""
-        mel, cochleagram = self._heard(mel, cochleagram)
+    def _encode_views(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tokens (B, N, width) of each view before cross-attention."""
+        mel, cochleagram = self._select_views(mel, cochleagram)
         tokens = self.mel_tokens(mel), self.cochleagram_tokens(cochleagram)
         for layer in self.own_layers:
             tokens = layer(*tokens)
@@ -200,8 +234,9 @@ class DAMER(nn.Module):
     def _norm(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
         return self.mel_norm(mel), self.cochleagram_norm(cochleagram)
 
-    def _heard(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
-        match self.size.hears:
+    def _select_views(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs of the two streams: both views, or one of them twice."""
+        match self.size.views:
             case "mel":
                 return mel, mel
             case "cochleagram":
@@ -209,28 +244,28 @@ class DAMER(nn.Module):
         return mel, cochleagram
 
     def attention_maps(self, mel: Tensor, cochleagram: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Who attends to whom in every DSAF layer, for pictures.
+        """Return the attention weights of every DSAF layer.
 
-        Gives for each layer the attention of Mel tokens to cochleagram tokens and the reverse, each
-        (B, heads, N, N), for windows as in `forward`.
+        One pair per layer: Mel to cochleagram tokens and the reverse, each (B, heads, N, N).
+        Parameters as in `forward`.
         """
-        mel, cochleagram = self._alone(mel, cochleagram)
+        mel, cochleagram = self._encode_views(mel, cochleagram)
         maps = []
         for layer in cast("list[DSAFLayer]", list(self.layers)):
-            maps.append(layer.weights(mel, cochleagram))
+            maps.append(layer.attention_weights(mel, cochleagram))
             mel, cochleagram = layer(mel, cochleagram)
         return maps
 
-    def standardise(self, mel: Tensor, cochleagram: Tensor) -> None:
-        """Take the statistics of windows, (B, bands, T), for the standardisation of both views."""
-        heard = self._heard(mel, cochleagram)
-        for tokens, view in zip((self.mel_tokens, self.cochleagram_tokens), heard, strict=True):
+    def fit_standardisation(self, mel: Tensor, cochleagram: Tensor) -> None:
+        """Set each view's band means and deviations to those of windows, (B, bands, T)."""
+        selected = self._select_views(mel, cochleagram)
+        for tokens, view in zip((self.mel_tokens, self.cochleagram_tokens), selected, strict=True):
             frames = view.transpose(0, 1).flatten(1)  # (bands, frames)
             tokens.band_mean.copy_(frames.mean(dim=1, keepdim=True))
             tokens.band_std.copy_(frames.std(dim=1, keepdim=True).clamp_min(1e-4))
 
 
-def _deviation(tokens: Tensor) -> Tensor:
-    """Give the standard deviation of tokens (B, N, width) over time, (B, width)."""
+def _temporal_std(tokens: Tensor) -> Tensor:
+    """Return the standard deviation over time (B, width) of tokens (B, N, width)."""
     centred = tokens - tokens.mean(dim=1, keepdim=True)
     return (centred.square().mean(dim=1) + 1e-5).sqrt()

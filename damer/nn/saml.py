@@ -1,25 +1,27 @@
-"""SAML, Style Anchored Memory Learning: contrast with a memory, against cross-track drift.
+"""SAML, Style Anchored Memory Learning: contrastive loss against a memory queue.
 
 The abstract of DAMER (Li, Chen, Zhang, arXiv 2512.13998) states a contrastive memory queue against
-the drift of features from track to track. What is remembered, what an anchor is and what the
-contrast weighs are our design.
+the drift of features from track to track. What is stored, what an anchor is and what the contrast
+weighs are our design.
 
-While a network learns, the place of a whole style in the embedding moves, and what was remembered
-of it grows wrong. So the memory keeps each embedding relative to its style's anchor, a moving
-centroid, and gives it back relative to where the anchor is now:
+While a network trains, a whole style moves in the embedding space and its stored embeddings become
+stale. So the memory stores each embedding relative to its style's anchor, a moving centroid, and
+returns it relative to the current anchor:
 
     kept = e - a_style(then),   key = kept + a_style(now)
 
-The contrast pulls an embedding towards remembered ones of similar emotion from other tracks. With
+The contrast pulls an embedding towards stored ones of similar emotion from other tracks. With
 cosines s_ij and valence/arousal y, over all keys j of other tracks than that of i:
 
     w_ij = exp(-|y_i - y_j|^2 / (2 h^2)) / sum_k exp(-|y_i - y_k|^2 / (2 h^2))
     loss_i = -sum_j w_ij log(exp(s_ij / T) / sum_k exp(s_ik / T)) - H(w_i)
 
 (after Khosla et al., "Supervised contrastive learning", NeurIPS 2020, and Dufumier et al., MICCAI
-2021). A track is neither its own positive nor its own negative. The entropy H makes 0 the least.
-Where it goes `across` styles, the keys are of other styles too, and what a style sounds like is of
-no help in finding similar emotion.
+2021). A track is neither its own positive nor its own negative. Subtracting the entropy H makes the
+minimum 0. With `across = "styles"` the keys are of other styles too, so the sound of a style does
+not help to find similar emotion.
+
+Shapes: B windows, n stored entries, `width` numbers an embedding.
 """
 
 from typing import Literal, NamedTuple
@@ -31,17 +33,17 @@ from torch.nn import functional
 Across = Literal["tracks", "styles"]
 
 
-class Remembered(NamedTuple):
-    """What a memory gives back.
+class MemoryEntries(NamedTuple):
+    """Entries of a memory; their order is that of the buffer, not of age.
 
     Attributes
     ----------
     embedding
-        As it would be now, (n, width).
+        Relative to the current anchors, (n, width).
     label
-        Valence and arousal, (n, 2).
+        Valence and arousal in [-1, 1], (n, 2).
     track, style
-        Numbers, (n,).
+        Track and style numbers, (n,).
     """
 
     embedding: Tensor
@@ -51,33 +53,39 @@ class Remembered(NamedTuple):
 
 
 class StyleAnchoredMemory(nn.Module):
-    """A queue of embeddings with what they sounded like; first in, first out.
+    """First-in first-out queue of labelled embeddings, each relative to its style's anchor.
 
     Parameters
     ----------
     size
-        How many are remembered.
+        Largest number of entries, at least 1.
     width
-        Of an embedding.
+        Numbers per embedding.
     styles
-        How many styles there are; their numbers are 0 up to this.
+        Number of styles, at least 1; style numbers are 0 to `styles` - 1.
     anchor_decay
-        Share that a style's anchor keeps of itself whenever the style is heard.
+        Decay of a style's anchor per batch with that style, in [0, 1). Default: 0.99.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of range.
     """
 
-    kept: Tensor
-    label: Tensor
-    track: Tensor
-    style: Tensor
-    anchor: Tensor
-    heard: Tensor
-    count: Tensor
-    place: Tensor
+    # Buffers; their names are keys of checkpoints.
+    kept: Tensor  # embeddings relative to their style's anchor, (size, width)
+    label: Tensor  # (size, 2)
+    track: Tensor  # (size,), -1 where empty
+    style: Tensor  # (size,)
+    anchor: Tensor  # (styles, width)
+    heard: Tensor  # whether a style has an anchor, bool, (styles,)
+    count: Tensor  # number of entries
+    place: Tensor  # index of the next write
 
     def __init__(self, size: int, width: int, styles: int, anchor_decay: float = 0.99) -> None:
         super().__init__()
         if size < 1 or styles < 1:
-            raise ValueError("a memory needs a size and a style")
+            raise ValueError("size and styles of a memory must be at least 1")
         if not 0.0 <= anchor_decay < 1.0:
             raise ValueError("anchor_decay must lie in [0, 1)")
         self.anchor_decay = anchor_decay
@@ -94,46 +102,46 @@ class StyleAnchoredMemory(nn.Module):
         return int(self.count)
 
     @torch.no_grad()
-    def remember(self, embedding: Tensor, label: Tensor, track: Tensor, style: Tensor) -> None:
-        """Take a batch in, the oldest out.
+    def enqueue(self, embedding: Tensor, label: Tensor, track: Tensor, style: Tensor) -> None:
+        """Update the anchors and store a batch; the oldest entries are overwritten.
 
         Parameters
         ----------
         embedding
-            (B, width), of the momentum encoder.
+            Of the momentum encoder, (B, width).
         label
-            Valence and arousal, (B, 2).
+            Valence and arousal in [-1, 1], (B, 2).
         track, style
-            Numbers, (B,).
+            Track and style numbers, (B,).
         """
-        self._move_anchors(embedding, style)
+        self._update_anchors(embedding, style)
         size = len(self.kept)
-        rows = slice(max(0, len(embedding) - size), None)
-        embedding, label, track, style = (part[rows] for part in (embedding, label, track, style))
-        places = (self.place + torch.arange(len(embedding), device=self.kept.device)) % size
-        self.kept[places] = embedding - self.anchor[style]
-        self.label[places] = label.to(self.label)
-        self.track[places] = track
-        self.style[places] = style
+        newest = slice(max(0, len(embedding) - size), None)
+        embedding, label, track, style = (part[newest] for part in (embedding, label, track, style))
+        rows = (self.place + torch.arange(len(embedding), device=self.kept.device)) % size
+        self.kept[rows] = embedding - self.anchor[style]
+        self.label[rows] = label.to(self.label)
+        self.track[rows] = track
+        self.style[rows] = style
         self.place.copy_((self.place + len(embedding)) % size)
         self.count.copy_(torch.clamp(self.count + len(embedding), max=size))
 
-    def _move_anchors(self, embedding: Tensor, style: Tensor) -> None:
+    def _update_anchors(self, embedding: Tensor, style: Tensor) -> None:
         for number in sorted(set(style.tolist())):
-            centre = embedding[style == number].mean(dim=0)
+            centroid = embedding[style == number].mean(dim=0)
             decay = self.anchor_decay if self.heard[number] else 0.0
-            self.anchor[number] = decay * self.anchor[number] + (1.0 - decay) * centre
+            self.anchor[number] = decay * self.anchor[number] + (1.0 - decay) * centroid
             self.heard[number] = True
 
-    def recall(self) -> Remembered:
-        """Give what is remembered."""
-        known = slice(0, int(self.count))
-        style = self.style[known]
-        keys = self.kept[known] + self.anchor[style]
-        return Remembered(keys, self.label[known], self.track[known], style)
+    def entries(self) -> MemoryEntries:
+        """Return all entries, their embeddings relative to the current anchors."""
+        filled = slice(0, int(self.count))
+        style = self.style[filled]
+        embedding = self.kept[filled] + self.anchor[style]
+        return MemoryEntries(embedding, self.label[filled], self.track[filled], style)
 
 
-def contrast(
+def contrastive_loss(
     embedding: Tensor,
     label: Tensor,
     track: Tensor,
@@ -144,45 +152,53 @@ def contrast(
     bandwidth: float = 0.25,
     across: Across = "tracks",
 ) -> Tensor:
-    """Loss of the module's equation, the mean over windows that have a key.
+    """Return the module's contrastive loss, the mean over windows that have a key; else 0.
 
     Parameters
     ----------
     embedding
-        (B, width), of the network that learns.
+        Of the network in training, (B, width).
     label, track, style
         Valence and arousal (B, 2) and numbers (B,) of the same windows.
     memory
-        What they are contrasted with; no gradient reaches it.
+        Source of the keys; no gradient reaches it.
     temperature, bandwidth
-        T and h.
+        T and h, positive. Default: 0.2, 0.25.
     across
-        Keys are of other "tracks" than the window's, or of other "styles" as well.
+        "tracks": keys are of other tracks than the window's. "styles": of other styles as well.
+        Default: "tracks".
     """
-    keys = memory.recall()
+    keys = memory.entries()
     allowed = track[:, None] != keys.track[None]  # (B, n)
     if across == "styles":
         allowed &= style[:, None] != keys.style[None]
     usable = allowed.any(dim=1)
     if not usable.any():
         return embedding.sum() * 0.0
-    embedding, label, outside = embedding[usable], label[usable], ~allowed[usable]
-    alike = functional.normalize(embedding, dim=1) @ functional.normalize(keys.embedding, dim=1).T
-    scores = (alike / temperature).masked_fill(outside, -torch.inf).log_softmax(dim=1)
-    apart = torch.cdist(label, keys.label.to(label)).square()
-    nearness = (-apart / (2.0 * bandwidth**2)).masked_fill(outside, -torch.inf).softmax(dim=1)
-    least = torch.special.xlogy(nearness, nearness).sum(dim=1)
-    losses: Tensor = least - (nearness * scores.masked_fill(outside, 0.0)).sum(dim=1)
+    embedding, label, excluded = embedding[usable], label[usable], ~allowed[usable]
+    cosine = functional.normalize(embedding, dim=1) @ functional.normalize(keys.embedding, dim=1).T
+    scores = (cosine / temperature).masked_fill(excluded, -torch.inf).log_softmax(dim=1)
+    distance = torch.cdist(label, keys.label.to(label)).square()
+    weight = (-distance / (2.0 * bandwidth**2)).masked_fill(excluded, -torch.inf).softmax(dim=1)
+    minimum = torch.special.xlogy(weight, weight).sum(dim=1)
+    losses: Tensor = minimum - (weight * scores.masked_fill(excluded, 0.0)).sum(dim=1)
     return losses.mean()
 
 
 @torch.no_grad()
-def follow(momentum: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the momentum encoder's weights towards the network's; buffers are copied.
+def update_momentum_encoder(momentum: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the momentum encoder's weights towards the network's, in place; copy the buffers.
 
     He et al., "Momentum contrast for unsupervised visual representation learning", CVPR 2020.
+
+    Parameters
+    ----------
+    momentum, network
+        Modules of the same architecture.
+    decay
+        Fraction of its own weights that the momentum encoder keeps, in [0, 1].
     """
     for weight, newer in zip(momentum.parameters(), network.parameters(), strict=True):
         weight.lerp_(newer, 1.0 - decay)
-    for buffer, known in zip(momentum.buffers(), network.buffers(), strict=True):
-        buffer.copy_(known)
+    for buffer, newer in zip(momentum.buffers(), network.buffers(), strict=True):
+        buffer.copy_(newer)

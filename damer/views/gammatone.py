@@ -11,7 +11,7 @@ _LANES = 8  # doubles in the widest vector; channels are filled up to a multiple
 _BANDWIDTH_OF_ERB = 1.019  # fourth-order gammatone, Patterson et al. (1992)
 
 
-def centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
+def erb_centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
     """Centre frequencies in Hz, rising, evenly spaced on the ERB-rate scale.
 
     The lowest is `gammatone_low`, the highest one step below `gammatone_high` (Slaney, Apple
@@ -26,7 +26,7 @@ def centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 def poles(spec: FrontEndSpec) -> NDArray[np.complex128]:
     """Pole of each channel in the z plane, shape (gammatone_channels,)."""
-    centres = centre_frequencies(spec)
+    centres = erb_centre_frequencies(spec)
     bandwidth = _BANDWIDTH_OF_ERB * 2.0 * np.pi * (centres / _EAR_Q + _MIN_BANDWIDTH)
     return np.exp((-bandwidth + 2j * np.pi * centres) / spec.sample_rate)
 
@@ -37,7 +37,7 @@ def gains(spec: FrontEndSpec) -> NDArray[np.float64]:
     The real part of four complex one-pole stages is Slaney's fourth-order design times a constant,
     so dividing by this gain gives his unit response.
     """
-    centres, pole = centre_frequencies(spec), poles(spec)
+    centres, pole = erb_centre_frequencies(spec), poles(spec)
     z = np.exp(-2j * np.pi * centres / spec.sample_rate)
     response = 0.5 * ((1.0 - pole * z) ** -4 + (1.0 - pole.conj() * z) ** -4)
     return np.asarray(np.abs(response))

@@ -12,9 +12,9 @@ from damer.weights import SHIPPED_MODEL
 from deploy.serving.settings import Settings
 from deploy.serving.users import Users
 from streamer.engines import Backend, Require
-from streamer.engines.onnx_engine import read_about
+from streamer.engines.onnx_engine import read_model_metadata
 from streamer.engines.remote.wire_format import SLOTS
-from streamer.engines.weights_digest import check_weights, digest_of
+from streamer.engines.weights_digest import file_sha256, verify_weights
 from streamer.errors import StreamerError, UsageError
 
 _ENVIRONMENT = {
@@ -109,7 +109,7 @@ def serve(
             gpus=gpus if gpus is not None else float(require == "gpu"),
         )
         scheme = "https" if cert_file else "http"
-        digest = digest_of(settings.model)[:12]
+        digest = file_sha256(settings.model)[:12]
         with console.status("Starting Ray Serve"):
             serve_engine(
                 settings,
@@ -132,8 +132,8 @@ def _check(settings: Settings, host: str, certificate: Path | None, key: Path | 
     StreamerError, ValueError
         The message says what to do.
     """
-    check_weights(settings.model)
-    read_about(settings.model)
+    verify_weights(settings.model)
+    read_model_metadata(settings.model)
     if settings.password_file is not None:
         Users(settings.password_file)
     elif not _is_loopback(host):

@@ -15,7 +15,7 @@ from deploy.serving.users import Users
 from streamer.engines import open_engine
 from streamer.engines.protocol import Array, Estimate
 from streamer.engines.remote import wire_format as wire
-from streamer.engines.weights_digest import digest_of
+from streamer.engines.weights_digest import file_sha256
 from streamer.errors import EngineError
 
 _POLICY = 1008  # RFC 6455: a message, or whoever sends it, is not what is allowed here
@@ -40,7 +40,7 @@ class EngineReplica:
 
     def __init__(self, settings: Settings) -> None:
         self._engine = open_engine(settings.model, settings.backend, settings.require)
-        self._weights = digest_of(settings.model)
+        self._weights = file_sha256(settings.model)
         self._users = Users(settings.password_file) if settings.password_file else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._infer.set_max_batch_size(settings.largest_batch)  # type: ignore[attr-defined]
@@ -56,7 +56,9 @@ class EngineReplica:
             return
         await socket.accept()
         try:
-            receiver = wire.Receiver(self._engine.front_end, headers.get(wire.PRECISION, "single"))
+            receiver = wire.WindowDecoder(
+                self._engine.front_end, headers.get(wire.PRECISION, "single")
+            )
             waits = float(headers.get(wire.DEADLINE, "1000")) / 1e3
         except ValueError as error:
             await socket.close(_POLICY, str(error))
@@ -65,10 +67,12 @@ class EngineReplica:
             await socket.send_json(self._about())
             await self._converse(socket, receiver, waits)
 
-    async def _converse(self, socket: WebSocket, receiver: wire.Receiver, waits: float) -> None:
+    async def _converse(
+        self, socket: WebSocket, receiver: wire.WindowDecoder, waits: float
+    ) -> None:
         while True:
             try:
-                views = receiver.unpack(await socket.receive_bytes())
+                views = receiver.decode(await socket.receive_bytes())
             except (ValueError, KeyError) as error:  # text has no bytes
                 await socket.close(_POLICY, str(error)[:100])
                 return
@@ -76,7 +80,7 @@ class EngineReplica:
             if isinstance(found, EngineError):
                 await socket.send_text(str(found))
             else:
-                await socket.send_bytes(wire.pack_estimate(found))
+                await socket.send_bytes(wire.encode_estimate(found))
 
     async def check_health(self) -> None:
         """Let Ray start another replica where this one has no right answer any more."""

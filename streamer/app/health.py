@@ -220,8 +220,8 @@ class HealthMonitor:
             return f"no estimates: {tracker.engine_trouble}"
         if tracker.waiting > _NO_AUDIO:
             return f"no audio for {tracker.waiting:.0f} s"
-        if self._engine.trouble:
-            return self._engine.trouble
+        if self._engine.last_error:
+            return self._engine.last_error
         if recorder is not None and recorder.trouble:
             return f"not recording: {recorder.trouble}"
         if pace.slowed:

@@ -21,7 +21,7 @@ from streamer.batch.analysis import COLUMNS, Analysis, analyze_files
 from streamer.batch.input_files import Sound
 from streamer.config import Config, Tracking
 from streamer.engines import Engine
-from streamer.engines.weights_digest import digest_of
+from streamer.engines.weights_digest import file_sha256
 from streamer.errors import UsageError
 from streamer.outputs.recording.extra import need
 
@@ -200,7 +200,7 @@ def settings_of(config: Config, engine: Engine) -> dict[str, object]:
     tracking = config.tracking
     return {
         "model": engine.model,
-        "weights": digest_of(config.engine.model or SHIPPED_MODEL),
+        "weights": file_sha256(config.engine.model or SHIPPED_MODEL),
         "front_end": engine.front_end.digest,
         "rate": tracking.rate,
         "smoother": tracking.smoother,

@@ -51,28 +51,30 @@ def build(
     """
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
-    from streamer.engines.fixed_batches import BATCHES
-    from streamer.engines.onnx_engine import read_about
+    from streamer.engines.fixed_batches import BATCH_SIZES
+    from streamer.engines.onnx_engine import read_model_metadata
     from streamer.engines.tensorrt.builder import build_engine, load_library
-    from streamer.engines.tensorrt.engine_cache import default_folder, keep
+    from streamer.engines.tensorrt.engine_cache import default_cache_folder, save_engine
 
     library = load_library()
     path = model or SHIPPED_MODEL
-    read_about(path)  # what streamer could not run need not be built
+    read_model_metadata(path)  # what streamer could not run need not be built
     capabilities = tuple(dict.fromkeys(gpu or ()))
     if not capabilities:
         try:
             capabilities = (find_gpu().capability,)
         except EngineError as error:
             raise EngineError(f"{error}; name the one to build for, such as --gpu 8.9") from None
-    batches = tuple(sorted(set(batch or BATCHES)))
+    batches = tuple(sorted(set(batch or BATCH_SIZES)))
     console = Console(stderr=True)
     with console.status("Building") as status:
         content = build_engine(
             path, library, capabilities, batches, lambda phase: status.update(phase)
         )
-    kept = keep(content, path, library, capabilities, batches, folder or default_folder())
-    typer.echo(f"wrote {kept} ({len(content) / 1e6:.1f} MB)")
+    saved = save_engine(
+        content, path, library, capabilities, batches, folder or default_cache_folder()
+    )
+    typer.echo(f"wrote {saved} ({len(content) / 1e6:.1f} MB)")
 
 
 @engines.command("list")
@@ -86,13 +88,17 @@ def list_engines(
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
     from streamer.engines.tensorrt.builder import load_library
-    from streamer.engines.tensorrt.engine_cache import default_folder, stored, why_not
-    from streamer.engines.weights_digest import digest_of
+    from streamer.engines.tensorrt.engine_cache import (
+        cached_engines,
+        default_cache_folder,
+        mismatch_reason,
+    )
+    from streamer.engines.weights_digest import file_sha256
 
-    digest = digest_of(model or SHIPPED_MODEL)
-    found = list(stored(folder or default_folder()))
+    digest = file_sha256(model or SHIPPED_MODEL)
+    found = list(cached_engines(folder or default_cache_folder()))
     if not found:
-        typer.echo(f"no engines in {folder or default_folder()}")
+        typer.echo(f"no engines in {folder or default_cache_folder()}")
         return
     try:
         library, here = load_library(), find_gpu().capability
@@ -100,7 +106,7 @@ def list_engines(
     except EngineError as error:
         obstacle = str(error)
     for one in found:
-        reason = obstacle or why_not(one, digest, library, here)
+        reason = obstacle or mismatch_reason(one, digest, library, here)
         typer.echo(one.path.name)
         if one.label is not None:
             label = one.label

@@ -187,7 +187,7 @@ def run(
 
     from streamer.app.runtime import Run
     from streamer.engines import Engine, open_engine
-    from streamer.engines.remote.remote_engine import open_remote
+    from streamer.engines.remote.remote_engine import open_remote_engine
     from streamer.outputs.terminal.live_view import LiveView
 
     wanted = settings.engine
@@ -195,7 +195,7 @@ def run(
         here := open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
     )
     if wanted.remote.url is not None:
-        engine = open_remote(wanted.remote, here, wanted.model)
+        engine = open_remote_engine(wanted.remote, here, wanted.model)
     console = Console()
     shown = view and settings.log.format == "console" and LiveView.suits(console)
     tracking = Run(settings, engine, console if shown else None, read)

@@ -16,7 +16,7 @@ from streamer.config.models import Engine as EngineTable
 from streamer.doctor.finding import Finding
 from streamer.engines import Engine, open_engine
 from streamer.engines.remote.remote_engine import connector
-from streamer.engines.remote.server_address import parse_server
+from streamer.engines.remote.server_address import parse_server_address
 from streamer.errors import ConfigError, EngineError
 from streamer.tracking.trajectory import infer
 from streamer.tracking.windows import Listener, Window
@@ -31,8 +31,8 @@ def check_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
     except EngineError as error:
         yield Finding.from_error("engine", error), None
         return
-    if engine.trouble:
-        yield Finding("engine", "warn", f"{engine.name}: {engine.trouble}"), engine
+    if engine.last_error:
+        yield Finding("engine", "warn", f"{engine.name}: {engine.last_error}"), engine
     else:
         yield Finding("engine", "ok", engine.name), engine
     path = table.model or SHIPPED_MODEL
@@ -49,7 +49,7 @@ def _server(table: EngineTable) -> Finding:
     """Ask the server of engines what it runs; a run goes on without it."""
     subject = "engine: server"
     try:
-        server = parse_server(table.remote.url or "")
+        server = parse_server_address(table.remote.url or "")
         with connector(table.remote, server, table.model)() as connection:
             return Finding(subject, "ok", f"{connection.engine}, at {server}")
     except ConfigError as error:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from damer.weights import SHIPPED_MODEL
-from streamer.engines.failover import ResilientEngine
+from streamer.engines.failover import FailoverEngine
 from streamer.engines.onnx_engine import OnnxEngine
 from streamer.engines.protocol import Engine, Estimate, KalmanSettings
-from streamer.engines.weights_digest import check_weights
+from streamer.engines.weights_digest import verify_weights
 from streamer.errors import EngineError
 
-__all__ = ["Engine", "Estimate", "KalmanSettings", "OnnxEngine", "ResilientEngine", "open_engine"]
+__all__ = ["Engine", "Estimate", "FailoverEngine", "KalmanSettings", "OnnxEngine", "open_engine"]
 
 Backend = Literal["auto", "onnxruntime", "tensorrt", "torch"]
 Require = Literal["any", "gpu"]
@@ -26,7 +26,7 @@ def open_engine(
     require: Require = "any",
     *,
     sha256: str | None = None,
-) -> ResilientEngine:
+) -> FailoverEngine:
     """Open an engine on the given weights, or on the shipped ones.
 
     Parameters
@@ -38,14 +38,14 @@ def open_engine(
         TensorRT where engines were built, then, if a GPU is required, torch, and else ONNX Runtime.
     require
         "gpu": nothing but a GPU will do. "any": where it cannot be had, or fails later, ONNX
-        Runtime takes its place, and the engine's `trouble` says why.
+        Runtime takes its place, and the engine's `last_error` says why.
 
     sha256
-        Digest that the weights must have; see `check_weights`.
+        Digest that the weights must have; see `verify_weights`.
 
     Returns
     -------
-    ResilientEngine
+    FailoverEngine
         One that fails later on is opened anew, or replaced.
 
     Raises
@@ -59,8 +59,8 @@ def open_engine(
             "ONNX Runtime runs on the processor; where a GPU is required, backend must be another"
         )
     if path.is_file():
-        check_weights(path, sha256)
-    troubles = []
+        verify_weights(path, sha256)
+    errors = []
 
     def on_the_processor() -> Engine:
         return OnnxEngine(path)
@@ -69,16 +69,16 @@ def open_engine(
         try:
             engine = open_it(path)
         except EngineError as error:
-            troubles.append(f"not on {title}: {error}")
+            errors.append(f"not on {title}: {error}")
         else:
             anew = functools.partial(open_it, path)
-            return ResilientEngine(engine, anew if require == "gpu" else on_the_processor)
+            return FailoverEngine(engine, anew if require == "gpu" else on_the_processor)
     if require == "gpu":
-        raise EngineError("; ".join(troubles))
-    engine = ResilientEngine(on_the_processor(), on_the_processor)
-    if troubles:
-        engine.trouble = "; ".join(troubles)
-        logger.warning("%s; %s runs in its place", engine.trouble, engine.name)
+        raise EngineError("; ".join(errors))
+    engine = FailoverEngine(on_the_processor(), on_the_processor)
+    if errors:
+        engine.last_error = "; ".join(errors)
+        logger.warning("%s; %s runs in its place", engine.last_error, engine.name)
     return engine
 
 
@@ -110,6 +110,6 @@ def _open_torch(model: Path) -> Engine:
 
 def _has_built_engines() -> bool:
     """Whether a look is worth the seconds that loading TensorRT takes."""
-    from streamer.engines.tensorrt.engine_cache import default_folder, stored
+    from streamer.engines.tensorrt.engine_cache import cached_engines, default_cache_folder
 
-    return any(True for _ in stored(default_folder()))
+    return any(True for _ in cached_engines(default_cache_folder()))

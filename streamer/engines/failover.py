@@ -18,7 +18,7 @@ _LOCKED = 1.0  # seconds to wait for whoever is replacing it; that may hang, too
 logger = logging.getLogger(__name__)
 
 
-class ResilientEngine:
+class FailoverEngine:
     """Asks one engine until it fails, hangs, or answers nonsense, and from then on another.
 
     Parameters
@@ -34,7 +34,7 @@ class ResilientEngine:
         self._open_next = open_next
         self._lock = threading.Lock()
         self._replaced = float("-inf")
-        self.trouble = first.trouble
+        self.last_error = first.last_error
         self.model, self.front_end, self.smoothing = first.model, first.front_end, first.smoothing
 
     @property
@@ -78,7 +78,7 @@ class ResilientEngine:
                 self._engine = self._open_next()
                 told = f"{failed.name} failed: {reason}"
                 if self._engine.name != failed.name:
-                    self.trouble = told
+                    self.last_error = told
                 logger.error("%s; %s goes on", told, self._engine.name, extra={"cause": "engine"})
             return self._engine
         finally:
@@ -97,11 +97,11 @@ def _ask(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
     except Exception as error:  # noqa: BLE001 - what a library raises shares no base class
         reason = f"{type(error).__name__}: {error}"
     else:
-        return check_answer(estimate)
+        return validate_estimate(estimate)
     raise EngineError(reason)
 
 
-def check_answer(estimate: Estimate) -> Estimate:
+def validate_estimate(estimate: Estimate) -> Estimate:
     """Return an answer that can be one.
 
     Raises

@@ -7,11 +7,11 @@ import numpy as np
 
 from streamer.engines.protocol import Array, Estimate
 
-BATCHES = (1, 8, 32)
+BATCH_SIZES = (1, 8, 32)
 """Sizes where nothing else is asked for."""
 
 
-class Plan(Protocol):
+class FixedBatch(Protocol):
     """One batch size.
 
     Attributes
@@ -27,7 +27,7 @@ class Plan(Protocol):
         ...
 
 
-def infer_in_parts(plans: Sequence[Plan], mel: Array, cochleagram: Array) -> Estimate:
+def infer_in_batches(plans: Sequence[FixedBatch], mel: Array, cochleagram: Array) -> Estimate:
     """Answer for a batch of windows of any size; the plans rise in size."""
     answers = []
     begin = 0

@@ -35,7 +35,7 @@ class OnnxEngine:
         self._session = _open_session(path)
         about = _about(self._session, path)
         self.name = f"ONNX Runtime {onnxruntime.__version__}, CPU"
-        self.trouble = ""
+        self.last_error = ""
         self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
@@ -44,7 +44,7 @@ class OnnxEngine:
         return Estimate(*answer)
 
 
-class About(NamedTuple):
+class ModelMetadata(NamedTuple):
     """What an ONNX file of ours says of itself: name, front end and smoother."""
 
     name: str
@@ -52,7 +52,7 @@ class About(NamedTuple):
     smoothing: KalmanSettings
 
 
-def read_about(path: Path) -> About:
+def read_model_metadata(path: Path) -> ModelMetadata:
     """Read what an ONNX file says of itself; raises as `OnnxEngine` does."""
     return _about(_open_session(path), path)
 
@@ -72,7 +72,7 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
         raise EngineError(f"{path} is not an ONNX model that can be run: {error}") from None
 
 
-def _about(session: onnxruntime.InferenceSession, path: Path) -> About:
+def _about(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata:
     metadata = session.get_modelmeta().custom_metadata_map
     front_end = read_front_end(metadata, path)
     frames = session.get_inputs()[0].shape[-1]
@@ -81,7 +81,7 @@ def _about(session: onnxruntime.InferenceSession, path: Path) -> About:
             f"{path} takes {frames} frames, not {front_end.window_frames}; export it again"
         )
     name = metadata.get("name", path.stem)
-    return About(name, front_end, read_smoothing(metadata, path))
+    return ModelMetadata(name, front_end, read_smoothing(metadata, path))
 
 
 def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:

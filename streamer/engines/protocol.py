@@ -57,7 +57,7 @@ class Engine(Protocol):
         What the weights must be fed with.
     smoothing
         Settings of the Kalman smoother that belong to the weights.
-    trouble
+    last_error
         Why it is not the engine that was asked for, or "".
     """
 
@@ -67,7 +67,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def trouble(self) -> str:
+    def last_error(self) -> str:
         """Why it is not the engine that was asked for, or ""."""
         ...
 

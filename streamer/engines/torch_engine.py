@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from streamer.engines.fixed_batches import BATCHES, infer_in_parts
-from streamer.engines.onnx_engine import read_about
+from streamer.engines.fixed_batches import BATCH_SIZES, infer_in_batches
+from streamer.engines.onnx_engine import read_model_metadata
 from streamer.engines.protocol import Array, Estimate
 from streamer.errors import EngineError
 
@@ -37,8 +37,10 @@ class TorchEngine:
         torch or a GPU is missing, or the file holds another network.
     """
 
-    def __init__(self, model: Path, device: str = "cuda", batches: Sequence[int] = BATCHES) -> None:
-        about = read_about(model)
+    def __init__(
+        self, model: Path, device: str = "cuda", batches: Sequence[int] = BATCH_SIZES
+    ) -> None:
+        about = read_model_metadata(model)
         try:
             import torch
         except ImportError:
@@ -48,7 +50,7 @@ class TorchEngine:
         where = torch.cuda.get_device_name(0) if device == "cuda" else "CPU"
         self.name = f"torch {torch.__version__}, {where}"
         self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
-        self.trouble = ""
+        self.last_error = ""
         network = _load_network(model)
         spec = about.front_end
         shapes = [
@@ -65,7 +67,7 @@ class TorchEngine:
         """Answer for a batch of windows; see `Engine.infer`."""
         try:
             with self._lock:
-                return infer_in_parts(self._plans, mel, cochleagram)
+                return infer_in_batches(self._plans, mel, cochleagram)
         except RuntimeError as error:  # torch's name for whatever the GPU cannot do
             raise _of(error) from None
 
@@ -83,7 +85,7 @@ def _load_network(model: Path) -> Any:
 
     weights, training = _read_weights(model)
     try:
-        network = DAMER(NetworkSize(**training["recipe"]["network"]))
+        network = DAMER(NetworkSize.from_stored(training["recipe"]["network"]))
         missing, _ = network.load_state_dict(
             {name.removeprefix("network."): torch.from_numpy(w) for name, w in weights.items()},
             strict=False,

@@ -7,7 +7,7 @@ from damer.weights import shipped_digest
 from streamer.errors import EngineError
 
 
-def digest_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal.
 
     Raises
@@ -22,7 +22,7 @@ def digest_of(path: Path) -> str:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def check_weights(path: Path, sha256: str | None = None) -> None:
+def verify_weights(path: Path, sha256: str | None = None) -> None:
     """Compare weights with the digest that they must have, before anything reads them.
 
     Parameters
@@ -42,7 +42,7 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
     wanted = sha256 or shipped
     if wanted is None:
         return
-    found = digest_of(path)
+    found = file_sha256(path)
     if found == wanted.lower():
         return
     if wanted == shipped:

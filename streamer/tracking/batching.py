@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from streamer.engines import Engine, ResilientEngine
+from streamer.engines import Engine, FailoverEngine
 from streamer.engines.remote.remote_engine import RemoteEngine
 from streamer.errors import EngineError
 from streamer.tracking.trajectory import infer
@@ -108,7 +108,7 @@ class Inference:
         """Go on in another thread with another engine; return the error of what was asked."""
         self._worker.close()
         self._worker = Worker("engine")
-        if isinstance(self.engine, ResilientEngine | RemoteEngine):
+        if isinstance(self.engine, FailoverEngine | RemoteEngine):
             try:
                 await self._worker.do(functools.partial(self.engine.replace, reason))
             except EngineError as error:

@@ -223,7 +223,7 @@ def test_the_shipped_weights_open_and_answer():
 @pytest.fixture
 def fitted(network, tmp_path):
     """Write what `fit` writes, and give what `evaluate` says of the same recipe."""
-    size = asdict(network.size)
+    size = network.size.to_stored()
     recipe = {"name": "tiny", "window_frames": 43, "origin": "internal", "network": size}
     content = {"weights": network.state_dict(), "recipe": recipe, "seed": 7}
     torch.save(content, tmp_path / "model.pt")

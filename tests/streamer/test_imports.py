@@ -34,7 +34,7 @@ def test_the_names_that_packages_export():
     assert streamer.__version__
     assert set(streamer.tracking.__all__) == {"STALE", "Affect", "Update"}
     assert set(streamer.engines.__all__) == {
-        "Engine", "Estimate", "KalmanSettings", "OnnxEngine", "ResilientEngine", "open_engine",
+        "Engine", "Estimate", "KalmanSettings", "OnnxEngine", "FailoverEngine", "open_engine",
     }  # fmt: skip
     for package in (
         streamer.audio, streamer.config, streamer.engines, streamer.mqtt, streamer.tracking,

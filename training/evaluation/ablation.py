@@ -72,8 +72,8 @@ def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRec
         "without DSAF": concatenated,
         "without PCL": {"pcl": None},
         "without SAML": {"saml": None},
-        ONE_VIEW[0]: {"network": replace(recipe.network, hears="mel")},
-        ONE_VIEW[1]: {"network": replace(recipe.network, hears="cochleagram")},
+        ONE_VIEW[0]: {"network": replace(recipe.network, views="mel")},
+        ONE_VIEW[1]: {"network": replace(recipe.network, views="cochleagram")},
         "all off": {**concatenated, "pcl": None, "saml": None},
     }
     if recipe.pcl is None:

@@ -100,7 +100,7 @@ def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
         raise ValueError(f"{path} was not written by `fit`") from None
     if recipe.origin != "internal":
         raise ValueError(f"{path} was fitted to ready views, which no sound gives")
-    if recipe.network.fusion != "dsaf" or recipe.network.hears != "both":
+    if recipe.network.fusion != "dsaf" or recipe.network.views != "both":
         raise ValueError(f"in {path} the views do not ask each other")
     return network.eval(), recipe.front_end
 

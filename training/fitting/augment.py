@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damer.views import FrontEnd, FrontEndSpec
-from damer.views.gammatone import centre_frequencies
+from damer.views.gammatone import erb_centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.recipe import Recipe
 from training.sound.venue import training_talk
@@ -161,7 +161,7 @@ def _band_centres(spec: FrontEndSpec) -> NDArray[np.float64]:
     """Centre in Hz of every Mel band and gammatone channel, (mel_bands + gammatone_channels,)."""
     edges = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
     mel = mel_to_hz(np.linspace(edges[0], edges[1], spec.mel_bands + 2)[1:-1])
-    return np.concatenate([mel, centre_frequencies(spec)])
+    return np.concatenate([mel, erb_centre_frequencies(spec)])
 
 
 @lru_cache(maxsize=4)

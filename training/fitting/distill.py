@@ -122,7 +122,9 @@ def distill(
             augment(*heard.batch(chances)[:2], chances)
             for chances in first_batches(seed, _STATISTICS_BATCHES, recipe.batch)
         ]
-        student.network.standardise(*(torch.cat(views) for views in zip(*first, strict=True)))
+        student.network.fit_standardisation(
+            *(torch.cat(views) for views in zip(*first, strict=True))
+        )
     task = Distillation(heard, held_out, recipe, seed)
     trained = train(student, task, recipe, seed, run=run, on_step=on_step)
     student.load_state_dict(trained.weights)

@@ -87,7 +87,7 @@ def fit(
         network.load_state_dict(pretrained.encoders(), strict=False)
         begin_heads(network, sampler, recipe)
     else:
-        network.standardise(*_statistics(sampler, recipe, seed))
+        network.fit_standardisation(*_statistics(sampler, recipe, seed))
     unlabelled = PoolSampler(pool or [], recipe.front_end) if recipe.pcl else None
     task = _Labels(sampler, unlabelled, validation, recipe, seed)
     learner = Learner(network, recipe, sampler.styles)

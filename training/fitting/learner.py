@@ -17,7 +17,7 @@ from damer.nn.pcl import (
     temperature_at,
     weight_at,
 )
-from damer.nn.saml import StyleAnchoredMemory, contrast, follow
+from damer.nn.saml import StyleAnchoredMemory, contrastive_loss, update_momentum_encoder
 from training.fitting.recipe import PCL, SAML, FitRecipe
 
 Views = tuple[Tensor, Tensor]
@@ -97,11 +97,11 @@ class Learner(nn.Module):
         labelled: tuple[Tensor, ...] = _heads(output)
         unlabelled: tuple[Tensor, ...] = ()
         if self._saml and self.encoder is not None:
-            follow(self.encoder, self.network, self._saml.decay)
+            update_momentum_encoder(self.encoder, self.network, self._saml.decay)
             with torch.no_grad():
                 labelled += (output.embedding, self.encoder(*views).embedding)
         if self._pcl and self.labeller is not None and pool is not None:
-            follow(self.labeller, self.network, self._pcl.decay)
+            update_momentum_encoder(self.labeller, self.network, self._pcl.decay)
             with torch.no_grad():
                 unlabelled = _heads(self.labeller(*pool.plain))
             unlabelled = _heads(self.network(*pool.augmented)) + unlabelled
@@ -133,7 +133,7 @@ class Learner(nn.Module):
         key: Tensor,
         known: Known,
     ) -> Tensor:
-        loss = contrast(
+        loss = contrastive_loss(
             embedding,
             *known,
             memory,
@@ -141,7 +141,7 @@ class Learner(nn.Module):
             bandwidth=saml.bandwidth,
             across=saml.across,
         )
-        memory.remember(key, *known)
+        memory.enqueue(key, *known)
         return saml.weight * loss
 
     def _pseudo(

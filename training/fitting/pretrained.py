@@ -15,7 +15,7 @@ from training.fitting.recipe import DistillRecipe, Recipe
 _NETWORK = "network."
 _SAME = (
     *("mel_bands", "gammatone_channels", "token_frames"),
-    *("width", "heads", "layers", "own_layers", "gated", "fusion", "hears"),
+    *("width", "heads", "layers", "self_attention_layers", "gated", "fusion", "views"),
 )
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -60,7 +60,7 @@ def load_pretrained(recipe: Recipe) -> Pretrained | None:
         return None
     path = PRETRAINED / f"{recipe.pretrained}.pt"
     content = read_checkpoint(path)
-    size = NetworkSize(**content["recipe"]["network"])
+    size = NetworkSize.from_stored(content["recipe"]["network"])
     for key in _SAME:
         ours, theirs = getattr(recipe.network, key), getattr(size, key)
         if ours != theirs:

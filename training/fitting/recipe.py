@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     model_validator,
 )
@@ -41,6 +42,10 @@ def _known(kind: type[Any]) -> BeforeValidator:
         return values
 
     return BeforeValidator(check)
+
+
+def _rename_stored_keys(values: Any) -> Any:
+    return NetworkSize.rename_stored_keys(values) if isinstance(values, dict) else values
 
 
 class Augmentation(BaseModel):
@@ -127,7 +132,12 @@ class Recipe(BaseModel):
     patience: Annotated[int, Field(ge=0)] = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     augmentation: Augmentation = Augmentation()
-    network: Annotated[NetworkSize, _known(NetworkSize)] = NetworkSize()
+    network: Annotated[
+        NetworkSize,
+        _known(NetworkSize),
+        BeforeValidator(_rename_stored_keys),
+        PlainSerializer(NetworkSize.to_stored),
+    ] = NetworkSize()
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

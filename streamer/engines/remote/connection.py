@@ -23,7 +23,9 @@ from streamer.engines.remote.server_address import Server
 from streamer.errors import EngineError
 
 _WIRE = logging.getLogger("streamer.engines.websocket")
-_WIRE.setLevel(logging.CRITICAL)  # what is lost is told by `Link`, and not with a traceback
+_WIRE.setLevel(
+    logging.CRITICAL
+)  # what is lost is told by `ConnectionThread`, and not with a traceback
 
 
 class Connection:
@@ -49,7 +51,7 @@ class Connection:
 
     def __init__(self, websocket: ClientConnection, precision: wire.Precision) -> None:
         self._websocket = websocket
-        self._sender = wire.Sender(precision)
+        self._sender = wire.WindowEncoder(precision)
         self.engine = ""
 
     def greet(self, weights: str) -> None:
@@ -70,15 +72,15 @@ class Connection:
 
         Raises
         ------
-        RefusedError
+        RequestRefusedError
             The server says why it has none; the next question may fare better.
         """
         with _told():
-            self._websocket.send(self._sender.pack(mel, cochleagram))
+            self._websocket.send(self._sender.encode(mel, cochleagram))
         answer = self._hear()
         if isinstance(answer, str):
-            raise wire.RefusedError(f"it says: {_brief(answer)}")
-        return wire.unpack_estimate(answer, len(mel))
+            raise wire.RequestRefusedError(f"it says: {_brief(answer)}")
+        return wire.decode_estimate(answer, len(mel))
 
     def look(self) -> None:
         """See whether it is still there."""

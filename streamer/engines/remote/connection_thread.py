@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from streamer.engines.protocol import Array, Estimate
-from streamer.engines.remote.wire_format import RefusedError
+from streamer.engines.remote.wire_format import RequestRefusedError
 from streamer.errors import EngineError
 from streamer.helpers import Backoff
 
@@ -31,7 +31,7 @@ _IDLE = 2.0  # seconds without a question after which the connection is looked a
 _KEPT = 600  # durations, of a minute at 10 estimates a second
 
 Views = tuple[Array, Array]
-Connect = Callable[[], AbstractContextManager["Connection"]]
+OpenConnection = Callable[[], AbstractContextManager["Connection"]]
 
 
 class _Question:
@@ -48,7 +48,7 @@ class _Question:
 _Way = queue.SimpleQueue[_Question | None]
 
 
-class Link:
+class ConnectionThread:
     """Asks a server, where it is well, and otherwise says at once that it is not.
 
     Parameters
@@ -73,7 +73,7 @@ class Link:
 
     def __init__(
         self,
-        connect: Connect,
+        connect: OpenConnection,
         silence: Views,
         deadline: float,
         on_change: Callable[[str, str], None],
@@ -202,7 +202,7 @@ class Link:
                 question.answer = connection.infer(*question.views)
             except EngineError as error:
                 question.error = str(error)
-                if not isinstance(error, RefusedError):
+                if not isinstance(error, RequestRefusedError):
                     self._well.clear()  # before the next question
                     raise
             finally:

@@ -10,12 +10,12 @@ import numpy as np
 from damer.weights import SHIPPED_MODEL
 from streamer.config.credentials import read_credentials
 from streamer.config.models import Remote
-from streamer.engines.failover import ResilientEngine, check_answer
+from streamer.engines.failover import FailoverEngine, validate_estimate
 from streamer.engines.protocol import Array, Estimate
 from streamer.engines.remote import wire_format as wire
-from streamer.engines.remote.connection_thread import Connect, Link
-from streamer.engines.remote.server_address import Server, parse_server
-from streamer.engines.weights_digest import digest_of
+from streamer.engines.remote.connection_thread import ConnectionThread, OpenConnection
+from streamer.engines.remote.server_address import Server, parse_server_address
+from streamer.engines.weights_digest import file_sha256
 from streamer.errors import EngineError
 
 _FIRST_TRY = 1.0  # seconds that the start of a run waits for the server
@@ -63,7 +63,7 @@ class RemoteEngine:
     """
 
     def __init__(
-        self, server: Server, connect: Connect, local: ResilientEngine, deadline: float
+        self, server: Server, connect: OpenConnection, local: FailoverEngine, deadline: float
     ) -> None:
         self._server = server
         self._local = local
@@ -76,7 +76,7 @@ class RemoteEngine:
             np.zeros((1, bands, spec.window_frames), np.float32)
             for bands in (spec.mel_bands, spec.gammatone_channels)
         )
-        self._link = Link(connect, (mel, cochleagram), deadline, self._tell)
+        self._link = ConnectionThread(connect, (mel, cochleagram), deadline, self._tell)
         self._link.begin(_FIRST_TRY)
 
     @property
@@ -85,9 +85,9 @@ class RemoteEngine:
         return self._name or self._local.name
 
     @property
-    def trouble(self) -> str:
+    def last_error(self) -> str:
         """Why the server does not answer, or what is wrong here; empty where nothing is."""
-        return f"not at {self._server}: {self._away}" if self._away else self._local.trouble
+        return f"not at {self._server}: {self._away}" if self._away else self._local.last_error
 
     @property
     def counts(self) -> RemoteCounts:
@@ -101,14 +101,14 @@ class RemoteEngine:
         """Answer for a batch of windows; see `Engine.infer`."""
         if len(mel) <= wire.SLOTS:
             try:
-                return check_answer(self._link.infer(mel, cochleagram))
+                return validate_estimate(self._link.infer(mel, cochleagram))
             except EngineError:
                 pass  # counted, and told by the link
         self._answered_here += 1
         return self._local.infer(mel, cochleagram)
 
     def replace(self, reason: str) -> None:
-        """Open another engine here, since this one hangs; raises as `ResilientEngine.replace`."""
+        """Open another engine here, since this one hangs; raises as `FailoverEngine.replace`."""
         self._local.replace(reason)
 
     def close(self) -> None:
@@ -123,10 +123,10 @@ class RemoteEngine:
         elif away != self._away:
             self._name, self._away = "", away
             said = "%s; %s answers in its place"
-            logger.warning(said, self.trouble, self.name, extra={"cause": "remote engine"})
+            logger.warning(said, self.last_error, self.name, extra={"cause": "remote engine"})
 
 
-def open_remote(remote: Remote, local: ResilientEngine, model: Path | None) -> RemoteEngine:
+def open_remote_engine(remote: Remote, local: FailoverEngine, model: Path | None) -> RemoteEngine:
     """Put the server of an `[engine.remote]` table in front of the engine here.
 
     Parameters
@@ -145,12 +145,12 @@ def open_remote(remote: Remote, local: ResilientEngine, model: Path | None) -> R
     EngineError
         What it takes is not installed.
     """
-    server = parse_server(remote.url or "")
+    server = parse_server_address(remote.url or "")
     connect = connector(remote, server, model)
     return RemoteEngine(server, connect, local, remote.deadline_ms / 1e3)
 
 
-def connector(remote: Remote, server: Server, model: Path | None) -> Connect:
+def connector(remote: Remote, server: Server, model: Path | None) -> OpenConnection:
     """Return what opens a connection to the server of an `[engine.remote]` table.
 
     Raises
@@ -173,7 +173,7 @@ def connector(remote: Remote, server: Server, model: Path | None) -> Connect:
         logger.warning(
             "the password goes to %s unencrypted; use https:// where the server offers it", server
         )
-    weights = digest_of(model or SHIPPED_MODEL)
+    weights = file_sha256(model or SHIPPED_MODEL)
     deadline = remote.deadline_ms / 1e3
     return partial(connected, server, credentials, weights, remote.precision, deadline)
 

@@ -40,7 +40,7 @@ class Server:
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
 
-def parse_server(url: str) -> Server:
+def parse_server_address(url: str) -> Server:
     """Read `http://HOST[:PORT]` or `https://HOST[:PORT]`; the port is 8720 by default.
 
     Raises

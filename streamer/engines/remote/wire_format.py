@@ -44,11 +44,11 @@ _HEAD = struct.Struct("<HH")
 _ANSWERS = 4
 
 
-class RefusedError(EngineError):
+class RequestRefusedError(EngineError):
     """A server is well, and has no answer to this question."""
 
 
-class Sender:
+class WindowEncoder:
     """Writes windows, remembering what the server knows of them.
 
     Which zone a window is of is not told: it goes on from the one whose frames it begins with.
@@ -63,7 +63,7 @@ class Sender:
         self._floats = _FLOATS[precision]
         self._known: OrderedDict[int, Array] = OrderedDict()  # the longest unused first
 
-    def pack(self, mel: Array, cochleagram: Array) -> bytes:
+    def encode(self, mel: Array, cochleagram: Array) -> bytes:
         """Write mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), B at most 64."""
         windows = np.concatenate((mel, cochleagram), axis=1).transpose(0, 2, 1)  # (B, T, bands)
         taken: set[int] = set()
@@ -92,8 +92,8 @@ class Sender:
         return next(slot for slot in self._known if slot not in taken), size
 
 
-class Receiver:
-    """Reads what a `Sender` wrote, and keeps the windows.
+class WindowDecoder:
+    """Reads what a `WindowEncoder` wrote, and keeps the windows.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Receiver:
         self._size = spec.window_frames
         self._windows: dict[int, NDArray[np.float32]] = {}
 
-    def unpack(self, question: bytes) -> tuple[Array, Array]:
+    def decode(self, question: bytes) -> tuple[Array, Array]:
         """Read one question: mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T).
 
         Raises
@@ -155,14 +155,14 @@ class Receiver:
         return frames
 
 
-def pack_estimate(estimate: Estimate) -> bytes:
+def encode_estimate(estimate: Estimate) -> bytes:
     """Write the answer for B windows."""
     columns = (estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std)
     return np.stack(columns).astype("<f4").tobytes()
 
 
-def unpack_estimate(answer: bytes, count: int) -> Estimate:
-    """Read what `pack_estimate` wrote for `count` windows.
+def decode_estimate(answer: bytes, count: int) -> Estimate:
+    """Read what `encode_estimate` wrote for `count` windows.
 
     Raises
     ------

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from streamer.engines.fixed_batches import BATCHES
+from streamer.engines.fixed_batches import BATCH_SIZES
 from streamer.errors import EngineError
 
 
-class Library(NamedTuple):
+class TensorRTLibrary(NamedTuple):
     """The library that was found.
 
     Attributes
@@ -39,7 +39,7 @@ class Library(NamedTuple):
         return f"{_TITLES[self.package]} {self.version}"
 
 
-def capabilities_of(library: Library) -> list[str]:
+def supported_capabilities(library: TensorRTLibrary) -> list[str]:
     """Compute capabilities of the GPUs that can be built for, such as "8.9".
 
     None of an edition that builds for the GPU at hand only.
@@ -52,9 +52,9 @@ def capabilities_of(library: Library) -> list[str]:
 
 def build_engine(
     model: Path,
-    library: Library,
+    library: TensorRTLibrary,
     capabilities: Sequence[str] = (),
-    batches: Sequence[int] = BATCHES,
+    batches: Sequence[int] = BATCH_SIZES,
     on_phase: Callable[[str], object] = lambda _: None,
 ) -> bytes:
     """Build an engine; a second or two of work.
@@ -77,11 +77,10 @@ def build_engine(
     Raises
     ------
     EngineError
-        The file is missing or cannot be built, a GPU is not one of `capabilities_of`, or none is at
-        hand.
+        The file is missing or cannot be built, a GPU is not supported, or none is here.
     """
     trt = library.module
-    possible = capabilities_of(library)
+    possible = supported_capabilities(library)
     for one in capabilities:
         if one not in possible:
             known = ", ".join(possible) or "the GPU at hand only"
@@ -90,14 +89,14 @@ def build_engine(
         content = model.read_bytes()
     except OSError as error:
         raise EngineError(f"{model} cannot be read: {error.strerror}") from None
-    library.log.trouble = ""
+    library.log.last_error = ""
     try:
         builder = trt.Builder(library.log)
         flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         network = builder.create_network(flags)
         parser = trt.OnnxParser(network, library.log)
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = library.log.trouble or error
+        reason = library.log.last_error or error
         raise EngineError(f"{library.title} does not start: {reason}") from None
     on_phase("Reading the network")
     if not parser.parse(content) or not network.num_outputs:
@@ -113,7 +112,7 @@ def build_engine(
             config.set_compute_capability(number, place)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        reason = _first_line(library.log.trouble)
+        reason = _first_line(library.log.last_error)
         raise EngineError(f"{library.title} cannot build {model}: {reason}")
     return bytes(engine)
 
@@ -161,7 +160,7 @@ _logger = logging.getLogger(__name__)
 
 
 @cache
-def load_library() -> Library:
+def load_library() -> TensorRTLibrary:
     """Load TensorRT, the edition for RTX cards where both are there.
 
     Raises
@@ -178,7 +177,7 @@ def load_library() -> Library:
         except (ImportError, OSError) as error:
             raise EngineError(f"{package} is installed, but does not load: {error}") from None
         else:
-            return Library(module, package, module.__version__, _make_log(module))
+            return TensorRTLibrary(module, package, module.__version__, _make_log(module))
     raise EngineError(
         'TensorRT is not installed; `pip install "damer-streamer[gpu]"` brings the edition for RTX '
         "cards"
@@ -186,17 +185,17 @@ def load_library() -> Library:
 
 
 def _make_log(module: Any) -> Any:
-    """Make what TensorRT logs to: its warnings become ours, its last error stays in `trouble`."""
+    """Make what TensorRT logs to: its last error stays in `last_error`."""
     severity = module.ILogger.Severity
 
     class Log(module.ILogger):  # type: ignore[misc]  # of a module of either name
         def __init__(self) -> None:
             super().__init__()
-            self.trouble = ""
+            self.last_error = ""
 
         def log(self, level: Any, message: str) -> None:
             if level <= severity.ERROR:
-                self.trouble = message
+                self.last_error = message
                 _logger.debug("%s", message)
             elif level == severity.WARNING:
                 _logger.debug("%s", message)

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from streamer.engines.tensorrt.builder import Library
-from streamer.engines.weights_digest import digest_of
+from streamer.engines.tensorrt.builder import TensorRTLibrary
+from streamer.engines.weights_digest import file_sha256
 from streamer.errors import EngineError
 
-HOW_TO_BUILD = "build one with `streamer engines build`"
+BUILD_HINT = "build one with `streamer engines build`"
 
 
-class Label(BaseModel):
+class EngineLabel(BaseModel):
     """What an engine was built for; stands beside it as JSON.
 
     Attributes
@@ -47,23 +47,23 @@ class Label(BaseModel):
     built: AwareDatetime
 
 
-class Stored(NamedTuple):
+class CachedEngine(NamedTuple):
     """An engine on disk, and its label; None where that is damaged."""
 
     path: Path
-    label: Label | None
+    label: EngineLabel | None
 
 
-def default_folder() -> Path:
+def default_cache_folder() -> Path:
     """Where engines are kept: `streamer/engines` in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base, "streamer", "engines")
 
 
-def keep(
+def save_engine(
     engine: bytes,
     model: Path,
-    library: Library,
+    library: TensorRTLibrary,
     capabilities: tuple[str, ...],
     batches: tuple[int, ...],
     folder: Path,
@@ -75,9 +75,9 @@ def keep(
     EngineError
         The folder cannot be written.
     """
-    label = Label(
+    label = EngineLabel(
         model=model.name,
-        model_digest=digest_of(model),
+        model_digest=file_sha256(model),
         package=library.package,
         version=library.version,
         capabilities=capabilities,
@@ -103,17 +103,19 @@ def _write(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def stored(folder: Path) -> Iterator[Stored]:
+def cached_engines(folder: Path) -> Iterator[CachedEngine]:
     """Give every engine of a folder, by name."""
     for path in sorted(folder.glob("*.engine")):
         try:
-            label = Label.model_validate_json(path.with_suffix(".json").read_bytes())
+            label = EngineLabel.model_validate_json(path.with_suffix(".json").read_bytes())
         except (OSError, ValidationError):
             label = None
-        yield Stored(path, label)
+        yield CachedEngine(path, label)
 
 
-def why_not(one: Stored, model_digest: str, library: Library, capability: str) -> str:
+def mismatch_reason(
+    one: CachedEngine, model_digest: str, library: TensorRTLibrary, capability: str
+) -> str:
     """Say why an engine does not fit weights, library and GPU; "" where it does."""
     label = one.label
     if label is None:
@@ -124,12 +126,14 @@ def why_not(one: Stored, model_digest: str, library: Library, capability: str) -
         return f"it was built by {label.package} {label.version}"
     if capability not in label.capabilities:
         return f"it was built for GPUs of compute capability {', '.join(label.capabilities)}"
-    if digest_of(one.path) != label.engine_digest:
+    if file_sha256(one.path) != label.engine_digest:
         return "the file is damaged"
     return ""
 
 
-def find(model: Path, library: Library, capability: str, folder: Path) -> tuple[Path, Label]:
+def find_engine(
+    model: Path, library: TensorRTLibrary, capability: str, folder: Path
+) -> tuple[Path, EngineLabel]:
     """Find the engine for these weights, this library and a GPU.
 
     Raises
@@ -137,13 +141,13 @@ def find(model: Path, library: Library, capability: str, folder: Path) -> tuple[
     EngineError
         There is none; the message tells of the nearest one.
     """
-    digest = digest_of(model)
+    digest = file_sha256(model)
     reasons = []
-    for one in stored(folder):
-        reason = why_not(one, digest, library, capability)
+    for one in cached_engines(folder):
+        reason = mismatch_reason(one, digest, library, capability)
         if not reason and one.label is not None:
             return one.path, one.label
         reasons.append(f"{one.path.name}: {reason}")
     wanted = f"no engine for {model.name}, {library.title} and compute capability {capability}"
     found = f" ({'; '.join(reasons)})" if reasons else ""
-    raise EngineError(f"{wanted} in {folder}{found}; {HOW_TO_BUILD}")
+    raise EngineError(f"{wanted} in {folder}{found}; {BUILD_HINT}")

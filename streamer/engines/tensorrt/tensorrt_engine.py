@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from streamer.engines.cuda import call, find_gpu, load_runtime
-from streamer.engines.fixed_batches import infer_in_parts
-from streamer.engines.onnx_engine import OUTPUTS, read_about
+from streamer.engines.fixed_batches import infer_in_batches
+from streamer.engines.onnx_engine import OUTPUTS, read_model_metadata
 from streamer.engines.protocol import Array, Estimate
 from streamer.engines.tensorrt.builder import load_library
-from streamer.engines.tensorrt.engine_cache import HOW_TO_BUILD, default_folder, find
+from streamer.engines.tensorrt.engine_cache import BUILD_HINT, default_cache_folder, find_engine
 from streamer.errors import EngineError
 
 
@@ -36,18 +36,18 @@ class TensorRTEngine:
 
     def __init__(self, model: Path, folder: Path | None = None) -> None:
         library, gpu = load_library(), find_gpu()
-        path, label = find(model, library, gpu.capability, folder or default_folder())
-        about = read_about(model)
+        path, label = find_engine(model, library, gpu.capability, folder or default_cache_folder())
+        about = read_model_metadata(model)
         self.name = f"{library.title}, {gpu.name}"
         self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
-        self.trouble = ""
+        self.last_error = ""
         runtime = load_runtime()
         self._stream = call(runtime.cudaStreamCreateWithFlags, runtime.cudaStreamNonBlocking)
         self._engine = library.module.Runtime(library.log).deserialize_cuda_engine(
             path.read_bytes()
         )
         if self._engine is None:
-            raise EngineError(f"{path} cannot be opened: {library.log.trouble}; {HOW_TO_BUILD}")
+            raise EngineError(f"{path} cannot be opened: {library.log.last_error}; {BUILD_HINT}")
         sizes = sorted(enumerate(label.batches), key=lambda one: one[1])
         self._plans = [_Plan(library.module, self._engine, *one, self._stream) for one in sizes]
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class TensorRTEngine:
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
         """Answer for a batch of windows; see `Engine.infer`."""
         with self._lock:
-            return infer_in_parts(self._plans, mel, cochleagram)
+            return infer_in_batches(self._plans, mel, cochleagram)
 
 
 class _Plan:
@@ -113,7 +113,7 @@ class _Plan:
 def _make_context(trt: Any, engine: Any) -> Any:
     """Make a context; in the edition for RTX cards one that compiles its kernels before they run.
 
-    Left to itself it would begin with slower ones, and a graph would keep those.
+    Left to itself it would begin with slower ones, and a graph would save_engine those.
     """
     strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
     if strategies is None:

@@ -87,7 +87,9 @@ class RunCollector(Collector):
         yield _gauge("broker_connected", "Whether the broker is there.", bool(broker.connected))
         yield _counter("reconnects", _help("reconnects", health), broker.reconnects)
         yield _gauge(
-            "engine_trouble", "Whether the engine is not the one asked for.", bool(engine.trouble)
+            "engine_trouble",
+            "Whether the engine is not the one asked for.",
+            bool(engine.last_error),
         )
         yield _gauge("stuck", "Whether a zone is stuck.", bool(self._run.stall))
         if (threads := _threads()) is not None:

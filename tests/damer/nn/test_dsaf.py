@@ -1,4 +1,4 @@
-"""DSAF: tokens of both views, and attention between them in both directions."""
+"""DSAF: tokens of both views, and cross-attention in both directions."""
 
 import pytest
 import torch
@@ -32,14 +32,14 @@ def test_any_number_of_frames_fills_whole_tokens(tokens, frames, count):
 
 
 @pytest.mark.parametrize("frames", [1, 5, 44, 87])
-def test_missing_frames_count_as_the_mean_of_every_band(tokens, frames):
+def test_missing_frames_are_padded_with_band_means(tokens, frames):
     view = torch.randn(2, BANDS, frames)
     missing = -frames % FRAMES
     padding = tokens.band_mean.expand(2, BANDS, missing)
     torch.testing.assert_close(tokens(view), tokens(torch.cat([padding, view], dim=-1)))
 
 
-def test_a_token_speaks_of_its_own_frames(tokens):
+def test_a_token_depends_on_its_own_frames_only(tokens):
     view = torch.randn(1, BANDS, 5 * FRAMES)
     changed = view.clone()
     changed[:, :, 2 * FRAMES : 3 * FRAMES] += 1.0
@@ -47,13 +47,13 @@ def test_a_token_speaks_of_its_own_frames(tokens):
     assert differs.tolist() == [False, False, True, False, False]
 
 
-def test_tokens_are_placed_by_their_distance_from_the_end(tokens):
+def test_positions_count_from_the_end_of_the_window(tokens):
     view = torch.randn(1, BANDS, 5 * FRAMES)
     longer = torch.cat([torch.randn(1, BANDS, 2 * FRAMES), view], dim=-1)
     torch.testing.assert_close(tokens(longer)[:, 2:], tokens(view))
 
 
-def test_equal_frames_at_different_times_give_different_tokens(tokens):
+def test_equal_frames_at_different_times_have_different_tokens(tokens):
     first, second = tokens(torch.ones(1, BANDS, 2 * FRAMES))[0]
     assert not torch.allclose(first, second)
 
@@ -66,23 +66,23 @@ def test_bands_are_standardised(tokens):
     torch.testing.assert_close(tokens(scaled), plain(view), rtol=1e-4, atol=1e-5)
 
 
-def test_each_view_hears_the_other(layer):
+def test_each_view_attends_to_the_other(layer):
     mel, cochleagram = torch.randn(1, 4, WIDTH), torch.randn(1, 4, WIDTH)
-    mel_answer, cochleagram_answer = layer(mel, cochleagram)
+    new_mel, new_cochleagram = layer(mel, cochleagram)
     other_mel = layer(torch.randn(1, 4, WIDTH), cochleagram)
     other_cochleagram = layer(mel, torch.randn(1, 4, WIDTH))
-    assert not torch.allclose(other_cochleagram[0], mel_answer)
-    assert not torch.allclose(other_mel[1], cochleagram_answer)
+    assert not torch.allclose(other_cochleagram[0], new_mel)
+    assert not torch.allclose(other_mel[1], new_cochleagram)
 
 
-def test_a_token_hears_every_token_of_the_other_view(layer):
+def test_a_token_attends_to_every_token_of_the_other_view(layer):
     mel = torch.randn(1, 4, WIDTH)
     cochleagram = torch.randn(1, 5, WIDTH, requires_grad=True)
     layer(mel, cochleagram)[0][0, 0].square().sum().backward()
     assert (cochleagram.grad[0].abs().sum(dim=-1) > 0).all()
 
 
-def test_the_two_directions_have_weights_of_their_own(layer):
+def test_the_two_directions_have_separate_weights(layer):
     one, other = torch.randn(1, 4, WIDTH), torch.randn(1, 4, WIDTH)
     swapped = layer(other, one)
     assert not torch.allclose(layer(one, other)[0], swapped[1])
@@ -95,7 +95,7 @@ def test_views_may_have_different_numbers_of_tokens(layer):
 
 
 @torch.no_grad()
-def test_a_gate_lets_through_what_it_wants_of_the_answer():
+def test_the_gate_scales_the_attention_output():
     torch.manual_seed(0)
     gated, plain = (
         DSAFLayer(WIDTH, heads=4, dropout=0.0, gated=gate).eval() for gate in (True, False)

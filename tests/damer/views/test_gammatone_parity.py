@@ -6,13 +6,13 @@ from gammatone import filters
 from scipy.signal import lfilter
 
 from damer.views import Cochleagram, FrontEnd
-from damer.views.gammatone import centre_frequencies, gains, poles
+from damer.views.gammatone import erb_centre_frequencies, gains, poles
 
 
 @pytest.fixture(scope="module")
 def coefficients(spec):
     """Coefficients of the reference, a row a channel, in our order: rising."""
-    return filters.make_erb_filters(spec.sample_rate, centre_frequencies(spec))
+    return filters.make_erb_filters(spec.sample_rate, erb_centre_frequencies(spec))
 
 
 def four_stages(sound, pole):
@@ -26,7 +26,7 @@ def test_centre_frequencies_are_those_of_the_reference(spec):
     reference = filters.centre_freqs(
         spec.sample_rate, spec.gammatone_channels, spec.gammatone_low, spec.gammatone_high
     )
-    np.testing.assert_allclose(centre_frequencies(spec), reference[::-1], rtol=1e-12)
+    np.testing.assert_allclose(erb_centre_frequencies(spec), reference[::-1], rtol=1e-12)
 
 
 def test_poles_give_the_denominators_of_the_reference(spec, coefficients):
@@ -71,7 +71,7 @@ def test_a_frame_is_the_compressed_mean_squared_envelope_of_the_stages(sounds, k
 
 @pytest.mark.parametrize("channel", [0, 10, 41, 70, 83])
 def test_a_sine_of_amplitude_one_gives_one_in_its_channel(spec, channel):
-    centre = centre_frequencies(spec)[channel]
+    centre = erb_centre_frequencies(spec)[channel]
     time = np.arange(spec.sample_rate) / spec.sample_rate
     frames = FrontEnd(spec).push(np.sin(2 * np.pi * centre * time).astype(np.float32)).cochleagram
     assert frames[-20:].mean(axis=0).argmax() == channel

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from streamer.engines import open_engine
 from streamer.engines.remote import wire_format as wire
-from streamer.engines.remote.remote_engine import open_remote
+from streamer.engines.remote.remote_engine import open_remote_engine
 from tests.support.mosquitto import Mosquitto
 from tests.support.ray_serve import kill
 
@@ -37,7 +37,7 @@ def ask(served, local):
     opened = []
 
     def ask(**changes):
-        opened.append(open_remote(served.table(**changes), local, None))
+        opened.append(open_remote_engine(served.table(**changes), local, None))
         return opened[-1]
 
     yield ask
@@ -57,7 +57,7 @@ def test_its_answers_are_those_that_the_engine_gives_here(
     ask, local, demo_windows, precision, tolerance
 ):
     remote = ask(precision=precision)
-    until(lambda: not remote.trouble, 20)
+    until(lambda: not remote.last_error, 20)
     assert remote.name.startswith("ONNX Runtime")
     expected, found = local.infer(*demo_windows), remote.infer(*demo_windows)
     for axis in ("valence", "arousal", "valence_std", "arousal_std"):
@@ -68,7 +68,7 @@ def test_its_answers_are_those_that_the_engine_gives_here(
 def test_streamers_that_ask_at_once_each_get_their_own(ask, local, demo_windows):
     mel, cochleagram = demo_windows
     remotes = [ask() for _ in range(8)]
-    until(lambda: not any(remote.trouble for remote in remotes), 20)
+    until(lambda: not any(remote.last_error for remote in remotes), 20)
 
     def follow(number):
         rows = range(number, len(mel), 8)
@@ -94,13 +94,13 @@ def test_streamers_that_ask_at_once_each_get_their_own(ask, local, demo_windows)
 )
 def test_strangers_are_not_let_in_and_mistakes_are_told(ask, changes, reason):
     remote = ask(**changes)
-    assert reason in remote.trouble
+    assert reason in remote.last_error
     assert remote.name.startswith("ONNX Runtime")
 
 
 def test_without_tls_nobody_answers(ask, served):
     remote = ask(url=served.url.replace("https", "http"), ca_file=None)
-    until(lambda: "hung up" in remote.trouble or "no engine of ours" in remote.trouble, 10)
+    until(lambda: "hung up" in remote.last_error or "no engine of ours" in remote.last_error, 10)
 
 
 def visitor(served, **headers):
@@ -121,7 +121,7 @@ def test_what_is_no_question_ends_that_connection_alone(served, ask, demo_window
         with pytest.raises(ConnectionClosed) as caught:
             stranger.recv(timeout=10)
         assert caught.value.rcvd.code == 1008
-    until(lambda: not remote.trouble, 20)
+    until(lambda: not remote.last_error, 20)
     remote.infer(*[view[:1] for view in demo_windows])
     assert remote.counts.answered == 1
 
@@ -141,13 +141,13 @@ def test_elsewhere_nothing_is_served(served):
 
 def test_a_copy_that_dies_is_started_again_and_streamers_return(served, ask, demo_windows):
     remote = ask()
-    until(lambda: not remote.trouble, 20)
+    until(lambda: not remote.last_error, 20)
     views = [view[:1] for view in demo_windows]
     family = psutil.Process(served.process.pid).children(recursive=True)
     (replica,) = [one for one in family if "ServeReplica" in " ".join(one.cmdline())]
     replica.kill()
-    until(lambda: (remote.infer(*views), remote.trouble)[1], 10)
-    until(lambda: not remote.trouble, 60)
+    until(lambda: (remote.infer(*views), remote.last_error)[1], 10)
+    until(lambda: not remote.last_error, 60)
     answered = remote.counts.answered
     remote.infer(*views)
     assert remote.counts.answered == answered + 1

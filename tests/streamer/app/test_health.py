@@ -106,7 +106,7 @@ def test_the_state_says_how_the_zone_fares(report, changes, state, word):
 
 def test_an_engine_in_the_place_of_another_is_told(engine):
     own = {name: getattr(engine, name) for name in ("name", "model", "front_end", "smoothing")}
-    other = SimpleNamespace(**own, trouble="not on TensorRT: no NVIDIA GPU")
+    other = SimpleNamespace(**own, last_error="not on TensorRT: no NVIDIA GPU")
     health = HealthMonitor(other, {"main": tracker()}, FakePublisher()).refresh()["main"]
     assert (health.state, health.reason) == ("degraded", "not on TensorRT: no NVIDIA GPU")
     assert health.engine == engine.name

@@ -17,7 +17,7 @@ def own_cache(tmp_path, monkeypatch):
 def test_by_default_the_processor_runs_the_network():
     engine = open_engine()
     assert engine.name.startswith("ONNX Runtime")
-    assert engine.trouble == ""
+    assert engine.last_error == ""
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -38,7 +38,7 @@ def test_where_anything_will_do_the_processor_takes_the_gpus_place(caplog):
     with caplog.at_level(logging.WARNING):
         engine = open_engine(backend="tensorrt")
     assert engine.name.startswith("ONNX Runtime")
-    assert engine.trouble.startswith("not on TensorRT: ")
+    assert engine.last_error.startswith("not on TensorRT: ")
     assert "runs in its place" in caplog.text
 
 
@@ -49,5 +49,5 @@ def test_an_engine_that_was_built_for_elsewhere_is_told_of(own_cache, caplog):
     folder.mkdir(parents=True)
     (folder / "some.engine").touch()
     with caplog.at_level(logging.WARNING):
-        assert open_engine().trouble
+        assert open_engine().last_error
     assert caplog.text

@@ -6,9 +6,9 @@ import pytest
 from damer.weights import SHIPPED_MODEL
 from deploy.half import halve
 from streamer.engines.cuda import find_gpu
-from streamer.engines.fixed_batches import BATCHES
+from streamer.engines.fixed_batches import BATCH_SIZES
 from streamer.engines.tensorrt.builder import build_engine, load_library
-from streamer.engines.tensorrt.engine_cache import keep
+from streamer.engines.tensorrt.engine_cache import save_engine
 from streamer.engines.tensorrt.tensorrt_engine import TensorRTEngine
 from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
@@ -28,10 +28,10 @@ def gpu():
 def tensorrt(model, gpu, folder):
     try:
         library = load_library()
-        content = build_engine(model, library, (gpu.capability,), BATCHES)
+        content = build_engine(model, library, (gpu.capability,), BATCH_SIZES)
     except EngineError as error:
         pytest.skip(f"TensorRT does not serve {gpu.name}: {error}")
-    keep(content, model, library, (gpu.capability,), BATCHES, folder)
+    save_engine(content, model, library, (gpu.capability,), BATCH_SIZES, folder)
     return TensorRTEngine(model, folder)
 
 

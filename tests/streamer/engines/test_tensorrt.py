@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from damer.weights import SHIPPED_MODEL
 from streamer.cli.app import app
-from streamer.engines.fixed_batches import BATCHES
-from streamer.engines.tensorrt.builder import build_engine, capabilities_of, load_library
-from streamer.engines.tensorrt.engine_cache import find, stored, why_not
+from streamer.engines.fixed_batches import BATCH_SIZES
+from streamer.engines.tensorrt.builder import build_engine, load_library, supported_capabilities
+from streamer.engines.tensorrt.engine_cache import cached_engines, find_engine, mismatch_reason
 from streamer.errors import EngineError
 
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed on this machine")
@@ -43,7 +43,7 @@ def test_an_engine_is_built_for_each_card(library, capability):
 
 
 def test_the_edition_names_the_cards_it_builds_for(library):
-    assert set(RTX) <= set(capabilities_of(library))
+    assert set(RTX) <= set(supported_capabilities(library))
 
 
 def test_a_card_it_does_not_know_is_refused(library):
@@ -73,15 +73,15 @@ def test_what_is_no_onnx_file_is_refused(library, tmp_path):
 
 @pytest.mark.parametrize("capability", ["8.6", "8.9"])
 def test_what_was_built_is_found(library, folder, capability):
-    path, label = find(SHIPPED_MODEL, library, capability, folder)
+    path, label = find_engine(SHIPPED_MODEL, library, capability, folder)
     assert path.parent == folder
-    assert label.batches == BATCHES
+    assert label.batches == BATCH_SIZES
     assert not list(folder.glob("*.partial"))
 
 
 def copy(folder, tmp_path, **changes):
     """Copy the engine with another label."""
-    [one] = stored(folder)
+    [one] = cached_engines(folder)
     (tmp_path / one.path.name).write_bytes(one.path.read_bytes())
     label = json.loads(one.path.with_suffix(".json").read_text(encoding="utf-8")) | changes
     (tmp_path / one.path.with_suffix(".json").name).write_text(json.dumps(label), encoding="utf-8")
@@ -104,7 +104,7 @@ def test_a_stale_engine_is_not_taken_and_the_reason_is_told(
     library, folder, tmp_path, changes, reason
 ):
     with pytest.raises(EngineError, match=rf"{reason}.*; build one with `streamer engines build`"):
-        find(SHIPPED_MODEL, library, "8.9", copy(folder, tmp_path, **changes))
+        find_engine(SHIPPED_MODEL, library, "8.9", copy(folder, tmp_path, **changes))
 
 
 def test_one_that_fits_is_found_among_others(library, folder, tmp_path):
@@ -113,15 +113,15 @@ def test_one_that_fits_is_found_among_others(library, folder, tmp_path):
     stale.rename(tmp_path / "0-stale.engine")
     stale.with_suffix(".json").rename(tmp_path / "0-stale.json")
     copy(folder, tmp_path)
-    path, _ = find(SHIPPED_MODEL, library, "8.9", tmp_path)
+    path, _ = find_engine(SHIPPED_MODEL, library, "8.9", tmp_path)
     assert path == stale
-    reasons = [why_not(one, "x", library, "8.9") for one in stored(tmp_path)]
+    reasons = [mismatch_reason(one, "x", library, "8.9") for one in cached_engines(tmp_path)]
     assert all("other weights" in reason for reason in reasons)
 
 
 def test_without_any_the_command_is_named(library, tmp_path):
     with pytest.raises(EngineError, match=r"no engine for damer\.onnx.*streamer engines build"):
-        find(SHIPPED_MODEL, library, "8.9", tmp_path)
+        find_engine(SHIPPED_MODEL, library, "8.9", tmp_path)
 
 
 def test_the_list_tells_what_each_is_for(folder, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from onnx import numpy_helper
 
 from damer.weights import SHIPPED_MODEL
-from streamer.engines.fixed_batches import BATCHES, infer_in_parts
+from streamer.engines.fixed_batches import BATCH_SIZES, infer_in_batches
 from streamer.engines.torch_engine import TorchEngine
 from streamer.errors import EngineError
 
@@ -89,9 +89,9 @@ class Counting:
     ],
 )
 def test_a_batch_is_filled_up_or_cut(count, filled):
-    plans = [Counting(size) for size in BATCHES]
+    plans = [Counting(size) for size in BATCH_SIZES]
     views = np.arange(count, dtype=np.float32)[:, None, None]
-    answer = infer_in_parts(plans, views, views)
+    answer = infer_in_batches(plans, views, views)
     for k, axis in enumerate(AXES):
         np.testing.assert_array_equal(getattr(answer, axis), np.arange(count) + k)
     assert {plan.size: plan.seen for plan in plans if plan.seen} == filled

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from streamer.engines import Estimate, ResilientEngine
+from streamer.engines import Estimate, FailoverEngine
 from streamer.errors import EngineError
 from streamer.tracking.batching import LARGEST, Inference
 
@@ -97,11 +97,11 @@ async def test_an_engine_that_hangs_is_left_behind_and_another_takes_its_place(m
     monkeypatch.setattr("streamer.tracking.batching.PATIENCE", 0.5)
     hanging, other = Engine(), Engine()
     for each in (hanging, other):
-        each.name, each.model, each.trouble = "an engine", "m", ""
+        each.name, each.model, each.last_error = "an engine", "m", ""
         each.front_end = each.smoothing = None
     hanging.free = threading.Event()
     hanging.free.wait = lambda seconds, wait=hanging.free.wait: wait()
-    with Inference(ResilientEngine(hanging, lambda: other)) as inference:
+    with Inference(FailoverEngine(hanging, lambda: other)) as inference:
         first = asyncio.create_task(inference.ask(window(0.1)))
         await asyncio.sleep(0.1)
         second = asyncio.create_task(inference.ask(window(0.2)))

@@ -15,7 +15,7 @@ class Slowed:
 
     def __init__(self, engine):
         self._engine, self.seconds = engine, 0.0
-        self.name, self.model, self.trouble = engine.name, engine.model, ""
+        self.name, self.model, self.last_error = engine.name, engine.model, ""
         self.front_end, self.smoothing = engine.front_end, engine.smoothing
 
     def infer(self, mel, cochleagram):

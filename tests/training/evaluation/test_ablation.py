@@ -73,7 +73,7 @@ def test_each_arm_leaves_out_what_it_says(recipe):
     assert recipes["without DSAF"].network.fusion == "concatenation"
     off = recipes["all off"]
     assert (off.pcl, off.saml, off.network.fusion) == (None, None, "concatenation")
-    assert {recipes[f"{view} only"].network.hears for view in ("Mel", "cochleagram")} == {
+    assert {recipes[f"{view} only"].network.views for view in ("Mel", "cochleagram")} == {
         "mel",
         "cochleagram",
     }

@@ -56,7 +56,7 @@ def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
     [
         ({"origin": "external", "augmentation": SILENT}, "no sound gives"),
         ({"network": NetworkSize(width=8, heads=2, fusion="concatenation")}, "do not ask"),
-        ({"network": NetworkSize(width=8, heads=2, hears="mel")}, "do not ask"),
+        ({"network": NetworkSize(width=8, heads=2, views="mel")}, "do not ask"),
     ],
 )
 def test_views_that_do_not_ask_each_other_are_not_drawn(tmp_path, make_recipe, values, reason):

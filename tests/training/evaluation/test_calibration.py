@@ -21,7 +21,7 @@ def network(clips, make_recipe):
     torch.manual_seed(0)
     network = DAMER(NetworkSize(width=16, heads=2, token_frames=8))
     views = [windows(clip, np.array([100]), make_recipe().front_end) for clip in clips]
-    network.standardise(*(torch.cat(parts) for parts in zip(*views, strict=True)))
+    network.fit_standardisation(*(torch.cat(parts) for parts in zip(*views, strict=True)))
     return network.eval()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from damer.views import FrontEnd, FrontEndSpec
-from damer.views.gammatone import centre_frequencies
+from damer.views.gammatone import erb_centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting.augment import CHANGES, Augment
 from training.fitting.recipe import Augmentation
@@ -172,7 +172,7 @@ def test_a_room_rings_on_after_the_sound_and_never_before_it(augment, sound):
 def test_a_codec_lowers_only_high_bands(augment, sound):
     mel, cochleagram = both = views(sound)
     ends = hz_to_mel(np.array([SPEC.mel_low, SPEC.mel_high]))
-    centres = mel_to_hz(np.linspace(*ends, SPEC.mel_bands + 2)[1:-1]), centre_frequencies(SPEC)
+    centres = mel_to_hz(np.linspace(*ends, SPEC.mel_bands + 2)[1:-1]), erb_centre_frequencies(SPEC)
     for seed in range(5):
         lossy = augment(both, seed, codec=1.0)
         for before, after, hertz in zip((mel, cochleagram), lossy, centres, strict=True):

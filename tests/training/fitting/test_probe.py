@@ -23,7 +23,7 @@ def network(recipe, clips):
     torch.manual_seed(0)
     network = DAMER(recipe.network)
     views = [windows(clip, torch.tensor([100]).numpy(), recipe.front_end) for clip in clips]
-    network.standardise(*(torch.cat(parts) for parts in zip(*views, strict=True)))
+    network.fit_standardisation(*(torch.cat(parts) for parts in zip(*views, strict=True)))
     return network.eval()
 
 

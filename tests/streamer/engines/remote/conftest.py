@@ -15,8 +15,8 @@ from streamer.config.models import Remote
 from streamer.engines import Engine, open_engine
 from streamer.engines.remote import connection_thread as link
 from streamer.engines.remote import wire_format as wire
-from streamer.engines.remote.remote_engine import RemoteEngine, open_remote
-from streamer.engines.weights_digest import digest_of
+from streamer.engines.remote.remote_engine import RemoteEngine, open_remote_engine
+from streamer.engines.weights_digest import file_sha256
 from tests.support.ports import free_port
 
 DEADLINE = 0.2
@@ -45,7 +45,7 @@ class Faulty:
         self.url = f"http://127.0.0.1:{self.port}"
         self.delay = 0.0
         self.answer: Callable[[bytes], bytes | str] = lambda answer: answer
-        self.told: Any = {"engine": "a GPU", "weights": digest_of(SHIPPED_MODEL)}
+        self.told: Any = {"engine": "a GPU", "weights": file_sha256(SHIPPED_MODEL)}
         self.asked: list[int] = []
         self.headers: dict[str, str] = {}
         self.start()
@@ -68,13 +68,13 @@ class Faulty:
         self._sockets.append(socket)
         assert socket.request is not None
         self.headers = dict(socket.request.headers)
-        receiver = wire.Receiver(self.engine.front_end, self.headers[wire.PRECISION])
+        receiver = wire.WindowDecoder(self.engine.front_end, self.headers[wire.PRECISION])
         try:
             socket.send(self.told if isinstance(self.told, str) else json.dumps(self.told))
             for question in socket:
                 assert isinstance(question, bytes)
                 self.asked.append(len(question))
-                answer = wire.pack_estimate(self.engine.infer(*receiver.unpack(question)))
+                answer = wire.encode_estimate(self.engine.infer(*receiver.decode(question)))
                 time.sleep(self.delay)
                 socket.send(self.answer(answer))
         except (ConnectionClosed, OSError):
@@ -97,7 +97,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RemoteEngine]
 
     def ask(url: str, **table: Any) -> RemoteEngine:
         remote = Remote(url=url, **{"deadline_ms": DEADLINE * 1e3, **table})
-        opened.append(open_remote(remote, open_engine(), None))
+        opened.append(open_remote_engine(remote, open_engine(), None))
         return opened[-1]
 
     yield ask

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamer.engines.remote.server_address import Server, parse_server
+from streamer.engines.remote.server_address import Server, parse_server_address
 from streamer.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ from streamer.errors import ConfigError
     ],
 )
 def test_it_is_a_host_and_perhaps_a_port(url, server, shown):
-    assert parse_server(url) == server
+    assert parse_server_address(url) == server
     assert str(server) == shown
 
 
@@ -26,10 +26,10 @@ def test_it_is_a_host_and_perhaps_a_port(url, server, shown):
 )  # fmt: skip
 def test_what_is_none_is_one_line_with_what_to_write(url):
     with pytest.raises(ConfigError, match=r"write http://HOST\[:PORT\]"):
-        parse_server(url)
+        parse_server_address(url)
 
 
 def test_a_user_does_not_stand_in_it_and_is_not_repeated():
     with pytest.raises(ConfigError, match="password_file") as caught:
-        parse_server("http://stage:secret@gpu")
+        parse_server_address("http://stage:secret@gpu")
     assert "secret" not in str(caught.value)

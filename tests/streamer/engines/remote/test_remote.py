@@ -11,7 +11,7 @@ from streamer.config.models import Remote
 from streamer.engines import open_engine
 from streamer.engines.remote import connection_thread as link
 from streamer.engines.remote.connection import Connection
-from streamer.engines.remote.remote_engine import open_remote
+from streamer.engines.remote.remote_engine import open_remote_engine
 from streamer.errors import ConfigError, EngineError
 from tests.streamer.engines.remote.conftest import DEADLINE
 
@@ -47,7 +47,7 @@ def test_answers_are_those_that_the_engine_here_gives(
     assert outcomes(remote) == (2, 0, 0, 0)
     assert len(remote.counts.seconds) == 2
     assert remote.name == f"a GPU, at {faulty.url}"
-    assert remote.trouble == ""
+    assert remote.last_error == ""
     assert (remote.model, remote.front_end) == (engine.model, engine.front_end)
 
 
@@ -70,15 +70,15 @@ def test_a_server_that_is_always_late_is_left_alone_until_it_is_quick_again(
 ):
     remote, views = ask(faulty.url), random_windows(1)
     faulty.delay = DEADLINE * 1.2
-    until(lambda: (remote.infer(*views), remote.trouble)[1])
+    until(lambda: (remote.infer(*views), remote.last_error)[1])
     assert remote.counts.late == link.MISSES
-    assert "did not answer in time 3 times in a row" in remote.trouble
-    until(lambda: "takes longer than 200 ms" in remote.trouble)
+    assert "did not answer in time 3 times in a row" in remote.last_error
+    until(lambda: "takes longer than 200 ms" in remote.last_error)
     begun = time.monotonic()
     remote.infer(*views)
     assert time.monotonic() - begun < DEADLINE / 2 + SLACK  # it is not waited for
     faulty.delay = 0.0
-    until(lambda: not remote.trouble)
+    until(lambda: not remote.last_error)
     answered = remote.counts.answered
     remote.infer(*views)
     assert remote.counts.answered == answered + 1
@@ -95,11 +95,11 @@ def test_when_the_server_is_gone_the_tick_has_its_answer_and_when_it_is_back_it_
         begun = time.monotonic()
         same(remote.infer(*views), engine.infer(*views), 1e-6)
         assert time.monotonic() - begun < DEADLINE + SLACK
-    until(lambda: "connection refused" in remote.trouble)
+    until(lambda: "connection refused" in remote.last_error)
     assert remote.name == engine.name
-    assert f"not at {faulty.url}" in remote.trouble
+    assert f"not at {faulty.url}" in remote.last_error
     faulty.start()
-    until(lambda: not remote.trouble)
+    until(lambda: not remote.last_error)
     same(remote.infer(*views), engine.infer(*views), 1e-3)
     assert remote.counts.answered == 2
     assert remote.counts.local == 3
@@ -110,16 +110,16 @@ def test_when_the_server_is_gone_the_tick_has_its_answer_and_when_it_is_back_it_
 def test_a_server_that_is_not_there_at_the_start_is_no_error(engine, faulty, ask, random_windows):
     faulty.stop()
     remote = ask(faulty.url)
-    assert "connection refused" in remote.trouble
+    assert "connection refused" in remote.last_error
     same(remote.infer(*random_windows(1)), engine.infer(*random_windows(1)))
     faulty.start()
-    until(lambda: not remote.trouble)
+    until(lambda: not remote.last_error)
 
 
 def test_other_weights_are_not_asked(faulty, ask, random_windows):
     faulty.told = {"engine": "a GPU", "weights": "0" * 64}
     remote = ask(faulty.url)
-    assert "it runs other weights (000000000000, here " in remote.trouble
+    assert "it runs other weights (000000000000, here " in remote.last_error
     remote.infer(*random_windows(1))
     assert outcomes(remote) == (0, 0, 0, 1)
     assert faulty.asked == []
@@ -128,7 +128,9 @@ def test_other_weights_are_not_asked(faulty, ask, random_windows):
 @pytest.mark.parametrize("told", ["hello", "[]", '{"engine": 1}', "x" * 100_000])
 def test_what_is_no_engine_of_ours_is_told(faulty, ask, told):
     faulty.told = told
-    assert "no engine of ours" in (trouble := ask(faulty.url).trouble) or "hung up" in trouble
+    assert (
+        "no engine of ours" in (last_error := ask(faulty.url).last_error) or "hung up" in last_error
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,25 +162,25 @@ def test_a_server_that_hangs_is_lost_and_found_again(faulty, ask, random_windows
         remote.infer(*views)
     assert time.monotonic() - begun < DEADLINE + 10 * SLACK  # only the first one waited
     assert outcomes(remote) == (0, 1, 0, 10)
-    until(lambda: "it does not answer" in remote.trouble)
+    until(lambda: "it does not answer" in remote.last_error)
     faulty.delay = 0.0
-    until(lambda: not remote.trouble)
+    until(lambda: not remote.last_error)
 
 
 def test_more_windows_than_a_question_holds_are_answered_here(engine, faulty, ask, random_windows):
     remote, views = ask(faulty.url), random_windows(65)
     same(remote.infer(*views), engine.infer(*views), 1e-6)
     assert outcomes(remote) == (0, 0, 0, 1)
-    assert remote.trouble == ""
+    assert remote.last_error == ""
 
 
 def test_whatever_a_connection_fails_with_it_is_tried_again(faulty, ask, monkeypatch):
     remote = ask(faulty.url)
     monkeypatch.setattr(Connection, "look", lambda _: 1 / 0)
     monkeypatch.setattr(link, "_IDLE", 0.01)
-    until(lambda: "ZeroDivisionError" in remote.trouble, 10)
+    until(lambda: "ZeroDivisionError" in remote.last_error, 10)
     monkeypatch.undo()
-    until(lambda: not remote.trouble)
+    until(lambda: not remote.last_error)
 
 
 def test_without_websockets_it_is_told_how_to_get_it(ask, monkeypatch):
@@ -191,7 +193,7 @@ def test_an_idle_connection_is_looked_at(faulty, ask, monkeypatch):
     monkeypatch.setattr(link, "_IDLE", 0.05)
     remote = ask(faulty.url)
     faulty.stop()
-    until(lambda: remote.trouble)
+    until(lambda: remote.last_error)
 
 
 def test_the_password_goes_to_the_server_and_nowhere_else(faulty, ask, log):
@@ -202,7 +204,7 @@ def test_the_password_goes_to_the_server_and_nowhere_else(faulty, ask, log):
 
 def test_a_password_that_goes_unencrypted_is_warned_of(log):
     remote = Remote(url="http://192.0.2.1:9", user="stage", password=PASSWORD)
-    open_remote(remote, open_engine(), None).close()
+    open_remote_engine(remote, open_engine(), None).close()
     assert "goes to http://192.0.2.1:9 unencrypted" in log.text
 
 
@@ -215,4 +217,4 @@ def test_a_password_that_goes_unencrypted_is_warned_of(log):
 )
 def test_keys_that_do_not_go_together_are_told(table, reason):
     with pytest.raises(ConfigError, match=reason):
-        open_remote(Remote(url="http://127.0.0.1:9", **table), open_engine(), None)
+        open_remote_engine(Remote(url="http://127.0.0.1:9", **table), open_engine(), None)

@@ -35,12 +35,12 @@ def together(*windows):
     precision=st.sampled_from(["single", "half"]),
 )
 def test_for_every_way_through_several_zones_the_server_has_the_same_windows(steps, precision):
-    sender, receiver = wire.Sender(precision), wire.Receiver(SPEC, precision)
+    sender, receiver = wire.WindowEncoder(precision), wire.WindowDecoder(SPEC, precision)
     sounds, ends = [frames(300, seed) for seed in range(3)], [SPEC.window_frames] * 3
     for step in steps:
         ends = [end + by for end, by in zip(ends, step, strict=True)]
         given_views = together(*map(window, sounds, ends))
-        found = receiver.unpack(sender.pack(*given_views))
+        found = receiver.decode(sender.encode(*given_views))
         for view, expected in zip(found, given_views, strict=True):
             if precision == "single":
                 np.testing.assert_array_equal(view, expected)
@@ -49,33 +49,33 @@ def test_for_every_way_through_several_zones_the_server_has_the_same_windows(ste
 
 
 def test_only_new_frames_travel():
-    sender, sound = wire.Sender("half"), frames(60)
-    lengths = [len(sender.pack(*window(sound, end))) for end in (12, 21, 21, 60)]
+    sender, sound = wire.WindowEncoder("half"), frames(60)
+    lengths = [len(sender.encode(*window(sound, end))) for end in (12, 21, 21, 60)]
     assert lengths == [4 + 12 * FRAME, 4 + 9 * FRAME, 4, 4 + 12 * FRAME]
 
 
 def test_zones_are_told_apart_by_what_they_hear_whatever_their_order():
-    sender, one, other = wire.Sender("half"), frames(60, 1), frames(60, 2)
-    sender.pack(*together(window(one, 12), window(other, 12)))
-    assert len(sender.pack(*together(window(other, 13), window(one, 14)))) == 2 * 4 + 3 * FRAME
+    sender, one, other = wire.WindowEncoder("half"), frames(60, 1), frames(60, 2)
+    sender.encode(*together(window(one, 12), window(other, 12)))
+    assert len(sender.encode(*together(window(other, 13), window(one, 14)))) == 2 * 4 + 3 * FRAME
 
 
 def test_more_windows_than_a_server_keeps_push_out_the_longest_unused():
-    sender, receiver = wire.Sender("single"), wire.Receiver(SPEC, "single")
+    sender, receiver = wire.WindowEncoder("single"), wire.WindowDecoder(SPEC, "single")
     sounds = [frames(40, seed) for seed in range(wire.SLOTS + 5)]
     for end in (12, 14):
         for sound in sounds:
-            mel, cochleagram = receiver.unpack(sender.pack(*window(sound, end)))
+            mel, cochleagram = receiver.decode(sender.encode(*window(sound, end)))
             np.testing.assert_array_equal(mel, window(sound, end)[0])
             np.testing.assert_array_equal(cochleagram, window(sound, end)[1])
 
 
 def test_silence_like_any_sound_comes_through():
-    sender, receiver = wire.Sender("half"), wire.Receiver(SPEC, "half")
+    sender, receiver = wire.WindowEncoder("half"), wire.WindowDecoder(SPEC, "half")
     silence = np.zeros((40, BANDS), np.float32)
     sound = np.concatenate((silence, frames(40)))
     for end in (12, 13, 20, 45, 52, 60):
-        mel, _ = receiver.unpack(sender.pack(*window(sound, end)))
+        mel, _ = receiver.decode(sender.encode(*window(sound, end)))
         np.testing.assert_allclose(mel, window(sound, end)[0], rtol=1e-3, atol=1e-6)
 
 
@@ -97,13 +97,13 @@ HEAD = b"\x00\x00\x0c\x00"
 )
 def test_what_is_no_question_is_told(question, reason):
     with pytest.raises(ValueError, match=reason):
-        wire.Receiver(SPEC, "half").unpack(question)
+        wire.WindowDecoder(SPEC, "half").decode(question)
 
 
 @given(st.binary(max_size=3 * FRAME))
 def test_whatever_arrives_is_read_or_refused(question):
     try:
-        mel, _ = wire.Receiver(SPEC, "half").unpack(question)
+        mel, _ = wire.WindowDecoder(SPEC, "half").decode(question)
     except ValueError:
         return
     assert len(mel) >= 1
@@ -111,13 +111,13 @@ def test_whatever_arrives_is_read_or_refused(question):
 
 def test_an_unknown_precision_is_told():
     with pytest.raises(ValueError, match="single, half"):
-        wire.Receiver(SPEC, "double")
+        wire.WindowDecoder(SPEC, "double")
 
 
 def test_answers_are_the_same_on_the_other_side():
     columns = np.random.default_rng(0).random((4, 5)).astype(np.float32)
-    found = wire.unpack_estimate(wire.pack_estimate(Estimate(*columns)), 5)
+    found = wire.decode_estimate(wire.encode_estimate(Estimate(*columns)), 5)
     for name, column in zip(Estimate.__slots__, columns, strict=True):
         np.testing.assert_array_equal(getattr(found, name), column)
     with pytest.raises(EngineError, match="80 bytes for 4 windows"):
-        wire.unpack_estimate(wire.pack_estimate(found), 4)
+        wire.decode_estimate(wire.encode_estimate(found), 4)

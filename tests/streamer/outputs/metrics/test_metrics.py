@@ -69,7 +69,7 @@ def run_status(**zones):
         trackers=trackers,
         health=lambda: zones,
         broker=BrokerStatus("mqtt://localhost:1883", connected=True, reconnects=8),
-        engine=SimpleNamespace(trouble=""),
+        engine=SimpleNamespace(last_error=""),
         stall="",
     )
 
