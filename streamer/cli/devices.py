@@ -1,4 +1,4 @@
-"""`streamer devices`."""
+"""`streamer devices`: list the input devices."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 
 def devices(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the microphones and other inputs that PortAudio sees now.
+    """List the microphones and other input devices.
 
-    Use one with `streamer run --input mic --device "words of its name"`.
+    Select one with `streamer run --input mic --device "words of its name"`.
     """
     from streamer.audio.microphone import list_devices
 
-    found = list_devices()
+    listed = list_devices()
     if as_json:
         content = {
-            "portaudio": found.portaudio,
-            "devices": [device.as_dict() for device in found.devices],
+            "portaudio": listed.portaudio,
+            "devices": [device.as_dict() for device in listed.devices],
         }
         typer.echo(json.dumps(content, indent=2))
         return
-    console = Console(markup=False, highlight=False)  # a name may hold brackets
-    if found.devices:
-        console.print(_table(found))
+    console = Console(markup=False, highlight=False)  # a device name may contain brackets
+    if listed.devices:
+        console.print(_table(listed))
     else:
         console.print(
             "No microphone. Plug one in; on Linux the user must be in the group audio, "
@@ -38,14 +38,14 @@ def devices(
         )
 
 
-def _table(found: "DeviceList") -> Table:
+def _table(listed: "DeviceList") -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, justify in (
         ("", "left"), ("index", "right"), ("name", "left"), ("host API", "left"),
         ("channels", "right"), ("Hz", "right"), ("latency", "right"),
     ):  # fmt: skip
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for device in found.devices:
+    for device in listed.devices:
         table.add_row(
             "*" if device.default else "",
             str(device.index),
@@ -55,6 +55,6 @@ def _table(found: "DeviceList") -> Table:
             str(device.rate),
             f"{device.latency * 1e3:.0f} ms",
         )
-    table.caption = "* the default one"
+    table.caption = "* default device"
     table.caption_justify = "left"
     return table

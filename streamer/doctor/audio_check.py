@@ -1,10 +1,10 @@
-"""PortAudio, and what the zones listen to."""
+"""Check PortAudio, its devices and the zones' inputs."""
 
 import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,102 +14,98 @@ from streamer.config import Config, Zone
 from streamer.doctor.finding import Finding
 from streamer.errors import StreamerError
 
-_LISTEN = 1.0  # seconds of sound, of what a zone hears
-_GLANCE = 0.5  # of any other device
-_MOST_DEVICES = 8
-_PATIENCE = 6.0  # seconds; a sound server may wake a device first
-_QUIET = -60.0  # dBFS, as the silence gate
+_ZONE_SECONDS = 1.0  # audio measured per zone
+_DEVICE_SECONDS = 0.5  # audio measured per device
+_MAX_DEVICES = 8
+_TIMEOUT = 6.0  # seconds; a sound server may have to wake a device first
+_SILENCE = -60.0  # dBFS, as the silence gate
 
 
 async def check_portaudio(config: Config) -> AsyncIterator[Finding]:
-    """Yield what PortAudio sees, and how loud each device is; needed for microphones only."""
-    wanted = any(zone.input == "mic" for zone in config.zones)
+    """List PortAudio's devices and measure their levels. Failures count only with a microphone."""
+    required = any(zone.input == "mic" for zone in config.zones)
     try:
-        found = await asyncio.to_thread(list_devices)
+        listed = await asyncio.to_thread(list_devices)
     except StreamerError as error:
         finding = Finding.from_error("PortAudio", error)
-        yield finding if wanted else Finding("PortAudio", "warn", finding.seen, finding.advice)
+        yield finding if required else replace(finding, level="warn")
         return
-    version = found.portaudio.partition(", revision")[0]
-    count = len(found.devices)
-    if count:
-        yield Finding("PortAudio", "ok", f"{version}; devices that record: {count}")
-        for device in found.devices[:_MOST_DEVICES]:
+    version = listed.portaudio.partition(", revision")[0]
+    if listed.devices:
+        yield Finding("PortAudio", "ok", f"{version}; input devices: {len(listed.devices)}")
+        for device in listed.devices[:_MAX_DEVICES]:
             yield await _check_device(device)
     else:
         yield Finding(
             "PortAudio",
-            "fail" if wanted else "warn",
-            f"{version} sees no microphone",
+            "fail" if required else "warn",
+            f"{version} finds no microphone",
             "plug one in; on Linux the user must be in the group audio, or a sound server must run",
         )
 
 
 async def check_inputs(config: Config) -> AsyncIterator[Finding]:
-    """Listen to each zone for a second; yield how loud it is."""
+    """Measure one second of each zone's input."""
     for zone in config.zones:
         subject = f"zone {zone.id}"
         if zone.input == "-":
-            yield Finding(subject, "ok", "standard input, which is left alone here")
+            yield Finding(subject, "ok", "standard input, not checked here")
             continue
         try:
             async with open_source(zone) as source:
-                heard = await _listen(source, seconds=_LISTEN)
-                yield _judge(subject, zone, source, heard)
+                level = await _measure_level(source, seconds=_ZONE_SECONDS)
+                yield _rate_level(subject, zone, source, level)
         except StreamerError as error:
             yield Finding.from_error(subject, error)
 
 
 async def _check_device(device: Device) -> Finding:
-    """Listen to one of the devices, whether a zone wants it or not."""
+    """Measure one device, whether or not a zone uses it."""
     subject = f"device {device.index}"
     zone = Zone(input="mic", device=str(device.index))
     try:
         async with open_source(zone) as source:
-            heard = await _listen(source, seconds=_GLANCE)
+            level = await _measure_level(source, seconds=_DEVICE_SECONDS)
     except StreamerError as error:
         return replace(Finding.from_error(subject, error), level="warn")
-    return Finding(subject, "ok", f"{device}, channels: {device.channels}; {heard}")
+    return Finding(subject, "ok", f"{device}, channels: {device.channels}; {_level_text(level)}")
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """How loud a source is; None where nothing came, minus infinity where zeros did."""
-
-    level: float | None
-
-    def __str__(self) -> str:
-        if self.level is None:
-            return "no sound arrives"
-        return f"{self.level:.0f} dBFS" if math.isfinite(self.level) else "nothing but zeros"
-
-
-async def _listen(source: Source, *, seconds: float) -> _Heard:
+async def _measure_level(source: Source, *, seconds: float) -> float | None:
+    """Return the RMS level in dBFS; -inf for digital silence, None if no audio arrived."""
     power = 0.0
     samples = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             async for block in source.blocks():
                 power += float(np.sum(block.samples.astype(np.float64) ** 2))
                 samples += len(block.samples)
                 if samples >= seconds * source.rate:
                     break
     if not samples:
-        return _Heard(None)
-    return _Heard(10 * math.log10(power / samples) if power else -math.inf)
+        return None
+    return 10 * math.log10(power / samples) if power else -math.inf
 
 
-def _judge(subject: str, zone: Zone, source: Source, heard: _Heard) -> Finding:
-    seen = f"{source.name}, {source.rate} Hz: {heard}"
-    if heard.level is None:
-        return Finding(subject, "fail", seen, "see that it plays or is on")
-    if heard.level == -math.inf:
+def _level_text(level: float | None) -> str:
+    if level is None:
+        return "no audio arrives"
+    return f"{level:.0f} dBFS" if math.isfinite(level) else "nothing but zeros"
+
+
+def _rate_level(subject: str, zone: Zone, source: Source, level: float | None) -> Finding:
+    seen = f"{source.name}, {source.rate} Hz: {_level_text(level)}"
+    if level is None:
+        return Finding(subject, "fail", seen, "check that it plays or is on")
+    if level == -math.inf:
         advice = "unmute it; `streamer levels` shows its channels"
         return Finding(
-            subject, "warn", seen, advice if zone.input == "mic" else "see that it plays"
+            subject, "warn", seen, advice if zone.input == "mic" else "check that it plays"
         )
-    if heard.level < _QUIET:
-        return Finding(subject, "warn", seen, f"below {_QUIET:.0f} dBFS counts as silence; turn up")
+    if level < _SILENCE:
+        return Finding(
+            subject, "warn", seen, f"below {_SILENCE:.0f} dBFS counts as silence; turn up"
+        )
     if source.clipped and zone.input == "mic":
         return Finding(subject, "warn", f"{seen}, {source.clipped} samples clipped", "turn down")
     return Finding(subject, "ok", seen)

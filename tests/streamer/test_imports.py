@@ -33,6 +33,10 @@ def test_the_names_that_packages_export():
 
     assert streamer.__version__
     assert set(streamer.tracking.__all__) == {"STALE", "Affect", "Update"}
+    assert set(streamer.audio.__all__) == {
+        "ZONE_RATE", "AudioFile", "Block", "Decoder", "Resampler", "Samples", "Source",
+        "is_recoverable", "open_audio_file", "open_source", "pin_device", "zone_sample",
+    }  # fmt: skip
     assert set(streamer.engines.__all__) == {
         "Engine", "Estimate", "KalmanSettings", "OnnxEngine", "FailoverEngine", "open_engine",
     }  # fmt: skip

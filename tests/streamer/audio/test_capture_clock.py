@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio import CaptureClock, PlaybackClock
+from streamer.audio.capture_clock import CaptureClock, PlaybackClock
 
 START = 12345.0
 

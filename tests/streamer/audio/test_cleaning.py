@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from streamer.audio import Cleaner
+from streamer.audio.cleaning import Cleaner
 
 anything = hnp.arrays(
     np.float32, st.integers(0, 200), elements=st.floats(width=32, allow_subnormal=False)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio import RingBuffer
+from streamer.audio.ring_buffer import RingBuffer
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["write", "write", "read", "skip"]), st.integers(1, 40)), max_size=60

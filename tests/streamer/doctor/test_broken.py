@@ -43,7 +43,7 @@ class TestMicrophone:
     def test_there_is_none(self, failures, pulse):
         pulse.stop()
         portaudio, zone = failures(input="mic")
-        assert "sees no microphone  -> plug one in" in portaudio
+        assert "finds no microphone  -> plug one in" in portaudio
         assert "cannot find a microphone: there is no input device  -> plug one in" in zone
 
     def test_its_name_is_wrong(self, failures, stage):
