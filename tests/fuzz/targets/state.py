@@ -61,11 +61,11 @@ class StateTarget(Target):
         try:
             if "password" in given:
                 config = Mqtt(user="u", password_file=paths["password"])
-                check_text(repr(read_credentials(config, BrokerAddress("broker.lan").peer)))
+                check_text(repr(read_credentials(config, BrokerAddress("broker.lan").identity)))
                 return "password"
             if "ca" in given:
                 files = {f"{name}_file": path for name, path in paths.items()}
-                read_credentials(Mqtt(**files), _SECURE.peer)
+                read_credentials(Mqtt(**files), _SECURE.identity)
                 return "certificates"
             return self._calibrate(paths["calibration.json"])
         except StreamerError as error:

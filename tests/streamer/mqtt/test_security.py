@@ -195,7 +195,7 @@ class TestSettings:
         (away / "words").write_text("no certificate")
         (away / "binary").write_bytes(b"\xff\xfe\x00")
         with pytest.raises(ConfigError) as caught:
-            read_credentials(Mqtt(**settings), address.peer)
+            read_credentials(Mqtt(**settings), address.identity)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
         assert SECRET not in str(caught.value)
@@ -203,7 +203,7 @@ class TestSettings:
     def test_a_key_of_another_certificate_is_told(self, certificates):
         mixed = Mqtt(cert_file=certificates.client, key_file=certificates.strange_key)
         with pytest.raises(ConfigError, match="does not belong to cert_file"):
-            read_credentials(mixed, SECURE.peer)
+            read_credentials(mixed, SECURE.identity)
 
     def test_paths_start_at_the_folder_of_their_file(self, tmp_path):
         file = tmp_path / "config.toml"
@@ -216,7 +216,7 @@ class TestSettings:
         assert config.mqtt.password.get_secret_value() == SECRET
         shown = f"{config} {config!r} {config.model_dump(mode='json')} {config.model_dump_json()}"
         assert SECRET not in shown
-        credentials = read_credentials(config.mqtt.model_copy(update={"user": "a"}), PLAIN.peer)
+        credentials = read_credentials(config.mqtt.model_copy(update={"user": "a"}), PLAIN.identity)
         assert SECRET not in f"{credentials!r}"
 
 
