@@ -13,8 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streamer import logs
 from streamer.app.process import peak_memory
-from streamer.cli.run import Channels, Model, Rate, Require
-from streamer.cli.run import Config as ConfigFile
+from streamer.cli.options import Channels, ConfigFile, Model, Rate, Require
 from streamer.config import Config, load
 from streamer.errors import StreamerError, UsageError
 

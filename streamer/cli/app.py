@@ -1,4 +1,4 @@
-"""`streamer`: its commands, and what becomes of errors."""
+"""The `streamer` command: its subcommands, and how errors become exit codes."""
 
 import sys
 from typing import Annotated
@@ -21,33 +21,30 @@ from streamer.cli.run import run
 from streamer.errors import StreamerError
 from streamer.helpers import escape_unprintable
 
-_INTERRUPTED = 130  # as shells say it
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 app = typer.Typer(
     name="streamer",
-    help="Live music in, feeling out: tracks valence and arousal and publishes them over MQTT.",
+    help="Track the emotion of live music: valence and arousal, published over MQTT.",
     epilog="Start with: streamer run --input demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command()(run)
-app.command()(lights)
-app.command()(analyze)
-app.command()(replay)
-app.command()(plot)
-app.command()(devices)
-app.command()(levels)
-app.command()(calibrate)
-app.command()(doctor)
-app.command()(config)
-app.command()(forget)
-app.add_typer(engines, name="engines")
+for _panel, _commands in {
+    "Track": (run, analyze, lights),
+    "Set up": (doctor, devices, levels, calibrate, config),
+    "Recordings": (replay, plot),
+}.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.add_typer(engines, name="engines", rich_help_panel="Maintain")
+app.command(rich_help_panel="Maintain")(forget)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"streamer {__version__}")
         raise typer.Exit
 
@@ -65,12 +62,12 @@ def _root(
 
 
 def main() -> None:
-    """Run a command; an error of ours becomes one line on standard error and its exit code."""
+    """Run the command line; print a `StreamerError` as one line and exit with its code."""
     try:
         app(prog_name="streamer")
     except StreamerError as error:
-        said = "\n".join(map(escape_unprintable, str(error).split("\n")))
-        sys.stderr.write(f"streamer: {said}\n")
+        message = "\n".join(map(escape_unprintable, str(error).split("\n")))
+        sys.stderr.write(f"streamer: {message}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(_EXIT_INTERRUPTED)

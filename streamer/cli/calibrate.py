@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer import logs
 from streamer.app.process import new_event_loop
-from streamer.cli.run import Channels, Config, Device, Model
+from streamer.cli.options import Channels, ConfigFile, Device, Model
 from streamer.config import Config as Settings
 from streamer.config import Zone, load
 from streamer.errors import UsageError
@@ -63,7 +63,7 @@ def calibrate(
         bool, typer.Option("--forget", help="Delete the zone's calibration, and do nothing else.")
     ] = False,
     model: Model = None,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Fit a zone to its room: how loud the music comes in, and what the room does to it.
 

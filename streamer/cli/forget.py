@@ -9,7 +9,7 @@ import typer
 
 from streamer import logs
 from streamer.app.process import new_event_loop
-from streamer.cli.run import Config
+from streamer.cli.options import ConfigFile
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.errors import UsageError
@@ -26,7 +26,7 @@ def forget(
         str | None,
         typer.Option(metavar="auto|URL", help="Where it published.  [default: auto]"),
     ] = None,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Remove what a node that is gone left on the broker, and its devices from Home Assistant.
 

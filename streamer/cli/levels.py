@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from streamer.cli.run import Device
+from streamer.cli.options import Device
 from streamer.outputs.terminal.palette import BAD, GOOD, GREY, TEXT, WARN
 
 if TYPE_CHECKING:

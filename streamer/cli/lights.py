@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from streamer import logs
 from streamer.app.process import install_signal_handlers, new_event_loop
-from streamer.cli.run import Config
+from streamer.cli.options import ConfigFile
 from streamer.config import load
 from streamer.config.layer import display_value
 from streamer.errors import UsageError
@@ -59,7 +59,7 @@ def lights(
         Literal["console", "json"] | None,
         typer.Option(help="Messages for people or one JSON object a line.  [default: console]"),
     ] = None,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Drive lights with the music: sACN, Art-Net and OSC, by a show file.
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from streamer import logs
 from streamer.app.process import new_event_loop
-from streamer.cli.run import Config
+from streamer.cli.options import ConfigFile
 from streamer.config import Config as Settings
 from streamer.config import load
 from streamer.outputs.sink import Sink
@@ -49,7 +49,7 @@ def replay(
         Path | None,
         typer.Option(metavar="SHOW", help="Drive lights by this show file, too."),
     ] = None,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Publish a recorded trajectory over MQTT with its timing, as if the music played again.
 

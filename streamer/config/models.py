@@ -1,249 +1,221 @@
-"""The configuration, one model a table. Descriptions here are the reference documentation."""
+"""Configuration models, one per table; outputs other than MQTT are in `output_models`.
 
-from pathlib import Path
+The descriptions are the source of the reference documentation and of the options' help texts.
+"""
+
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streamer import limits
-from streamer.config.listen import parse_listen_address
-
-Slug = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
-        max_length=64,
-        json_schema_extra={
-            "words": "lower-case letters, digits and single hyphens, at most 64 characters"
-        },
-    ),
-]
-"""A name as it stands in an MQTT topic."""
-
-Sha256 = Annotated[
-    str,
-    Field(
-        pattern=r"^[0-9A-Fa-f]{64}$",
-        json_schema_extra={"words": "64 hexadecimal digits, as sha256sum prints them"},
-    ),
-]
-"""The digest of a file."""
-
-
-def _without_nul(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError("a path holds no NUL character")
-    return path
-
-
-File = Annotated[Path, AfterValidator(_without_nul)]
-"""The path of a file."""
-
-
-def _topic_without_wildcards(topic: str) -> str:
-    wild = set(topic) & set("+#")
-    if wild or topic.strip("/") != topic or not topic.isprintable() or not topic:
-        raise ValueError(
-            "a base topic has no '+' or '#', no control character, and no '/' at its ends"
-        )
-    return topic
-
-
-class Table(BaseModel):
-    """A table of the configuration: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from streamer.config.fields import File, Sha256, Slug, Table, check_topic
+from streamer.config.output_models import Dashboard, Lights, Log, Metrics, Record, Service
 
 
 class RawFormat(Table):
-    """The layout of raw samples on standard input (`input = "-"`)."""
+    """Format of raw PCM samples on standard input (`input = "-"`)."""
 
-    format: Literal["s16le", "f32le"] = Field(default="s16le", description="Sample format.")
-    rate: int = Field(default=44100, ge=8000, le=384000, description="Sample rate in Hz.")
-    channels: int = Field(default=2, ge=1, le=64, description="Interleaved channels.")
+    format: Literal["s16le", "f32le"] = Field(
+        default="s16le",
+        description="Sample format of raw PCM on standard input: 16-bit integers or 32-bit floats.",
+    )
+    rate: int = Field(
+        default=44100,
+        ge=8000,
+        le=384000,
+        description="Sample rate of raw PCM on standard input, in Hz.",
+    )
+    channels: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Number of interleaved channels of raw PCM on standard input.",
+    )
 
 
 class Zone(Table):
-    """One place that is listened to."""
+    """A zone: one input and the trajectory estimated from it."""
 
-    id: Slug = Field(default="main", description="Name of the zone, in the topics too.")
+    id: Slug = Field(default="main", description="Name of the zone, used in its topics.")
     input: str = Field(
         default="demo",
         min_length=1,
-        description='"demo", "mic", the path of a sound file, the URL of a live stream, '
-        'or "-" for raw samples.',
+        description='Audio input: "mic" (a microphone), "demo" (the bundled piece), the path of an '
+        "audio file, the URL of a live stream (http, https, HLS, rtsp, rtp, udp), "
+        'or "-" (raw PCM on standard input).',
     )
     device: str = Field(
         default="",
-        description='Microphone for the input "mic": words of its name, or its index; '
-        "empty for the default one.",
+        description='Microphone for the input "mic": part of its name, or its index, as listed by '
+        "`streamer devices`. Empty: the system's default.",
     )
     channels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
         default=(),
-        description="Channels to mix to mono, counted from 1. Empty: all; of a sound card, "
-        "the first two.",
+        description="Channels to mix to mono, counted from 1, such as 3,4. Empty: all; of a sound "
+        "card the first two.",
     )
     loop: bool = Field(
-        default=False, description="Start a file again at its end. The demo always loops."
+        default=False, description="Restart an audio file at its end. The demo always loops."
     )
     auto_gain: bool = Field(
         default=False,
-        description="Follow how loud the music is over minutes, so that a quieter evening is heard "
-        "like a louder one; a quiet passage stays quiet.",
+        description="Adapt the gain to the loudness of the last minutes, so that quiet and loud "
+        "evenings give comparable estimates; short quiet passages stay quiet.",
     )
     raw: RawFormat = Field(
-        default=RawFormat(), description="Layout of raw samples on standard input."
+        default=RawFormat(), description="Format of raw PCM samples on standard input."
     )
 
 
 class Tracking(Table):
-    """From views to a trajectory."""
+    """Estimation: rate, smoothing, silence, calibration."""
 
-    rate: float = Field(default=10.0, ge=0.1, le=20, description="Estimates per second.")
+    rate: float = Field(default=10.0, ge=0.1, le=20, description="Estimates per second, in Hz.")
     on_silence: Literal["decay", "hold"] = Field(
-        default="decay", description="In silence, let the trajectory fall to neutral, or hold it."
+        default="decay",
+        description='Trajectory during silence: "decay" to neutral, or "hold" the last estimate.',
     )
     smoother: Literal["kalman", "one-euro", "exponential", "none"] = Field(
-        default="kalman", description="How raw estimates become a trajectory."
+        default="kalman", description="Filter that smooths the raw estimates."
     )
     calibration: File | None = Field(
         default=None,
-        description="File in which `streamer calibrate` keeps what it found; "
-        "calibration.json in the user's state folder.",
+        description="File with the results of `streamer calibrate`. Default: calibration.json in "
+        "the user's state folder.",
     )
 
 
 class Remote(Table):
-    """A server that runs the network for many venues."""
+    """An inference server that runs the network for many venues."""
 
     url: str | None = Field(
         default=None,
         max_length=300,
-        description="Address of a `python -m deploy serve`, http://HOST[:PORT], or with TLS "
-        "https://HOST[:PORT]; none. Where it is away or late, the engine here answers.",
+        description="Inference server (`python -m deploy serve`) to use first: http://HOST[:PORT], "
+        "or https://HOST[:PORT] (TLS). While it is unreachable or late, the local engine takes "
+        "over.",
     )
     deadline_ms: float = Field(
         default=40.0,
         ge=1,
         le=5000,
-        description="Milliseconds in which it has to answer; shorter than the time between two "
-        "estimates.",
+        description="Longest wait for a reply, in milliseconds. Must be shorter than the time "
+        "between two estimates.",
     )
     precision: Literal["single", "half"] = Field(
         default="half",
-        description='Numbers that travel: "single" is twice the traffic, and the same answers to '
-        "the last digit.",
+        description='Float format on the network: "half", or "single", which doubles the traffic '
+        "and gives the same estimates to the last bit.",
     )
     user: str | None = Field(
-        default=None, min_length=1, max_length=1000, description="User known to the server."
+        default=None, min_length=1, max_length=1000, description="User name for the server."
     )
     password: SecretStr | None = Field(
         default=None,
         min_length=1,
-        description="The user's password; better in STREAMER_ENGINE__REMOTE__PASSWORD or "
+        description="The user's password. Prefer STREAMER_ENGINE__REMOTE__PASSWORD or "
         "password_file.",
     )
     password_file: File | None = Field(
-        default=None, description="File that holds the user's password and nothing else."
+        default=None, description="File that contains only the user's password."
     )
     ca_file: File | None = Field(
         default=None,
-        description="Certificates of the authorities that may have signed the server's, in PEM; "
-        "those that this machine trusts.",
+        description="CA certificates that may have signed the server's certificate, PEM. Default: "
+        "those this machine trusts.",
     )
     cert_file: File | None = Field(
-        default=None, description="Our own certificate for servers that want one, in PEM."
+        default=None, description="Client certificate, for servers that require one, PEM."
     )
     key_file: File | None = Field(
-        default=None, description="Its key, in PEM without passphrase; in cert_file."
+        default=None,
+        description="Private key of the client certificate, PEM without passphrase. Default: in "
+        "cert_file.",
     )
 
 
 class Engine(Table):
-    """What runs the network."""
+    """The inference engine and its weights."""
 
     backend: Literal["auto", "onnxruntime", "tensorrt", "torch"] = Field(
         default="auto",
-        description='"auto" takes TensorRT where `streamer engines build` has built an engine, and '
-        "else ONNX Runtime on the processor, or torch if a GPU is required.",
+        description='Inference engine. "auto": TensorRT if `streamer engines build` has built an '
+        "engine for this GPU, else ONNX Runtime on the CPU; torch if a GPU is required.",
     )
     require: Literal["any", "gpu"] = Field(
         default="any",
-        description='"gpu": do not start without one, and do not go on without it. "any": ONNX '
-        "Runtime takes its place.",
+        description='"gpu": refuse to run without a GPU. "any": fall back to the CPU.',
     )
     model: File | None = Field(
-        default=None, description="ONNX file to use in place of the shipped weights."
+        default=None, description="ONNX weights to use instead of the shipped ones."
     )
     digest: Sha256 | None = Field(
         default=None,
-        description="SHA-256 that these weights must have, in hexadecimal. Shipped weights are "
-        "compared with theirs always.",
+        description="SHA-256 that the weights in `model` must have. Shipped weights are always "
+        "verified.",
     )
     remote: Remote = Field(
-        default=Remote(), description="A server that runs the network for many venues."
+        default=Remote(), description="An inference server that runs the network for many venues."
     )
 
 
 class Mqtt(Table):
-    """Where the trajectory is published."""
+    """The MQTT broker that estimates are published to."""
 
     broker: str = Field(
         default="auto",
         min_length=1,
-        description='"auto" (the one on this machine, embedded if nothing listens there), '
-        '"embedded", or mqtt://HOST[:PORT], or with TLS mqtts://HOST[:PORT].',
+        description='MQTT broker: "auto" (the one on this machine, or an embedded one if there is '
+        'none), "embedded", mqtt://HOST[:PORT], or mqtts://HOST[:PORT] (TLS).',
     )
     user: str | None = Field(
-        default=None, min_length=1, max_length=1000, description="User known to the broker."
+        default=None, min_length=1, max_length=1000, description="User name for the broker."
     )
     password: SecretStr | None = Field(
         default=None,
         min_length=1,
-        description="The user's password; better in STREAMER_MQTT__PASSWORD or password_file.",
+        description="The user's password. Prefer STREAMER_MQTT__PASSWORD or password_file.",
     )
     password_file: File | None = Field(
-        default=None, description="File that holds the user's password and nothing else."
+        default=None, description="File that contains only the user's password."
     )
     ca_file: File | None = Field(
         default=None,
-        description="Certificates of the authorities that may have signed the broker's, in PEM; "
-        "those that this machine trusts.",
+        description="CA certificates that may have signed the broker's certificate, PEM. Default: "
+        "those this machine trusts.",
     )
     cert_file: File | None = Field(
-        default=None, description="Our own certificate for brokers that want one, in PEM."
+        default=None, description="Client certificate, for brokers that require one, PEM."
     )
     key_file: File | None = Field(
-        default=None, description="Its key, in PEM without passphrase; in cert_file."
+        default=None,
+        description="Private key of the client certificate, PEM without passphrase. Default: in "
+        "cert_file.",
     )
     port: int = Field(
         default=1883, ge=1, le=65535, description='Port on this machine for "auto" and "embedded".'
     )
     node: Slug | None = Field(
-        default=None, description="Name of this machine in the topics; its host name."
+        default=None, description="Name of this machine in the topics. Default: its host name."
     )
     base_topic: str | None = Field(
         default=None,
         max_length=limits.MAX_BASE_TOPIC_CHARS,
-        description='Base of all topics; "streamer/<node>".',
+        description='Prefix of all topics. Default: "streamer/<node>".',
     )
-    protocol: Literal["auto", "5", "3.1.1"] = Field(default="auto", description="MQTT version.")
-    keepalive: int = Field(default=5, ge=1, le=600, description="Keep-alive in seconds.")
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        default="auto", description='MQTT version. "auto": 5, then 3.1.1.'
+    )
+    keepalive: int = Field(
+        default=5, ge=1, le=600, description="MQTT keep-alive interval, in seconds."
+    )
     health_interval: float = Field(
-        default=10.0, ge=1, le=3600, description="Seconds between health messages."
+        default=10.0, ge=1, le=3600, description="Time between health messages, in seconds."
     )
 
     @field_validator("password")
     @classmethod
-    def _password_of_mqtt(cls, password: SecretStr | None) -> SecretStr | None:
+    def _check_password_length(cls, password: SecretStr | None) -> SecretStr | None:
         try:
             length = len(password.get_secret_value().encode()) if password is not None else 0
         except UnicodeEncodeError:
@@ -254,17 +226,16 @@ class Mqtt(Table):
 
     @field_validator("base_topic")
     @classmethod
-    def _base_topic(cls, topic: str | None) -> str | None:
-        return None if topic is None else _topic_without_wildcards(topic)
+    def _check_base_topic(cls, topic: str | None) -> str | None:
+        return None if topic is None else check_topic(topic)
 
 
 class HomeAssistant(Table):
-    """How Home Assistant finds the zones."""
+    """MQTT discovery for Home Assistant."""
 
     discovery: bool = Field(
         default=True,
-        description="Announce each zone as a device. When it is off, devices announced before are "
-        "removed.",
+        description="Announce each zone as a device. If off, devices announced before are removed.",
     )
     prefix: str = Field(
         default="homeassistant",
@@ -275,125 +246,37 @@ class HomeAssistant(Table):
 
     @field_validator("prefix")
     @classmethod
-    def _topic(cls, prefix: str) -> str:
-        return _topic_without_wildcards(prefix)
-
-
-class Lights(Table):
-    """What drives lights."""
-
-    show: File | None = Field(
-        default=None,
-        description="Show file that turns the trajectory into light; none.",
-    )
-
-
-class Record(Table):
-    """What is kept of a run."""
-
-    folder: File | None = Field(
-        default=None, description="Folder in which estimates are recorded; none."
-    )
-    audio: bool = Field(default=False, description="Record the sound too, as FLAC.")
-    minutes: float = Field(default=60.0, ge=1, le=1440, description="Length of a file in minutes.")
-    limit_gb: float = Field(
-        default=20.0,
-        gt=0,
-        le=1e6,
-        description="Size of the folder's recordings in GB; beyond it the oldest are deleted.",
-    )
-    free_gb: float = Field(
-        default=2.0,
-        ge=0,
-        le=1e6,
-        description="Space in GB that is left free on the disk; recording pauses before.",
-    )
-
-
-class Metrics(Table):
-    """Numbers for Prometheus."""
-
-    listen: str | None = Field(
-        default=None,
-        max_length=300,
-        description="Where they can be read by HTTP, HOST:PORT; nowhere. Whoever reaches it reads "
-        "them, without a password.",
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _host_and_port(cls, listen: str | None) -> str | None:
-        return None if listen is None else str(parse_listen_address(listen))
-
-
-class Dashboard(Table):
-    """The page on which a run is watched."""
-
-    serve: bool = Field(default=False, description="Serve it.")
-    listen: str = Field(
-        default="127.0.0.1:8710",
-        max_length=300,
-        description="Where, HOST:PORT. An address that other machines reach needs a token.",
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        min_length=limits.MIN_TOKEN_CHARS,
-        description="What a viewer has to know; better in STREAMER_DASHBOARD__TOKEN or token_file.",
-    )
-    token_file: File | None = Field(
-        default=None, description="File that holds the token and nothing else."
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _host_and_port(cls, listen: str) -> str:
-        return str(parse_listen_address(listen))
-
-
-class Service(Table):
-    """How it runs where nobody watches."""
-
-    wait: bool = Field(
-        default=False,
-        description="Start without a broker, a microphone or a stream that is not there yet, and "
-        "wait for it; without this, a run ends at once and says why.",
-    )
-
-
-class Log(Table):
-    """Messages about the program itself."""
-
-    format: Literal["console", "json"] = Field(
-        default="console", description="For people, or one JSON a line."
-    )
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity."
-    )
+    def _check_prefix(cls, prefix: str) -> str:
+        return check_topic(prefix)
 
 
 class Config(Table):
-    """Everything that can be set."""
+    """The whole configuration."""
 
     zones: tuple[Zone, ...] = Field(
-        default=(Zone(),), min_length=1, description="Places listened to."
+        default=(Zone(),), min_length=1, description="Zones, each with an input."
     )
-    tracking: Tracking = Field(default=Tracking(), description="From views to a trajectory.")
-    engine: Engine = Field(default=Engine(), description="What runs the network.")
-    mqtt: Mqtt = Field(default=Mqtt(), description="Where the trajectory is published.")
+    tracking: Tracking = Field(
+        default=Tracking(), description="Estimation: rate, smoothing, silence, calibration."
+    )
+    engine: Engine = Field(default=Engine(), description="The inference engine and its weights.")
+    mqtt: Mqtt = Field(
+        default=Mqtt(), description="The MQTT broker that estimates are published to."
+    )
     home_assistant: HomeAssistant = Field(
-        default=HomeAssistant(), description="How Home Assistant finds the zones."
+        default=HomeAssistant(), description="MQTT discovery for Home Assistant."
     )
-    lights: Lights = Field(default=Lights(), description="What drives lights.")
-    record: Record = Field(default=Record(), description="What is kept of a run.")
-    metrics: Metrics = Field(default=Metrics(), description="Numbers for Prometheus.")
+    lights: Lights = Field(default=Lights(), description="Lights that follow the trajectory.")
+    record: Record = Field(default=Record(), description="Recording of a run to disk.")
+    metrics: Metrics = Field(default=Metrics(), description="Metrics for Prometheus.")
     dashboard: Dashboard = Field(
-        default=Dashboard(), description="The page on which a run is watched."
+        default=Dashboard(), description="Web page to watch and control a run."
     )
-    service: Service = Field(default=Service(), description="How it runs where nobody watches.")
-    log: Log = Field(default=Log(), description="Messages about the program itself.")
+    service: Service = Field(default=Service(), description="Unattended operation.")
+    log: Log = Field(default=Log(), description="Log messages on standard error.")
 
     @model_validator(mode="after")
-    def _deadline_within_a_tick(self) -> Self:
+    def _check_deadline(self) -> Self:
         remote, tick = self.engine.remote, 1e3 / self.tracking.rate
         if remote.url is not None and remote.deadline_ms >= tick:
             raise ValueError(
@@ -404,7 +287,7 @@ class Config(Table):
 
     @field_validator("zones")
     @classmethod
-    def _distinct_zones(cls, zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
+    def _check_distinct_ids(cls, zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
         ids = [zone.id for zone in zones]
         if len(set(ids)) != len(ids):
             raise ValueError("two zones have the same id; give each its own")

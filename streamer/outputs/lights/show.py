@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from streamer.config.models import Slug, Table
+from streamer.config.fields import Slug, Table
 from streamer.outputs.lights import color, osc_address
 from streamer.outputs.lights import dmx_patch as patch
 

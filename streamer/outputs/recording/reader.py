@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from streamer import limits
-from streamer.config.models import Slug
+from streamer.config.fields import Slug
 from streamer.errors import UsageError
 from streamer.outputs.recording.file_names import JOURNAL
 from streamer.outputs.recording.journal import (

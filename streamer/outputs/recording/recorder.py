@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from streamer.audio.block import Block
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.errors import UsageError
 from streamer.outputs.recording.disk_quota import free_space
 from streamer.outputs.recording.extra import need

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streamer import __version__
 from streamer.audio.block import Block
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.helpers import EpochClock
 from streamer.outputs.recording.disk_quota import DiskQuota
 from streamer.outputs.recording.recovery import recover_recordings

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.outputs.recording import Recorder
 
 

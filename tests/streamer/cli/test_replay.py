@@ -12,7 +12,7 @@ import aiomqtt
 import numpy as np
 import pytest
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.mqtt import VA
 from streamer.outputs.recording import Recorder, read_recording
 from streamer.tracking import Affect, Update

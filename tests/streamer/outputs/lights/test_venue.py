@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.outputs.recording import Recorder
 
 pytestmark = pytest.mark.peer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.outputs.recording import Recorder
 from streamer.tracking import Affect, Update
 

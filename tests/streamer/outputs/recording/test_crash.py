@@ -15,7 +15,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from streamer.audio import Block
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.outputs.recording import Recorder
 from streamer.tracking import Affect, Update
 

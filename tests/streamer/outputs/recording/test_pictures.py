@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.errors import UsageError
 from streamer.outputs.recording import Recorder, read_recording
 from streamer.outputs.recording.pictures import (

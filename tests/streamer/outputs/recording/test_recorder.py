@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from streamer.config.models import Record
+from streamer.config import Record
 from streamer.errors import UsageError
 from streamer.outputs.recording import Recorder, read_recording, recorder, writer
 from streamer.outputs.recording.journal import Journal, Row
