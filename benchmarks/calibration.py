@@ -28,7 +28,7 @@ from streamer.tracking.calibration import Levels
 from streamer.tracking.calibration.programme_level import programme_level
 from streamer.tracking.calibration.reference import Track, track
 from tests.support.mosquitto import Mosquitto
-from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 _QUIET = 4.0  # seconds between two performances
@@ -78,12 +78,14 @@ async def listen(
     return said
 
 
-def distances(said: list[dict[str, Any]], performer: Performer, alone: Track, epoch: float) -> str:
+def distances(
+    said: list[dict[str, Any]], player: MicrophonePlayer, alone: Track, epoch: float
+) -> str:
     """Mean, 95th percentile and largest distance between messages and the file's trajectory."""
     period = _QUIET + (len(alone.affect) + 10) / 10
     pairs = []
     for message in said[40:]:
-        sounded = (message["ts"] / 1e3 - epoch - performer.begun) % period - _QUIET
+        sounded = (message["ts"] / 1e3 - epoch - player.started) % period - _QUIET
         tick = round(sounded * 10) - 10
         if 30 <= tick < len(alone.affect):
             want, have = alone.affect[tick], (message["valence"], message["arousal"])
@@ -121,14 +123,14 @@ def main() -> None:
     sound, alone = read_demo()
     placed = place(sound, options.decay, options.decibels)
     seconds = len(placed) / RATE + 8
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     epoch = time.time() - time.monotonic()
     with pulse.running(), tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
         broker.start()
         pulse.plug_in("alpha")
         environment = {**os.environ, "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
-        with Performer(pulse.pipe("alpha"), recording(placed)) as performer:
+        with MicrophonePlayer(pulse.pipe("alpha"), recording(placed)) as player:
             try:
                 for what, options_of in (
                     ("as it comes", None),
@@ -139,7 +141,7 @@ def main() -> None:
                         command = [PROGRAM, "calibrate", "--input", "mic", "--device", "alpha"]
                         subprocess.run([*command, *options_of], env=environment, check=True)
                     said = asyncio.run(listen(environment, broker, seconds))
-                    print(f"{what}: {distances(said, performer, alone, epoch)}", flush=True)
+                    print(f"{what}: {distances(said, player, alone, epoch)}", flush=True)
             finally:
                 broker.kill()
 

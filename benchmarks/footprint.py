@@ -14,7 +14,7 @@ import psutil
 
 from streamer.demo import PIECE
 from tests.support.mosquitto import Mosquitto
-from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from tests.support.streamer_process import PROGRAM
 from training.sound.render import decode
 
@@ -31,13 +31,13 @@ def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
         `first_estimate_seconds`, from the start of the program to its first message, median and
         longest of several starts.
     """
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     found = {}
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         stack.enter_context(pulse.running())
         pulse.plug_in("alpha")
-        stack.enter_context(Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))))
+        stack.enter_context(MicrophonePlayer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))))
         broker = Mosquitto(Path(folder))
         broker.start()
         stack.callback(broker.kill)

@@ -16,23 +16,23 @@ from streamer.config import Tracking, Zone
 from streamer.engines import open_engine
 from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
-from tests.support.pulseaudio import RATE, Performer, Pulse, clicks, noise
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, clicks, noise
 from tests.support.streamer_process import listening
 
 MICROPHONE = Zone(input="mic", device="alpha")
 
 
-async def clock(pulse: Pulse, seconds: float, ppm: float) -> None:
+async def clock(pulse: PulseServer, seconds: float, ppm: float) -> None:
     """Clicks at known times: the error of the time they are told to have sounded at."""
     pulse.plug_in("alpha")
-    performer = Performer(pulse.pipe("alpha"), clicks(every=RATE // 2), drift_ppm=ppm)
-    period = performer.time_of(RATE // 2) - performer.begun
+    player = MicrophonePlayer(pulse.pipe("alpha"), clicks(every=RATE // 2), drift_ppm=ppm)
+    period = player.time_of(RATE // 2) - player.started
     errors: list[float] = []
     async with open_source(MICROPHONE) as source:
         begun, told = time.monotonic(), time.monotonic()
         async for block in source.blocks():
             for n in np.flatnonzero(block.samples > 0.4):
-                at = block.captured + n / source.rate - performer.begun
+                at = block.captured + n / source.rate - player.started
                 errors.append((at + period / 2) % period - period / 2)
             now = time.monotonic()
             if now - told >= 60 or now - begun >= seconds:
@@ -48,7 +48,7 @@ async def clock(pulse: Pulse, seconds: float, ppm: float) -> None:
                 )
             if now - begun >= seconds:
                 break
-    performer.end()
+    player.end()
 
 
 async def until(true: Callable[[], object], seconds: float = 20.0) -> float:
@@ -64,10 +64,10 @@ def _grows(tracker: ZoneTracker) -> Callable[[], bool]:
     return lambda: tracker.estimates > before
 
 
-async def faults(pulse: Pulse) -> None:
+async def faults(pulse: PulseServer) -> None:
     """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
     module = pulse.plug_in("alpha")
-    performer = Performer(pulse.pipe("alpha"), noise)
+    player = MicrophonePlayer(pulse.pipe("alpha"), noise)
     with Inference(open_engine()) as inference:
         tracker = ZoneTracker(MICROPHONE, Tracking(), inference, lambda *_: None)
         await tracker.open()
@@ -95,18 +95,18 @@ async def faults(pulse: Pulse) -> None:
                 await asyncio.sleep(2)
         task.cancel()
         await asyncio.wait([task])
-    performer.end()
+    player.end()
 
 
-async def run(pulse: Pulse, seconds: float) -> None:
+async def run(pulse: PulseServer, seconds: float) -> None:
     """`streamer run --input mic`: how even and how late its estimates are."""
     pulse.plug_in("alpha")
-    performer = Performer(pulse.pipe("alpha"), noise)
+    player = MicrophonePlayer(pulse.pipe("alpha"), noise)
     async with listening("--input", "mic") as program:
         begun = time.time()
         await asyncio.sleep(seconds)
         print(f"playing: {program.figures(begun)}")
-    performer.end()
+    player.end()
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of run and of clock")
     parser.add_argument("--ppm", type=float, default=50, help="drift of the microphone's clock")
     options = parser.parse_args()
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     os.environ.update(pulse.environment)
     pulse.start()
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.icecast import Broadcast, Icecast, encode
+from tests.support.icecast import Icecast, SourceClient, encode
 from tests.support.streamer_process import Listening, listening
 
 RATE = 44100
@@ -44,7 +44,7 @@ class Radio:
     def __init__(self, folder: Path) -> None:
         self.server = Icecast(folder)
         self._song = song()
-        self._source: Broadcast
+        self._source: SourceClient
         self._begin()
 
     @asynccontextmanager
@@ -77,8 +77,8 @@ class Radio:
         self.server.start()
         self._source = self._broadcast()
 
-    def _broadcast(self) -> Broadcast:
-        return Broadcast(self.server, self._song, SONG_SECONDS)
+    def _broadcast(self) -> SourceClient:
+        return SourceClient(self.server, self._song, SONG_SECONDS)
 
 
 async def fault(name: str, make: Callable[[], object], program: Listening) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import percentiles
-from tests.support.pulseaudio import RATE, Performer, Pulse
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer
 from tests.support.streamer_process import Listening, listening
 
 _FIRST = 6.0
@@ -37,7 +37,7 @@ def measure_events(count: int = 60) -> dict[str, Any]:
     with _named_pipe() as (path, descriptor):
         options = ("--input", "-", "--raw-rate", str(RATE), "--raw-channels", "1")
         found["pipe"] = asyncio.run(_hear(path, moments, options, stdin=descriptor))
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     with pulse.running():
         pulse.plug_in("alpha")
         found["microphone"] = asyncio.run(
@@ -73,12 +73,12 @@ async def _hear(
         return np.pad(sound[first:last], (0, max(0, last - max(first, len(sound)))))
 
     epoch = time.time() - time.monotonic()
-    with Performer(pipe, compose) as performer:
+    with MicrophonePlayer(pipe, compose) as player:
         async with listening(*options, "--no-view", stdin=stdin) as program:
             begun = time.time()
-            await asyncio.sleep(performer.time_of(len(sound)) + epoch - begun)
+            await asyncio.sleep(player.time_of(len(sound)) + epoch - begun)
             await asyncio.sleep(1.0)
-    times = [performer.time_of(int(moment)) + epoch for moment in moments]
+    times = [player.time_of(int(moment)) + epoch for moment in moments]
     return judge(program, [at for at in times if at > begun + _APART[0]])
 
 

@@ -18,7 +18,7 @@ from streamer.batch.analysis import analyze
 from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
-from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from tests.support.streamer_process import listening
 from training.cli import DEFAULT_DATA
 from training.datasets import read_data_sets
@@ -45,7 +45,7 @@ def measure_response(live_pairs: int = 4) -> dict[str, Any]:
         on its own time; for the microphone until the message has come.
     """
     music, pairs = _pairs()
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     with pulse.running():
         pulse.plug_in("alpha")
         live = asyncio.run(_live(pulse.pipe("alpha"), pairs[:live_pairs]))
@@ -89,16 +89,16 @@ def _from_file(pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
 async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
     sound = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
     epoch = time.time() - time.monotonic()
-    with Performer(pipe, recording(sound)) as performer:
+    with MicrophonePlayer(pipe, recording(sound)) as player:
         async with listening("--input", "mic", "--device", "alpha", "--no-view") as program:
-            await asyncio.sleep(performer.time_of(len(sound)) - time.monotonic())
+            await asyncio.sleep(player.time_of(len(sound)) - time.monotonic())
     arrivals = np.array([at for at, _ in program.estimates])
     arousal = np.array(
         [(one["arousal"], one["raw"]["arousal"]) for _, one in program.estimates], dtype=np.float64
     )
     traces = []
     for k in range(len(pairs)):
-        join = performer.time_of(round((10 + (2 * k + 1) * _PART_SECONDS) * RATE)) + epoch
+        join = player.time_of(round((10 + (2 * k + 1) * _PART_SECONDS) * RATE)) + epoch
         traces.append(_trace(arrivals - join, arousal))
     return _figures(traces)
 

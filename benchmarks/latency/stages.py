@@ -21,7 +21,7 @@ from streamer.tracking.batching import Inference
 from streamer.tracking.trajectory import Trajectory
 from streamer.tracking.windows import Listener
 from tests.support.mosquitto import Mosquitto
-from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from training.sound.render import decode
 
 STAGES = ("capture", "resampler", "views", "engine", "smoother", "network")
@@ -42,7 +42,7 @@ def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
         the offer to the publisher until a subscriber has the message. "whole": their sum.
     """
     found = {}
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     with tempfile.TemporaryDirectory() as folder, pulse.running():
         broker = Mosquitto(Path(folder))
         broker.start()
@@ -50,7 +50,7 @@ def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
             found["file"] = asyncio.run(_walk(Zone(input="demo"), broker.address, seconds))
             pulse.plug_in("alpha")
             microphone = Zone(input="mic", device="alpha")
-            with Performer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))):
+            with MicrophonePlayer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))):
                 found["microphone"] = asyncio.run(_walk(microphone, broker.address, seconds))
         finally:
             broker.kill()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.ports import free_port, wait_until_it_listens
+from tests.support.ports import free_port, wait_until_listening
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"
@@ -165,7 +165,7 @@ def test_the_broker_lets_in_whom_it_should(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until_it_listens(broker, port)
+        wait_until_listening(broker, port)
 
         def passes(user, topic, reads):
             """Whether a message of a user's reaches a reader."""
@@ -297,7 +297,7 @@ def prometheus(tmp_path_factory):
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
         )
-        wait_until_it_listens(server, port)
+        wait_until_listening(server, port)
 
         def ask(path, **parameters):
             query = urllib.parse.urlencode(parameters)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from streamer.demo import PIECE
 from tests.support.mosquitto import Mosquitto
-from tests.support.pulseaudio import RATE, Performer, Pulse, recording
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from training.sound.render import decode
 
 ROOT = Path(__file__).parents[2]
@@ -169,7 +169,7 @@ def venue(folder: Path, *, at_home: bool) -> Iterator[None]:
     hosts.write_text("127.0.0.1 localhost homeassistant.local\n")
     subprocess.run(["mount", "--bind", str(hosts), "/etc/hosts"], check=True)
     music = decode(PIECE, RATE)
-    pulse = Pulse(("alpha",))
+    pulse = PulseServer(("alpha",))
     with contextlib.ExitStack() as stack:
         if at_home:
             broker = Mosquitto(folder, port=1883)
@@ -177,7 +177,7 @@ def venue(folder: Path, *, at_home: bool) -> Iterator[None]:
             stack.callback(broker.kill)
         stack.enter_context(pulse.running())
         pulse.plug_in("alpha")
-        stack.enter_context(Performer(pulse.pipe("alpha"), recording(music)))
+        stack.enter_context(MicrophonePlayer(pulse.pipe("alpha"), recording(music)))
         cut_clips(music, folder / "checkout" / "my-clips")
         yield
 

@@ -16,9 +16,9 @@ import psutil
 from benchmarks.stream import SONG_SECONDS, song
 from tests.faults.observer import NODE, Observer
 from tests.faults.proxy import Proxy
-from tests.support.icecast import Broadcast, Icecast, WebServer
+from tests.support.icecast import Icecast, SourceClient, WebServer
 from tests.support.mosquitto import Mosquitto, guarded
-from tests.support.pulseaudio import Performer, Pulse, noise
+from tests.support.pulseaudio import MicrophonePlayer, PulseServer, noise
 
 USER, SECRET = "stage", "canary-of-the-broker"
 TOKEN = "canary-of-the-radio"  # noqa: S105
@@ -109,12 +109,12 @@ class Place:
             broker, *guarded(broker, USER, SECRET, "user stage", "topic readwrite #")
         )
         self.proxy = Proxy(self.broker.port)
-        self.card, self.other_card = Pulse(("alpha",)), Pulse(("beta",))
+        self.card, self.other_card = PulseServer(("alpha",)), PulseServer(("beta",))
         self.module = ""
         self.muted = False
         self.radio = Icecast(folder)
         self.front = WebServer({"/live": self.lead_to_the_radio})
-        self.source: Broadcast
+        self.source: SourceClient
         self.song = song()
         self.process: asyncio.subprocess.Process
         self.observer = Observer(self.broker.port, USER, SECRET, LIGHTS)
@@ -126,7 +126,7 @@ class Place:
         handler.end_headers()
 
     def broadcast(self) -> None:
-        self.source = Broadcast(self.radio, self.song, SONG_SECONDS)
+        self.source = SourceClient(self.radio, self.song, SONG_SECONDS)
 
     def begin_radio(self) -> None:
         self.radio.start()
@@ -215,11 +215,11 @@ def _sound(place: Place) -> Iterator[None]:
         for card in (place.card, place.other_card):
             card.start()
             stack.callback(card.close)
-        place.card.adopt(place.other_card)
+        place.card.add_devices_of(place.other_card)
         place.plug_in()
         place.other_card.plug_in("beta")
-        stack.enter_context(Performer(place.card.pipe("alpha"), place.compose))
-        stack.enter_context(Performer(place.other_card.pipe("beta"), noise))
+        stack.enter_context(MicrophonePlayer(place.card.pipe("alpha"), place.compose))
+        stack.enter_context(MicrophonePlayer(place.other_card.pipe("beta"), noise))
         yield
 
 

@@ -32,7 +32,7 @@ from streamer.mqtt.commands import CommandHandler
 from streamer.tracking import Affect, Update
 from tests.support.mosquitto import Certificates, Mosquitto
 from tests.support.ports import free_port as port_that_is_free
-from tests.support.pulseaudio import Performer, Pulse, noise
+from tests.support.pulseaudio import MicrophonePlayer, PulseServer, noise
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
@@ -327,10 +327,10 @@ def program(away: Path) -> Callable[..., Answer]:
 
 
 @pytest.fixture
-def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
+def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseServer]:
     """A daemon that runs, without devices; PortAudio finds it."""
     assert shutil.which("pulseaudio"), "this test needs PulseAudio: apt install pulseaudio"
-    pulse = Pulse()
+    pulse = PulseServer()
     for name, value in pulse.environment.items():
         monkeypatch.setenv(name, value)
     pulse.start()
@@ -339,10 +339,10 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
 
 
 @pytest.fixture
-def stage(pulse: Pulse) -> Iterator[dict[str, str]]:
+def stage(pulse: PulseServer) -> Iterator[dict[str, str]]:
     """Noise before both microphones, which are plugged in: their modules by their names."""
     modules = {name: pulse.plug_in(name) for name in pulse.microphones}
-    performers = [Performer(pulse.pipe(name), noise) for name in pulse.microphones]
+    players = [MicrophonePlayer(pulse.pipe(name), noise) for name in pulse.microphones]
     yield modules
-    for performer in performers:
-        performer.end()
+    for player in players:
+        player.end()

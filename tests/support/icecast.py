@@ -1,7 +1,7 @@
-"""A radio on loopback, for tests and benchmarks: icecast with a source, and servers that misbehave.
+"""Streaming servers on loopback, for tests and benchmarks: real ones, and ones that misbehave.
 
-`Icecast` is the real server; `Broadcast` is a source client that sends encoded sound to it at the
-pace at which it sounds. `RtspServer` is VLC. `WebServer` answers as a function for each path says.
+`Icecast` is the real server; a `SourceClient` sends encoded audio to it in real time. `RtspServer`
+is VLC. `WebServer` calls a function for each path.
 """
 
 import base64
@@ -26,7 +26,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.ports import free_port, wait_until_it_listens
+from tests.support.ports import free_port, wait_until_listening
 
 PASSWORD = "only-on-loopback"  # noqa: S105
 
@@ -41,21 +41,21 @@ _CONFIGURATION = """<icecast>
 <logging><accesslog>-</accesslog><errorlog>-</errorlog><loglevel>1</loglevel></logging>
 <security><chroot>0</chroot>{owner}</security></icecast>
 """
-# As root icecast refuses to run; it hands itself over to another user.
+# icecast refuses to run as root; it changes to this user.
 _OWNER = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
 
 
 def encode(
-    sound: NDArray[np.float32], rate: int, *, codec: str = "libmp3lame", form: str = "mp3"
+    samples: NDArray[np.float32], rate: int, *, codec: str = "libmp3lame", form: str = "mp3"
 ) -> bytes:
-    """Encode mono sound as stereo at 128 kbit/s; an MP3 has no tags, so that it can be joined."""
+    """Encode mono samples as stereo at 128 kbit/s; an MP3 without tags, so that it can repeat."""
     memory = io.BytesIO()
     options = {"id3v2_version": "0", "write_xing": "0"} if form == "mp3" else {}
     with av.open(memory, "w", format=form, options=options) as container:
         stream = container.add_stream(codec, rate=rate, layout="stereo")
         assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 128_000
-        frame = av.AudioFrame.from_ndarray(np.stack((sound, sound)), "fltp", "stereo")
+        frame = av.AudioFrame.from_ndarray(np.stack((samples, samples)), "fltp", "stereo")
         frame.sample_rate = rate
         frame.pts = 0
         length = stream.codec_context.frame_size or 1024
@@ -67,7 +67,7 @@ def encode(
 
 
 class Icecast:
-    """A real icecast, to be started, hung and stopped."""
+    """A real Icecast server, to be started, suspended and stopped."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -80,7 +80,7 @@ class Icecast:
     def start(self) -> None:
         program = shutil.which("icecast2") or shutil.which("icecast")
         if program is None:
-            raise RuntimeError("icecast is missing: apt install icecast2")
+            raise RuntimeError("cannot start icecast: it is not installed; apt install icecast2")
         root = hasattr(os, "geteuid") and os.geteuid() == 0
         file = self._folder / "icecast.xml"
         file.write_text(
@@ -94,7 +94,7 @@ class Icecast:
         self._process = subprocess.Popen(
             [program, "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until_it_listens(self._process, self.port)
+        wait_until_listening(self._process, self.port)
 
     def hang(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -124,17 +124,17 @@ class Icecast:
             self._process.send_signal(number)
 
 
-class Broadcast:
-    """A source client: sends encoded sound for ever to a mount, at its own pace.
+class SourceClient:
+    """Icecast source client: sends encoded audio to a mount in real time, repeating it.
 
     Parameters
     ----------
     server
-        Where to.
+        Server to send to.
     data, seconds
-        Encoded sound, and how long it sounds; it begins anew at its end.
+        Encoded audio, and its duration.
     ahead
-        Seconds sent at once at the beginning, which become the server's burst.
+        Seconds sent at once at the start, which become the server's burst.
     """
 
     def __init__(
@@ -148,7 +148,8 @@ class Broadcast:
         ahead: float = 5.0,
     ) -> None:
         self.error: OSError | None = None
-        self._data, self._pace, self._ahead = data, len(data) / seconds, ahead
+        self._data, self._ahead = data, ahead
+        self._rate = len(data) / seconds  # bytes per second
         self._ended = threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -160,11 +161,11 @@ class Broadcast:
         )
         answer = self._socket.recv(1024)
         if b"100" not in answer.split(b"\r\n")[0]:
-            raise RuntimeError(f"icecast refuses the source: {answer!r}")
+            raise RuntimeError(f"cannot connect to icecast as a source: {answer!r}")
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "Broadcast":
+    def __enter__(self) -> "SourceClient":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -183,30 +184,32 @@ class Broadcast:
         self._socket.close()
 
     def _send(self) -> None:
-        begun, sent = time.monotonic() - self._ahead, 0
-        step = max(round(self._pace * 0.05), 1)
-        pieces = cycle([self._data[at : at + step] for at in range(0, len(self._data), step)])
-        while not self._ended.wait(max(begun + sent / self._pace - time.monotonic(), 0)):
+        started, sent = time.monotonic() - self._ahead, 0
+        step = max(round(self._rate * 0.05), 1)
+        chunks = cycle([self._data[at : at + step] for at in range(0, len(self._data), step)])
+        while not self._ended.wait(
+            max(started + sent / self._rate - time.monotonic(), 0)
+        ):
             if not self._flowing.is_set():
                 paused = time.monotonic()
                 self._flowing.wait()
-                begun += time.monotonic() - paused
-            piece = next(pieces)
+                started += time.monotonic() - paused
+            chunk = next(chunks)
             try:
-                self._socket.sendall(piece)
+                self._socket.sendall(chunk)
             except OSError as error:
                 self.error = error
                 return
-            sent += len(piece)
+            sent += len(chunk)
 
 
 class RtspServer:
-    """A VLC that sends encoded sound once, at its own pace, to whoever asks for it by RTSP."""
+    """VLC as an RTSP server that sends an encoded file once, in real time."""
 
-    def __init__(self, sound: Path) -> None:
+    def __init__(self, file: Path) -> None:
         self.port = free_port()
         self.url = f"rtsp://127.0.0.1:{self.port}/live"
-        self._sound = sound
+        self._file = file
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "RtspServer":
@@ -221,13 +224,13 @@ class RtspServer:
             "vlc", "--intf=dummy", "--no-plugins-cache", "--play-and-exit",
             "--rtsp-host=127.0.0.1", "fd://0", f"--sout=#rtp{{sdp={self.url}}}",
         ]  # fmt: skip
-        if hasattr(os, "geteuid") and os.geteuid() == 0:  # as root VLC refuses to run
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # VLC refuses to run as root
             command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
-        with self._sound.open("rb") as sound:
+        with self._file.open("rb") as file:
             self._process = subprocess.Popen(
-                command, stdin=sound, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command, stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-        wait_until_it_listens(self._process, self.port)
+        wait_until_listening(self._process, self.port)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -240,12 +243,12 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class WebServer:
-    """An HTTP server on loopback; each path has a function that answers.
+    """HTTP server on loopback that calls a function for each path.
 
     Attributes
     ----------
     requests
-        Paths and headers asked for so far.
+        Paths and headers of the requests so far.
     """
 
     def __init__(self, answers: dict[str, Answer]) -> None:
@@ -265,14 +268,14 @@ class WebServer:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        class Quiet(ThreadingHTTPServer):
+        class QuietServer(ThreadingHTTPServer):
             daemon_threads = True
 
             def handle_error(self, *arguments: object) -> None:
                 pass
 
         self.answers = answers
-        self.http = Quiet(("127.0.0.1", 0), Handler)
+        self.http = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         self._thread = threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True)
 
@@ -287,22 +290,22 @@ class WebServer:
 
 
 def send(handler: BaseHTTPRequestHandler, kind: str, *data: bytes, **headers: str) -> None:
-    """Answer with 200, headers (``_`` for ``-``) and data, piece by piece."""
+    """Respond with status 200, headers (``_`` for ``-``), then each chunk of data."""
     handler.send_response(200)
     handler.send_header("Content-Type", kind)
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
-    for piece in data:
-        handler.wfile.write(piece)
+    for chunk in data:
+        handler.wfile.write(chunk)
 
 
 def paced(data: bytes, bytes_per_second: float, burst: float = 0.0) -> Iterator[bytes]:
-    """Yield data at a pace, 20 ms at once, after `burst` seconds of it at once."""
-    begun = time.monotonic() - burst
+    """Yield `burst` seconds of data at once, then the rest at a constant rate, 20 ms at a time."""
+    started = time.monotonic() - burst
     step = max(round(bytes_per_second * 0.02), 1)
     for at in range(0, len(data), step):
-        time.sleep(max(begun + at / bytes_per_second - time.monotonic(), 0))
+        time.sleep(max(started + at / bytes_per_second - time.monotonic(), 0))
         yield data[at : at + step]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import trustme
 
 from streamer.mqtt import BrokerAddress, find_mosquitto
-from tests.support.ports import free_port, wait_until_it_listens
+from tests.support.ports import free_port, wait_until_listening
 
 
 class Mosquitto:
@@ -42,7 +42,7 @@ class Mosquitto:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until_it_listens(self._process, self.port)
+        wait_until_listening(self._process, self.port)
 
     def hang(self) -> None:
         self._signal(signal.SIGSTOP)

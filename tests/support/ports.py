@@ -1,4 +1,4 @@
-"""Ports of this machine."""
+"""Find free ports and wait for servers to listen."""
 
 import contextlib
 import socket
@@ -7,25 +7,25 @@ import time
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port of 127.0.0.1 on which nothing listens."""
+    """Return a port of 127.0.0.1 that is not in use."""
     with socket.socket(type=kind) as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 
 
-def wait_until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until a server that was started answers on its port.
+def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a started server accepts connections on its port.
 
     Raises
     ------
     RuntimeError
-        It has ended, or does not listen after 10 s.
+        It exited, or does not listen within 10 s.
     """
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"{server.args!r} did not start")
+            raise RuntimeError(f"cannot start {server.args!r}: it exited with {server.returncode}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.02)
-    raise RuntimeError(f"{server.args!r} does not listen")
+    raise RuntimeError(f"cannot connect to {server.args!r}: it does not listen on port {port}")

@@ -1,7 +1,7 @@
-"""Real microphones without hardware: a PulseAudio of our own, heard through ALSA by PortAudio.
+"""Microphones without hardware: a private PulseAudio server that PortAudio reaches through ALSA.
 
-Two kinds of device: `virtual_sink`, whose monitor records what is played to it, and microphones
-whose sound a thread of ours writes at times that are known (`Performer`).
+It has two kinds of input device: the monitor of `virtual_sink`, which records what is played to
+that sink, and microphones, whose samples a `MicrophonePlayer` writes at known times.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 RATE = 48000
 _STEP = 480  # samples of 10 ms
 
-Compose = Callable[[int, int], NDArray[np.int16]]
-"""Gives the samples from a number to another, (n,) or (n, channels)."""
+Generate = Callable[[int, int], NDArray[np.int16]]
+"""Returns the samples from one number up to another, int16, (n,) or (n, channels)."""
 
 
-class Pulse:
-    """A PulseAudio daemon with a folder of its own; `environment` leads PortAudio to it."""
+class PulseServer:
+    """PulseAudio daemon with a private folder; `environment` makes PortAudio use it."""
 
     def __init__(self, microphones: tuple[str, ...] = ("alpha", "beta")) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pulse-"))
@@ -59,19 +59,19 @@ class Pulse:
                 self.control("info")
                 return
             if time.monotonic() > deadline:
-                raise RuntimeError("PulseAudio does not start")
+                raise RuntimeError("cannot start PulseAudio: it does not answer")
             time.sleep(0.05)
 
     def hang(self) -> None:
-        """Let the daemon stand still."""
+        """Suspend the daemon (SIGSTOP)."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the daemon (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End the daemon."""
+        """Stop the daemon."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(10)
@@ -83,7 +83,7 @@ class Pulse:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Start the daemon, lead PortAudio in this process and its children to it, end it."""
+        """Run the daemon, and make PortAudio in this process and its children use it."""
         before = dict(os.environ)
         os.environ.update(self.environment)
         try:
@@ -95,12 +95,12 @@ class Pulse:
             os.environ.update(before)
 
     def close(self) -> None:
-        """End the daemon and remove its folder."""
+        """Stop the daemon and remove its folder."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def control(self, *arguments: str) -> str:
-        """Run pactl."""
+        """Run pactl and return its output."""
         done = subprocess.run(
             ["pactl", *arguments],
             env={**os.environ, **self.environment},
@@ -112,25 +112,25 @@ class Pulse:
         return done.stdout.strip()
 
     def pipe(self, microphone: str) -> Path:
-        """Return where a microphone's sound is written to."""
+        """Return the named pipe of a microphone."""
         return self.folder / f"{microphone}.fifo"
 
     def plug_in(self, microphone: str, layout: str = "mono", rate: int = RATE) -> str:
-        """Create a microphone's source, and make the first of all the default.
+        """Create a microphone, and make the first microphone of all the default.
 
         Parameters
         ----------
         microphone
-            One of those that the daemon was made for.
+            One of the names given to the constructor.
         layout
-            Its channels, by PulseAudio's names: "front-left,front-right", "aux0,aux1,aux2".
+            PulseAudio's names of its channels: "front-left,front-right", "aux0,aux1,aux2".
         rate
-            In Hz.
+            Sample rate in Hz.
 
         Returns
         -------
         str
-            The number of its module.
+            Number of its module.
         """
         module = self.control(
             "load-module", "module-pipe-source", f"source_name={microphone}",
@@ -141,29 +141,29 @@ class Pulse:
         return module
 
     def add_sink(self) -> str:
-        """Create the sink whose monitor is a device; return the module's number."""
+        """Create `virtual_sink`; return the number of its module."""
         return self.control(
             "load-module", "module-null-sink", "sink_name=virtual_sink", "rate=44100",
             "channels=2", "format=s16le",
         )  # fmt: skip
 
     def unplug(self, module: str) -> None:
-        """Remove a device by its module's number."""
+        """Remove a device by the number of its module."""
         self.control("unload-module", module)
 
-    def adopt(self, other: "Pulse") -> None:
-        """Let PortAudio find the microphones of another daemon beside ours."""
+    def add_devices_of(self, other: "PulseServer") -> None:
+        """Make PortAudio list the microphones of another daemon, too."""
         for microphone in other.microphones:
             self._define(microphone, microphone, other.folder)
 
     def shift_indices(self) -> None:
-        """Put a device that gives silence before ours, so that PortAudio numbers those anew."""
+        """Insert a silent device before the others, so that their indices change."""
         file = self.folder / ".asoundrc"
         silent = 'pcm.silent { type null hint { show on description "silent" } }\n'
         file.write_text(silent + file.read_text())
 
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
-        """Play a file to the sink."""
+        """Play a file to `virtual_sink`."""
         return subprocess.Popen(
             ["paplay", "--device=virtual_sink", str(path)], env={**os.environ, **self.environment}
         )
@@ -176,54 +176,54 @@ class Pulse:
             )
 
 
-class Performer:
-    """Makes sound in real time, 16-bit mono at 48 kHz; what nobody records is lost.
+class MicrophonePlayer:
+    """Writes 16-bit samples at 48 kHz to a microphone in real time; unread samples are lost.
 
     Parameters
     ----------
     pipe
-        Where it goes: the `pipe` of a microphone, or any other named one.
-    compose
-        The sound.
+        Named pipe, such as `PulseServer.pipe` of a microphone.
+    generate
+        Its samples.
     drift_ppm
         How much faster than nominal the microphone's clock runs.
     """
 
-    def __init__(self, pipe: Path, compose: Compose, *, drift_ppm: float = 0.0) -> None:
+    def __init__(self, pipe: Path, generate: Generate, *, drift_ppm: float = 0.0) -> None:
         self._path = pipe
-        self._compose = compose
+        self._generate = generate
         self._rate = RATE * (1 + drift_ppm * 1e-6)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._perform, daemon=True)
-        self.begun = time.monotonic()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self.started = time.monotonic()
         self._thread.start()
 
     def time_of(self, sample: int) -> float:
-        """Return the `time.monotonic()` at which a sample sounds."""
-        return self.begun + sample / self._rate
+        """Return the `time.monotonic()` at which a sample is played."""
+        return self.started + sample / self._rate
 
-    def __enter__(self) -> "Performer":
+    def __enter__(self) -> "MicrophonePlayer":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.end()
 
     def end(self) -> None:
-        """Stop."""
+        """Stop playing."""
         self._stop.set()
         self._thread.join()
 
-    def _perform(self) -> None:
+    def _play(self) -> None:
         sample, pipe = 0, -1
         while not self._stop.is_set():
-            samples = self._compose(sample, sample + _STEP)
+            samples = self._generate(sample, sample + _STEP)
             sample += _STEP
             time.sleep(max(self.time_of(sample) - time.monotonic(), 0))
             try:
                 if pipe < 0:
                     pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
                 os.write(pipe, samples.astype("<i2").tobytes())
-            except BlockingIOError:  # nobody records
+            except BlockingIOError:  # not recording
                 continue
             except OSError:  # unplugged
                 if pipe >= 0:
@@ -234,27 +234,27 @@ class Performer:
 
 
 def noise(first: int, last: int) -> NDArray[np.int16]:
-    """Quiet noise, the same at each call."""
+    """Generate quiet noise, the same for the same numbers."""
     random = np.random.default_rng(first)
     return random.normal(0, 300, last - first).astype(np.int16)
 
 
-def clicks(every: int) -> Compose:
-    """Return noise with a click at each multiple of so many samples."""
+def clicks(every: int) -> Generate:
+    """Return a generator of noise with a click every so many samples."""
 
-    def compose(first: int, last: int) -> NDArray[np.int16]:
-        sound = noise(first, last) // 10
-        sound[[n - first for n in range(-(-first // every) * every, last, every)]] = 30000
-        return sound
+    def generate(first: int, last: int) -> NDArray[np.int16]:
+        samples = noise(first, last) // 10
+        samples[[n - first for n in range(-(-first // every) * every, last, every)]] = 30000
+        return samples
 
-    return compose
+    return generate
 
 
-def recording(sound: NDArray[np.float32]) -> Compose:
-    """Return sound at 48 kHz, (n,), again and again."""
-    whole = np.round(32767 * np.clip(sound, -1.0, 1.0)).astype(np.int16)
+def recording(samples: NDArray[np.float32]) -> Generate:
+    """Return a generator that repeats samples at 48 kHz, shape (n,)."""
+    whole = np.round(32767 * np.clip(samples, -1.0, 1.0)).astype(np.int16)
 
-    def compose(first: int, last: int) -> NDArray[np.int16]:
+    def generate(first: int, last: int) -> NDArray[np.int16]:
         return whole[np.arange(first, last) % len(whole)]
 
-    return compose
+    return generate

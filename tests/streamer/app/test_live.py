@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.icecast import Broadcast, Icecast, encode
+from tests.support.icecast import Icecast, SourceClient, encode
 from tests.support.streamer_process import listening
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("away")]
@@ -40,7 +40,7 @@ async def test_a_radio_that_bursts(tmp_path, music):
     server = Icecast(tmp_path)
     server.start()
     try:
-        with Broadcast(server, encode(music(4, 44100), 44100), 4):
+        with SourceClient(server, encode(music(4, 44100), 44100), 4):
             async with listening("--input", server.url()) as program:
                 await follow(program)
                 assert program.health["source"] == "Radio Loopback"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.pulseaudio import Performer
+from tests.support.pulseaudio import MicrophonePlayer
 
 pytestmark = pytest.mark.peer
 
@@ -19,10 +19,10 @@ def music(first, last):
 @pytest.mark.long
 def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, pulse, away):
     pulse.plug_in("alpha")
-    performer = Performer(pulse.pipe("alpha"), music)
+    player = MicrophonePlayer(pulse.pipe("alpha"), music)
     options = ("--input", "mic", "--device", "alpha", "--zone", "stage")
     answer = streamer("calibrate", *options, "--seconds", 10)
-    performer.end()
+    player.end()
     assert answer.code == 0, answer.err
     assert "now play music as loud as on the evening" in answer.out
     assert "kept for the zone stage in" in answer.out

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.pulseaudio import Performer
+from tests.support.pulseaudio import MicrophonePlayer
 
 pytestmark = pytest.mark.peer
 
@@ -15,9 +15,9 @@ def a_desk(first, last):
 
 def test_it_shows_on_which_channels_the_music_comes(streamer, pulse):
     pulse.plug_in("alpha", "front-left,front-right,rear-left,rear-right")
-    performer = Performer(pulse.pipe("alpha"), a_desk)
+    player = MicrophonePlayer(pulse.pipe("alpha"), a_desk)
     answer = streamer("levels", "--device", "alpha")
-    performer.end()
+    player.end()
     assert answer.code == 0
     name, *rows = answer.out.splitlines()
     assert name == "alpha, ALSA"

@@ -17,7 +17,7 @@ from streamer.config import Tracking, Zone
 from streamer.errors import AudioError, UsageError
 from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
-from tests.support.pulseaudio import RATE, Performer, Pulse, clicks, noise
+from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, clicks, noise
 
 pytestmark = pytest.mark.peer
 
@@ -67,13 +67,13 @@ def elsewhere(pulse):
 
     A server moves whoever records what is unplugged to another source, where it has one.
     """
-    other = Pulse(("gamma",))
+    other = PulseServer(("gamma",))
     other.start()
     module = other.plug_in("gamma")
-    pulse.adopt(other)
-    performer = Performer(other.pipe("gamma"), noise)
+    pulse.add_devices_of(other)
+    player = MicrophonePlayer(other.pipe("gamma"), noise)
     yield other, module
-    performer.end()
+    player.end()
     other.close()
 
 
@@ -129,24 +129,24 @@ def each_channel_at_its_level(first, last):
 async def test_channels_are_those_that_are_meant(pulse, layout, channels, level):
     """A sound server would rather mix."""
     pulse.plug_in("alpha", layout)
-    performer = Performer(pulse.pipe("alpha"), each_channel_at_its_level)
+    player = MicrophonePlayer(pulse.pipe("alpha"), each_channel_at_its_level)
     async with open_source(Zone(input="mic", device="alpha", channels=channels)) as source:
         blocks = await collect(source, 1)
-    performer.end()
+    player.end()
     recorded = np.concatenate([block.samples for block in blocks]) * 32768
     assert np.median(recorded) == pytest.approx(level, abs=1)
 
 
 async def test_a_click_is_told_when_it_sounded(pulse):
     pulse.plug_in("alpha")
-    performer = Performer(pulse.pipe("alpha"), clicks(every=RATE // 4))
+    player = MicrophonePlayer(pulse.pipe("alpha"), clicks(every=RATE // 4))
     async with open_source(Zone(input="mic", device="alpha")) as source:
         blocks = await collect(source, 6)
-    performer.end()
+    player.end()
     errors = []
     for block in blocks[100:]:
         for n in np.flatnonzero(block.samples > 0.4):
-            told = block.captured + n / source.rate - performer.begun
+            told = block.captured + n / source.rate - player.started
             errors.append((told + 0.125) % 0.25 - 0.125)
     assert len(errors) >= 10
     assert abs(np.median(errors)) < 0.03

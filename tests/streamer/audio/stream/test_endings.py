@@ -23,7 +23,7 @@ from streamer.errors import AudioError
 from streamer.tracking import Update
 from streamer.tracking.batching import Inference
 from streamer.tracking.zone import ZoneTracker
-from tests.support.icecast import Answer, Broadcast, Icecast, WebServer, paced, send
+from tests.support.icecast import Answer, Icecast, SourceClient, WebServer, paced, send
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.peer
@@ -48,7 +48,7 @@ async def tracked(
     """A zone that hears the radio; and its updates."""
     updates: list[Update] = []
     zone = Zone(input=icecast.url())
-    with Inference(engine) as inference, Broadcast(icecast, mp3, SECONDS, ahead=1):
+    with Inference(engine) as inference, SourceClient(icecast, mp3, SECONDS, ahead=1):
         await asyncio.sleep(0.3)
         tracker = ZoneTracker(zone, Tracking(), inference, lambda _, u: updates.append(u))
         task = asyncio.create_task(tracker.run())
@@ -79,7 +79,7 @@ async def test_a_server_that_goes_is_noticed_and_found_again(
     await asyncio.sleep(1)
     assert len(updates) == heard  # nothing is made up
     icecast.start()
-    with Broadcast(icecast, mp3, SECONDS, ahead=1):
+    with SourceClient(icecast, mp3, SECONDS, ahead=1):
         assert await until(lambda: not tracker.trouble, 10) < 3 + 2
         await until(lambda: len(updates) > heard + 5, 5)
     assert (tracker.restarts, tracker.gaps) == (1, 1)

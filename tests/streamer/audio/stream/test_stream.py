@@ -17,7 +17,7 @@ import pytest
 from streamer.audio import Block, Source, open_source
 from streamer.config.models import Zone
 from streamer.errors import AudioError
-from tests.support.icecast import Answer, Broadcast, Icecast, RtspServer, WebServer, encode, send
+from tests.support.icecast import Answer, Icecast, RtspServer, SourceClient, WebServer, encode, send
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.peer
@@ -189,7 +189,7 @@ async def test_live_hls_is_heard_while_its_playlist_moves_on(
 async def test_icecast_is_heard_at_the_pace_at_which_it_sounds_though_it_bursts(
     icecast: Icecast, mp3: bytes
 ) -> None:
-    with Broadcast(icecast, mp3, SECONDS):
+    with SourceClient(icecast, mp3, SECONDS):
         await asyncio.sleep(0.5)
         async with open_source(Zone(input=icecast.url())) as source:
             assert (source.name, source.live) == ("Radio Loopback", True)
@@ -209,7 +209,7 @@ async def test_icecast_is_heard_at_the_pace_at_which_it_sounds_though_it_bursts(
 
 
 async def test_the_title_is_told(icecast: Icecast, mp3: bytes) -> None:
-    with Broadcast(icecast, mp3, SECONDS, ahead=1):
+    with SourceClient(icecast, mp3, SECONDS, ahead=1):
         async with open_source(Zone(input=icecast.url())) as source:
             icecast.set_title("Niña / Blue\x07 Seas")
             async with contextlib.aclosing(source.blocks()) as blocks, asyncio.timeout(8):
