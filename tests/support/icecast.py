@@ -187,9 +187,7 @@ class SourceClient:
         started, sent = time.monotonic() - self._ahead, 0
         step = max(round(self._rate * 0.05), 1)
         chunks = cycle([self._data[at : at + step] for at in range(0, len(self._data), step)])
-        while not self._ended.wait(
-            max(started + sent / self._rate - time.monotonic(), 0)
-        ):
+        while not self._ended.wait(max(started + sent / self._rate - time.monotonic(), 0)):
             if not self._flowing.is_set():
                 paused = time.monotonic()
                 self._flowing.wait()
