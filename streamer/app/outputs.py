@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streamer.outputs.lights import LiveShow
     from streamer.outputs.metrics import Metrics
     from streamer.outputs.recording import Recorder
-    from streamer.outputs.terminal import LiveView
+    from streamer.outputs.terminal.live_view import LiveView
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _make_terminal(
     if console is None:
         return None
     from streamer.mqtt import Topics
-    from streamer.outputs.terminal import LiveView
+    from streamer.outputs.terminal.live_view import LiveView
 
     return LiveView(
         {zone: tracker.input for zone, tracker in run.trackers.items()},

@@ -1,13 +1,17 @@
 """What an output may read of a run, and the commands it may send to it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from __future__ import annotations  # the types below are slow to import
 
-from streamer.engines import Engine
-from streamer.mqtt.commands import Command, CommandValue, ResponseTarget
-from streamer.mqtt.payloads import Ack, Controls, Health
-from streamer.tracking.zone import ZoneTracker
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamer.engines import Engine
+    from streamer.mqtt.commands import Command, CommandValue, ResponseTarget
+    from streamer.mqtt.payloads import Ack, Controls, Health
+    from streamer.tracking.zone import ZoneTracker
 
 
 @dataclass(frozen=True, slots=True)

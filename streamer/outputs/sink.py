@@ -4,11 +4,14 @@ To add an output, subclass `Sink` in a package of `streamer.outputs` and constru
 `streamer.app.outputs.make_outputs`. `streamer.outputs.run_status` is what it may read of the run.
 """
 
-from abc import abstractmethod
-from typing import Protocol
+from __future__ import annotations  # the types below are slow to import
 
-from streamer.audio.block import Block
-from streamer.tracking.update import Update
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from streamer.audio.block import Block
+    from streamer.tracking.update import Update
 
 
 class Sink(Protocol):

@@ -86,15 +86,15 @@ def numbers(text):
 
 
 @contextlib.asynccontextmanager
-async def served(run=None, **zones):
-    """Metrics of a run or of these zones; not started without either."""
+async def served(run=None, *, started=True, **zones):
+    """Serve the metrics of a run, or of a run of these zones."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     metrics = Metrics(f"127.0.0.1:{port}", run or run_status(**zones))
     await metrics.open()
     try:
-        if run or zones:
+        if started:
             await metrics.run()
         yield metrics, port
     finally:
@@ -184,7 +184,7 @@ def test_a_number_that_health_gains_becomes_a_metric_by_itself():
         queue_ms: float = 250.0
 
     values = Grown(**health().model_dump())
-    collector = RunCollector(run_status(main=values), SimpleNamespace(trouble=""))
+    collector = RunCollector(run_status(main=values))
     found = {each.name: each for each in collector.collect()}
     assert [sample.value for sample in found["streamer_gaps"].samples] == [4]
     assert [sample.name for sample in found["streamer_engine_swaps"].samples] == [
@@ -194,13 +194,13 @@ def test_a_number_that_health_gains_becomes_a_metric_by_itself():
 
 
 async def test_the_page_of_health_follows_the_zones():
-    async with served() as (metrics, port):
+    run = run_status(main=health())
+    async with served(run, started=False) as (metrics, port):
         assert (await ask(port, "GET /healthz HTTP/1.0\r\n\r\n"))[0].split()[1] == "503"
         assert (await ask(port))[0].split()[1] == "503"
-        liveness = SimpleNamespace(trouble="")
-        metrics.show(run_status(main=health()), liveness)
+        await metrics.run()
         assert await ask(port, "GET /healthz HTTP/1.0\r\n\r\n") == ("HTTP/1.0 200 OK", "ok\n")
-        liveness.trouble = "zone main hears, but no estimate came for 30 s"
+        run.stall = "zone main has audio but no estimate for 30 s"
         status, body = await ask(port, "GET /healthz HTTP/1.0\r\n\r\n")
         assert status.split()[1] == "503"
         assert "no estimate" in body

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from streamer import logs
-from streamer.outputs.terminal import LiveView, summary_line
+from streamer.outputs.terminal.live_view import LiveView, summary_line
 from streamer.tracking.update import Affect, Update
 
 HERE = Affect(0.42, -0.31, 0.11, 0.09)
