@@ -24,7 +24,7 @@ from streamer.audio import open_audio_file
 from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
-from streamer.tracking.calibration import Levels
+from streamer.tracking.calibration import LevelMeter
 from streamer.tracking.calibration.programme_level import programme_level
 from streamer.tracking.calibration.reference import Track, track
 from tests.support.mosquitto import Mosquitto
@@ -103,7 +103,7 @@ def print_levels(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".wav", ".flac", ".mp3", ".ogg", ".opus"):
             with open_audio_file(path, ()) as sound:
-                levels = Levels(sound.rate)
+                levels = LevelMeter(sound.rate)
                 for block in sound.blocks(sound.rate):
                     levels.push(block)
             found.append(programme_level(levels.dbfs))

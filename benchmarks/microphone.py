@@ -14,7 +14,7 @@ import numpy as np
 from streamer.audio import open_source
 from streamer.config import Tracking, Zone
 from streamer.engines import open_engine
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, clicks, noise
 from tests.support.streamer_process import listening
@@ -60,32 +60,32 @@ async def until(true: Callable[[], object], seconds: float = 20.0) -> float:
 
 
 def _grows(tracker: ZoneTracker) -> Callable[[], bool]:
-    before = tracker.estimates
-    return lambda: tracker.estimates > before
+    before = tracker.status.estimates
+    return lambda: tracker.status.estimates > before
 
 
 async def faults(pulse: PulseServer) -> None:
     """Unplug it, stop the sound server: time to notice, time to recover, three times each."""
     module = pulse.plug_in("alpha")
     player = MicrophonePlayer(pulse.pipe("alpha"), noise)
-    with Inference(open_engine()) as inference:
+    with BatchingInference(open_engine()) as inference:
         tracker = ZoneTracker(MICROPHONE, Tracking(), inference, lambda *_: None)
         await tracker.open()
         task = asyncio.create_task(tracker.run())
-        await until(lambda: tracker.estimates > 10)
+        await until(lambda: tracker.status.estimates > 10)
         for name in ("unplugged", "sound server stopped"):
             for _ in range(3):
                 if name == "unplugged":
                     pulse.unplug(module)
                 else:
                     pulse.stop()
-                noticed = await until(lambda: tracker.trouble)
-                reason = tracker.trouble
+                noticed = await until(lambda: tracker.status.last_error)
+                reason = tracker.status.last_error
                 await asyncio.sleep(3)
                 if name != "unplugged":
                     pulse.start()
                 module = pulse.plug_in("alpha")
-                sound = await until(lambda: not tracker.trouble)
+                sound = await until(lambda: not tracker.status.last_error)
                 estimate = sound + await until(_grows(tracker))
                 print(
                     f"{name}: noticed after {noticed:.2f} s ({reason}); sound again after "

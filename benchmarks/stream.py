@@ -88,7 +88,7 @@ async def fault(name: str, make: Callable[[], object], program: Listening) -> No
         await asyncio.sleep(LASTS)
     gone = time.time()
     noticed = await program.said("is lost", begun)
-    back = begun + await program.said("the sound is back", begun)
+    back = begun + await program.said("the audio is back", begun)
     await program.estimate(back)
     times = [at for at, _ in program.estimates if at >= begun]
     ceased, again = max(pairwise(times), key=lambda pair: pair[1] - pair[0])

@@ -1,10 +1,13 @@
-"""Small shared helpers: back-off, rate limiting, clocks, text for display."""
+"""Small shared helpers: back-off, rate limiting, clocks, text for display, optional packages."""
 
+import importlib
 import logging
 import random
 import time
+from typing import Any
 
 from streamer import limits
+from streamer.errors import UsageError
 
 MIN_CLOCK_JUMP_S = 0.5
 """Smallest change of the system clock that is logged, in seconds. Less is NTP or a busy machine."""
@@ -106,3 +109,28 @@ def truncate(text: str, limit: int = limits.MAX_ERROR_REASON_CHARS) -> str:
     """Return at most `limit` printable characters; a cut is marked by an ellipsis."""
     text = escape_unprintable(text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def require_package(module: str, extra: str) -> Any:
+    """Import and return a module of an optional package.
+
+    Parameters
+    ----------
+    module
+        Full name of the module, such as "pyarrow.parquet".
+    extra
+        Extra of `damer-streamer` that installs the package.
+
+    Raises
+    ------
+    UsageError
+        The package is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise UsageError(
+            f'{package} is not installed; `pip install "damer-streamer[{extra}]"`, or '
+            f'`pip install ".[{extra}]"` in a checkout, brings it'
+        ) from None

@@ -17,9 +17,10 @@ from streamer.config import Mqtt, Tracking, Zone
 from streamer.demo import PIECE
 from streamer.engines import open_engine
 from streamer.mqtt import BrokerAddress, Publisher
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.trajectory import Trajectory
-from streamer.tracking.windows import Listener
+from streamer.tracking.windows import WindowStream
+from streamer.tracking.zone_status import ZoneStatus
 from tests.support.mosquitto import Mosquitto
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from training.sound.render import decode
@@ -61,7 +62,7 @@ async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str,
     tracking, engine = Tracking(), open_engine()
     spec = engine.front_end
     async with AsyncExitStack() as stack:
-        inference = stack.enter_context(Inference(engine))
+        inference = stack.enter_context(BatchingInference(engine))
         trajectory = Trajectory(
             spec.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
         )
@@ -73,18 +74,22 @@ async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str,
         await client.subscribe(f"{publisher.topics.base}/{_ZONE}/va")
         messages = aiter(client.messages)
         source = await stack.enter_async_context(open_source(zone))
-        listener = Listener(source.rate, spec, tracking.rate)
+        stream = WindowStream(source.rate, spec, tracking.rate)
+        slot = stack.enter_context(inference.open_slot(ZoneStatus()))
+        answers = aiter(slot)
         moments: list[list[float]] = []
         begun = time.monotonic()
         async for block in source.blocks():
             came = time.monotonic()
             if came - begun > seconds:
                 break
-            windows = listener.push(block)
+            windows = stream.push(block)
             heard = time.monotonic()
-            source.wake_at = listener.next_tick
+            source.wake_at = stream.next_tick_sample
             for window in windows[-1:]:
-                raw = await inference.ask(window)
+                slot.put(window)
+                raw = (await anext(answers)).affect
+                assert raw is not None  # noqa: S101 - the engine failed otherwise
                 answered = time.monotonic()
                 update = trajectory.step(window, raw)
                 smoothed = time.monotonic()

@@ -8,15 +8,16 @@ import numpy as np
 from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
 from streamer.audio import Block
 from streamer.engines import OnnxEngine
-from streamer.tracking.trajectory import Trajectory, infer
-from streamer.tracking.windows import Listener
+from streamer.tracking.batching import infer_windows
+from streamer.tracking.trajectory import Trajectory
+from streamer.tracking.windows import WindowStream
 
 RATE = 44100
 
 
 def prepare() -> Update:
     engine = OnnxEngine(Path(sys.argv[2]))
-    listener = Listener(RATE, engine.front_end, rate=1 / STEP_SECONDS)
+    listener = WindowStream(RATE, engine.front_end, rate=1 / STEP_SECONDS)
     trajectory = Trajectory(RATE, "kalman", engine.smoothing, "decay")
     step = round(STEP_SECONDS * RATE)
     heard = 0
@@ -24,7 +25,7 @@ def prepare() -> Update:
     def hear(samples: Sound) -> None:
         nonlocal heard
         for window in listener.push(Block(samples, heard, heard / RATE)):
-            trajectory.step(window, *infer(engine, [window]))
+            trajectory.step(window, *infer_windows(engine, [window]))
         heard += len(samples)
 
     for _ in range(12):  # the first second gives no estimate, and nobody else begins without one

@@ -12,7 +12,12 @@ from streamer.config import Tracking, Zone
 from streamer.errors import StreamerError
 from streamer.mqtt import Ack, Command, CommandError, Controls
 from streamer.mqtt.commands import CommandValue, ResponseTarget
-from streamer.tracking.calibration import Calibration, CalibrationStore, Levels, by_level
+from streamer.tracking.calibration import (
+    Calibration,
+    CalibrationStore,
+    LevelMeter,
+    calibrate_by_level,
+)
 from streamer.tracking.zone import ZoneTracker
 
 CALIBRATION_GRACE = 30.0
@@ -27,7 +32,7 @@ class _Measurement:
 
     reply: ResponseTarget
     seconds: float
-    levels: Levels | None = None
+    levels: LevelMeter | None = None
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -76,8 +81,8 @@ class Controller:
     def apply(self, tracking: Tracking) -> None:
         """Apply tracking settings and the stored calibrations to every zone."""
         for name, tracker in self._trackers.items():
-            tracker.retune(tracking)
-            calibration = self._store.get(self._zones[name])
+            tracker.configure(tracking)
+            calibration = self._store.get_valid(self._zones[name])
             if calibration != self._calibrations.get(name):
                 self._use(name, calibration)
             self._publish_controls(name)
@@ -97,7 +102,7 @@ class Controller:
             case "rate":
                 self._retune(tracker, rate=command.value)
             case "freeze":
-                tracker.trajectory.frozen = bool(command.value)
+                tracker.trajectory.hold_output = bool(command.value)
             case "calibrate" if isinstance(command.value, str):
                 self._reset_calibration(command)
             case "calibrate":
@@ -117,8 +122,8 @@ class Controller:
         return Controls(
             smoothing=tracker.tracking.smoother,
             rate=tracker.tracking.rate,
-            freeze=tracker.trajectory.frozen,
-            gain_db=tracker.gain.fixed,
+            freeze=tracker.trajectory.hold_output,
+            gain_db=tracker.gain.fixed_db,
             calibrating=zone in self._measurements,
         )
 
@@ -128,7 +133,7 @@ class Controller:
         if measurement is None:
             return
         if measurement.levels is None:
-            measurement.levels = Levels(rate)
+            measurement.levels = LevelMeter(rate)
         measurement.levels.push(block)
         if measurement.levels.seconds >= measurement.seconds:
             measurement.complete.set()
@@ -140,13 +145,14 @@ class Controller:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _retune(self, tracker: ZoneTracker, **values: CommandValue) -> None:
-        tracker.retune(tracker.tracking.model_copy(update=values))
+        tracker.configure(tracker.tracking.model_copy(update=values))
 
     def _start_calibration(self, command: Command) -> CommandValue:
         zone = command.zone
         if zone in self._measurements:
             raise CommandError("a calibration is already running; wait for it or send reset")
-        if self._trackers[zone].trouble or self._trackers[zone].ended:
+        status = self._trackers[zone].status
+        if status.last_error or status.ended:
             raise CommandError("the zone has no audio; restore its input first")
         measurement = _Measurement(command.respond_to, float(command.value))
         self._measurements[zone] = measurement
@@ -164,7 +170,9 @@ class Controller:
                 self._send_ack(reply, reply.rejected("cancelled by a reset"))
                 return
             levels = measurement.levels.dbfs if measurement.levels is not None else []
-            calibration = by_level(self._zones[zone], levels, self._calibrations.get(zone))
+            calibration = calibrate_by_level(
+                self._zones[zone], levels, self._calibrations.get(zone)
+            )
             self._use(zone, calibration)
             await self._write(zone, calibration)
         except TimeoutError:
@@ -196,7 +204,11 @@ class Controller:
 
     def _use(self, zone: str, calibration: Calibration | None) -> None:
         self._calibrations[zone] = calibration
-        self._trackers[zone].calibrate(calibration)
+        tracker = self._trackers[zone]
+        if calibration is None:
+            tracker.calibrate()
+        else:
+            tracker.calibrate(calibration.gain_db, calibration.correction)
         logger.info("calibration: %s", calibration or "none", extra={"zone": zone})
 
     async def _write(self, zone: str, calibration: Calibration | None) -> None:

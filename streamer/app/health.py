@@ -137,34 +137,35 @@ class HealthMonitor:
 
     def _health(self, zone: str, tracker: ZoneTracker, cpu: float, memory: int | None) -> Health:
         state, reason = self._state(zone, tracker)
-        source, listener, losses = tracker.source, tracker.listener, tracker.losses
+        status, source, stream = tracker.status, tracker.source.current, tracker.window_stream
+        losses = status.input_losses
         publisher = self._publisher
         return Health(
             ts=round(time.time() * 1e3),
             state=state,
             reason=reason,
-            source=tracker.source_name,
+            source=tracker.source.name,
             engine=self._engine.name,
             remote=self._remote(),
             uptime_s=self._clock() - self._started,
-            estimates=tracker.estimates,
+            estimates=status.estimates,
             drops=Drops(
                 capture=losses.overruns,
-                inference=tracker.dropped,
+                inference=status.dropped,
                 publish=publisher.counters(zone).dropped,
             ),
-            gaps=tracker.gaps,
-            restarts=tracker.restarts,
+            gaps=status.gaps,
+            restarts=status.restarts,
             cleaned=Cleaned(nan=losses.non_finite, clipped=losses.clipped),
             reconnects=publisher.reconnects,
-            rate_hz=tracker.pace.rate,
+            rate_hz=tracker.rate_controller.rate,
             drift_ppm=source.drift_ppm if source else None,
             latency_ms=publisher.latency(zone),
             delays=Delays(
-                resampler_ms=listener.resampler_delay * 1e3 if listener else 0.0,
+                resampler_ms=stream.resampler_delay * 1e3 if stream else 0.0,
                 smoother_ms=tracker.trajectory.delay * 1e3,
             ),
-            gain_db=tracker.gain.decibels,
+            gain_db=tracker.gain.gain_db,
             recording=self._recording(),
             versions=self._versions,
             cpu_percent=cpu,
@@ -193,40 +194,42 @@ class HealthMonitor:
 
     def _state(self, zone: str, tracker: ZoneTracker) -> tuple[State, str]:
         """Return the state of a zone and the reason if it is not `ok`, the worst first."""
+        status = tracker.status
         windows, overruns = self._recent_drops[zone].count(
-            self._clock(), tracker.dropped, tracker.losses.overruns
+            self._clock(), status.dropped, status.input_losses.overruns
         )
-        if tracker.ended:
-            return "stopped", tracker.trouble or "the audio has ended"
-        if tracker.trouble:
-            return "restarting", tracker.trouble
+        if status.ended:
+            return "stopped", status.last_error or "the audio has ended"
+        if status.last_error:
+            return "restarting", status.last_error
         if reason := self._degraded(tracker):
             return "degraded", reason
-        if tracker.last is None:
+        if status.last_update is None:
             return "warming", "waiting for the first second of audio"
-        if tracker.last.silence:
+        if status.last_update.silence:
             return "silent", "below -60 dBFS"
         if overruns:
             return "degraded", f"the machine is too slow: {overruns} recent overruns of the audio"
         if windows:
             return "degraded", f"the engine is too slow: {windows} windows dropped recently"
-        if tracker.last.warm < 1.0:
+        if status.last_update.warm < 1.0:
             return "warming", "the window is not yet full"
         return "ok", ""
 
     def _degraded(self, tracker: ZoneTracker) -> str:
-        recorder, pace = self._recorder, tracker.pace
-        if tracker.engine_trouble:
-            return f"no estimates: {tracker.engine_trouble}"
-        if tracker.waiting > _NO_AUDIO:
-            return f"no audio for {tracker.waiting:.0f} s"
+        status, recorder, pace = tracker.status, self._recorder, tracker.rate_controller
+        if status.engine_error:
+            return f"no estimates: {status.engine_error}"
+        if status.seconds_since_audio > _NO_AUDIO:
+            return f"no audio for {status.seconds_since_audio:.0f} s"
         if self._engine.last_error:
             return self._engine.last_error
         if recorder is not None and recorder.trouble:
             return f"not recording: {recorder.trouble}"
-        if pace.slowed:
+        if pace.is_limited:
             return (
-                f"the machine is too slow: {pace.rate:.3g} of {pace.wanted:.3g} estimates a second"
+                f"the machine is too slow: {pace.rate:.3g} of {pace.target_rate:.3g} "
+                "estimates a second"
             )
         return ""
 
@@ -272,21 +275,24 @@ class StallDetector:
         """Check every zone once; return `stall`."""
         stalled = []
         for zone, tracker in self._trackers.items():
-            progressed = tracker.estimates != self._estimates[zone]
-            self._estimates[zone] = tracker.estimates
+            status = tracker.status
+            progressed = status.estimates != self._estimates[zone]
+            self._estimates[zone] = status.estimates
             idle = progressed or not _has_audio(tracker)
             self._checks[zone] = 0 if idle else self._checks[zone] + 1
             lasted = self._checks[zone] * self._interval
             if lasted >= self._timeout:
-                why = f" ({tracker.engine_trouble})" if tracker.engine_trouble else ""
+                why = f" ({status.engine_error})" if status.engine_error else ""
                 stalled.append(f"zone {zone} has audio but no estimate for {lasted:.0f} s{why}")
         self.stall = "; ".join(stalled)
         return self.stall
 
 
 def _has_audio(tracker: ZoneTracker) -> bool:
-    opened = tracker.listener is not None and tracker.source is not None
-    return opened and not tracker.ended and not tracker.trouble and tracker.waiting < _NO_AUDIO
+    opened = tracker.window_stream is not None and tracker.source.current is not None
+    status = tracker.status
+    failed = status.ended or status.last_error != ""
+    return opened and not failed and status.seconds_since_audio < _NO_AUDIO
 
 
 class _RecentDrops:

@@ -32,8 +32,8 @@ from streamer.mqtt.commands import ResponseTarget
 from streamer.outputs.run_status import BrokerStatus
 from streamer.outputs.sink import Sink
 from streamer.tracking import Update
-from streamer.tracking.batching import Inference
-from streamer.tracking.calibration import CalibrationStore, default_file
+from streamer.tracking.batching import BatchingInference
+from streamer.tracking.calibration import CalibrationStore, default_calibration_path
 from streamer.tracking.zone import ZoneTracker
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Run:
         async with contextlib.AsyncExitStack() as stack:
             notifier = Notifier.from_environment(os.environ)
             stack.callback(notifier.close)
-            inference = stack.enter_context(Inference(self.engine))
+            inference = stack.enter_context(BatchingInference(self.engine))
             self.trackers = {
                 zone.id: ZoneTracker(
                     zone, config.tracking, inference, self._offer_update, self._offer_audio
@@ -175,7 +175,7 @@ class Run:
         return Controller(
             {zone.id: zone for zone in config.zones},
             self.trackers,
-            CalibrationStore(config.tracking.calibration or default_file(os.environ)),
+            CalibrationStore(config.tracking.calibration or default_calibration_path(os.environ)),
             reload=self.reload,
             send_ack=self._send_ack,
             on_controls=self._on_controls,
@@ -193,7 +193,7 @@ class Run:
         )
 
     def _title(self, zone: str) -> str | None:
-        source = self.trackers[zone].source
+        source = self.trackers[zone].source.current
         return (source.title if source else "") or None
 
     def _send_ack(self, reply: ResponseTarget, ack: Ack) -> None:
@@ -212,7 +212,7 @@ class Run:
             sink.offer_update(zone, update)
 
     def _offer_audio(self, zone: str, block: Block) -> None:
-        source = self.trackers[zone].source
+        source = self.trackers[zone].source.current
         if source is not None:
             for sink in self._sinks:
                 sink.offer_audio(zone, block, source.rate)
@@ -269,7 +269,7 @@ class Run:
         try:
             await tracker.run()
         except StreamerError as error:
-            if tracker.estimates == 0 or len(self.trackers) == 1:
+            if tracker.status.estimates == 0 or len(self.trackers) == 1:
                 raise
             logger.error("stopped: %s", error, extra={"zone": tracker.id})  # noqa: TRY400
         else:
@@ -295,10 +295,11 @@ class Run:
         from streamer.outputs.terminal.live_view import summary_line
 
         for zone, tracker in self.trackers.items():
-            if tracker.last is not None and not (tracker.trouble or tracker.ended):
+            status = tracker.status
+            if status.last_update is not None and not (status.last_error or status.ended):
                 latency = publisher.latency(zone)
                 p50 = latency.p50 if latency else None
-                logger.info(summary_line(zone, tracker.last, latency_ms=p50))
+                logger.info(summary_line(zone, status.last_update, latency_ms=p50))
 
 
 @contextlib.asynccontextmanager
@@ -328,7 +329,7 @@ async def _open_sources(trackers: Iterable[ZoneTracker], *, wait: bool) -> None:
         (tracker, error) for tracker, error in zip(zones, results, strict=True) if error is not None
     ]
     for tracker, error in failed:
-        may_return = tracker.returns and isinstance(error, AudioError)
+        may_return = tracker.source.can_reconnect and isinstance(error, AudioError)
         if not may_return or (len(failed) == len(zones) and not wait):
             raise error
 

@@ -142,7 +142,7 @@ class SystemdReporter:
 
     def _report_ready(self, elapsed: float) -> None:
         complete = self._run.broker.connected and all(
-            tracker.estimates for tracker in self._run.trackers.values()
+            tracker.status.estimates for tracker in self._run.trackers.values()
         )
         if complete or elapsed >= READY_TIMEOUT:
             self._ready = self._notifier.send("READY=1", f"STATUS={self._status_line()}")

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import itertools
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,14 +15,14 @@ from streamer.config import Tracking
 from streamer.engines import Engine
 from streamer.errors import AudioError, StreamerError
 from streamer.tracking import Update
-from streamer.tracking.trajectory import Trajectory, infer
-from streamer.tracking.windows import Listener, Window
+from streamer.tracking.offline import track_offline
+from streamer.tracking.trajectory import Trajectory
+from streamer.tracking.windows import WindowStream
 
 COLUMNS = (
     "file", "time", "valence", "arousal", "valence_std", "arousal_std",
     "raw_valence", "raw_arousal", "silence",
 )  # fmt: skip
-_BATCH = 16  # beyond it a window costs more, not less
 _BLOCK_SECONDS = 1
 
 
@@ -69,7 +68,7 @@ def analyze(
         engine.front_end.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
     )
     with open_audio_file(path, channels, decoder=decoder) as sound:
-        listener = Listener(sound.rate, engine.front_end, tracking.rate)
+        listener = WindowStream(sound.rate, engine.front_end, tracking.rate)
         seconds = 0.0
 
         def blocks() -> Iterator[Block]:
@@ -83,17 +82,8 @@ def analyze(
                     )
                 yield block
 
-        updates = list(follow(blocks(), listener, engine, trajectory))
+        updates = list(track_offline(blocks(), listener, engine, trajectory))
     return updates, seconds
-
-
-def follow(
-    blocks: Iterable[Block], listener: Listener, engine: Engine, trajectory: Trajectory
-) -> Iterator[Update]:
-    """Yield the updates of sound that is there already, as fast as they can be made."""
-    windows = (window for block in blocks for window in listener.push(block))
-    for batch in _batches(windows, _BATCH):
-        yield from map(trajectory.step, batch, infer(engine, batch))
 
 
 def analyze_one(
@@ -160,8 +150,3 @@ def write_header(table: TextIO) -> Callable[[Analysis], None]:
             writer.writerow([analysis.path, *row, int(update.silence)])
 
     return write
-
-
-def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
-    while batch := list(itertools.islice(windows, size)):
-        yield batch

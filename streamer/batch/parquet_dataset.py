@@ -23,7 +23,7 @@ from streamer.config import Config, Tracking
 from streamer.engines import Engine
 from streamer.engines.weights_digest import file_sha256
 from streamer.errors import UsageError
-from streamer.outputs.recording.extra import need
+from streamer.helpers import require_package
 
 FAILURES = "_failures.csv"
 """Readers of Parquet pass over names that begin so."""
@@ -83,7 +83,8 @@ class Parts:
         return [Outcome(one.path, one.seconds, str(one.error or "")) for one in analyses]
 
     def _write(self, folder: str, analyses: list[Analysis]) -> None:
-        arrow, parquet = need("pyarrow"), need("pyarrow.parquet")
+        arrow = require_package("pyarrow", extra="record")
+        parquet = require_package("pyarrow.parquet", extra="record")
         names = [str(analysis.path) for analysis in analyses]
         place = self.folder / f"folder={quote(folder, safe='')}"
         place.mkdir(exist_ok=True)
@@ -133,7 +134,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
-        need("pyarrow.parquet")
+        require_package("pyarrow.parquet", extra="record")
         self.folder = folder
         self.parts = Parts(folder, settings)
         try:
@@ -180,7 +181,8 @@ class Store:
         return frozenset(name for part in parts for name in self._files_of(part))
 
     def _files_of(self, part: Path) -> list[str]:
-        arrow, parquet = need("pyarrow"), need("pyarrow.parquet")
+        arrow = require_package("pyarrow", extra="record")
+        parquet = require_package("pyarrow.parquet", extra="record")
         try:
             about = json.loads(parquet.read_schema(part).metadata[_MARK])
             settings, files = about["settings"], [str(name) for name in about["files"]]

@@ -81,9 +81,14 @@ def calibrate(
     chosen = _zone(settings, zone)
 
     # Seconds to import, so not before help and mistakes are answered.
-    from streamer.tracking.calibration import CalibrationStore, Levels, by_level, default_file
+    from streamer.tracking.calibration import (
+        CalibrationStore,
+        LevelMeter,
+        calibrate_by_level,
+        default_calibration_path,
+    )
 
-    store = CalibrationStore(settings.tracking.calibration or default_file(os.environ))
+    store = CalibrationStore(settings.tracking.calibration or default_calibration_path(os.environ))
     console = Console(highlight=False)
     if forget:
         store.put(chosen.id, None)
@@ -92,19 +97,19 @@ def calibrate(
     clips = [_clip(name) for name in reference or ()]
     if not clips:
         blocks, rate = _listen(console, chosen, seconds or 60.0, [])
-        levels = Levels(rate)
+        levels = LevelMeter(rate)
         for block in blocks:
             levels.push(block)
-        calibration, agreement = by_level(chosen, levels.dbfs, store.find(chosen)), None
+        calibration, agreement = calibrate_by_level(chosen, levels.dbfs, store.get(chosen)), None
     else:
         from streamer.engines import open_engine
-        from streamer.tracking.calibration.reference import by_reference, seconds_of
+        from streamer.tracking.calibration.reference import calibrate_by_reference, seconds_of
 
         wanted = settings.engine
         engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
         blocks, rate = _listen(console, chosen, seconds or seconds_of(clips) + _AFTER_CLIPS, clips)
         with console.status("comparing"):
-            calibration, agreement = by_reference(
+            calibration, agreement = calibrate_by_reference(
                 chosen, blocks, rate, clips, engine, settings.tracking
             )
     store.put(chosen.id, calibration)

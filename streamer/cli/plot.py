@@ -40,9 +40,9 @@ def plot(
         console.print(draw_in_terminal(recording, console.width, height), end="", crop=False)
         return
 
-    from streamer.outputs.recording.extra import need
+    from streamer.helpers import require_package
 
-    need("matplotlib")
+    require_package("matplotlib", extra="record")
     from streamer.outputs.recording.pictures import write_figure
 
     write_figure(recording, output)

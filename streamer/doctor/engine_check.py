@@ -18,8 +18,8 @@ from streamer.engines import Engine, open_engine
 from streamer.engines.remote.remote_engine import connector
 from streamer.engines.remote.server_address import parse_server_address
 from streamer.errors import ConfigError, EngineError
-from streamer.tracking.trajectory import infer
-from streamer.tracking.windows import Listener, Window
+from streamer.tracking.batching import infer_windows
+from streamer.tracking.windows import Window, WindowStream
 
 LICENCE = "CC BY-NC-SA 4.0: for research and other non-commercial use"
 
@@ -67,7 +67,7 @@ _BUSY = 50.0  # percent of a core, from which a loaded machine drops estimates
 def check_speed(engine: Engine, tracking: Tracking) -> Finding:
     """Hear one second and estimate it as often as `run` does; say what that costs."""
     random = np.random.default_rng(0)
-    listener = Listener(_RATE, engine.front_end, tracking.rate)
+    listener = WindowStream(_RATE, engine.front_end, tracking.rate)
     windows: list[Window] = []
     begun = time.perf_counter()
     for start in range(0, round((_WARM_UP + _SECONDS) * _RATE), _BLOCK):
@@ -78,7 +78,7 @@ def check_speed(engine: Engine, tracking: Tracking) -> Finding:
         windows += listener.push(Block(samples, start, start / _RATE))
     heard = time.perf_counter()
     for window in windows:
-        infer(engine, [window])
+        infer_windows(engine, [window])
     done = time.perf_counter()
     hearing, thinking = (heard - begun) * 1e3, (done - heard) * 1e3
     load = (hearing + thinking) / (_SECONDS * 10.0)

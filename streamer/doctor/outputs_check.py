@@ -16,7 +16,7 @@ from streamer.config import Config
 from streamer.doctor.finding import Finding
 from streamer.errors import StreamerError
 from streamer.mqtt import default_node
-from streamer.tracking.calibration import CalibrationStore, default_file
+from streamer.tracking.calibration import CalibrationStore, default_calibration_path
 
 
 def check_outputs(config: Config) -> Iterator[Finding]:
@@ -29,14 +29,14 @@ def check_outputs(config: Config) -> Iterator[Finding]:
 
 
 def _examine_calibrations(config: Config) -> Iterator[Finding]:
-    store = CalibrationStore(config.tracking.calibration or default_file(os.environ))
+    store = CalibrationStore(config.tracking.calibration or default_calibration_path(os.environ))
     for zone in config.zones:
         try:
-            found = store.find(zone)
+            found = store.get(zone)
         except StreamerError as error:
             yield Finding.from_error("calibration", error)
             return
-        if found is not None and found.holds_for(zone):
+        if found is not None and found.is_valid_for(zone):
             yield Finding("calibration", "ok", f"{zone.id}: {found}")
         elif found is not None:
             yield Finding(
@@ -63,11 +63,11 @@ def _examine_show(config: Config) -> Finding:
 def _examine_recording(config: Config) -> Finding:
     folder = config.record.folder
     assert folder is not None  # noqa: S101 - asked for
+    from streamer.helpers import require_package
     from streamer.outputs.recording.disk_quota import GIGABYTE, free_space
-    from streamer.outputs.recording.extra import need
 
     try:
-        need("pyarrow.parquet")
+        require_package("pyarrow.parquet", extra="record")
     except StreamerError as error:
         return Finding.from_error("recording", error)
     existing = next(

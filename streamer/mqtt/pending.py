@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from streamer.mqtt.payloads import Controls, Health, Latency
-from streamer.tracking import STALE, Update
+from streamer.tracking import MAX_ESTIMATE_AGE_S, Update
 
 STATE_INTERVAL = 1.0
 """Seconds between two states of a zone, at least."""
@@ -123,5 +123,7 @@ class PendingMessages:
     def republish_state(self) -> None:
         """Let the last state be sent again at once, if there is one and it still holds."""
         state = self._state
-        self._state_waits = state is not None and time.monotonic() - state[0].captured < STALE
+        self._state_waits = (
+            state is not None and time.monotonic() - state[0].captured < MAX_ESTIMATE_AGE_S
+        )
         self._state_sent = float("-inf")

@@ -19,7 +19,7 @@ from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
 from streamer.mqtt.payloads import VA, State
 from streamer.mqtt.pending import PendingMessages
 from streamer.mqtt.topics import ONLINE, Topics
-from streamer.tracking import STALE, Update
+from streamer.tracking import MAX_ESTIMATE_AGE_S, Update
 
 VA_EXPIRY = 3
 """Seconds a broker that speaks MQTT 5 may hold an estimate back."""
@@ -220,7 +220,7 @@ class BrokerSession:
         latency = now - update.captured
         sent = False
         try:
-            if latency > STALE:
+            if latency > MAX_ESTIMATE_AGE_S:
                 return
             payload = VA.from_update(update, seq=seq, epoch=self._clock.offset(), latency=latency)
             await self._link.publish(

@@ -52,7 +52,7 @@ class Attached:
 
     def sound(self, zone: str, block: Block) -> None:
         """Take a block that a zone heard."""
-        recorder, source = self.recorder, self._trackers[zone].source
+        recorder, source = self.recorder, self._trackers[zone].source.current
         if recorder is not None and recorder.audio and source is not None:
             recorder.sound(zone, block, source.rate)
 

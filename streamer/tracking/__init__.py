@@ -1,5 +1,5 @@
-"""Per-zone tracking: views, window, engine, gate, smoother."""
+"""Tracking of a zone: windows, batched inference, smoothing; rate, gain, silence, calibration."""
 
-from streamer.tracking.update import STALE, Affect, Update
+from streamer.tracking.update import MAX_ESTIMATE_AGE_S, Affect, Update
 
-__all__ = ["STALE", "Affect", "Update"]
+__all__ = ["MAX_ESTIMATE_AGE_S", "Affect", "Update"]

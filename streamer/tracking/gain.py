@@ -1,96 +1,98 @@
-"""How loud the music is heard: a fixed gain, and one that follows a long evening."""
+"""Amplify the audio of a zone: a fixed gain, and an optional automatic one."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 REFERENCE_DBFS = -18.0
-"""Programme level to bring music to: about the median of the recordings the weights learnt from."""
+"""Programme level that music is brought to: about the median of the training recordings."""
 
-LEVEL_SECONDS = 0.1
-"""Length of the stretches whose levels a programme level is made of."""
+LEVEL_INTERVAL_S = 0.1
+"""Seconds of audio in each level measurement."""
 
-LEAST, MOST = -20.0, 30.0
-"""Bounds of a fixed gain in dB; what needs more is to be turned up where it is captured."""
+MIN_GAIN_DB, MAX_GAIN_DB = -20.0, 30.0
+"""Range of the fixed gain in dB. Audio that needs more must be amplified where it is captured."""
 
-RANGE = 12.0
-"""How far the automatic gain goes to either side of the fixed one, in dB."""
+AUTO_GAIN_RANGE_DB = 12.0
+"""Largest difference of the automatic gain from the fixed one, in dB."""
 
-SHARE = 0.9
-"""A programme level is exceeded a tenth of the time: that of the loud passages."""
+PROGRAMME_QUANTILE = 0.9
+"""The programme level is this quantile of the levels: that of the loud passages."""
 
-_PACE = 0.2  # dB/s: the gain falls by 0.18 dB/s in loud music, and rises by 0.02 dB/s in quiet
+_STEP_DB_PER_S = 0.2  # the gain falls by 0.18 dB/s in loud music, and rises by 0.02 dB/s in quiet
 _SILENT_DBFS = -60.0
 
 
 class Gain:
-    """Multiplies the sound of one zone before anything else hears it.
+    """Multiplies the audio of one zone, before anything else processes it.
 
-    The automatic gain holds the *programme level*, which the music exceeds a tenth of the time, at
-    the reference. It tracks that quantile by steps of one size, up where a stretch of 100 ms is
-    louder and a ninth as much down where it is quieter, so it moves by 1.2 dB a minute in a quiet
-    passage, however quiet: an evening at half the volume is levelled out, a ballad stays a ballad.
-    Silence moves nothing. What is done depends on the samples alone, not on how they are cut.
+    The automatic gain holds the *programme level*, the 0.9 quantile of the levels, at the
+    reference. It tracks that quantile in steps of fixed size: down by nine parts after an interval
+    of 100 ms that is louder, up by one part after one that is quieter. So a quiet passage raises
+    the gain by at most 1.2 dB per minute: an evening at half the volume is levelled out, a ballad
+    stays a ballad. Silence changes nothing. Block sizes do not change the result.
 
     Parameters
     ----------
     sample_rate
         In Hz.
-    decibels
-        The fixed gain.
+    gain_db
+        The fixed gain in dB.
     automatic
         Whether to follow the programme level.
     """
 
-    def __init__(self, sample_rate: int, decibels: float = 0.0, *, automatic: bool = False) -> None:
+    def __init__(self, sample_rate: int, gain_db: float = 0.0, *, automatic: bool = False) -> None:
         self._automatic = automatic
-        self._stretch = np.zeros(round(LEVEL_SECONDS * sample_rate), dtype=np.float32)
+        self._interval = np.zeros(round(LEVEL_INTERVAL_S * sample_rate), dtype=np.float32)
         self._filled = 0
-        self._step = _PACE * LEVEL_SECONDS
-        self.set(decibels)
+        self._step_db = _STEP_DB_PER_S * LEVEL_INTERVAL_S
+        self.set_fixed(gain_db)
 
     @property
-    def fixed(self) -> float:
+    def fixed_db(self) -> float:
         """The fixed gain, in dB."""
-        return self._fixed
+        return self._fixed_db
 
     @property
-    def decibels(self) -> float:
-        """The gain now, in dB."""
-        return self._fixed + self._followed
+    def gain_db(self) -> float:
+        """The present gain, fixed and automatic, in dB."""
+        return self._fixed_db + self._automatic_db
 
-    def set(self, decibels: float) -> None:
-        """Take another fixed gain; the automatic one begins anew."""
-        self._fixed = decibels
-        self._followed = 0.0
-        self._factor = np.float32(10.0 ** (decibels / 20.0))
+    def set_fixed(self, gain_db: float) -> None:
+        """Set the fixed gain; the automatic one starts again from 0 dB."""
+        self._fixed_db = gain_db
+        self._automatic_db = 0.0
+        self._factor = np.float32(10.0 ** (gain_db / 20.0))
 
     def reset(self) -> None:
-        """Begin a stretch anew, as after a gap; the gain stays."""
+        """Start a new level interval after a gap; the gain stays."""
         self._filled = 0
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return mono samples, shape (n,), made louder or quieter."""
+        """Return mono samples, (n,), multiplied by the gain."""
         if not self._automatic:
-            return samples if self.decibels == 0.0 else samples * self._factor
-        louder = np.empty_like(samples)
+            return samples if self.gain_db == 0.0 else samples * self._factor
+        amplified = np.empty_like(samples)
         done = 0
         while done < len(samples):
-            part = samples[done : done + len(self._stretch) - self._filled]
-            louder[done : done + len(part)] = part * self._factor
-            self._stretch[self._filled : self._filled + len(part)] = part
+            part = samples[done : done + len(self._interval) - self._filled]
+            amplified[done : done + len(part)] = part * self._factor
+            self._interval[self._filled : self._filled + len(part)] = part
             self._filled += len(part)
             done += len(part)
-            if self._filled == len(self._stretch):
+            if self._filled == len(self._interval):
                 self._filled = 0
-                self._follow()
-        return louder
+                self._adapt()
+        return amplified
 
-    def _follow(self) -> None:
-        power = float(np.mean(np.square(self._stretch, dtype=np.float64)))
-        level = 10.0 * np.log10(power) + self._fixed if power > 0.0 else -np.inf
+    def _adapt(self) -> None:
+        """Move the automatic gain by one step, after a full interval."""
+        power = float(np.mean(np.square(self._interval, dtype=np.float64)))
+        level = 10.0 * np.log10(power) + self._fixed_db if power > 0.0 else -np.inf
         if level < _SILENT_DBFS:
             return
-        too_loud = level + self._followed > REFERENCE_DBFS
-        moved = self._followed - self._step * (SHARE if too_loud else SHARE - 1.0)
-        self._followed = min(RANGE, max(-RANGE, moved))
-        self._factor = np.float32(10.0 ** (self.decibels / 20.0))
+        too_loud = level + self._automatic_db > REFERENCE_DBFS
+        step = self._step_db * (PROGRAMME_QUANTILE if too_loud else PROGRAMME_QUANTILE - 1.0)
+        moved = self._automatic_db - step
+        self._automatic_db = min(AUTO_GAIN_RANGE_DB, max(-AUTO_GAIN_RANGE_DB, moved))
+        self._factor = np.float32(10.0 ** (self.gain_db / 20.0))

@@ -1,63 +1,63 @@
-"""How many of the ticks this machine has time for."""
+"""Reduce the estimate rate while the machine is too slow for it."""
 
 import math
 
-BUSY = 0.8
-"""Share of a tick's time that an answer may take; beyond it, estimates are made less often."""
+MAX_LOAD = 0.8
+"""Largest share of the interval between estimates that an answer may take."""
 
-CALM = 0.5
-"""Share that it may take at the rate to go back to."""
+RECOVERY_LOAD = 0.5
+"""Share that an answer may take at a higher rate before the rate is raised to it."""
 
-LONGEST = 1.0
-"""Seconds that ticks are left out for at most, lest the first quick answer come late."""
+MAX_INTERVAL_S = 1.0
+"""Longest interval between estimates under overload, in seconds."""
 
 
-class Pace:
-    """The rate falls to a whole fraction of the wanted one while answers take too long.
+class RateController:
+    """Limits the estimate rate to a whole fraction of the target while answers take too long.
 
-    One late answer is an accident and costs a tick; the second in a row lowers the rate to what
-    the quicker of them allows. The first that is soon enough again raises it at once.
+    One slow answer costs a tick and nothing else. The second in a row lowers the rate to what the
+    faster of the two allows. The first answer that is fast enough raises it at once.
 
     Parameters
     ----------
-    wanted
-        Estimates a second.
+    target_rate
+        Estimates per second.
 
     Attributes
     ----------
-    every
-        Of how many ticks one is estimated.
+    tick_stride
+        An estimate is made at every `tick_stride`-th tick. 1 at the target rate.
     """
 
-    def __init__(self, wanted: float) -> None:
-        self.wanted = wanted
-        self.every = 1
-        self._late: int | None = None  # what the last answer would have asked for
+    def __init__(self, target_rate: float) -> None:
+        self.target_rate = target_rate
+        self.tick_stride = 1
+        self._slow_stride: int | None = None  # what the last answer needed, if it was too slow
 
     @property
     def rate(self) -> float:
-        """Estimates a second to be made now, in Hz."""
-        return self.wanted / self.every
+        """Current estimates per second, in Hz."""
+        return self.target_rate / self.tick_stride
 
     @property
-    def slowed(self) -> bool:
-        """Whether fewer estimates are made than wanted."""
-        return self.every > 1
+    def is_limited(self) -> bool:
+        """Whether the rate is below the target."""
+        return self.tick_stride > 1
 
-    def answered(self, seconds: float) -> bool:
-        """Take in how long an answer took; return whether that changed the rate."""
-        before = self.every
-        needed = self._ticks(seconds, BUSY)
-        if needed > self.every:
-            if self._late is not None:
-                self.every = min(self._late, needed)
-            self._late = needed
+    def record(self, seconds: float) -> bool:
+        """Record how long an answer took; return whether the rate has changed."""
+        before = self.tick_stride
+        needed = self._stride_for(seconds, MAX_LOAD)
+        if needed > self.tick_stride:
+            if self._slow_stride is not None:
+                self.tick_stride = min(self._slow_stride, needed)
+            self._slow_stride = needed
         else:
-            self._late = None
-            self.every = min(self.every, self._ticks(seconds, CALM))
-        return self.every != before
+            self._slow_stride = None
+            self.tick_stride = min(self.tick_stride, self._stride_for(seconds, RECOVERY_LOAD))
+        return self.tick_stride != before
 
-    def _ticks(self, seconds: float, share: float) -> int:
-        """Return of how many ticks' time the answer takes no more than this share."""
-        most = max(math.floor(LONGEST * self.wanted), 1)
-        return min(max(math.ceil(seconds * self.wanted / share), 1), most)
+    def _stride_for(self, seconds: float, load: float) -> int:
+        """Return the smallest stride at which an answer takes no more than `load` of it."""
+        largest = max(math.floor(MAX_INTERVAL_S * self.target_rate), 1)
+        return min(max(math.ceil(seconds * self.target_rate / load), 1), largest)

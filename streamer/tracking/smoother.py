@@ -1,4 +1,9 @@
-"""From raw estimates to a smooth trajectory; all causal, all stepped by true time."""
+"""Causal smoothers of valence and arousal, stepped by the true time between estimates.
+
+Where do the standard deviations come from? From the network, with each estimate. The Kalman filter
+weights estimates by them, and outputs them smoothed like the estimates and scaled by a factor that
+was fitted on validation data. The other smoothers pass on those of the newest estimate.
+"""
 
 import math
 from dataclasses import replace
@@ -11,33 +16,38 @@ _PRIOR_VARIANCE = 0.25
 
 
 class Smoother(Protocol):
-    """Carries the trajectory of one zone from estimate to estimate.
+    """Smooths the estimates of one zone.
 
     Attributes
     ----------
     delay
-        Seconds by which a steadily moving trajectory lags behind its estimates now.
+        Seconds by which the output now lags behind estimates that move steadily.
     """
 
     delay: float
 
     def step(self, raw: Affect, seconds: float) -> Affect:
-        """Take the estimate that follows after so many seconds; give the trajectory."""
+        """Return the smoothed estimate; `seconds` have passed since the last one."""
         ...
 
-    def settle(self, affect: Affect) -> None:
-        """Go on from here, as after a silence."""
+    def reset_to(self, affect: Affect) -> None:
+        """Continue from this point, as after a silence."""
         ...
 
 
 class Kalman:
-    """A Kalman filter on each axis, driven by the model's own uncertainty.
+    """Kalman filter on each axis, driven by the network's standard deviations.
 
-    The state is a random walk that gains `drift` variance a second. Windows overlap, so the noise
-    of successive estimates is correlated: its variance is inflated, the more the closer they
-    follow, so that the filter is equally quick at every rate. Most of an estimate's error lasts as
-    long as the piece, and no filter can know it: the deviation that is given is that of the
-    estimates, smoothed alike and scaled to be right on validation data.
+    The state is a random walk whose variance grows by `drift` per second. Windows overlap, so the
+    noise of successive estimates is correlated. Its variance is inflated, the more the closer the
+    estimates follow, so that the filter responds equally fast at every rate. Most of an estimate's
+    error lasts as long as the piece, and no filter can remove it. So the output deviation is not
+    that of the filter's state but that of the estimates, smoothed likewise and scaled.
+
+    Parameters
+    ----------
+    settings
+        Fitted on validation data; they belong to the weights.
     """
 
     def __init__(self, settings: KalmanSettings) -> None:
@@ -52,13 +62,15 @@ class Kalman:
         self.delay = max(_lag(self._valence.gain, seconds), _lag(self._arousal.gain, seconds))
         return Affect(valence, arousal, valence_std, arousal_std)
 
-    def settle(self, affect: Affect) -> None:
-        """See `Smoother.settle`."""
-        self._valence.settle(affect.valence, affect.valence_std)
-        self._arousal.settle(affect.arousal, affect.arousal_std)
+    def reset_to(self, affect: Affect) -> None:
+        """See `Smoother.reset_to`."""
+        self._valence.reset_to(affect.valence, affect.valence_std)
+        self._arousal.reset_to(affect.arousal, affect.arousal_std)
 
 
 class _Axis:
+    """Kalman filter of one axis."""
+
     def __init__(self, drift: float, correlation: float, deviation_scale: float) -> None:
         self._drift, self._correlation = drift, correlation
         self._deviation_scale = deviation_scale
@@ -74,20 +86,26 @@ class _Axis:
         self._variance = self.gain * noise
         return self._value, self._deviation * self._deviation_scale
 
-    def settle(self, value: float, std: float) -> None:
+    def reset_to(self, value: float, std: float) -> None:
         self._value, self._deviation = value, std / self._deviation_scale
         self._variance = _PRIOR_VARIANCE
 
 
 class Exponential:
-    """First-order low pass with a time constant in seconds."""
+    """First-order low pass.
+
+    Parameters
+    ----------
+    time_constant
+        In seconds.
+    """
 
     def __init__(self, time_constant: float = 0.8) -> None:
         self.delay = self._time_constant = time_constant
         self._last: Affect | None = None
 
     def step(self, raw: Affect, seconds: float) -> Affect:
-        """See `Smoother.step`. The deviations are the raw ones."""
+        """See `Smoother.step`. The standard deviations are those of `raw`."""
         if self._last is not None:
             weight = -math.expm1(-seconds / self._time_constant)
             raw = replace(
@@ -98,32 +116,32 @@ class Exponential:
         self._last = raw
         return raw
 
-    def settle(self, affect: Affect) -> None:
-        """See `Smoother.settle`."""
+    def reset_to(self, affect: Affect) -> None:
+        """See `Smoother.reset_to`."""
         self._last = affect
 
 
 class OneEuro:
-    """The one-euro filter: still when the music is still, quick when it changes.
+    """One-euro filter: low cut-off while the estimates rest, higher the faster they move.
 
     Casiez, Roussel, Vogel, "1 € Filter", CHI 2012.
 
     Parameters
     ----------
-    least_cutoff
-        Cut-off in Hz of a resting signal.
+    min_cutoff
+        Cut-off at rest in Hz.
     beta
-        Gain of the cut-off with speed.
+        Increase of the cut-off with speed.
     """
 
-    def __init__(self, least_cutoff: float = 0.15, beta: float = 0.5) -> None:
+    def __init__(self, min_cutoff: float = 0.15, beta: float = 0.5) -> None:
         self.delay = 0.0
-        self._least_cutoff, self._beta = least_cutoff, beta
+        self._min_cutoff, self._beta = min_cutoff, beta
         self._last: Affect | None = None
         self._speeds = (0.0, 0.0)
 
     def step(self, raw: Affect, seconds: float) -> Affect:
-        """See `Smoother.step`. The deviations are the raw ones."""
+        """See `Smoother.step`. The standard deviations are those of `raw`."""
         if self._last is not None:
             valence, valence_speed, valence_lag = self._axis(
                 self._last.valence, raw.valence, self._speeds[0], seconds
@@ -140,26 +158,28 @@ class OneEuro:
     def _axis(
         self, last: float, value: float, speed: float, seconds: float
     ) -> tuple[float, float, float]:
+        """Return the smoothed value, the smoothed speed and the lag of one axis."""
         speed += _low_pass(1.0, seconds) * ((value - last) / seconds - speed)
-        weight = _low_pass(self._least_cutoff + self._beta * abs(speed), seconds)
+        weight = _low_pass(self._min_cutoff + self._beta * abs(speed), seconds)
         return last + weight * (value - last), speed, _lag(weight, seconds)
 
-    def settle(self, affect: Affect) -> None:
-        """See `Smoother.settle`."""
+    def reset_to(self, affect: Affect) -> None:
+        """See `Smoother.reset_to`."""
         self._last, self._speeds = affect, (0.0, 0.0)
 
 
 def _low_pass(cutoff: float, seconds: float) -> float:
+    """Return the weight of a new value in a first-order low pass."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * seconds))
 
 
-def _lag(gain: float, seconds: float) -> float:
-    """Lag of a first-order filter that takes `gain` of each difference every so many seconds."""
-    return (1.0 - gain) / gain * seconds
+def _lag(weight: float, seconds: float) -> float:
+    """Return the lag of a first-order low pass, from the weight of a value every `seconds`."""
+    return (1.0 - weight) / weight * seconds
 
 
 class Unsmoothed:
-    """The raw estimates as they are."""
+    """Passes the estimates on unchanged."""
 
     delay = 0.0
 
@@ -167,12 +187,12 @@ class Unsmoothed:
         """See `Smoother.step`."""
         return raw
 
-    def settle(self, affect: Affect) -> None:
-        """See `Smoother.settle`."""
+    def reset_to(self, affect: Affect) -> None:
+        """See `Smoother.reset_to`."""
 
 
 def make_smoother(name: str, settings: KalmanSettings) -> Smoother:
-    """Make the smoother that the configuration names."""
+    """Return a new smoother: "kalman", "one-euro", "exponential" or "none"."""
     match name:
         case "kalman":
             return Kalman(settings)

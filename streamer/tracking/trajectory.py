@@ -1,55 +1,87 @@
-"""From windows and estimates to the updates of one zone."""
+"""Turn the engine's estimates of one zone into updates: correct, smooth, handle silence.
+
+Standard deviations come from the network. The correction scales them and the smoother filters them
+(see `streamer.tracking.smoother`); in silence they go to 0.5, or stay.
+"""
 
 import math
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from streamer.engines import Engine, Estimate, KalmanSettings
-from streamer.tracking.correction import Correction
+from streamer.engines import KalmanSettings
 from streamer.tracking.smoother import make_smoother
 from streamer.tracking.update import Affect, Update
 from streamer.tracking.windows import Window
 
-_DECAY_SECONDS = 3.0  # a lighting fade: quick enough to be seen, slow enough not to jerk
+MIN_SCALE, MAX_SCALE, MAX_OFFSET = 0.5, 2.0, 0.5
+
+_DECAY_S = 3.0  # time constant of a lighting fade: fast enough to be seen, slow enough not to jerk
 _NEUTRAL_STD = 0.5
 
 
-def infer(engine: Engine, windows: list[Window]) -> list[Affect]:
-    """Estimate a batch of windows."""
-    mel = np.stack([window.mel for window in windows])
-    cochleagram = np.stack([window.cochleagram for window in windows])
-    return _affects(engine.infer(mel, cochleagram))
+class AffineCorrection(BaseModel):
+    """Correction of one axis: `offset + scale * value`.
+
+    Attributes
+    ----------
+    offset
+        -0.5..0.5. Default: 0.
+    scale
+        0.5..2. Default: 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    offset: Annotated[float, Field(ge=-MAX_OFFSET, le=MAX_OFFSET)] = 0.0
+    scale: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)] = 1.0
+
+    def __call__(self, value: float) -> float:
+        """Return the corrected value, clipped to [-1, 1]."""
+        return min(1.0, max(-1.0, self.offset + self.scale * value))
 
 
-def _affects(estimate: Estimate) -> list[Affect]:
-    columns = (estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std)
-    return [Affect(*row) for row in np.stack(columns, axis=1).astype(float).tolist()]
+class Correction(BaseModel):
+    """Correction of both axes for the effect of a room. Default: none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    valence: AffineCorrection = AffineCorrection()
+    arousal: AffineCorrection = AffineCorrection()
+
+    def __call__(self, affect: Affect) -> Affect:
+        """Return the corrected estimate; standard deviations are scaled."""
+        return Affect(
+            self.valence(affect.valence),
+            self.arousal(affect.arousal),
+            affect.valence_std * self.valence.scale,
+            affect.arousal_std * self.arousal.scale,
+        )
 
 
 class Trajectory:
-    """Smooths one zone's estimates and minds its silences.
+    """Trajectory of one zone in the valence/arousal plane.
 
-    In silence the engine's word counts for nothing: the trajectory decays to neutral or holds.
+    In silence the estimates are ignored: the trajectory decays to neutral or holds.
 
     Parameters
     ----------
     sample_rate
-        Zone samples a second.
+        Of zone time, in Hz.
     smoother
         Name of the smoother.
     settings
-        The Kalman settings that belong to the weights.
+        Settings of the Kalman smoother that belong to the weights.
     on_silence
         "decay" or "hold".
 
     Attributes
     ----------
     correction
-        What is done to each estimate before anything else.
-    frozen
-        Whether the trajectory stays where it is, whatever is heard.
+        Applied to each estimate first.
+    hold_output
+        Whether the trajectory stays at its last value, whatever the estimates.
     """
 
     def __init__(
@@ -60,7 +92,7 @@ class Trajectory:
         on_silence: Literal["decay", "hold"],
     ) -> None:
         self.correction = Correction()
-        self.frozen = False
+        self.hold_output = False
         self._sample_rate = sample_rate
         self._settings = settings
         self._smoother_name = smoother
@@ -69,31 +101,31 @@ class Trajectory:
         self._last: Affect | None = None
         self._end_sample = 0
 
-    def retune(self, smoother: str, on_silence: Literal["decay", "hold"]) -> None:
-        """Go on from here with another smoother or another way to rest."""
+    def configure(self, smoother: str, on_silence: Literal["decay", "hold"]) -> None:
+        """Use another smoother or silence behaviour from now on; the trajectory continues."""
         self._decays = on_silence == "decay"
         if smoother != self._smoother_name:
             self._smoother_name = smoother
             self._smoother = make_smoother(smoother, self._settings)
             if self._last is not None:
-                self._smoother.settle(self._last)
+                self._smoother.reset_to(self._last)
 
     @property
     def delay(self) -> float:
-        """Seconds by which the smoother lags behind the raw estimates now."""
+        """Seconds by which the smoother lags behind the estimates now."""
         return self._smoother.delay
 
     def step(self, window: Window, raw: Affect) -> Update:
-        """Take a window and its estimate, in the order of time; give the update."""
+        """Process the estimate of the next window; return the update."""
         seconds = (window.end_sample - self._end_sample) / self._sample_rate
         self._end_sample = window.end_sample
         raw = self.correction(raw)
-        if self.frozen and self._last is not None:
+        if self.hold_output and self._last is not None:
             smooth = self._last
-            self._smoother.settle(smooth)
+            self._smoother.reset_to(smooth)
         elif window.silence:
-            smooth = self._rest(seconds)
-            self._smoother.settle(smooth)
+            smooth = self._in_silence(seconds)
+            self._smoother.reset_to(smooth)
         else:
             smooth = self._smoother.step(raw, seconds)
         self._last = smooth
@@ -108,12 +140,12 @@ class Trajectory:
             level=window.level,
         )
 
-    def _rest(self, seconds: float) -> Affect:
+    def _in_silence(self, seconds: float) -> Affect:
         if self._last is None:
             return Affect(0.0, 0.0, _NEUTRAL_STD, _NEUTRAL_STD)
         if not self._decays:
             return self._last
-        left = math.exp(-seconds / _DECAY_SECONDS)
+        left = math.exp(-seconds / _DECAY_S)
         return replace(
             self._last,
             valence=self._last.valence * left,

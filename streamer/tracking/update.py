@@ -1,19 +1,19 @@
-"""What the tracker says at each tick."""
+"""Update of a zone's trajectory: what is published at each tick."""
 
 from dataclasses import dataclass
 
-STALE = 2.0
-"""Seconds after its capture from which an estimate is of no use to anybody, and is left out."""
+MAX_ESTIMATE_AGE_S = 2.0
+"""Seconds after its capture from which an estimate is too old: it is dropped, never published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Affect:
-    """A point in the valence/arousal plane with its uncertainty.
+    """Point in the valence/arousal plane (Russell's circumplex), with its uncertainty.
 
     Attributes
     ----------
     valence, arousal
-        In [-1, 1]: unpleasant to pleasant, calm to excited (Russell's circumplex).
+        In [-1, 1]: unpleasant to pleasant, calm to excited.
     valence_std, arousal_std
         Standard deviations, positive.
     """
@@ -31,20 +31,20 @@ class Update:
     Attributes
     ----------
     tick
-        Number of the tick: the window ends with the last frame that is complete once the source has
-        given all before zone sample floor(k * 22050 / rate).
+        Number of the tick. Its window ends with the last frame that is complete once the source has
+        delivered all samples before zone sample floor(tick * 22050 / rate).
     time
         End of the window in seconds of zone time.
     captured
         `time.monotonic()` at which the window's newest sample was captured.
     raw, smooth
-        The engine's estimate for this window alone, and the trajectory.
+        The engine's estimate for this window alone, and the smoothed trajectory.
     silence
-        Whether the gate holds the zone to be silent.
+        Whether the zone is silent.
     warm
-        Share of the window that was heard since the last start or gap, 0..1.
+        Share of the window filled with audio since the last start or gap, 0..1.
     level
-        Root mean square of the last 100 ms or so, in dBFS; at least -120.
+        RMS of the last 100 ms in dBFS, at least -120.
     """
 
     tick: int

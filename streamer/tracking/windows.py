@@ -1,6 +1,7 @@
-"""From blocks of sound to the windows that the network sees."""
+"""Turn audio blocks into the windows that the network gets: one per tick."""
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,16 @@ from damer.views import Frames, FrontEnd, FrontEndSpec
 from streamer.audio.block import Block
 from streamer.audio.resampler import Resampler, zone_sample
 from streamer.tracking.gain import Gain
-from streamer.tracking.silence_gate import Gate
+from streamer.tracking.silence_gate import SilenceGate
+from streamer.tracking.update import MAX_ESTIMATE_AGE_S
 
-FIRST_ESTIMATE_SECONDS = 1.0
+FIRST_ESTIMATE_S = 1.0
+"""Seconds of audio before the first window after a start or gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the network sees at one tick.
+    """Input of the network at one tick.
 
     Attributes
     ----------
@@ -26,15 +29,15 @@ class Window:
     end_sample
         Zone sample after the window's last one.
     captured
-        `time.monotonic()` at which that end was captured.
+        `time.monotonic()` at which that sample was captured.
     mel, cochleagram
-        float32, (mel_bands, T) and (gammatone_channels, T); the receiver's own.
+        float32, (mel_bands, T) and (gammatone_channels, T). Copies.
     warm
-        Share of the window heard since the last start or gap, 0..1.
+        Share of the window filled with audio since the last start or gap, 0..1.
     level
         RMS in dBFS at the window's end.
     silence
-        Whether the gate was closed then.
+        Whether the zone was silent then.
     """
 
     tick: int
@@ -46,9 +49,14 @@ class Window:
     level: float
     silence: bool
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether an estimate of this window would be too old to be published."""
+        return time.monotonic() - self.captured > MAX_ESTIMATE_AGE_S
 
-class _History:
-    """The last frames of both views since the last restart, preallocated."""
+
+class _FrameHistory:
+    """Last frames of both views since the last reset, in preallocated arrays."""
 
     def __init__(self, spec: FrontEndSpec) -> None:
         self._length = spec.window_frames
@@ -57,16 +65,16 @@ class _History:
             for bands in (spec.mel_bands, spec.gammatone_channels)
         ]
         self._silence = (np.float32(math.log(spec.mel_floor)), np.float32(0.0))
-        self.restart()
+        self.reset()
 
-    def restart(self) -> None:
-        """Digital silence takes the place of the past."""
+    def reset(self) -> None:
+        """Replace the past by digital silence."""
         for view, silence in zip(self._views, self._silence, strict=True):
             view[: self._length] = silence
         self._fill = self._length
 
     def append(self, frames: Frames) -> None:
-        """Add at most 2 * T frames."""
+        """Append at most 2 * T frames."""
         count = len(frames.mel)
         if self._fill + count > len(self._views[0]):
             for view in self._views:
@@ -77,7 +85,7 @@ class _History:
         self._fill += count
 
     def recent(self, count: int) -> Frames:
-        """Copy the last `count` frames of each view, at most T."""
+        """Copy the last `count` frames of each view, at most T, (count, bands)."""
         first = self._fill - min(count, self._length)
         return Frames(*(view[first : self._fill].copy() for view in self._views))
 
@@ -89,26 +97,31 @@ class _History:
         ]
 
 
-class Listener:
-    """Hears one stream: resampler, both views, level and gate; gives a window at each tick.
+class WindowStream:
+    """Resampler, gain, views, level and silence gate of one stream; makes a window at each tick.
 
     Ticks follow samples: the window of tick k is the last T frames that are complete once the
-    source has given all before zone sample floor(k * 22050 / rate); it is given as soon as they
-    are. A block that does not follow the last one is a gap: everything begins anew from digital
-    silence and zone time advances.
+    source has delivered all samples before zone sample floor(k * 22050 / rate). It is made as soon
+    as they are. A block that does not follow the last one is a gap: zone time advances, and
+    everything else starts again from digital silence.
 
     Parameters
     ----------
     source_rate
-        Rate of the blocks in Hz.
+        Sample rate of the blocks in Hz.
     spec
-        What the network wants.
+        Views and window length that the network expects.
     rate
-        Ticks a second.
+        Ticks per second.
     origin
-        Zone sample at which the source's sample 0 lies.
+        Zone sample of the source's sample 0.
     gain
-        What the sound passes first, level and gate too; none by default.
+        Applied to the audio first. Default: 0 dB.
+
+    Attributes
+    ----------
+    gaps
+        Gaps so far.
     """
 
     def __init__(
@@ -122,15 +135,15 @@ class Listener:
     ) -> None:
         self.spec = spec
         self.origin = origin
-        self._gain = Gain(spec.sample_rate) if gain is None else gain
         self.gaps = 0
+        self._gain = Gain(spec.sample_rate) if gain is None else gain
         self._source_rate = source_rate
         self._rate = rate
-        self._every = 1
+        self._tick_stride = 1
         self._resampler = Resampler(source_rate)
         self._front_end = FrontEnd(spec)
-        self._history = _History(spec)
-        self._gate = Gate(spec.sample_rate, spec.hop)
+        self._history = _FrameHistory(spec)
+        self._gate = SilenceGate(spec.sample_rate, spec.hop)
         self._position: int | None = None
         self._restart(0)
 
@@ -140,87 +153,87 @@ class Listener:
         return self._resampler.delay
 
     @property
-    def next_tick(self) -> int:
-        """The source's sample at which the next tick's frames are complete."""
+    def next_tick_sample(self) -> int:
+        """Source sample at which the frames of the next tick are complete."""
         spec, lookahead = self.spec, self._resampler.lookahead
         tick = math.floor(self._tick * spec.sample_rate / self._rate) - self._start
-        heard = tick - math.ceil(lookahead * spec.sample_rate / self._source_rate)
-        end = self._start - self.origin + heard // spec.hop * spec.hop
+        delivered = tick - math.ceil(lookahead * spec.sample_rate / self._source_rate)
+        end = self._start - self.origin + delivered // spec.hop * spec.hop
         return -(-end * self._source_rate // spec.sample_rate) + lookahead
 
     @property
-    def frames(self) -> int:
+    def frame_count(self) -> int:
         """Frames of each view since the last start or gap."""
-        return self._frames
+        return self._frame_count
 
-    def recent(self, count: int) -> Frames:
-        """Return the last `count` frames of both views, at most T of them, copied."""
+    def recent_frames(self, count: int) -> Frames:
+        """Copy the last `count` frames of both views, at most T, (count, bands)."""
         return self._history.recent(count)
 
     def push(self, block: Block) -> list[Window]:
-        """Take the next block; give the windows of the ticks that fall in it."""
+        """Process the next block; return the windows of the ticks in it."""
         if block.start_sample != self._position:
             self.gaps += self._position is not None
             self._restart(block.start_sample)
         position, samples = block.start_sample, block.samples
         windows = []
         while len(samples):
-            until_tick = self.next_tick - position
+            until_tick = self.next_tick_sample - position
             part, samples = samples[:until_tick], samples[until_tick:]
-            self._take(self._resampler.push(part))
+            self._append(self._resampler.push(part))
             position += len(part)
             if len(part) == until_tick:
                 windows.append(self._window(block))
-                self._tick += self._every
+                self._tick += self._tick_stride
         self._position = block.end_sample
         return windows
 
-    def retune(self, rate: float) -> None:
-        """Give so many windows a second from here on."""
+    def set_rate(self, rate: float) -> None:
+        """Make so many windows per second from now on."""
         self._rate = rate
         self._tick = self._first_tick()
-        self._pass_over()
+        self._skip_past_ticks()
 
-    def thin_out(self, every: int) -> None:
-        """Give the window of one of so many ticks only, beginning with the next."""
-        self._every = every
-        self._pass_over()
+    def set_tick_stride(self, stride: int) -> None:
+        """Make a window at every `stride`-th tick only, starting with the next."""
+        self._tick_stride = stride
+        self._skip_past_ticks()
 
-    def _pass_over(self) -> None:
-        """Go on with the first tick that is still to come."""
+    def _skip_past_ticks(self) -> None:
+        """Continue with the first tick that is still to come."""
         if self._position is not None:
-            heard = self.origin + zone_sample(self._position, self._source_rate)
-            due = math.floor(heard * self._rate / self.spec.sample_rate)
+            end = self.origin + zone_sample(self._position, self._source_rate)
+            due = math.floor(end * self._rate / self.spec.sample_rate)
             self._tick = max(self._first_tick(), due)
-            while self.next_tick <= self._position:
+            while self.next_tick_sample <= self._position:
                 self._tick += 1
 
     def _restart(self, source_sample: int) -> None:
         self._resampler.reset()
         self._gain.reset()
         self._front_end.reset()
-        self._history.restart()
+        self._history.reset()
         self._gate.reset()
         self._start = self.origin + zone_sample(source_sample, self._source_rate)
-        self._frames = 0  # since the start
+        self._frame_count = 0
         self._tick = self._first_tick()
 
     def _first_tick(self) -> int:
-        first = self._start + FIRST_ESTIMATE_SECONDS * self.spec.sample_rate
+        first = self._start + FIRST_ESTIMATE_S * self.spec.sample_rate
         return math.ceil(first * self._rate / self.spec.sample_rate)
 
-    def _take(self, samples: NDArray[np.float32]) -> None:
+    def _append(self, samples: NDArray[np.float32]) -> None:
         samples = self._gain.push(samples)
         self._gate.push(samples)
         limit = 2 * self.spec.window_frames * self.spec.hop
         for start in range(0, len(samples), limit):
             frames = self._front_end.push(samples[start : start + limit])
             self._history.append(frames)
-            self._frames += len(frames.mel)
+            self._frame_count += len(frames.mel)
 
     def _window(self, block: Block) -> Window:
         spec = self.spec
-        end = self._start + self._frames * spec.hop
+        end = self._start + self._frame_count * spec.hop
         source_end = (end - self.origin) / spec.sample_rate
         source_time = source_end - block.start_sample / self._source_rate
         mel, cochleagram = self._history.window()
@@ -230,7 +243,7 @@ class Listener:
             captured=block.captured + source_time,
             mel=mel,
             cochleagram=cochleagram,
-            warm=min(1.0, self._frames / spec.window_frames),
+            warm=min(1.0, self._frame_count / spec.window_frames),
             level=self._gate.level,
             silence=self._gate.silent,
         )

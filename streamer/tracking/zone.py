@@ -1,333 +1,205 @@
-"""One zone: listens, estimates, and says what it hears."""
+"""Track one zone: audio blocks to windows, engine answers to updates."""
 
 import asyncio
-import contextlib
 import logging
-import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from streamer import logs
-from streamer.audio import (
-    ZONE_RATE,
-    Block,
-    Source,
-    is_recoverable,
-    open_source,
-    pin_device,
-    zone_sample,
-)
+from streamer.audio import ZONE_RATE, Block, Source, zone_sample
 from streamer.config import Tracking, Zone
 from streamer.decoder.urls import is_url, redact_url
-from streamer.errors import EngineError, StreamerError
-from streamer.helpers import Backoff
-from streamer.tracking.batching import Inference
-from streamer.tracking.calibration import Calibration
-from streamer.tracking.correction import Correction
+from streamer.tracking.batching import Answer, BatchingInference, WindowSlot
 from streamer.tracking.gain import Gain
-from streamer.tracking.latest import Latest
-from streamer.tracking.rate_control import Pace
-from streamer.tracking.trajectory import Trajectory
-from streamer.tracking.update import STALE, Update
-from streamer.tracking.windows import Listener, Window
-
-DEVICE_PAUSE = 2.0
-"""Longest pause in seconds before a lost microphone, or a file that loops, is tried again."""
-
-REMOTE_PAUSE = 10.0
-"""Longest pause in seconds before a lost network stream is tried again."""
+from streamer.tracking.rate_control import RateController
+from streamer.tracking.trajectory import Correction, Trajectory
+from streamer.tracking.update import Update
+from streamer.tracking.windows import WindowStream
+from streamer.tracking.zone_source import ReconnectingSource
+from streamer.tracking.zone_status import ZoneStatus
 
 logger = logging.getLogger(__name__)
-
-
-class Losses(NamedTuple):
-    """Counts of a source: see `streamer.audio.Source`."""
-
-    overruns: int = 0
-    non_finite: int = 0
-    clipped: int = 0
 
 
 class ZoneTracker:
     """Tracks one zone from its source to its updates.
 
-    Sound is heard in the event loop, a millisecond a tick; the engine runs in a worker thread.
-    Between them is one slot: while the engine is busy, an older window gives way. Where that is so
-    for long, estimates are made less often; the sound goes on being heard whatever the engine does.
+    Audio is processed in the event loop, about a millisecond per tick; the engine runs in a worker
+    thread. The only hand-off between them is a slot for the newest window, so a slow engine costs
+    estimates but never delays the audio. If the engine stays slow, the estimate rate is reduced.
 
-    A microphone or a network stream that is lost is opened anew until it is back; the zone's time
-    and its trajectory go on over the gap.
+    A lost microphone or network stream is reopened until it is back. Zone time and trajectory
+    continue over the gap.
 
     Parameters
     ----------
     zone, tracking
-        The zone and how to track.
+        The zone, and how to track it.
     inference
-        Shared with the other zones.
+        Shared by all zones.
     on_update
-        Called in the event loop with the zone's name and each update; must not block.
-    on_sound
-        Called alike with each block that is heard.
+        Called in the event loop with the zone's name and each update. Must not block.
+    on_audio
+        Called likewise with each audio block.
 
     Attributes
     ----------
-    input
-        What it listens to, for people: a URL without user, password and query.
-    source_name
-        The same as its source tells it, once one was opened.
+    id, input
+        Name of the zone, and its input for people: a URL without user, password and query.
+    status
+        Counters and errors.
+    source
+        The audio source over all reconnects.
+    window_stream
+        That of the present connection. None before the first audio block.
     tracking
-        How it tracks now.
-    pace
-        How many estimates a second it makes now.
+        The current settings.
     gain
-        What its sound passes first.
-    source, listener
-        Those of the present attempt; None while there is none.
+        Applied to the audio first.
     trajectory
-        The zone's, over all attempts.
-    estimates, dropped
-        Updates given, and windows that were left out: the engine did not come to them, failed, or
-        its answer was stale.
-    restarts
-        How often the sound was lost and came back.
-    trouble
-        Why the sound is not heard; empty while it is.
-    engine_trouble
-        Why the last window was not estimated; empty where it was.
-    ended
-        Whether it will not track any more: its sound has ended or cannot be read further.
-    last
-        The last update.
+        The zone's trajectory over all reconnects.
+    rate_controller
+        The current estimate rate.
     """
 
     def __init__(
         self,
         zone: Zone,
         tracking: Tracking,
-        inference: Inference,
+        inference: BatchingInference,
         on_update: Callable[[str, Update], None],
-        on_sound: Callable[[str, Block], None] = lambda _zone, _block: None,
+        on_audio: Callable[[str, Block], None] = lambda _zone, _block: None,
     ) -> None:
+        engine = inference.engine
+        sample_rate = engine.front_end.sample_rate
         self.id = zone.id
         self.input = redact_url(zone.input) if is_url(zone.input) else zone.input
-        self.source_name = self.input
-        self.returns = is_recoverable(zone)
-        self.source: Source | None = None
-        self.listener: Listener | None = None
-        engine = inference.engine
-        self.trajectory = Trajectory(
-            engine.front_end.sample_rate,
-            tracking.smoother,
-            engine.smoothing,
-            tracking.on_silence,
-        )
+        self.status = ZoneStatus()
+        self.source = ReconnectingSource(zone, self.status)
+        self.window_stream: WindowStream | None = None
         self.tracking = tracking
-        self.pace = Pace(tracking.rate)
-        self.gain = Gain(engine.front_end.sample_rate, automatic=zone.auto_gain)
-        self.estimates = 0
-        self.dropped = 0
-        self.restarts = 0
-        self.trouble = ""
-        self.engine_trouble = ""
-        self.ended = False
-        self.last: Update | None = None
-        self._zone = zone
+        self.gain = Gain(sample_rate, automatic=zone.auto_gain)
+        self.trajectory = Trajectory(
+            sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
+        )
+        self.rate_controller = RateController(tracking.rate)
         self._inference = inference
         self._on_update = on_update
-        self._on_sound = on_sound
-        self._opened = contextlib.AsyncExitStack()
-        self._heard: tuple[int, float] | None = None  # zone time's end so far, when captured
-        self._gaps = 0  # of earlier attempts
-        self._losses = Losses()  # of earlier attempts
-        self._lost_at: float | None = None
-        self._arrived: float | None = None
-
-    @property
-    def waiting(self) -> float:
-        """Seconds since sound arrived last; 0 before the first."""
-        return time.monotonic() - self._arrived if self._arrived is not None else 0.0
-
-    @property
-    def gaps(self) -> int:
-        """Interruptions of the sound since the start."""
-        return self._gaps + (self.listener.gaps if self.listener else 0)
-
-    @property
-    def losses(self) -> Losses:
-        """What was lost or cleaned on the way in since the start."""
-        if self.source is None:
-            return self._losses
-        past, now = self._losses, self.source
-        return Losses(
-            past.overruns + now.overruns,
-            past.non_finite + now.non_finite,
-            past.clipped + now.clipped,
-        )
+        self._on_audio = on_audio
+        self._audio_end: tuple[int, float] | None = None  # zone sample, and its capture time
 
     async def open(self) -> None:
-        """Open what the zone listens to; `run` begins with it.
+        """Open the source ahead of `run`, to learn early whether it can be opened.
 
         Raises
         ------
         StreamerError
-            It cannot be opened.
+            The source cannot be opened.
         """
-        try:
-            self.source = await self._opened.enter_async_context(open_source(self._zone))
-        except StreamerError as error:
-            self.trouble = str(error)
-            raise
-        self.source_name = self.source.name
-        self._zone = pin_device(self._zone, self.source)
-
-    def retune(self, tracking: Tracking) -> None:
-        """Track in another way from here on; the trajectory goes on where it is."""
-        self.tracking = tracking
-        self.trajectory.retune(tracking.smoother, tracking.on_silence)
-        self.pace = Pace(tracking.rate)
-        if self.listener is not None:
-            self.listener.retune(tracking.rate)
-        self._keep_pace()
-
-    def calibrate(self, calibration: Calibration | None) -> None:
-        """Hear and estimate by this calibration from here on; None undoes it."""
-        self.gain.set(calibration.gain_db if calibration else 0.0)
-        self.trajectory.correction = calibration.correction if calibration else Correction()
+        await self.source.open()
 
     async def close(self) -> None:
-        """Close what is open; more than once is fine."""
-        self._losses = self.losses
-        self.source = None
-        await self._opened.aclose()
+        """Close the source. Safe to call more than once."""
+        await self.source.close()
 
     async def run(self) -> None:
-        """Track until the sound ends. A failure restarts this zone alone, after a pause.
+        """Track until the audio ends. A failure restarts this zone only, after a pause.
 
         Raises
         ------
         StreamerError
-            The sound cannot be had, and is none that may return.
+            The source failed and cannot be reopened.
         """
         with logs.log_context(zone=self.id):
-            await self._run()
+            await self.source.run(self._track)
 
-    async def _run(self) -> None:
-        backoff = Backoff(maximum=REMOTE_PAUSE if is_url(self._zone.input) else DEVICE_PAUSE)
-        while True:
-            begun = time.monotonic()
-            try:
-                if self.source is None:
-                    await self.open()
-                await self._track()
-            except* StreamerError as failures:
-                error = failures.exceptions[0]
-                self.trouble = str(error)
-                if not self.returns:
-                    self.ended = True
-                    raise error from None
-                logger.warning("%s; trying again", error)
-            except* Exception as failures:
-                self.trouble = str(failures.exceptions[0])
-                logger.exception("the zone failed and starts again")
-            else:
-                self.ended = True
-                return
-            finally:
-                await self.close()
-            if self._lost_at is None:
-                self._lost_at = time.monotonic()
-            await asyncio.sleep(backoff.next_delay(self._healthy_seconds(begun)))
+    def configure(self, tracking: Tracking) -> None:
+        """Apply other settings from now on; the trajectory continues."""
+        self.tracking = tracking
+        self.trajectory.configure(tracking.smoother, tracking.on_silence)
+        self.rate_controller = RateController(tracking.rate)
+        if self.window_stream is not None:
+            self.window_stream.set_rate(tracking.rate)
+        self._apply_rate()
 
-    async def _track(self) -> None:
-        assert self.source is not None  # noqa: S101 - opened by `run`
-        windows: Latest[Window] = Latest()
-        with logs.log_context(source=self.source.name):
+    def calibrate(self, gain_db: float = 0.0, correction: Correction | None = None) -> None:
+        """Apply another fixed gain and another correction from now on; none by default."""
+        self.gain.set_fixed(gain_db)
+        self.trajectory.correction = correction or Correction()
+
+    async def _track(self, source: Source) -> None:
+        with logs.log_context(source=source.name), self._inference.open_slot(self.status) as slot:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(self.source, windows))
-                tasks.create_task(self._estimate(windows))
+                tasks.create_task(self._read_audio(source, slot))
+                tasks.create_task(self._make_updates(slot))
 
-    async def _listen(self, source: Source, windows: Latest[Window]) -> None:
-        listener: Listener | None = None
-        async for block in source.blocks():
-            if listener is None:
-                listener = self.listener = self._begin(source.rate, block)
-            self._arrived = time.monotonic()
-            self._on_sound(self.id, block)
-            for window in listener.push(block):
-                windows.put(window)
-            source.wake_at = listener.next_tick
-            self._heard = (
-                listener.origin + zone_sample(block.end_sample, source.rate),
+    async def _read_audio(self, source: Source, slot: WindowSlot) -> None:
+        stream: WindowStream | None = None
+        async for block in self.source.blocks():
+            if stream is None:
+                stream = self.window_stream = self._start_stream(source.rate, block)
+            self._on_audio(self.id, block)
+            earlier_gaps = stream.gaps
+            for window in stream.push(block):
+                slot.put(window)
+            self.status.gaps += stream.gaps - earlier_gaps
+            source.wake_at = stream.next_tick_sample
+            self._audio_end = (
+                stream.origin + zone_sample(block.end_sample, source.rate),
                 block.captured + len(block.samples) / source.rate,
             )
-        windows.close()
+        slot.close()
 
-    def _begin(self, rate: int, block: Block) -> Listener:
-        """Let zone time go on where this source's sound was captured."""
+    def _start_stream(self, rate: int, block: Block) -> WindowStream:
+        """Start the windows of a new connection; zone time advances by the gap before it."""
         origin = 0
-        if self._heard is not None:
-            end, captured = self._heard
+        if self._audio_end is not None:
+            end, captured = self._audio_end
             origin = end + max(0, round((block.captured - captured) * ZONE_RATE))
-            self._gaps = self.gaps + 1
-            self.restarts += 1
-        if self._lost_at is not None:
-            lasted = time.monotonic() - self._lost_at
-            cause = f"back after: {self.trouble}"
-            logger.info("the sound is back after %.1f s", lasted, extra={"cause": cause})
-            self._lost_at = None
-        self.trouble = ""
         spec = self._inference.engine.front_end
-        listener = Listener(rate, spec, self.tracking.rate, origin=origin, gain=self.gain)
-        listener.thin_out(self.pace.every)
-        return listener
+        stream = WindowStream(rate, spec, self.tracking.rate, origin=origin, gain=self.gain)
+        stream.set_tick_stride(self.rate_controller.tick_stride)
+        return stream
 
-    def _healthy_seconds(self, begun: float) -> float:
-        heard = self._heard[1] if self._heard else begun
-        return max(heard - begun, 0.0)
-
-    async def _estimate(self, windows: Latest[Window]) -> None:
-        before, left_out = self.dropped, 0
-        async for window in windows:
-            update = None if _stale(window) else await self._update(window)
-            left_out += update is None
-            self.dropped = before + windows.dropped + left_out
-            if update is not None:
-                self.estimates += 1
-                self.last = update
+    async def _make_updates(self, slot: WindowSlot) -> None:
+        status = self.status
+        async for answer in slot:
+            update = self._update_from(answer)
+            if update is None:
+                status.dropped += 1
+            else:
+                status.estimates += 1
+                status.last_update = update
                 self._on_update(self.id, update)
 
-    async def _update(self, window: Window) -> Update | None:
-        """Return what a window says, None where the engine fails or is too late."""
-        asked = time.monotonic()
-        try:
-            raw = await self._inference.ask(window)
-        except EngineError as error:
-            self.engine_trouble = str(error)
-            said = "no estimate: %s; trying again"
-            logger.warning(said, error, extra={"cause": "engine"})
+    def _update_from(self, answer: Answer) -> Update | None:
+        """Return the update of an answer; None if the engine failed or the window is too old."""
+        status = self.status
+        if answer.affect is None:
+            status.engine_error = answer.error
+            message = "no estimate: %s; trying again"
+            logger.warning(message, answer.error, extra={"cause": "engine"})
             return None
-        if self.engine_trouble:
-            logger.info("the engine answers again", extra={"cause": self.engine_trouble})
-            self.engine_trouble = ""
-        if self.pace.answered(time.monotonic() - asked):
-            self._keep_pace()
-            self._tell_pace()
-        return None if _stale(window) else self.trajectory.step(window, raw)
+        if status.engine_error:
+            logger.info("the engine answers again", extra={"cause": status.engine_error})
+            status.engine_error = ""
+        if self.rate_controller.record(answer.seconds):
+            self._apply_rate()
+            self._log_rate()
+        return (
+            None if answer.window.is_stale else self.trajectory.step(answer.window, answer.affect)
+        )
 
-    def _keep_pace(self) -> None:
-        if self.listener is not None:
-            self.listener.thin_out(self.pace.every)
-            if self.source is not None:
-                self.source.wake_at = self.listener.next_tick
+    def _apply_rate(self) -> None:
+        if self.window_stream is not None:
+            self.window_stream.set_tick_stride(self.rate_controller.tick_stride)
+            if self.source.current is not None:
+                self.source.current.wake_at = self.window_stream.next_tick_sample
 
-    def _tell_pace(self) -> None:
-        pace = self.pace
-        if pace.slowed:
-            said = "the machine is too slow: %.3g of %.3g estimates a second are made"
-            logger.warning(said, pace.rate, pace.wanted, extra={"cause": "slow"})
+    def _log_rate(self) -> None:
+        controller = self.rate_controller
+        if controller.is_limited:
+            message = "the machine is too slow: %.3g of %.3g estimates a second are made"
+            extra = {"cause": "slow"}
+            logger.warning(message, controller.rate, controller.target_rate, extra=extra)
         else:
-            logger.info("%.3g estimates a second again", pace.rate, extra={"cause": "fast"})
-
-
-def _stale(window: Window) -> bool:
-    return time.monotonic() - window.captured > STALE
+            logger.info("%.3g estimates a second again", controller.rate, extra={"cause": "fast"})

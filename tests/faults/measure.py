@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import psutil
 
-from streamer.tracking import STALE
+from streamer.tracking import MAX_ESTIMATE_AGE_S
 from tests.faults.catalogue import ALL, Fault
 from tests.faults.observer import Estimate, Line, Observer
 from tests.faults.place import Place
@@ -46,7 +46,7 @@ class Outcome:
     false
         Estimates of sound that was not there.
     late
-        Estimates that came later than `STALE` after their sound, held up on their way.
+        Estimates that came later than `MAX_ESTIMATE_AGE_S` after their sound, held up on their way.
     lines
         Lines of log, those apart that tell regularly how a zone fares.
     """
@@ -86,7 +86,7 @@ async def suffer(place: Place, fault: Fault, lasts: float) -> Outcome:
         ),
         false=_false(observer, fault, begun, mending),
         late=sum(
-            each.arrived - each.captured > STALE + 0.1
+            each.arrived - each.captured > MAX_ESTIMATE_AGE_S + 0.1
             for zone in ALL
             for each in observer.since(zone, begun)
         ),

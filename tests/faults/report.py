@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from streamer.tracking import STALE
+from streamer.tracking import MAX_ESTIMATE_AGE_S
 from tests.faults.catalogue import ALL
 from tests.faults.measure import Outcome, Resources, clock_shift, disorder
 from tests.faults.observer import Observer
@@ -133,7 +133,7 @@ class Report:
             f"{zone} {each.latency:.0f} ms"
             for zone, estimates in self.observer.estimates.items()
             for each in estimates
-            if each.latency > STALE * 1e3
+            if each.latency > MAX_ESTIMATE_AGE_S * 1e3
         ]
 
     def _disorder(self) -> list[str]:

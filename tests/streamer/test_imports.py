@@ -32,7 +32,7 @@ def test_the_names_that_packages_export():
     import streamer.tracking
 
     assert streamer.__version__
-    assert set(streamer.tracking.__all__) == {"STALE", "Affect", "Update"}
+    assert set(streamer.tracking.__all__) == {"MAX_ESTIMATE_AGE_S", "Affect", "Update"}
     assert set(streamer.audio.__all__) == {
         "ZONE_RATE", "AudioFile", "Block", "Decoder", "Resampler", "Samples", "Source",
         "is_recoverable", "open_audio_file", "open_source", "pin_device", "zone_sample",

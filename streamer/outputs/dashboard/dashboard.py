@@ -141,13 +141,13 @@ class Dashboard(Sink):
             fact(f"health/{zone}", health.model_dump())
 
     def _show_views(self, zone: str, tracker: ZoneTracker) -> None:
-        listener = tracker.listener
-        if listener is None:
+        stream = tracker.window_stream
+        if stream is None:
             return
-        shown, frames = self._watched[zone], listener.frames
+        shown, frames = self._watched[zone], stream.frame_count
         self._watched[zone] = frames
         if new := frames - shown if frames >= shown else frames:
-            self._outbox.view(zone, pack_views(listener.recent(new)))
+            self._outbox.view(zone, pack_views(stream.recent_frames(new)))
 
     def _heard(self, said: dict[str, Any]) -> None:
         """Take what the process says, in the thread that reads."""
@@ -244,9 +244,9 @@ def _token(settings: Settings) -> str | None:
 
 
 def _source(tracker: ZoneTracker) -> dict[str, Any]:
-    source = tracker.source
+    source = tracker.source.current
     return {
-        "name": tracker.source_name,
+        "name": tracker.source.name,
         "title": source.title if source is not None else "",
     }
 

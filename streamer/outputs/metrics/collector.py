@@ -194,10 +194,11 @@ def _of_trackers(trackers: Iterable[ZoneTracker]) -> Iterator[Metric]:
 
 
 def _now(tracker: ZoneTracker, now: float) -> Iterator[tuple[str, str, float]]:
-    yield "wanted_rate_hertz", "Estimates a second that are wanted.", tracker.pace.wanted
-    yield "sound_age_seconds", "Since sound arrived last.", tracker.waiting
-    yield "zone_engine_trouble", "Whether the last window failed.", bool(tracker.engine_trouble)
-    update = tracker.last
+    status, target_rate = tracker.status, tracker.rate_controller.target_rate
+    yield "wanted_rate_hertz", "Estimates a second that are wanted.", target_rate
+    yield "sound_age_seconds", "Since sound arrived last.", status.seconds_since_audio
+    yield "zone_engine_trouble", "Whether the last window failed.", bool(status.engine_error)
+    update = status.last_update
     if update is None:
         return
     yield "last_estimate_age_seconds", "Since the last estimate's sound.", now - update.captured

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 from streamer import limits
-from streamer.outputs.recording.extra import need
+from streamer.helpers import require_package
 from streamer.outputs.recording.file_names import PART, try_lock
 from streamer.outputs.recording.journal import COLUMN_TYPES, COLUMNS, FORMAT_KEY, Metadata, Row
 
@@ -39,7 +39,8 @@ def write_parquet(path: Path, metadata: Metadata, rows: Iterable[Row]) -> None:
     UsageError
         pyarrow is not installed.
     """
-    arrow, parquet = need("pyarrow"), need("pyarrow.parquet")
+    arrow = require_package("pyarrow", extra="record")
+    parquet = require_package("pyarrow.parquet", extra="record")
     schema = arrow.schema([(name, _arrow_type(arrow, name)) for name in COLUMNS])
     part = path.with_name(path.name + PART)
     remaining = iter(rows)
@@ -69,7 +70,8 @@ def read_parquet(file: BinaryIO) -> tuple[dict[str, str], dict[str, NDArray[Any]
     UsageError
         pyarrow is not installed.
     """
-    arrow, parquet = need("pyarrow"), need("pyarrow.parquet")
+    arrow = require_package("pyarrow", extra="record")
+    parquet = require_package("pyarrow.parquet", extra="record")
     try:
         with parquet.ParquetFile(file) as whole:
             schema = whole.schema_arrow

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from streamer.audio.block import Block
 from streamer.config import Record
 from streamer.errors import UsageError
+from streamer.helpers import require_package
 from streamer.outputs.recording.disk_quota import free_space
-from streamer.outputs.recording.extra import need
 from streamer.outputs.recording.writer import Writer
 from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
@@ -82,7 +82,7 @@ class Recorder(Sink):
         look: Callable[[Path], int] = free_space,
         room: int = QUEUE,
     ) -> None:
-        need("pyarrow.parquet")
+        require_package("pyarrow.parquet", extra="record")
         self.folder = _made(config.folder)
         self.audio = config.audio
         self._writer = Writer(self.folder, config, zones, model, look)

@@ -134,7 +134,7 @@ class LiveView(Sink):
         if self._run is not None:
             self.set_broker(self._run.broker.address, connected=self._run.broker.connected)
             for zone, tracker in self._run.trackers.items():
-                self.set_source(zone, tracker.source_name)
+                self.set_source(zone, tracker.source.name)
 
     async def run(self) -> None:
         """Draw until cancelled; afterwards the terminal is as it was, and log messages follow."""

@@ -7,8 +7,14 @@ that is known and was played in the room; `store` keeps both from run to run.
 from streamer.tracking.calibration.calibration_file import (
     Calibration,
     CalibrationStore,
-    default_file,
+    default_calibration_path,
 )
-from streamer.tracking.calibration.programme_level import Levels, by_level
+from streamer.tracking.calibration.programme_level import LevelMeter, calibrate_by_level
 
-__all__ = ["Calibration", "CalibrationStore", "Levels", "by_level", "default_file"]
+__all__ = [
+    "Calibration",
+    "CalibrationStore",
+    "LevelMeter",
+    "calibrate_by_level",
+    "default_calibration_path",
+]

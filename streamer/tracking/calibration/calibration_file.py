@@ -1,7 +1,4 @@
-"""What is known of a zone's room.
-
-Where calibrations are kept from run to run: one JSON file, by the names of the zones.
-"""
+"""Calibrations of zones, kept from run to run in one JSON file."""
 
 import contextlib
 import logging
@@ -18,27 +15,29 @@ from streamer import limits
 from streamer.config import Zone
 from streamer.decoder.urls import is_url, redact_url
 from streamer.errors import StreamerError
-from streamer.tracking.correction import Correction
-from streamer.tracking.gain import LEAST, MOST
+from streamer.tracking.gain import MAX_GAIN_DB, MIN_GAIN_DB
+from streamer.tracking.trajectory import Correction
+
+logger = logging.getLogger(__name__)
 
 
 class Calibration(BaseModel):
-    """One measurement of one zone; it holds for what was listened to then.
+    """Gain and correction measured for one zone. Valid for the input it was measured with.
 
     Attributes
     ----------
     input, device, channels
-        What was listened to, as the configuration names it; of a URL no user, password or query.
+        The input, as in the zone's configuration. A URL without user, password and query.
     gain_db
-        What the sound is to be raised by.
+        Gain of the audio in dB, -20..30.
     correction
-        What is to be done to the estimates.
+        Correction of the estimates. Default: none.
     level_dbfs
-        Programme level of the music as it came in.
+        Programme level of the music before the gain.
     reference
-        The clips that were played; empty where none were.
+        Names of the reference files that were played. Empty without any.
     measured
-        When.
+        Date and time of the measurement.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -46,47 +45,40 @@ class Calibration(BaseModel):
     input: str
     device: str = ""
     channels: tuple[int, ...] = ()
-    gain_db: Annotated[float, Field(ge=LEAST, le=MOST)]
+    gain_db: Annotated[float, Field(ge=MIN_GAIN_DB, le=MAX_GAIN_DB)]
     correction: Correction = Correction()
     level_dbfs: float
     reference: tuple[str, ...] = ()
     measured: datetime
 
     @classmethod
-    def of(cls, zone: Zone, **found: Any) -> "Calibration":
-        """Return what was `found` now, listening to what the zone's configuration names."""
-        return cls(measured=datetime.now().astimezone(), **_heard(zone), **found)
+    def of(cls, zone: Zone, **values: Any) -> "Calibration":
+        """Return a calibration of the zone's input, measured now."""
+        return cls(measured=datetime.now().astimezone(), **_input_of(zone), **values)
 
-    def holds_for(self, zone: Zone) -> bool:
-        """Whether the zone listens to the same."""
-        return all(getattr(self, key) == value for key, value in _heard(zone).items())
-
-    @property
-    def heard(self) -> str:
-        """What was listened to, for people."""
-        return " ".join(filter(None, (self.input, self.device)))
+    def is_valid_for(self, zone: Zone) -> bool:
+        """Whether the zone has the input that was measured."""
+        return all(getattr(self, key) == value for key, value in _input_of(zone).items())
 
     def __str__(self) -> str:
-        said = f"gain {self.gain_db:+.1f} dB"
+        text = f"gain {self.gain_db:+.1f} dB"
         for axis in ("valence", "arousal"):
             line = getattr(self.correction, axis)
             if (line.offset, line.scale) != (0.0, 1.0):
-                said += f", {axis} {line.offset:+.2f} {line.scale:.2f}x"
-        return f"{said}, measured {self.measured:%Y-%m-%d %H:%M}"
+                text += f", {axis} {line.offset:+.2f} {line.scale:.2f}x"
+        return f"{text}, measured {self.measured:%Y-%m-%d %H:%M}"
 
 
-def _heard(zone: Zone) -> dict[str, Any]:
-    shown = redact_url(zone.input) if is_url(zone.input) else zone.input
-    return {"input": shown, "device": zone.device, "channels": zone.channels}
+def _input_of(zone: Zone) -> dict[str, Any]:
+    name = redact_url(zone.input) if is_url(zone.input) else zone.input
+    return {"input": name, "device": zone.device, "channels": zone.channels}
 
 
-logger = logging.getLogger(__name__)
-
-_CONTENT = TypeAdapter(dict[str, Calibration])
+_CONTENT = TypeAdapter(dict[str, Calibration])  # by zone
 
 
-def default_file(environ: Mapping[str, str]) -> Path:
-    """Return where calibrations are kept unless the configuration says otherwise.
+def default_calibration_path(environ: Mapping[str, str]) -> Path:
+    """Return the calibration file that is used unless the configuration names another.
 
     `calibration.json` in systemd's `$STATE_DIRECTORY`, else in `$XDG_STATE_HOME/streamer`, by
     default `~/.local/state/streamer`.
@@ -101,32 +93,19 @@ def default_file(environ: Mapping[str, str]) -> Path:
 
 
 class CalibrationStore:
-    """Calibrations in a file, which is replaced as a whole or not at all.
+    """Calibrations by zone in a JSON file that is replaced atomically.
 
     Parameters
     ----------
     file
-        Need not exist.
+        Created when the first calibration is stored.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def get(self, zone: Zone) -> Calibration | None:
-        """Return what holds for a zone; None where nothing does, which is logged if it is odd."""
-        try:
-            calibration = self.find(zone)
-        except StreamerError as error:
-            logger.warning("%s; the zone is heard as it comes", error, extra={"zone": zone.id})
-            return None
-        if calibration is None or calibration.holds_for(zone):
-            return calibration
-        said = "the calibration was made for another input (%s) and is not used"
-        logger.info(said, calibration.heard, extra={"zone": zone.id})
-        return None
-
-    def find(self, zone: Zone) -> Calibration | None:
-        """Return what is kept for a zone of that name, whatever it listened to.
+        """Return the calibration stored under the zone's name, whatever its input was.
 
         Raises
         ------
@@ -135,13 +114,27 @@ class CalibrationStore:
         """
         return self._read().get(zone.id)
 
+    def get_valid(self, zone: Zone) -> Calibration | None:
+        """Return the calibration of a zone. None without a valid one; the log says why."""
+        try:
+            calibration = self.get(zone)
+        except StreamerError as error:
+            logger.warning("%s; the zone runs uncalibrated", error, extra={"zone": zone.id})
+            return None
+        if calibration is None or calibration.is_valid_for(zone):
+            return calibration
+        message = "the calibration was made for another input (%s) and is not used"
+        measured = " ".join(filter(None, (calibration.input, calibration.device)))
+        logger.info(message, measured, extra={"zone": zone.id})
+        return None
+
     def put(self, zone: str, calibration: Calibration | None) -> None:
-        """Keep a zone's calibration in place of an older one; None forgets it.
+        """Store a zone's calibration in place of an earlier one; None deletes it.
 
         Raises
         ------
         StreamerError
-            The file cannot be written, or holds something else.
+            The file cannot be written, or is not a calibration file.
         """
         content = self._read()
         content.pop(zone, None)
@@ -151,8 +144,8 @@ class CalibrationStore:
             self._write(_CONTENT.dump_json(content, indent=2))
         except OSError as error:
             raise StreamerError(
-                f"cannot keep the calibration in {self.file}: {error.strerror}; "
-                "set calibration in [tracking] to a file that can be written"
+                f"cannot store the calibration in {self.file}: {error.strerror}; "
+                "set calibration in [tracking] to a writable file"
             ) from None
 
     def _read(self) -> dict[str, Calibration]:
@@ -170,9 +163,9 @@ class CalibrationStore:
         except ValidationError:
             raise self._unreadable("it is damaged") from None
 
-    def _unreadable(self, why: str) -> StreamerError:
+    def _unreadable(self, cause: str) -> StreamerError:
         return StreamerError(
-            f"the calibrations in {self.file} cannot be read: {why}; delete the file and "
+            f"cannot read the calibrations in {self.file}: {cause}; delete the file and "
             "calibrate again"
         )
 

@@ -7,13 +7,19 @@ from streamer.audio.block import Block
 from streamer.config import Zone
 from streamer.errors import StreamerError
 from streamer.tracking.calibration.calibration_file import Calibration
-from streamer.tracking.gain import LEAST, LEVEL_SECONDS, MOST, REFERENCE_DBFS, SHARE
+from streamer.tracking.gain import (
+    LEVEL_INTERVAL_S,
+    MAX_GAIN_DB,
+    MIN_GAIN_DB,
+    PROGRAMME_QUANTILE,
+    REFERENCE_DBFS,
+)
 
 _SOUND_DBFS = -90.0  # below is no microphone's noise, but none at all
 _LEAST_LEVELS = 50
 
 
-class Levels:
+class LevelMeter:
     """The level of each 100 ms of what is heard.
 
     Parameters
@@ -33,7 +39,7 @@ class Levels:
         self.dbfs: list[float] = []
         self.seconds = 0.0
         self._rate = rate
-        self._size = round(LEVEL_SECONDS * rate)
+        self._size = round(LEVEL_INTERVAL_S * rate)
         self._rest: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
     def push(self, block: Block) -> None:
@@ -66,7 +72,7 @@ def programme_level(levels: list[float]) -> float:
             "no calibration: hardly any sound came in; play music as loud as on the evening, and "
             "see `streamer levels` and `streamer doctor`"
         )
-    return float(np.quantile(heard, SHARE))
+    return float(np.quantile(heard, PROGRAMME_QUANTILE))
 
 
 def gain_for(level: float) -> float:
@@ -78,15 +84,18 @@ def gain_for(level: float) -> float:
         It would be beyond what a gain may be.
     """
     gain = round(REFERENCE_DBFS - level, 1)
-    if gain > MOST:
+    if gain > MAX_GAIN_DB:
         raise StreamerError(
             f"no calibration: the music came in at {level:.0f} dBFS, which would need a gain of "
-            f"{gain:.0f} dB, and {MOST:.0f} are the most; turn up the microphone or its channel"
+            f"{gain:.0f} dB, and {MAX_GAIN_DB:.0f} are the most; "
+            "turn up the microphone or its channel"
         )
-    return max(gain, LEAST)
+    return max(gain, MIN_GAIN_DB)
 
 
-def by_level(zone: Zone, levels: list[float], before: Calibration | None = None) -> Calibration:
+def calibrate_by_level(
+    zone: Zone, levels: list[float], before: Calibration | None = None
+) -> Calibration:
     """Return the calibration that music of these levels asks for; see `programme_level`.
 
     Parameters
@@ -101,7 +110,7 @@ def by_level(zone: Zone, levels: list[float], before: Calibration | None = None)
     """
     level = programme_level(levels)
     found = Calibration.of(zone, gain_db=gain_for(level), level_dbfs=round(level, 1))
-    if before is None or not before.holds_for(zone):
+    if before is None or not before.is_valid_for(zone):
         return found
     kept = {"correction": before.correction, "reference": before.reference}
     return found.model_copy(update=kept)

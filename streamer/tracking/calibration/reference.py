@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from streamer import limits
 from streamer.audio import Block, Decoder, open_audio_file
-from streamer.batch.analysis import follow
 from streamer.config import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError, StreamerError
 from streamer.tracking.calibration.calibration_file import Calibration
 from streamer.tracking.calibration.programme_level import gain_for, programme_level
-from streamer.tracking.correction import (
-    LEAST_SCALE,
-    MOST_OFFSET,
-    MOST_SCALE,
-    Correction,
-    Line,
-)
 from streamer.tracking.gain import Gain
-from streamer.tracking.trajectory import Trajectory
-from streamer.tracking.windows import Listener
+from streamer.tracking.offline import track_offline
+from streamer.tracking.trajectory import (
+    MAX_OFFSET,
+    MAX_SCALE,
+    MIN_SCALE,
+    AffineCorrection,
+    Correction,
+    Trajectory,
+)
+from streamer.tracking.windows import WindowStream
 
 RATE = 10.0
 """Estimates a second that are compared."""
@@ -72,14 +72,14 @@ def track(
     """Hear blocks of `rate` Hz through a gain, by the pipeline that runs live."""
     spec = engine.front_end
     trajectory = Trajectory(spec.sample_rate, tracking.smoother, engine.smoothing, "hold")
-    listener = Listener(rate, spec, RATE, gain=Gain(spec.sample_rate, gain_db))
-    updates = list(follow(blocks, listener, engine, trajectory))
+    listener = WindowStream(rate, spec, RATE, gain=Gain(spec.sample_rate, gain_db))
+    updates = list(track_offline(blocks, listener, engine, trajectory))
     smooth = [(update.smooth.valence, update.smooth.arousal) for update in updates]
     level = [update.level - gain_db for update in updates]
     return Track(np.array(level), np.array(smooth).reshape(-1, 2))
 
 
-def by_reference(
+def calibrate_by_reference(
     zone: Zone,
     heard: Sequence[Block],
     rate: int,
@@ -226,10 +226,12 @@ def _curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
     return curve
 
 
-def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> Line:
+def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> AffineCorrection:
     spread = float(have.std())
     related = _likeness(want, have) > _FOLLOWED
     scale = float(want.std()) / spread if related else 1.0
-    scale = min(MOST_SCALE, max(LEAST_SCALE, scale))
+    scale = min(MAX_SCALE, max(MIN_SCALE, scale))
     offset = float(want.mean() - scale * have.mean())
-    return Line(offset=round(min(MOST_OFFSET, max(-MOST_OFFSET, offset)), 4), scale=round(scale, 4))
+    return AffineCorrection(
+        offset=round(min(MAX_OFFSET, max(-MAX_OFFSET, offset)), 4), scale=round(scale, 4)
+    )

@@ -22,7 +22,7 @@ from streamer.mqtt.discovery import Discovery
 from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
 from streamer.mqtt.payloads import Ack
 from streamer.mqtt.topics import Topics
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.calibration import CalibrationStore
 from streamer.tracking.zone import ZoneTracker
 from tests.fuzz.judging import Finding, Input, check_text, kind_of
@@ -49,7 +49,7 @@ class CommandTarget(Target):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._loop = asyncio.new_event_loop()
-        self._inference = Inference(open_engine())
+        self._inference = BatchingInference(open_engine())
         self._inference.__enter__()
         self._letters: list[OutgoingMessage] = []
         self._loop.run_until_complete(self._begin())
@@ -139,7 +139,12 @@ class CommandTarget(Target):
     def _zone(self) -> Any:
         tracker = self._tracker
         trajectory = tracker.trajectory
-        return (tracker.tracking, trajectory.frozen, tracker.gain.fixed, trajectory.correction)
+        return (
+            tracker.tracking,
+            trajectory.hold_output,
+            tracker.gain.fixed_db,
+            trajectory.correction,
+        )
 
     def _expect_unchanged(self, before: Any) -> None:
         if self._zone() != before:

@@ -73,12 +73,12 @@ class StateTarget(Target):
 
     def _calibrate(self, file: Path) -> str:
         store = CalibrationStore(file)
-        found = store.find(_ZONE)
-        store.get(_ZONE)
+        found = store.get(_ZONE)
+        store.get_valid(_ZONE)
         if found is not None and not -60 <= found.gain_db <= 60:
             raise Finding(f"a gain of {found.gain_db}")
         check_text(f"{found}"[:300])
         store.put("main", self._calibration)
-        if store.find(_ZONE) != self._calibration:
+        if store.get(_ZONE) != self._calibration:
             raise Finding("what was kept is not there")
         return "calibration" if found is not None else "none"

@@ -13,9 +13,9 @@ from streamer.config import Tracking, Zone
 from streamer.errors import ConfigError
 from streamer.mqtt import Command, CommandError
 from streamer.mqtt.commands import ResponseTarget
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.calibration import Calibration, CalibrationStore
-from streamer.tracking.correction import Correction, Line
+from streamer.tracking.trajectory import AffineCorrection, Correction
 from streamer.tracking.zone import ZoneTracker
 
 ZONE = Zone(input="mic")
@@ -29,7 +29,7 @@ class Desk:
     def __init__(self, inference, folder):
         self.answers, self.shown = [], []
         self.tracker = ZoneTracker(ZONE, Tracking(), inference, print)
-        self.tracker.source = SimpleNamespace(rate=RATE)
+        self.tracker.source.current = SimpleNamespace(rate=RATE)
         self.store = CalibrationStore(folder / "calibration.json")
         self.changed = ReloadResult(None, ("tracking.rate",), ())
         self.control = Controller(
@@ -66,7 +66,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(engine, tmp_path):
-    with Inference(engine) as inference:
+    with BatchingInference(engine) as inference:
         desk = Desk(inference, tmp_path)
         yield desk
         await desk.control.close()
@@ -82,7 +82,7 @@ async def test_smoothing_rate_and_freeze_take_effect_and_are_shown(desk):
     assert desk.send("rate", 4.0) == 4.0
     assert desk.send("freeze", value=True) is True
     assert (desk.tracker.tracking.smoother, desk.tracker.tracking.rate) == ("one-euro", 4.0)
-    assert desk.tracker.trajectory.frozen
+    assert desk.tracker.trajectory.hold_output
     controls = desk.shown[-1]
     assert (controls.smoothing, controls.rate, controls.freeze) == ("one-euro", 4.0, True)
 
@@ -107,26 +107,26 @@ class TestCalibrate:
         [(reply, ack)] = desk.answers
         assert (reply, ack.ok, ack.id) == (REPLY, True, "7")
         assert ack.value == pytest.approx(15, abs=0.5)
-        assert desk.tracker.gain.decibels == ack.value
-        assert desk.store.get(ZONE).gain_db == ack.value
+        assert desk.tracker.gain.gain_db == ack.value
+        assert desk.store.get_valid(ZONE).gain_db == ack.value
         assert (desk.shown[-1].calibrating, desk.shown[-1].gain_db) == (False, ack.value)
 
     async def test_again_measures_the_sound_as_it_comes_in(self, desk):
         for _ in range(2):
             desk.send("calibrate", 20.0)
             await desk.hear(-33.0, 20)
-            assert desk.tracker.gain.decibels == pytest.approx(15, abs=0.5)
+            assert desk.tracker.gain.gain_db == pytest.approx(15, abs=0.5)
 
     async def test_a_correction_that_was_measured_by_music_stays(self, desk):
-        correction = Correction(arousal=Line(offset=0.1))
+        correction = Correction(arousal=AffineCorrection(offset=0.1))
         before = Calibration.of(
             ZONE, gain_db=7.0, level_dbfs=-25.0, correction=correction, reference=("a.flac",)
         )
         desk.store.put("main", before)
-        desk.control.begin(Tracking())
+        desk.control.apply(Tracking())
         desk.send("calibrate", 20.0)
         await desk.hear(-33.0, 20)
-        after = desk.store.get(ZONE)
+        after = desk.store.get_valid(ZONE)
         assert (after.correction, after.reference) == (correction, ("a.flac",))
         assert desk.tracker.trajectory.correction == correction
 
@@ -136,7 +136,7 @@ class TestCalibrate:
         [(_, ack)] = desk.answers
         assert not ack.ok
         assert "hardly any sound" in ack.reason
-        assert desk.store.get(ZONE) is None
+        assert desk.store.get_valid(ZONE) is None
 
     async def test_sound_that_is_lost_ends_it(self, desk, monkeypatch):
         monkeypatch.setattr("streamer.app.controller.PATIENCE", -19.9)
@@ -151,7 +151,7 @@ class TestCalibrate:
             desk.send("calibrate", 20.0)
 
     async def test_a_zone_that_hears_nothing_cannot(self, desk):
-        desk.tracker.trouble = "the device is gone"
+        desk.tracker.status.last_error = "the device is gone"
         with pytest.raises(CommandError, match="has no audio"):
             desk.send("calibrate", 20.0)
 
@@ -159,9 +159,9 @@ class TestCalibrate:
         desk.send("calibrate", 20.0)
         await desk.hear(-33.0, 20)
         assert desk.send("calibrate", "reset") == "reset"
-        assert desk.tracker.gain.decibels == 0.0
+        assert desk.tracker.gain.gain_db == 0.0
         async with asyncio.timeout(2):
-            while desk.store.find(ZONE) is not None:  # noqa: ASYNC110 - a thread writes a file
+            while desk.store.get_valid(ZONE) is not None:  # noqa: ASYNC110 - a thread writes a file
                 await asyncio.sleep(0.01)
 
     async def test_reset_ends_one_that_listens(self, desk):
@@ -169,10 +169,10 @@ class TestCalibrate:
         desk.send("calibrate", "reset")
         await desk.hear(-33.0, 1)
         assert desk.answers[-1][1].reason == "cancelled by a reset"
-        assert desk.tracker.gain.decibels == 0.0
+        assert desk.tracker.gain.gain_db == 0.0
 
     async def test_what_was_kept_is_used_at_the_next_start_and_after_a_reload(self, desk):
         desk.store.put("main", Calibration.of(ZONE, gain_db=7.0, level_dbfs=-25.0))
-        desk.control.begin(Tracking(rate=5))
-        assert desk.tracker.gain.decibels == 7.0
+        desk.control.apply(Tracking(rate=5))
+        assert desk.tracker.gain.gain_db == 7.0
         assert (desk.shown[-1].gain_db, desk.shown[-1].rate) == (7.0, 5)

@@ -1,3 +1,4 @@
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -5,12 +6,12 @@ import pytest
 from streamer.app.health import RECENT_DROPS, HealthMonitor
 from streamer.mqtt import Counters
 from streamer.tracking import Affect, Update
-from streamer.tracking.rate_control import Pace
-from streamer.tracking.zone import Losses
+from streamer.tracking.rate_control import RateController
+from streamer.tracking.zone_status import InputLosses, ZoneStatus
 
-SLOW = Pace(10.0)
-SLOW.answered(0.15)
-SLOW.answered(0.15)
+SLOW = RateController(10.0)
+SLOW.record(0.15)
+SLOW.record(0.15)
 HERE = Affect(0.1, 0.2, 0.3, 0.3)
 
 
@@ -38,24 +39,22 @@ def tracker(**changes):
     last = Update(20, 2.0, 100.0, HERE, HERE, silence=False, warm=1.0, level=-20.0)
     values = {
         "id": "main",
-        "source_name": "song.wav",
-        "source": None,
-        "listener": SimpleNamespace(resampler_delay=0.025),
-        "losses": Losses(0, 5, 6),
-        "gaps": 1,
-        "restarts": 0,
+        "source": SimpleNamespace(name="song.wav", current=None),
+        "window_stream": SimpleNamespace(resampler_delay=0.025),
         "trajectory": SimpleNamespace(delay=1.5),
-        "gain": SimpleNamespace(decibels=3.0),
-        "estimates": 11,
-        "dropped": 0,
-        "trouble": "",
-        "engine_trouble": "",
-        "pace": Pace(10.0),
-        "waiting": 0.02,
-        "ended": False,
-        "last": last,
+        "gain": SimpleNamespace(gain_db=3.0),
+        "rate_controller": RateController(10.0),
     }
-    return SimpleNamespace(**{**values, **changes})
+    status = ZoneStatus(
+        estimates=11,
+        gaps=1,
+        input_losses=InputLosses(0, 5, 6),
+        last_update=last,
+        last_audio=time.monotonic() - changes.pop("seconds_since_audio", 0.02),
+    )
+    for name in changes.keys() - values.keys():
+        setattr(status, name, changes.pop(name))
+    return SimpleNamespace(status=status, **{**values, **changes})
 
 
 @pytest.fixture
@@ -85,17 +84,17 @@ def update(**changes):
     ("changes", "state", "word"),
     [
         ({}, "ok", ""),
-        ({"last": None}, "warming", "first second of audio"),
-        ({"last": update(warm=0.4)}, "warming", "window"),
-        ({"last": update(silence=True)}, "silent", "-60 dBFS"),
+        ({"last_update": None}, "warming", "first second of audio"),
+        ({"last_update": update(warm=0.4)}, "warming", "window"),
+        ({"last_update": update(silence=True)}, "silent", "-60 dBFS"),
         ({"dropped": 3}, "degraded", "3 windows dropped recently"),
-        ({"losses": Losses(2, 5, 6)}, "degraded", "2 recent overruns"),
-        ({"engine_trouble": "CUDA: out of memory"}, "degraded", "no estimates: CUDA"),
-        ({"waiting": 7.1}, "degraded", "no audio for 7 s"),
-        ({"pace": SLOW}, "degraded", "5 of 10 estimates a second"),
-        ({"trouble": "the engine stumbled"}, "restarting", "the engine stumbled"),
+        ({"input_losses": InputLosses(2, 5, 6)}, "degraded", "2 recent overruns"),
+        ({"engine_error": "CUDA: out of memory"}, "degraded", "no estimates: CUDA"),
+        ({"seconds_since_audio": 7.1}, "degraded", "no audio for 7 s"),
+        ({"rate_controller": SLOW}, "degraded", "5 of 10 estimates a second"),
+        ({"last_error": "the engine stumbled"}, "restarting", "the engine stumbled"),
         ({"ended": True}, "stopped", "the audio has ended"),
-        ({"ended": True, "trouble": "damaged"}, "stopped", "damaged"),
+        ({"ended": True, "last_error": "damaged"}, "stopped", "damaged"),
     ],
 )
 def test_the_state_says_how_the_zone_fares(report, changes, state, word):
@@ -135,7 +134,7 @@ def test_a_snapshot_is_shared_for_a_second_and_refreshed_on_request(engine, cloc
 
 
 def test_the_figures_are_those_of_the_zone(report, engine):
-    health = report(losses=Losses(4, 5, 6))
+    health = report(input_losses=InputLosses(4, 5, 6))
     assert (health.estimates, health.gaps, health.reconnects) == (11, 1, 2)
     assert (health.drops.capture, health.drops.publish) == (4, 2)
     assert (health.cleaned.nan, health.cleaned.clipped) == (5, 6)

@@ -21,7 +21,7 @@ import pytest
 from streamer.batch.analysis import analyze
 from streamer.config import Tracking, Zone
 from streamer.mqtt import BrokerAddress, json_schemas
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.ports import free_port
 
@@ -165,7 +165,7 @@ async def play_with_a_broker_of_its_own(folder, port, subscribe):
 async def track_in_this_process(song, engine):
     """The zone's tracker alone: its updates, before anything is rounded for the wire."""
     updates = []
-    with Inference(engine) as inference:
+    with BatchingInference(engine) as inference:
         tracker = ZoneTracker(
             Zone(input=str(song)),
             Tracking(),
@@ -359,7 +359,7 @@ class TestAgreement:
     def test_before_the_wire_raw_estimates_agree(self, tracked, analysis):
         tracker, updates = tracked
         expected = {update.time: update.raw for update in analysis}
-        assert len(updates) + tracker.dropped == len(analysis)
+        assert len(updates) + tracker.status.dropped == len(analysis)
         assert len(updates) >= 0.99 * len(analysis)
         for update in updates:
             assert update.raw.valence == pytest.approx(expected[update.time].valence, abs=1e-5)
@@ -367,7 +367,7 @@ class TestAgreement:
 
     def test_what_follows_one_after_the_other_agrees_too(self, tracked, analysis):
         tracker, updates = tracked
-        if tracker.dropped:
+        if tracker.status.dropped:
             pytest.skip("the machine was too busy: the trajectory has other steps")
         for update, expected in zip(updates, analysis, strict=True):
             assert update.smooth.valence == pytest.approx(expected.smooth.valence, abs=1e-5)

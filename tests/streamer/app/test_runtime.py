@@ -45,7 +45,7 @@ def run(broker, engine, monkeypatch):
 
 async def test_a_zone_that_breaks_off_later_leaves_the_others_alone(run, caplog):
     async def breaks(tracker):
-        tracker.estimates = 50
+        tracker.status.estimates = 50
         raise AudioError("the file is damaged")
 
     assert await run(breaks) == ["good", "all"]

@@ -14,6 +14,7 @@ import pytest
 
 from streamer.app.health import StallDetector
 from streamer.app.systemd import Notifier
+from streamer.tracking.zone_status import ZoneStatus
 from tests.support.ports import free_port
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -208,36 +209,30 @@ def test_a_manager_that_does_not_read_holds_nobody_up(manager):
 
 def heard(**changes):
     """A zone that sound reaches."""
-    values = {
-        "estimates": 0,
-        "listener": object(),
-        "source": object(),
-        "ended": False,
-        "trouble": "",
-        "engine_trouble": "",
-        "waiting": 0.05,
-    }
-    return SimpleNamespace(**{**values, **changes})
+    source = SimpleNamespace(current=changes.pop("source", object()))
+    stream = changes.pop("window_stream", object())
+    status = ZoneStatus(**{"last_audio": time.monotonic() - 0.05, **changes})
+    return SimpleNamespace(source=source, window_stream=stream, status=status)
 
 
 def test_a_zone_that_hears_and_estimates_nothing_is_stuck_until_it_does():
-    zone = heard(engine_trouble="it does not answer for 5 s")
+    zone = heard(engine_error="it does not answer for 5 s")
     detector = StallDetector({"main": zone, "bar": heard(estimates=7)}, interval=5.0, timeout=15.0)
     assert [detector.check() for _ in range(2)] == ["", ""]
     told = "zone main has audio but no estimate for 15 s (it does not answer for 5 s)"
     assert detector.check().startswith(told)
-    zone.estimates += 1
+    zone.status.estimates += 1
     assert told not in detector.check()
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"trouble": "the microphone is gone"},
-        {"waiting": 60.0},
+        {"last_error": "the microphone is gone"},
+        {"last_audio": time.monotonic() - 60.0},
         {"ended": True},
         {"source": None},
-        {"listener": None},
+        {"window_stream": None},
     ],
 )
 def test_a_zone_that_hears_nothing_is_not_stuck(change):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.tracking.gain import RANGE, REFERENCE_DBFS, Gain
+from streamer.tracking.gain import AUTO_GAIN_RANGE_DB, REFERENCE_DBFS, Gain
 
 RATE = 22050
 
@@ -18,7 +18,7 @@ def after(*passages, **options):
     gain = Gain(RATE, automatic=True, **options)
     for decibels, seconds in passages:
         gain.push(noise(decibels, seconds))
-    return gain.decibels
+    return gain.gain_db
 
 
 def test_none_hands_on_the_very_samples():
@@ -65,18 +65,20 @@ class TestAutomatic:
     def test_silence_moves_nothing(self):
         assert after((-75, 300)) == 0
 
-    @pytest.mark.parametrize(("decibels", "bound"), [(-50, RANGE), (0, -RANGE)])
+    @pytest.mark.parametrize(
+        ("decibels", "bound"), [(-50, AUTO_GAIN_RANGE_DB), (0, -AUTO_GAIN_RANGE_DB)]
+    )
     def test_it_ends_at_its_range(self, decibels, bound):
         assert after((decibels, 900)) == pytest.approx(bound)
 
     def test_it_goes_on_from_a_fixed_gain(self):
-        assert after((REFERENCE_DBFS - 15, 120), decibels=15) == pytest.approx(15, abs=0.3)
+        assert after((REFERENCE_DBFS - 15, 120), gain_db=15) == pytest.approx(15, abs=0.3)
 
     def test_a_new_fixed_gain_and_only_that_begins_anew(self):
         gain = Gain(RATE, automatic=True)
         gain.push(noise(0, 30))
-        moved = gain.decibels
+        moved = gain.gain_db
         gain.reset()
-        assert gain.decibels == moved < -1
-        gain.set(2.0)
-        assert gain.decibels == 2.0
+        assert gain.gain_db == moved < -1
+        gain.set_fixed(2.0)
+        assert gain.gain_db == 2.0

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from streamer.config import Tracking, Zone
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 
 
@@ -40,7 +40,7 @@ class Heard:
 async def slowed_zone(engine):
     """The demo at 20 Hz, heard for real, with an engine that can be slowed."""
     slowed, heard = Slowed(engine), Heard()
-    with Inference(slowed) as inference:
+    with BatchingInference(slowed) as inference:
         tracker = ZoneTracker(Zone(input="demo"), Tracking(rate=20), inference, heard)
         await tracker.open()
         task = asyncio.create_task(tracker.run())
@@ -59,19 +59,19 @@ async def test_an_engine_that_is_slowed_costs_estimates_and_no_time(slowed_zone,
     await asyncio.sleep(5.0)
     late = heard.since(begun + 1.0)
     answer = max(at - update.captured for at, update in late)
-    rate = tracker.pace.rate
+    rate = tracker.rate_controller.rate
     slowed.seconds, over = 0.0, time.monotonic() + answer + 1 / rate
     await asyncio.sleep(over - time.monotonic() + 2.0)
 
     assert answer < 2.0, "what is late is bounded"
     if times == 200:
         assert rate < 3.0
-        assert tracker.dropped >= 1
+        assert tracker.status.dropped >= 1
         assert len(late) < 4 * 20
     again = [at for at, _ in heard.since(over)]
     assert len(again) > 30, "at once as often as before"
-    assert tracker.pace.rate == 20.0
-    assert tracker.gaps == 0
+    assert tracker.rate_controller.rate == 20.0
+    assert tracker.status.gaps == 0
     updates = [update for _, update in heard.updates]
     first = updates[0]
     for update in updates:  # the clock of the sound, from the first estimate to the last

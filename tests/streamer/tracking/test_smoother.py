@@ -99,7 +99,7 @@ def test_a_longer_pause_lets_an_estimate_count_for_more(name):
 def test_it_goes_on_from_where_it_is_settled(name):
     smoother = make(name)
     smoother.step(affect(0.9, 0.9), 0.1)
-    smoother.settle(affect(-0.5, 0.1))
+    smoother.reset_to(affect(-0.5, 0.1))
     smooth = smoother.step(affect(0.0, 0.0), 0.1)
     assert -0.5 <= smooth.valence <= 0.0
     assert 0.0 <= smooth.arousal <= 0.1
@@ -123,7 +123,7 @@ class TestKalman:
         for smoother in (steady, settled):
             for _ in range(100):
                 smoother.step(affect(0.0), 0.1)
-        settled.settle(affect(0.0))
+        settled.reset_to(affect(0.0))
         assert settled.step(affect(0.5), 0.1).valence > 1.2 * steady.step(affect(0.5), 0.1).valence
 
     def test_its_deviation_is_that_of_the_estimates_to_scale(self):

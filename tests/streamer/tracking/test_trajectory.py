@@ -5,8 +5,7 @@ import pytest
 
 from streamer.engines import KalmanSettings
 from streamer.tracking import Affect
-from streamer.tracking.correction import Correction, Line
-from streamer.tracking.trajectory import Trajectory
+from streamer.tracking.trajectory import AffineCorrection, Correction, Trajectory
 from streamer.tracking.windows import Window
 
 RATE = 22050
@@ -112,7 +111,7 @@ def test_before_any_sound_silence_is_neutral_and_uncertain(smoother):
 class TestFrozen:
     def test_it_stays_where_it_is_whatever_is_heard(self, smoother):
         trajectory, before = follow("decay", smoother)
-        trajectory.frozen = True
+        trajectory.hold_output = True
         for tick in range(60, 90):
             update = trajectory.step(window(tick, silence=tick > 75), GRIEF)
             assert update.smooth == before.smooth
@@ -121,9 +120,9 @@ class TestFrozen:
 
     def test_it_goes_on_from_there(self):
         trajectory, before = follow("decay")
-        trajectory.frozen = True
+        trajectory.hold_output = True
         trajectory.step(window(60), GRIEF)
-        trajectory.frozen = False
+        trajectory.hold_output = False
         first = trajectory.step(window(61), GRIEF).smooth.valence
         assert GRIEF.valence < first < before.smooth.valence
         for tick in range(62, 160):
@@ -132,12 +131,12 @@ class TestFrozen:
 
     def test_before_the_first_estimate_there_is_nothing_to_hold(self):
         trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
-        trajectory.frozen = True
+        trajectory.hold_output = True
         assert trajectory.step(window(10), JOY).smooth == JOY
 
 
 def test_a_correction_comes_before_everything_else():
     trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
-    trajectory.correction = Correction(valence=Line(offset=-0.1, scale=0.5))
+    trajectory.correction = Correction(valence=AffineCorrection(offset=-0.1, scale=0.5))
     update = trajectory.step(window(10), JOY)
     assert update.raw == update.smooth == Affect(pytest.approx(0.3), 0.6, 0.05, 0.1)

@@ -13,8 +13,8 @@ from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.engines import Estimate, KalmanSettings
 from streamer.errors import AudioError, EngineError
-from streamer.tracking import zone as zone_module
-from streamer.tracking.batching import Inference
+from streamer.tracking import windows, zone_source
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 
 
@@ -59,16 +59,16 @@ class FakeSource(SimpleNamespace):
 @pytest.fixture
 def track(monkeypatch):
     """Track two seconds of sound; give the tracker and its updates."""
-    monkeypatch.setattr(zone_module.Backoff, "delay", lambda self, lasted: 0.0)
+    monkeypatch.setattr(zone_source.Backoff, "next_delay", lambda self, lasted: 0.0)
 
     async def track(engine, *, pause=0.0005, breaks_at=None):
         @contextlib.asynccontextmanager
         async def open_source(zone):
             yield FakeSource(pause=pause, breaks_at=breaks_at)
 
-        monkeypatch.setattr(zone_module, "open_source", open_source)
+        monkeypatch.setattr(zone_source, "open_source", open_source)
         updates = []
-        with Inference(engine) as inference:
+        with BatchingInference(engine) as inference:
             tracker = ZoneTracker(
                 Zone(input="song.wav"),
                 Tracking(),
@@ -89,11 +89,11 @@ async def test_each_tick_is_an_update_of_the_zone(track):
     tracker, updates = await track(engine, pause=0.002)
     assert [zone for zone, _ in updates] == ["main"] * len(updates)
     ticks = [update.tick for _, update in updates]
-    assert len(ticks) + tracker.dropped == 11
+    assert len(ticks) + tracker.status.dropped == 11
     assert ticks == sorted(set(ticks))
     assert ticks[-1] == 20
-    assert tracker.estimates == len(updates)
-    assert tracker.last is updates[-1][1]
+    assert tracker.status.estimates == len(updates)
+    assert tracker.status.last_update is updates[-1][1]
     assert updates[0][1].raw.valence == 0.25
 
 
@@ -114,7 +114,7 @@ async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counte
     engine.infer = slow
     tracker, updates = await track(engine)
     assert len(updates) < 11
-    assert tracker.dropped == 11 - len(updates)
+    assert tracker.status.dropped == 11 - len(updates)
     assert updates[-1][1].tick == 20
 
 
@@ -123,10 +123,14 @@ async def test_a_failure_of_the_engine_costs_estimates_and_nothing_else(track, c
         tracker, updates = await track(FakeEngine(fails={2, 3}, error=EngineError), pause=0.01)
     assert "no estimate: the engine stumbled; trying again" in caplog.text
     assert "the engine answers again" in caplog.text
-    assert (tracker.restarts, tracker.gaps) == (0, 0)
-    assert len(updates) + tracker.dropped == 11
-    assert tracker.dropped >= 2
-    assert (tracker.trouble, tracker.engine_trouble, tracker.ended) == ("", "", True)
+    assert (tracker.status.restarts, tracker.status.gaps) == (0, 0)
+    assert len(updates) + tracker.status.dropped == 11
+    assert tracker.status.dropped >= 2
+    assert (tracker.status.last_error, tracker.status.engine_error, tracker.status.ended) == (
+        "",
+        "",
+        True,
+    )
 
 
 async def test_a_mistake_of_ours_restarts_the_zone(track, caplog):
@@ -136,27 +140,29 @@ async def test_a_mistake_of_ours_restarts_the_zone(track, caplog):
     ticks = [update.tick for _, update in updates]
     assert ticks == sorted(set(ticks))
     assert ticks[-1] > 20  # zone time went on over two restarts
-    assert tracker.restarts == tracker.gaps == 2
-    assert tracker.losses == (3, 6, 9)  # those of all three sources
-    assert (tracker.trouble, tracker.ended) == ("", True)
+    assert tracker.status.restarts == tracker.status.gaps == 2
+    assert tracker.status.input_losses == (3, 6, 9)  # those of all three sources
+    assert (tracker.status.last_error, tracker.status.ended) == ("", True)
 
 
 async def test_what_is_stale_is_given_to_nobody(track, monkeypatch):
-    monkeypatch.setattr(zone_module, "STALE", -10.0)
+    monkeypatch.setattr(windows, "MAX_ESTIMATE_AGE_S", -10.0)
     tracker, updates = await track(FakeEngine(), pause=0.002)
     assert updates == []
-    assert tracker.estimates == 0
-    assert tracker.dropped == 11
+    assert tracker.status.estimates == 0
+    assert tracker.status.dropped == 11
 
 
 async def test_sound_that_breaks_off_is_told_as_it_is(track):
     tracker, updates = await track(FakeEngine(), breaks_at=30000)
     assert isinstance(updates[-1], AudioError)
-    assert str(updates[-1]) == tracker.trouble == "the file is damaged"
-    assert tracker.ended
+    assert str(updates[-1]) == tracker.status.last_error == "the file is damaged"
+    assert tracker.status.ended
 
 
 def test_of_a_url_neither_password_nor_query_is_told():
     url = "http://stage:canary@radio.lan/x?token=canary"
-    tracker = ZoneTracker(Zone(input=url), Tracking(), Inference(FakeEngine()), lambda *_: None)
+    tracker = ZoneTracker(
+        Zone(input=url), Tracking(), BatchingInference(FakeEngine()), lambda *_: None
+    )
     assert tracker.input == "http://radio.lan/x"

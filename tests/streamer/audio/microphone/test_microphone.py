@@ -15,7 +15,7 @@ from streamer.audio import open_source
 from streamer.audio.microphone import list_devices
 from streamer.config import Tracking, Zone
 from streamer.errors import AudioError, UsageError
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, clicks, noise
 
@@ -40,7 +40,7 @@ async def collect(source, seconds):
 @contextlib.asynccontextmanager
 async def tracking(engine, *devices):
     """Track a zone for each device; give the trackers."""
-    with Inference(engine) as inference:
+    with BatchingInference(engine) as inference:
         trackers = [
             ZoneTracker(
                 Zone(id=device.replace("_", "-"), input="mic", device=device),
@@ -53,7 +53,7 @@ async def tracking(engine, *devices):
         await asyncio.gather(*(tracker.open() for tracker in trackers))
         tasks = [asyncio.create_task(tracker.run()) for tracker in trackers]
         try:
-            await until(lambda: all(tracker.estimates for tracker in trackers), 8)
+            await until(lambda: all(tracker.status.estimates for tracker in trackers), 8)
             yield trackers
         finally:
             for task in tasks:
@@ -160,17 +160,17 @@ async def test_it_is_back_soon_after_it_was_plugged_in_again(pulse, stage, engin
     """In another format too."""
     pulse.unplug(stage["beta"])  # else the sound server would hand out that one instead
     async with tracking(engine, "alpha") as [tracker]:
-        tick = tracker.last.tick
+        tick = tracker.status.last_update.tick
         pulse.unplug(stage["alpha"])
-        noticed = await until(lambda: tracker.trouble, 5)
+        noticed = await until(lambda: tracker.status.last_error, 5)
         assert noticed < 2
         await asyncio.sleep(1.5)
         pulse.plug_in("alpha", *form)
-        before = tracker.estimates
-        await until(lambda: not tracker.trouble, RECOVERY)
-        await until(lambda: tracker.estimates > before, 2)
-        assert tracker.restarts == tracker.gaps == 1
-        assert tracker.last.tick - tick > 15  # zone time went on
+        before = tracker.status.estimates
+        await until(lambda: not tracker.status.last_error, RECOVERY)
+        await until(lambda: tracker.status.estimates > before, 2)
+        assert tracker.status.restarts == tracker.status.gaps == 1
+        assert tracker.status.last_update.tick - tick > 15  # zone time went on
 
 
 async def test_one_given_by_its_index_is_kept_though_that_becomes_another_ones(
@@ -180,22 +180,22 @@ async def test_one_given_by_its_index_is_kept_though_that_becomes_another_ones(
     index = {device.name: device.index for device in list_devices().devices}
     async with tracking(engine, str(index["alpha"])) as [tracker]:
         pulse.unplug(stage["alpha"])
-        await until(lambda: tracker.trouble, 5)
+        await until(lambda: tracker.status.last_error, 5)
         pulse.shift_indices()
         assert list_devices().devices[index["alpha"]].name == "silent"
         pulse.plug_in("alpha")
-        await until(lambda: not tracker.trouble, RECOVERY)
+        await until(lambda: not tracker.status.last_error, RECOVERY)
         assert tracker.source.name == "alpha, ALSA"
 
 
 async def test_it_is_back_soon_after_the_sound_server_is(pulse, stage, engine):
     async with tracking(engine, "alpha") as [tracker]:
         pulse.stop()
-        await until(lambda: tracker.trouble, 2)
+        await until(lambda: tracker.status.last_error, 2)
         await asyncio.sleep(1)
         pulse.start()
         pulse.plug_in("alpha")
-        await until(lambda: not tracker.trouble, RECOVERY)
+        await until(lambda: not tracker.status.last_error, RECOVERY)
 
 
 @pytest.mark.long
@@ -233,8 +233,8 @@ async def test_a_recorder_that_hangs_is_replaced(pulse, stage, engine):
         children, _ = await listing.communicate()
         for child in children.split():
             os.kill(int(child), signal.SIGSTOP)
-        await until(lambda: "sends nothing" in tracker.trouble, 2)
-        await until(lambda: not tracker.trouble, RECOVERY)
+        await until(lambda: "sends nothing" in tracker.status.last_error, 2)
+        await until(lambda: not tracker.status.last_error, RECOVERY)
 
 
 async def test_the_default_device_is_taken_where_none_is_named(pulse, stage):

@@ -20,7 +20,7 @@ from streamer.config.models import Tracking, Zone
 from streamer.engines import Engine
 from streamer.errors import AudioError, UsageError
 from streamer.tracking import Update
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.icecast import Answer, WebServer, paced, send
 
@@ -138,14 +138,14 @@ async def test_a_zone_opens_a_stream_anew_by_itself(
             while len(updates) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    with Inference(engine) as inference:
+    with BatchingInference(engine) as inference:
         tracker = ZoneTracker(zone, Tracking(), inference, lambda _, u: updates.append(u))
         task = asyncio.create_task(tracker.run())
         try:
             await until(5)
             os.kill(decoder(), signal.SIGABRT)
             await until(len(updates) + 30)
-            assert tracker.restarts == 1
+            assert tracker.status.restarts == 1
         finally:
             task.cancel()
             await asyncio.wait({task})

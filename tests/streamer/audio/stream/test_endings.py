@@ -21,7 +21,7 @@ from streamer.decoder.decode import decode_stream
 from streamer.engines import Engine
 from streamer.errors import AudioError
 from streamer.tracking import Update
-from streamer.tracking.batching import Inference
+from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.icecast import Answer, Icecast, SourceClient, WebServer, paced, send
 from tests.support.ports import free_port
@@ -48,7 +48,7 @@ async def tracked(
     """A zone that hears the radio; and its updates."""
     updates: list[Update] = []
     zone = Zone(input=icecast.url())
-    with Inference(engine) as inference, SourceClient(icecast, mp3, SECONDS, ahead=1):
+    with BatchingInference(engine) as inference, SourceClient(icecast, mp3, SECONDS, ahead=1):
         await asyncio.sleep(0.3)
         tracker = ZoneTracker(zone, Tracking(), inference, lambda _, u: updates.append(u))
         task = asyncio.create_task(tracker.run())
@@ -73,16 +73,19 @@ async def test_a_server_that_goes_is_noticed_and_found_again(
 ) -> None:
     tracker, updates = tracked
     icecast.stop()
-    await until(lambda: tracker.trouble, 8)
-    assert "nothing listens there" in tracker.trouble or "is lost" in tracker.trouble
+    await until(lambda: tracker.status.last_error, 8)
+    assert (
+        "nothing listens there" in tracker.status.last_error
+        or "is lost" in tracker.status.last_error
+    )
     heard = len(updates)
     await asyncio.sleep(1)
     assert len(updates) == heard  # nothing is made up
     icecast.start()
     with SourceClient(icecast, mp3, SECONDS, ahead=1):
-        assert await until(lambda: not tracker.trouble, 10) < 3 + 2
+        assert await until(lambda: not tracker.status.last_error, 10) < 3 + 2
         await until(lambda: len(updates) > heard + 5, 5)
-    assert (tracker.restarts, tracker.gaps) == (1, 1)
+    assert (tracker.status.restarts, tracker.status.gaps) == (1, 1)
     times = [update.time for update in updates]
     assert times == sorted(times)
     assert all(update.captured < time.monotonic() for update in updates)
@@ -94,14 +97,14 @@ async def test_a_stall_is_noticed_and_the_stream_found_again(
     tracker, updates = tracked
     icecast.hang()
     stopped = time.monotonic()
-    await until(lambda: tracker.trouble, 12)
+    await until(lambda: tracker.status.last_error, 12)
     heard = len(updates)
     last = max(update.captured for update in updates)
     assert last - stopped < 5  # what had arrived was played to its end
     await asyncio.sleep(0.5)
     icecast.resume()
     await until(lambda: len(updates) > heard, 15)
-    assert tracker.restarts == 1
+    assert tracker.status.restarts == 1
 
 
 async def test_a_clean_end_is_told_once_all_is_played(

@@ -18,6 +18,8 @@ from streamer.outputs.metrics.collector import RunCollector
 from streamer.outputs.metrics.server import CONNECTIONS, Answer, serving
 from streamer.outputs.run_status import BrokerStatus
 from streamer.tracking import Affect, Update
+from streamer.tracking.rate_control import RateController
+from streamer.tracking.zone_status import ZoneStatus
 
 HERE = Affect(0.1, -0.2, 0.3, 0.4)
 ADDRESS = "https://user:hunter2@radio.example/key-hunter2/live.mp3?token=hunter2"
@@ -58,10 +60,10 @@ def run_status(**zones):
         zone: SimpleNamespace(
             id=zone,
             input=ADDRESS,
-            pace=SimpleNamespace(wanted=10.0),
-            waiting=0.25,
-            engine_trouble="",
-            last=last if told.estimates else None,
+            rate_controller=RateController(10.0),
+            status=ZoneStatus(
+                last_update=last if told.estimates else None, last_audio=time.monotonic() - 0.25
+            ),
         )
         for zone, told in zones.items()
     }

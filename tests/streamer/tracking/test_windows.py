@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from damer.views import FrontEndSpec
 from streamer.audio import Block
-from streamer.tracking.windows import Listener
+from streamer.tracking.windows import WindowStream
 
 SPEC = FrontEndSpec(window_frames=44)
 RATE = SPEC.sample_rate
@@ -34,7 +34,7 @@ def cut(sound, sizes, *, rate=44100, start=0, captured=100.0):
 
 
 def hear(blocks, *, source_rate=44100, rate=10.0):
-    listener = Listener(source_rate, SPEC, rate)
+    listener = WindowStream(source_rate, SPEC, rate)
     return [window for block in blocks for window in listener.push(block)]
 
 
@@ -105,7 +105,7 @@ class TestPrefix:
             assert 0 <= window.tick / 10 - window.end_sample / RATE < SPEC.hop / RATE + 0.0039
 
     def test_windows_belong_to_who_gets_them(self, sound):
-        listener = Listener(44100, SPEC, 10.0)
+        listener = WindowStream(44100, SPEC, 10.0)
         [first, *_] = [w for block in cut(sound[:60000], [441]) for w in listener.push(block)]
         before = bits(first)
         for block in cut(sound[60000:], [441], start=60000):
@@ -117,7 +117,7 @@ class TestTicks:
     @pytest.mark.parametrize("rate", [0.7, 3.0, 9.99, 20.0])
     def test_a_window_is_given_once_its_last_frame_is_complete(self, music, rate):
         sound = music(5, RATE)
-        listener = Listener(RATE, SPEC, rate)
+        listener = WindowStream(RATE, SPEC, rate)
         tick, heard = math.ceil(rate), 0
         while (at := math.floor(tick * RATE / rate)) <= len(sound):
             end = at // SPEC.hop * SPEC.hop
@@ -132,7 +132,7 @@ class TestTicks:
 
     @pytest.mark.parametrize("source_rate", [8000, 16000, 44099, 44100, 48000, 192000])
     def test_that_is_half_the_resamplers_filter_later(self, music, source_rate):
-        listener = Listener(source_rate, SPEC, 10.0)
+        listener = WindowStream(source_rate, SPEC, 10.0)
         half = 83.6 / min(source_rate, RATE)
         size = source_rate // 2000
         for block in cut(music(3, source_rate), [size], rate=source_rate):
@@ -165,11 +165,11 @@ class TestTicks:
             )
 
     def test_another_rate_goes_on_from_the_next_tick(self, sound):
-        listener = Listener(44100, SPEC, 3.0)
+        listener = WindowStream(44100, SPEC, 3.0)
         blocks = list(cut(sound, [441]))
         for block in blocks[:170]:
             listener.push(block)
-        listener.retune(20.0)
+        listener.set_rate(20.0)
         given = [window for block in blocks[170:] for window in listener.push(block)]
         ticks = [window.tick for window in given]
         assert ticks == list(range(ticks[0], 61))
@@ -177,20 +177,20 @@ class TestTicks:
 
     def test_thinned_out_the_ticks_that_are_left_keep_number_and_window(self, sound):
         whole = {window.tick: bits(window) for window in hear(cut(sound, [441]))}
-        listener = Listener(44100, SPEC, 10.0)
+        listener = WindowStream(44100, SPEC, 10.0)
         given = []
         for number, block in enumerate(cut(sound, [441])):
             if number in (130, 200):
-                listener.thin_out({130: 4, 200: 1}[number])
+                listener.set_tick_stride({130: 4, 200: 1}[number])
             given += listener.push(block)
         assert [window.tick for window in given] == [*range(10, 15), 18, *range(21, 31)]
         assert all(bits(window) == whole[window.tick] for window in given)
 
     def test_what_it_waits_for_next_is_where_the_next_window_comes(self, sound):
-        listener = Listener(44100, SPEC, 10.0, origin=12345)
+        listener = WindowStream(44100, SPEC, 10.0, origin=12345)
         rest = sound
         position = 0
-        while (until := listener.next_tick - position) <= len(rest):
+        while (until := listener.next_tick_sample - position) <= len(rest):
             assert listener.push(Block(rest[: until - 1], position, 0.0)) == []
             [window] = listener.push(Block(rest[until - 1 : until], position + until - 1, 0.0))
             assert 0 <= window.tick * 2205 - window.end_sample < SPEC.hop + 90
@@ -201,7 +201,7 @@ class TestTicks:
 class TestWarmUp:
     def test_what_was_not_heard_is_digital_silence(self, sound):
         spec = FrontEndSpec(window_frames=258)
-        listener = Listener(44100, spec, 10.0)
+        listener = WindowStream(44100, spec, 10.0)
         window = listener.push(Block(sound, 0, 0.0))[0]
         unheard = 258 - window.end_sample // spec.hop
         assert np.all(window.mel[:, :unheard] == np.float32(math.log(spec.mel_floor)))
@@ -210,7 +210,7 @@ class TestWarmUp:
 
     def test_warm_rises_to_one_as_the_window_fills(self, music):
         spec = FrontEndSpec(window_frames=200)
-        listener = Listener(RATE, spec, 10.0)
+        listener = WindowStream(RATE, spec, 10.0)
         windows = listener.push(Block(music(4, RATE), 0, 0.0))
         for window in windows:
             assert window.warm == pytest.approx(min(1, window.end_sample / (200 * spec.hop)))
@@ -221,7 +221,7 @@ class TestWarmUp:
 class TestGaps:
     def after_gap(self, sound, start, *, rate=10.0):
         """Windows of what follows a gap, and of a listener that hears only that."""
-        listener = Listener(44100, SPEC, rate)
+        listener = WindowStream(44100, SPEC, rate)
         for block in cut(sound[: 44100 * 3 // 2], [441]):
             listener.push(block)
         rest = list(cut(sound, [882], start=start))
@@ -249,19 +249,19 @@ class TestGaps:
 
     def test_warm_begins_again(self, sound):
         spec = FrontEndSpec(window_frames=100)
-        listener = Listener(44100, spec, 10.0)
+        listener = WindowStream(44100, spec, 10.0)
         before = [w for block in cut(sound, [441]) for w in listener.push(block)]
         after = [w for block in cut(sound, [441], start=10**6) for w in listener.push(block)]
         assert before[-1].warm == after[-1].warm == 1.0
         assert 0.85 < after[0].warm < 1
 
     def test_a_first_block_that_is_not_the_first_of_its_source_is_no_gap(self, sound):
-        listener = Listener(44100, SPEC, 10.0)
+        listener = WindowStream(44100, SPEC, 10.0)
         listener.push(Block(sound, 12345, 0.0))
         assert listener.gaps == 0
 
     def test_silence_lasts_over_a_gap_until_sound_is_heard(self, sound):
-        listener = Listener(44100, SPEC, 10.0)
+        listener = WindowStream(44100, SPEC, 10.0)
         silence = np.zeros(2 * 44100, np.float32)
         assert listener.push(Block(silence, 0, 0.0))[-1].silence
         assert listener.push(Block(silence, 200000, 4.5))[0].silence
@@ -291,11 +291,11 @@ class TestCaptureTime:
 
 
 def test_what_is_recent_are_the_frames_of_the_window(sound):
-    listener = Listener(44100, SPEC, 10.0)
+    listener = WindowStream(44100, SPEC, 10.0)
     windows = [window for block in cut(sound, [4410, 441, 7000]) for window in listener.push(block)]
-    late = listener.frames - windows[-1].end_sample // SPEC.hop  # heard after the last tick
-    recent = listener.recent(20 + late)
+    late = listener.frame_count - windows[-1].end_sample // SPEC.hop  # heard after the last tick
+    recent = listener.recent_frames(20 + late)
     assert recent.mel.shape == (20 + late, SPEC.mel_bands)
     for frames, view in zip(recent, (windows[-1].mel, windows[-1].cochleagram), strict=True):
         np.testing.assert_array_equal(frames[:20].T, view[:, -20:])
-    assert len(listener.recent(10_000).mel) == SPEC.window_frames
+    assert len(listener.recent_frames(10_000).mel) == SPEC.window_frames

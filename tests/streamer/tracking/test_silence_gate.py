@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.tracking.silence_gate import FLOOR_DBFS, Gate
+from streamer.tracking.silence_gate import FLOOR_DBFS, SilenceGate
 
 RATE, HOP = 22050, 256
 
@@ -19,7 +19,7 @@ def tone(level, seconds, *, frequency=1000.0):
 
 def closing_time(level):
     """Seconds until a gate that heard music closes, None if it does not within 3."""
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     gate.push(tone(-20, 1))
     for step in range(3 * RATE // HOP):
         gate.push(tone(level, HOP / RATE + 1e-6)[:HOP])
@@ -29,21 +29,21 @@ def closing_time(level):
 
 
 def test_the_level_is_the_rms_in_dbfs():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     for level in (-6, -20, -58):
         gate.push(tone(level, 0.5))
         assert gate.level == pytest.approx(level, abs=0.1)
 
 
 def test_the_level_of_digital_silence_is_the_floor():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     assert gate.level == FLOOR_DBFS
     gate.push(np.zeros(RATE, np.float32))
     assert gate.level == FLOOR_DBFS
 
 
 def test_the_level_forgets_within_200_ms():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     gate.push(tone(-10, 1))
     gate.push(tone(-50, 0.2))
     assert gate.level == pytest.approx(-50, abs=0.1)
@@ -59,7 +59,7 @@ def test_it_stays_open_above(level):
 
 
 def test_a_sound_within_the_second_keeps_it_open():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     gate.push(tone(-20, 1))
     for _ in range(4):
         gate.push(np.zeros(round(0.8 * RATE), np.float32))
@@ -68,7 +68,7 @@ def test_a_sound_within_the_second_keeps_it_open():
 
 
 def test_once_closed_it_opens_above_55_dbfs_only():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     gate.push(np.zeros(2 * RATE, np.float32))
     gate.push(tone(-57, 2))
     assert gate.silent
@@ -79,14 +79,14 @@ def test_once_closed_it_opens_above_55_dbfs_only():
 
 
 def test_music_opens_it_at_once():
-    gate = Gate(RATE, HOP)
+    gate = SilenceGate(RATE, HOP)
     gate.push(np.zeros(2 * RATE, np.float32))
     gate.push(tone(-20, 0.03))
     assert not gate.silent
 
 
 def test_it_is_open_before_anything_was_heard():
-    assert not Gate(RATE, HOP).silent
+    assert not SilenceGate(RATE, HOP).silent
 
 
 @settings(max_examples=30, deadline=None)
@@ -94,7 +94,7 @@ def test_it_is_open_before_anything_was_heard():
 def test_however_the_sound_is_cut_the_level_is_the_same(sizes):
     levels = (-20, -70, -57, -30)
     sound = np.concatenate([tone(level, 0.7) for level in levels])
-    whole, parts = Gate(RATE, HOP), Gate(RATE, HOP)
+    whole, parts = SilenceGate(RATE, HOP), SilenceGate(RATE, HOP)
     begin = 0
     for size in sizes:
         whole_part = sound[begin : begin + size]
