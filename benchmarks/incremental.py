@@ -1,9 +1,9 @@
-"""What could be spared by not computing again what an update shares with the one before.
+"""Measure what caching token embeddings between overlapping windows could save at most.
 
-A token, eight frames, is the same in the next window but for the code of its distance from the
-window's end, if windows end at whole tokens: its embedding before that code could be kept. Keys,
-values and all behind them hang on the code and on the whole window. Timed is the network from the
-embeddings on beside the whole: the most that keeping them could spare.
+If windows end at whole tokens (eight frames), the next window contains the same tokens except for
+their position codes, so their embeddings before that code could be cached. Keys, values and all
+later layers depend on the code and on the whole window. The network from the embeddings on is timed
+next to the whole network.
 """
 
 import tempfile
@@ -19,21 +19,20 @@ from damer.views import FrontEndSpec
 from damer.weights import SHIPPED_MODEL
 
 ROUNDS = 9
-_RUNS = 200
+_REPETITIONS = 200
 _TOKEN_FRAMES = 8
-_FRAMES_LATER = (_TOKEN_FRAMES - 1) / 2  # on average, to the last whole token
+_FRAMES_LATER = (_TOKEN_FRAMES - 1) / 2  # mean distance to the end of the last whole token
 _SPEC = FrontEndSpec()
 
 
 def measure_incremental(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Time the whole network and the network behind its token embeddings, in turn.
+    """Time the whole network and the part after its token embeddings, alternately.
 
     Returns
     -------
     dict
-        `whole_ms` and `behind_embedding_ms`, CPU time of a window, medians; `spared`, the share of
-        the whole that keeping the embeddings could spare; `later_ms`, by how much later an estimate
-        would come on average, for windows that end at whole tokens.
+        `whole_ms` and `behind_embedding_ms`: median CPU time per window; `spared`: share of it that
+        caching could save; `later_ms`: mean added latency, because windows end at whole tokens.
     """
     model = onnx.load(SHIPPED_MODEL)
     tokens = [node for node in model.graph.node if node.op_type == "LayerNormalization"][:2]
@@ -44,10 +43,10 @@ def measure_incremental(rounds: int = ROUNDS) -> dict[str, Any]:
             str(SHIPPED_MODEL), str(behind), [node.output[0] for node in tokens], outputs
         )
         sessions = [_session(SHIPPED_MODEL), _session(behind)]
-    feeds = [_feed(session) for session in sessions]
+    inputs = [_inputs(session) for session in sessions]
     medians = np.array(
         [
-            [_median(session, feed) for session, feed in zip(sessions, feeds, strict=True)]
+            [_median_ms(session, values) for session, values in zip(sessions, inputs, strict=True)]
             for _ in range(rounds)
         ]
     )
@@ -66,7 +65,7 @@ def _session(model: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
-def _feed(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+def _inputs(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     random = np.random.default_rng(0)
     return {
         one.name: random.standard_normal((1, *one.shape[1:]), dtype=np.float32)
@@ -74,19 +73,19 @@ def _feed(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     }
 
 
-def _median(session: onnxruntime.InferenceSession, feed: dict[str, Any]) -> float:
+def _median_ms(session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> float:
     times = []
-    for _ in range(_RUNS):
-        begun = time.process_time()
-        session.run(None, feed)
-        times.append(1e3 * (time.process_time() - begun))
+    for _ in range(_REPETITIONS):
+        started = time.process_time()
+        session.run(None, inputs)
+        times.append(1e3 * (time.process_time() - started))
     return float(np.median(times))
 
 
 def show_incremental(found: dict[str, Any]) -> None:
-    """Print it."""
+    """Print the result of `measure_incremental`."""
     print(
-        f"a window {found['whole_ms']:.2f} ms, behind its token embeddings "
-        f"{found['behind_embedding_ms']:.2f} ms: {100 * found['spared']:.0f} % to be spared, for "
-        f"estimates {found['later_ms']:.0f} ms later on average"
+        f"per window {found['whole_ms']:.2f} ms, after its token embeddings "
+        f"{found['behind_embedding_ms']:.2f} ms: caching would save {100 * found['spared']:.0f} % "
+        f"and delay estimates by {found['later_ms']:.0f} ms on average"
     )

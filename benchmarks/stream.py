@@ -1,4 +1,4 @@
-"""A radio as the tracker hears it: evenness, latency, and how soon it is back after a fault.
+"""Measure an Icecast stream: regularity, latency, recovery after faults.
 
 `python -m benchmarks.stream --seconds 60 --times 3`
 """
@@ -12,123 +12,108 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
-from tests.support.icecast import Icecast, SourceClient, encode
+from tests.support.icecast import SONG_SECONDS, Icecast, SourceClient, mp3_song
 from tests.support.streamer_process import Listening, listening
 
-RATE = 44100
-SONG_SECONDS = 20
-LASTS = 10.0
-"""Seconds that each fault lasts."""
+FAULT_SECONDS = 10.0
+"""Duration of each fault."""
 
-CALM = 55.0
-"""Seconds between faults: what is logged twice within a minute is logged once."""
-
-
-def song() -> bytes:
-    """Return chords over noise as MP3."""
-    random = np.random.default_rng(0)
-    sound = random.normal(0, 0.003, SONG_SECONDS * RATE)
-    time_axis = np.arange(RATE) / RATE
-    for second in range(SONG_SECONDS):
-        for tone in 110 * 2 ** (random.choice(36, 4, replace=False) / 12):
-            note = np.exp(-3 * time_axis) * np.sin(2 * np.pi * tone * time_axis)
-            sound[second * RATE : (second + 1) * RATE] += 0.1 * note
-    return encode(sound.astype(np.float32), RATE)
+PAUSE_SECONDS = 55.0
+"""Pause between faults: a message that repeats within a minute is logged once."""
 
 
 class Radio:
-    """An icecast and its source; each fault leaves both as they were."""
+    """An Icecast server and its source client; every fault is undone at its end."""
 
     def __init__(self, folder: Path) -> None:
         self.server = Icecast(folder)
-        self._song = song()
+        self._song = mp3_song()
         self._source: SourceClient
-        self._begin()
+        self._start()
 
     @asynccontextmanager
     async def stalled(self) -> AsyncIterator[None]:
-        """The server hangs: connections stay open and nothing comes."""
+        """Suspend the server: connections stay open, no data is sent."""
         self.server.hang()
         yield
         self.server.resume()
 
     @asynccontextmanager
     async def closed(self) -> AsyncIterator[None]:
-        """The source goes, and the server ends the stream."""
+        """Stop the source client: the server ends the stream."""
         self._source.stop()
         yield
-        self._source = self._broadcast()
+        self._source = self._connect_source()
 
     @asynccontextmanager
     async def killed(self) -> AsyncIterator[None]:
-        """The server is killed, and another started in its place."""
+        """Kill the server; start another one at the end."""
         self.server.stop()
         self._source.stop()
         yield
-        self._begin()
+        self._start()
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._source.stop()
         self.server.stop()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self.server.start()
-        self._source = self._broadcast()
+        self._source = self._connect_source()
 
-    def _broadcast(self) -> SourceClient:
+    def _connect_source(self) -> SourceClient:
         return SourceClient(self.server, self._song, SONG_SECONDS)
 
 
-async def fault(name: str, make: Callable[[], object], program: Listening) -> None:
-    begun = time.time()
+async def measure_fault(name: str, make: Callable[[], object], program: Listening) -> None:
+    """Print when a fault is detected, and when audio and estimates are back."""
+    started = time.time()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(make())  # type: ignore[arg-type]
-        await asyncio.sleep(LASTS)
-    gone = time.time()
-    noticed = await program.said("is lost", begun)
-    back = begun + await program.said("the audio is back", begun)
+        await asyncio.sleep(FAULT_SECONDS)
+    undone = time.time()
+    detected = await program.said("is lost", started)
+    back = started + await program.said("the audio is back", started)
     await program.estimate(back)
-    times = [at for at, _ in program.estimates if at >= begun]
+    times = [at for at, _ in program.estimates if at >= started]
     ceased, again = max(pairwise(times), key=lambda pair: pair[1] - pair[0])
     print(
-        f"{name} for {gone - begun:.1f} s: noticed after {noticed:.2f} s, estimates from what had "
-        f"arrived until {ceased - begun:.2f} s; sound back at {back - begun:.2f} s, estimates at "
-        f"{again - begun:.2f} s",
+        f"{name} for {undone - started:.1f} s: detected after {detected:.2f} s, estimates from "
+        f"buffered audio until {ceased - started:.2f} s; audio back at {back - started:.2f} s, "
+        f"estimates at {again - started:.2f} s",
         flush=True,
     )
-    await asyncio.sleep(CALM)
+    await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def measure(radio: Radio, seconds: float, times: int) -> None:
     async with listening("--input", radio.server.url()) as program:
-        begun = time.time()
+        started = time.time()
         await asyncio.sleep(seconds)
-        print(f"playing: {program.figures(begun)}", flush=True)
+        print(f"playing: {program.figures(started)}", flush=True)
         faults = {"stalled": radio.stalled, "closed": radio.closed, "killed": radio.killed}
         for name, make in faults.items():
             for _ in range(times):
-                await fault(name, make, program)
+                await measure_fault(name, make, program)
         sequence = [payload["seq"] for _, payload in program.estimates]
         moments = [payload["ts"] for _, payload in program.estimates]
         print(
-            f"over all: {len(sequence)} estimates, in order: "
+            f"in total: {len(sequence)} estimates, in order: "
             f"{sequence == sorted(sequence) and moments == sorted(moments)}"
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="of undisturbed playing")
-    parser.add_argument("--times", type=int, default=3, help="each fault")
+    parser.add_argument("--seconds", type=float, default=60, help="duration without faults")
+    parser.add_argument("--times", type=int, default=3, help="repetitions of each fault")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         radio = Radio(Path(folder))
         try:
             asyncio.run(measure(radio, options.seconds, options.times))
         finally:
-            radio.end()
+            radio.close()
 
 
 if __name__ == "__main__":

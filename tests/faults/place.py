@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.stream import SONG_SECONDS, song
 from tests.faults.observer import NODE, Observer
 from tests.faults.proxy import Proxy
-from tests.support.icecast import Icecast, SourceClient, WebServer
+from tests.support.icecast import SONG_SECONDS, Icecast, SourceClient, WebServer, mp3_song
 from tests.support.mosquitto import Mosquitto, guarded
 from tests.support.pulseaudio import MicrophonePlayer, PulseServer, noise
 
@@ -115,7 +114,7 @@ class Place:
         self.radio = Icecast(folder)
         self.front = WebServer({"/live": self.lead_to_the_radio})
         self.source: SourceClient
-        self.song = song()
+        self.song = mp3_song()
         self.process: asyncio.subprocess.Process
         self.observer = Observer(self.broker.port, USER, SECRET, LIGHTS)
 

@@ -28,6 +28,9 @@ from numpy.typing import NDArray
 
 from tests.support.ports import free_port, wait_until_listening
 
+SONG_SECONDS = 20
+"""Duration of `mp3_song`."""
+
 PASSWORD = "only-on-loopback"  # noqa: S105
 
 _CONFIGURATION = """<icecast>
@@ -64,6 +67,18 @@ def encode(
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
     return memory.getvalue()
+
+
+def mp3_song(rate: int = 44100) -> bytes:
+    """Return chords over noise as an MP3 of `SONG_SECONDS`, the same at every call."""
+    random = np.random.default_rng(0)
+    samples = random.normal(0, 0.003, SONG_SECONDS * rate)
+    time_axis = np.arange(rate) / rate
+    for second in range(SONG_SECONDS):
+        for tone in 110 * 2 ** (random.choice(36, 4, replace=False) / 12):
+            note = np.exp(-3 * time_axis) * np.sin(2 * np.pi * tone * time_axis)
+            samples[second * rate : (second + 1) * rate] += 0.1 * note
+    return encode(samples.astype(np.float32), rate)
 
 
 class Icecast:

@@ -11,14 +11,13 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.stream import song
 from streamer import limits
 from streamer.audio.stream import StreamInput
 from streamer.decoder.http_audio import HttpStream, sanitize_text
 from streamer.decoder.network_input import open_network_input
 from streamer.decoder.urls import FORMATS, HLS, SCHEMES, check_url, redact_url
 from streamer.errors import AudioError, UsageError
-from tests.support.icecast import Answer, WebServer, encode, send
+from tests.support.icecast import Answer, WebServer, encode, mp3_song, send
 from tests.support.ports import free_port
 
 Tone = Callable[..., np.ndarray]
@@ -292,7 +291,7 @@ def test_sound_is_found_whatever_the_server_calls_it(server: WebServer, path: st
 
 
 def test_a_stream_is_recognised_wherever_in_it_we_come_in(server: WebServer) -> None:
-    data = song()  # holds places from which 8 KiB do not tell an MP3
+    data = mp3_song()  # holds places from which 8 KiB do not tell an MP3
     for begin in range(0, len(data) // 2, 331):
         entered = data[begin:]
         server.answers["/live"] = lambda handler, data=entered: send(handler, "audio/mpeg", data)
