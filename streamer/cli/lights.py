@@ -1,4 +1,4 @@
-"""`streamer lights`."""
+"""Command `streamer lights`: drive lights from the estimates on MQTT."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def lights(
     ] = None,
     node: Annotated[
         str | None,
-        typer.Option(help="Name in the topics of the machine that runs it.  [default: host name]"),
+        typer.Option(help="Node name of that `streamer run`.  [default: host name]"),
     ] = None,
     zone: Annotated[
         str | None, typer.Option(help="Zone to follow.  [default: that of the show]")
@@ -50,10 +50,10 @@ def lights(
     ] = False,
     dry: Annotated[bool, typer.Option("--dry", help="Send no light data.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Say whether the show is valid, and print its patch.")
+        bool, typer.Option("--check", help="Validate the show and print its patch.")
     ] = False,
     example: Annotated[
-        bool, typer.Option("--example", help="Print a show to begin with, which explains itself.")
+        bool, typer.Option("--example", help="Print a commented example show.")
     ] = False,
     log: Annotated[
         Literal["console", "json"] | None,
@@ -61,20 +61,19 @@ def lights(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Drive lights with the music: sACN, Art-Net and OSC, by a show file.
+    """Drive lights with the music: sACN, Art-Net and OSC, configured by a show file.
 
-    Begin with `streamer lights --example > show.toml`, and look at it while `streamer run` plays:
-    `streamer lights show.toml --preview --dry`. Leave out `--dry` for light.
+    Start with `streamer lights --example > show.toml`, and preview it while `streamer run` plays:
+    `streamer lights show.toml --preview --dry`. Leave out `--dry` to send light data.
 
-    A desk that sends sACN at its usual priority (100) wins over this (90), and gives back when it
-    stops. Save the show file while it runs: the change is taken over within a second (or at once
-    with SIGHUP); a mistake in it is told, and the last good show goes on. When no estimates come,
-    the look is held or fades. Ctrl-C ends the stream.
+    A desk that sends sACN at its usual priority (100) overrides this (90) until it stops. The show
+    file is reloaded within a second of a change, or at once on SIGHUP; if it is invalid, the
+    current show continues. Without estimates the lights hold or fade. Ctrl-C ends the stream.
 
     Light made from music is for effect: never for exits, warnings or anybody's safety. It may
-    flash; think of those who are sensitive to that.
+    flash, which can harm people with photosensitive epilepsy.
     """
-    from streamer.outputs.lights import (  # wants the extra `lights`
+    from streamer.outputs.lights import (  # needs the extra `lights`
         LightController,
         example_text,
         load_show,
@@ -88,12 +87,12 @@ def lights(
     path = settings.lights.show
     if path is None:
         raise UsageError(
-            "which show? give its file, `streamer lights show.toml`, or show in [lights] of "
-            "config.toml; `streamer lights --example > show.toml` begins one"
+            "no show file: name it (`streamer lights show.toml`) or set show in [lights] of "
+            "config.toml; create one with `streamer lights --example > show.toml`"
         )
-    found = load_show(path)
+    loaded = load_show(path)
     if check:
-        _print_patch(path, found)
+        _print_patch(path, loaded)
         return
     logs.configure(settings.log.format, settings.log.level)
 
@@ -107,78 +106,80 @@ def lights(
 
     if zone is not None and slug(zone) != zone:
         raise UsageError(
-            f"--zone: {display_value(zone)} is no zone; did you mean {display_value(slug(zone))}?"
+            f"--zone: {display_value(zone)} is not a zone name; did you mean "
+            f"{display_value(slug(zone))}?"
         )
     if preview and not LiveView.suits(Console()):
         raise UsageError("--preview needs a terminal with UTF-8; leave it out")
-    playing = LightController(found, node=settings.mqtt.node or default_node(), zone=zone, dry=dry)
-    follower = ZoneSubscriber(
-        settings.mqtt, existing_broker_address(settings.mqtt), zone=playing.zone
+    controller = LightController(
+        loaded, node=settings.mqtt.node or default_node(), zone=zone, dry_run=dry
     )
-    picture = Preview(playing, title=str(path)) if preview else None
+    subscriber = ZoneSubscriber(
+        settings.mqtt, existing_broker_address(settings.mqtt), zone=controller.zone
+    )
+    screen = Preview(controller, title=str(path)) if preview else None
     with (
         contextlib.suppress(KeyboardInterrupt),
-        asyncio.Runner(loop_factory=new_event_loop) as loops,
+        asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
-        loops.run(_play(playing, follower, path, picture))
+        runner.run(_run(controller, subscriber, path, screen))
 
 
-async def _play(
-    lights: "LightController", follower: "ZoneSubscriber", path: Path, preview: "Preview | None"
+async def _run(
+    controller: "LightController",
+    subscriber: "ZoneSubscriber",
+    path: Path,
+    preview: "Preview | None",
 ) -> None:
-    """Run everything until SIGINT or SIGTERM."""
+    """Run all tasks until SIGINT or SIGTERM."""
     from streamer.outputs.lights import watch_show
 
     stop, reload = asyncio.Event(), asyncio.Event()
     install_signal_handlers(stop=stop.set, reload=reload.set)
     async with asyncio.TaskGroup() as group:
-        parts = [
-            lights.run(),
-            watch_show(path, lights, reload=reload),
-            _follow(follower, lights),
+        work = [
+            controller.run(),
+            watch_show(path, controller, reload=reload),
+            _follow(subscriber, controller),
         ]
         if preview is not None:
-            parts += [preview.run(), _inform(preview, follower)]
-        tasks = [group.create_task(part) for part in parts]
+            work += [preview.run(), _update_broker(preview, subscriber)]
+        tasks = [group.create_task(each) for each in work]
         await stop.wait()
         for task in tasks:
             task.cancel()
 
 
-async def _follow(follower: "ZoneSubscriber", lights: "LightController") -> None:
+async def _follow(subscriber: "ZoneSubscriber", controller: "LightController") -> None:
+    """Pass every received estimate to the light controller."""
     from streamer.tracking import Affect
 
-    async with contextlib.aclosing(aiter(follower)) as estimates:
-        async for va in estimates:
-            here = Affect(va.valence, va.arousal, va.valence_std, va.arousal_std)
-            lights.update(here, va.silence)
+    async with contextlib.aclosing(aiter(subscriber)) as messages:
+        async for va in messages:
+            affect = Affect(va.valence, va.arousal, va.valence_std, va.arousal_std)
+            controller.update(affect, va.silence)
 
 
-async def _inform(preview: "Preview", follower: "ZoneSubscriber") -> None:
+async def _update_broker(preview: "Preview", subscriber: "ZoneSubscriber") -> None:
+    """Keep the broker in the preview's header up to date."""
     while True:
-        preview.set_broker(str(follower.address), connected=bool(follower.connected))
+        preview.set_broker(str(subscriber.address), connected=bool(subscriber.connected))
         await asyncio.sleep(0.5)
 
 
 def _print_patch(path: Path, show: "Show") -> None:
-    from streamer.outputs.lights import dmx_patch as patch
+    """Print the DMX channels of every fixture, and the OSC messages."""
+    from streamer.outputs.lights.dmx_patch import patch_fixtures
 
     protocols = {output.name: output.protocol for output in show.outputs}
     rows = [("output", "protocol", "universe", "channels", "fixture", "type")]
-    rows += [
-        (
-            place.fixture.output,
-            protocols[place.fixture.output],
-            str(place.fixture.universe),
-            str(place),
-            place.fixture.name,
-            place.fixture.type,
-        )
-        for place in sorted(
-            patch.patch_fixtures(show),
-            key=lambda place: (place.fixture.output, place.fixture.universe, place.first),
-        )
-    ]
+    for patched in sorted(
+        patch_fixtures(show),
+        key=lambda each: (each.fixture.output, each.fixture.universe, each.first),
+    ):
+        fixture = patched.fixture
+        protocol, universe = protocols[fixture.output], str(fixture.universe)
+        rows.append((fixture.output, protocol, universe, str(patched), fixture.name, fixture.type))
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (
@@ -189,6 +190,6 @@ def _print_patch(path: Path, show: "Show") -> None:
         if output.protocol == "osc":
             typer.echo(f"\n{output.name}: OSC to {output.host}:{output.port}")
             for message in output.messages:
-                of = f" of {message.palette}" if message.palette is not None else ""
-                typer.echo(f"  {message.address}  {message.value}{of}")
+                palette = f" of {message.palette}" if message.palette is not None else ""
+                typer.echo(f"  {message.address}  {message.value}{palette}")
     typer.echo(f"\n{escape_unprintable(str(path))} is valid")

@@ -136,7 +136,7 @@ class Dashboard(Sink):
             if zone in self._watched:
                 self._show_views(zone, tracker)
         if self._lights is not None and self._watched:
-            fact("lights", _fixtures_message(self._lights.lights))
+            fact("lights", _fixtures_message(self._lights.controller))
         for zone, health in self._run.health().items():
             fact(f"health/{zone}", health.model_dump())
 

@@ -1,20 +1,19 @@
-"""From a show to what runs it, keeping of the running one what stays the same."""
+"""Build a running show from its settings; keep the state of the show it replaces."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from streamer.outputs.lights import dmx_patch as patch
 from streamer.outputs.lights.color import Gradient
-from streamer.outputs.lights.dmx_protocols import ArtnetSender, SacnSender
+from streamer.outputs.lights.dmx_patch import patch_fixtures
+from streamer.outputs.lights.dmx_protocols import ArtnetSender, SacnSender, UniverseSender
 from streamer.outputs.lights.fixture import DmxEncoder, FixtureState
 from streamer.outputs.lights.osc import OscSender
 from streamer.outputs.lights.renderer import (
     ActiveFixture,
     DmxRenderer,
     OscRenderer,
-    OutputState,
+    OutputClock,
     Renderer,
-    UniverseSender,
 )
 from streamer.outputs.lights.show import ArtnetOutput, Output, SacnOutput, Show
 from streamer.outputs.lights.signal_loss import SignalLoss
@@ -22,91 +21,93 @@ from streamer.outputs.lights.signal_loss import SignalLoss
 
 @dataclass(frozen=True)
 class ShowContext:
-    """What is said of ourselves: the node, the zone that is followed; and whether to send."""
+    """Node and zone for OSC addresses and sACN source names, and whether to send at all."""
 
     node: str
     zone: str
-    dry: bool
+    dry_run: bool
 
 
 @dataclass(frozen=True)
 class ActiveShow:
-    """A show that runs.
+    """A running show.
 
     Attributes
     ----------
     show
-        What it was made from.
+        Its settings.
     fixtures
-        By their names.
-    stages
-        By the names of their outputs.
+        Fixtures by name.
+    renderers
+        Renderers by the name of their output.
     gradients
-        By the names of their palettes.
+        Gradients by the name of their palette.
     """
 
     show: Show
     fixtures: Mapping[str, ActiveFixture] = field(default_factory=dict)
-    stages: Mapping[str, Renderer] = field(default_factory=dict)
+    renderers: Mapping[str, Renderer] = field(default_factory=dict)
     gradients: Mapping[str, Gradient] = field(default_factory=dict)
 
 
-def build(show: Show, names: ShowContext, running: ActiveShow | None = None) -> ActiveShow:
-    """ActiveShow a show, in the place of the one that runs if there is one.
+def activate_show(
+    show: Show, context: ShowContext, previous: ActiveShow | None = None
+) -> ActiveShow:
+    """Build the running show, in place of a previous one if there is one.
 
-    Fixtures go on from where the one of the same name is. An output that sends as before keeps its
-    socket and its sequence; of the others, and of universes that nothing hangs on any more, the
-    stream is ended.
+    A fixture continues from the state of the previous fixture of that name. An output with
+    unchanged settings (but for the delay) keeps its socket and sequence numbers. Streams of other
+    outputs and of universes without fixtures are ended.
     """
-    running = running or ActiveShow(show)
+    previous = previous or ActiveShow(show)
     gradients = {name: palette.gradient() for name, palette in show.palettes.items()}
     fixtures = {}
-    for place in patch.patch_fixtures(show):
-        fixture = place.fixture
-        lamp = FixtureState(
-            fixture, None if fixture.palette is None else gradients[fixture.palette]
-        )
-        if fixture.name in running.fixtures:
-            lamp.take_over(running.fixtures[fixture.name].lamp)
-        fixtures[fixture.name] = ActiveFixture(
-            place, lamp, DmxEncoder(place.channels, fixture.curve)
-        )
-    stages: dict[str, Renderer] = {}
+    for patched in patch_fixtures(show):
+        fixture = patched.fixture
+        state = FixtureState(fixture, gradients[fixture.palette] if fixture.palette else None)
+        if fixture.name in previous.fixtures:
+            state.copy_from(previous.fixtures[fixture.name].state)
+        encoder = DmxEncoder(patched.channels, fixture.curve)
+        fixtures[fixture.name] = ActiveFixture(patched, state, encoder)
+    renderers: dict[str, Renderer] = {}
     for output in show.outputs:
-        old = running.stages.get(output.name)
-        clock = OutputState(SignalLoss(show.settings), output.delay)
-        sender = _sender(output, names, old)
+        old = previous.renderers.get(output.name)
+        clock = OutputClock(SignalLoss(show.settings), output.delay)
+        sender = _sender(output, context, old)
         if isinstance(sender, OscSender):
             osc = OscRenderer(output, sender, clock, gradients)
             if isinstance(old, OscRenderer):
-                osc.lamp.take_over(old.lamp)
-            stages[output.name] = osc
+                osc.intensity.copy_from(old.intensity)
+            renderers[output.name] = osc
         else:
-            hung = [each for each in fixtures.values() if each.place.fixture.output == output.name]
-            stages[output.name] = DmxRenderer(output, sender, clock, hung)
+            own = [each for each in fixtures.values() if each.patched.fixture.output == output.name]
+            renderers[output.name] = DmxRenderer(output, sender, clock, own)
         if old is not None:
-            clock.loss.share = old.clock.loss.share
-    _end(running.stages.values(), {id(stage.sender): stage for stage in stages.values()})
-    return ActiveShow(show, fixtures, stages, gradients)
+            clock.loss.master = old.clock.loss.master
+    _end_unused(previous.renderers.values(), renderers.values())
+    return ActiveShow(show, fixtures, renderers, gradients)
 
 
-def _sender(output: Output, names: ShowContext, old: Renderer | None) -> UniverseSender | OscSender:
-    """Return the sender that an output had before, where only its delay differs, or a new one."""
+def _sender(
+    output: Output, context: ShowContext, old: Renderer | None
+) -> UniverseSender | OscSender:
+    """Return the output's previous sender if at most its delay changed, else a new one."""
     if old is not None and old.output.model_copy(update={"delay": output.delay}) == output:
         return old.sender
     match output:
         case SacnOutput():
-            source = f"streamer {names.node} {names.zone}"
-            return SacnSender(output, source=source, dry=names.dry)
+            source = f"streamer {context.node} {context.zone}"
+            return SacnSender(output, source=source, dry_run=context.dry_run)
         case ArtnetOutput():
-            return ArtnetSender(output, dry=names.dry)
-    return OscSender(output, zone=names.zone, node=names.node, dry=names.dry)
+            return ArtnetSender(output, dry_run=context.dry_run)
+    return OscSender(output, zone=context.zone, node=context.node, dry_run=context.dry_run)
 
 
-def _end(before: Iterable[Renderer], stages: Mapping[int, Renderer]) -> None:
-    """End what the stages, by the identity of their senders, do not go on with."""
-    for old in before:
-        new = stages.get(id(old.sender))
+def _end_unused(previous: Iterable[Renderer], renderers: Iterable[Renderer]) -> None:
+    """Close the previous senders that were not kept, and end universes without fixtures."""
+    kept = {id(renderer.sender): renderer for renderer in renderers}
+    for old in previous:
+        new = kept.get(id(old.sender))
         if new is None:
             old.sender.close()
         elif isinstance(old, DmxRenderer) and isinstance(new, DmxRenderer):

@@ -1,9 +1,7 @@
-"""sACN on the wire (ANSI E1.31-2018); the packets are the library's.
-
-Art-Net on the wire (Art-Net 4, Artistic Licence); the packets are the library's.
-"""
+"""DMX over IP: sACN (ANSI E1.31-2018) and Art-Net 4 senders; libraries encode the packets."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import uuid4
 
 from sacn.messages.data_packet import (  # type: ignore[import-untyped]
@@ -17,134 +15,151 @@ from streamer.outputs.lights.show import ArtnetOutput, SacnOutput
 from streamer.outputs.lights.udp_sender import REPEATS, SendThrottle, UdpSender
 
 SACN_PORT, ARTNET_PORT = 5568, 6454
-_SEQUENCE, _LEVELS = 111, 126  # octets of a packet (Table 4-1)
-_TERMINATIONS = 3
-_LONGEST_SOURCE = 63  # bytes
+
+_SEQUENCE_OFFSET, _LEVELS_OFFSET = 111, 126  # in an E1.31 data packet (Table 4-1)
+_TERMINATION_PACKETS = 3
+_MAX_SOURCE_NAME_BYTES = 63
+
+
+class UniverseSender(Protocol):
+    """Sends DMX universes."""
+
+    description: str
+    udp: UdpSender
+
+    def send(self, universe: int, levels: bytes, now: float) -> None:
+        """Send the 512 levels of a universe if they changed, else once a second."""
+        ...
+
+    def end(self, universe: int) -> None:
+        """Stop sending a universe."""
+        ...
+
+    def close(self) -> None:
+        """End every universe and close the socket."""
+        ...
 
 
 @dataclass
-class _Stream:
-    """A universe: its packet, in which only sequence and levels change."""
+class _SacnUniverse:
+    """Packet of a universe, in which only sequence number and levels change."""
 
     packet: bytearray
     sequence: int = 0
-    cadence: SendThrottle = field(default_factory=lambda: SendThrottle(REPEATS))
+    throttle: SendThrottle = field(default_factory=lambda: SendThrottle(REPEATS))
 
 
 class SacnSender:
-    """Universes by E1.31, as one source.
+    """Sends universes by sACN, all as one source.
 
-    There is no thread and no universe discovery: a packet leaves in the call that makes it.
+    There is neither a thread nor universe discovery: `send` transmits the packet itself.
 
     Parameters
     ----------
     output
-        Its priority and destination.
+        Priority and destination.
     source
-        What the source is called; 63 bytes are kept.
-    dry
+        Source name, cut to 63 bytes.
+    dry_run
         Send nothing.
     """
 
-    def __init__(self, output: SacnOutput, *, source: str, dry: bool = False) -> None:
+    def __init__(self, output: SacnOutput, *, source: str, dry_run: bool = False) -> None:
         self._multicast = output.destination == "multicast"
-        self.where = f"sACN priority {output.priority}, {output.destination}"
-        self.wire = UdpSender(
+        self.description = f"sACN priority {output.priority}, {output.destination}"
+        self.udp = UdpSender(
             output.name,
             "" if self._multicast else output.destination,
             SACN_PORT,
             interface=output.interface,
-            dry=dry,
+            dry_run=dry_run,
         )
         self._priority = output.priority
-        self._source = source.encode()[:_LONGEST_SOURCE].decode(errors="ignore")
+        self._source = source.encode()[:_MAX_SOURCE_NAME_BYTES].decode(errors="ignore")
         self._cid = tuple(uuid4().bytes)
-        self._streams: dict[int, _Stream] = {}
+        self._universes: dict[int, _SacnUniverse] = {}
 
     def send(self, universe: int, levels: bytes, now: float) -> None:
-        """Send the levels of a universe (512) if they changed, and once a second if not."""
-        if universe not in self._streams:
-            self._streams[universe] = _Stream(self._packet(universe))
-        stream = self._streams[universe]
-        if stream.cadence.due(levels, now):
-            stream.packet[_LEVELS:] = levels
+        """Send the 512 levels of a universe if they changed, else once a second."""
+        if universe not in self._universes:
+            self._universes[universe] = _SacnUniverse(self._packet(universe))
+        stream = self._universes[universe]
+        if stream.throttle.should_send(levels, now):
+            stream.packet[_LEVELS_OFFSET:] = levels
             self._transmit(universe, stream)
 
     def end(self, universe: int) -> None:
-        """Say that a universe ends: three packets with `Stream_Terminated` (6.2.6)."""
-        stream = self._streams.pop(universe, None)
+        """Stop sending a universe: three packets with `Stream_Terminated` (6.2.6)."""
+        stream = self._universes.pop(universe, None)
         if stream is not None:
-            stream.packet = self._packet(universe, ended=True)
-            for _ in range(_TERMINATIONS):
+            stream.packet = self._packet(universe, terminated=True)
+            for _ in range(_TERMINATION_PACKETS):
                 self._transmit(universe, stream)
 
     def close(self) -> None:
-        """End every universe, and close the socket."""
-        for universe in tuple(self._streams):
+        """End every universe and close the socket."""
+        for universe in tuple(self._universes):
             self.end(universe)
-        self.wire.close()
+        self.udp.close()
 
-    def _packet(self, universe: int, *, ended: bool = False) -> bytearray:
+    def _packet(self, universe: int, *, terminated: bool = False) -> bytearray:
         packet = DataPacket(
             self._cid,
             self._source,
             universe,
             priority=self._priority,
-            streamTerminated=ended,
+            streamTerminated=terminated,
         )
         return bytearray(packet.getBytes())
 
-    def _transmit(self, universe: int, stream: _Stream) -> None:
-        stream.packet[_SEQUENCE] = stream.sequence
+    def _transmit(self, universe: int, stream: _SacnUniverse) -> None:
+        stream.packet[_SEQUENCE_OFFSET] = stream.sequence
         stream.sequence = (stream.sequence + 1) % 256
         group = calculate_multicast_addr(universe) if self._multicast else None
-        self.wire.send(bytes(stream.packet), group)
+        self.udp.send(bytes(stream.packet), group)
 
 
 class ArtnetSender:
-    """Universes as ArtDmx packets.
+    """Sends universes as ArtDmx packets.
 
     Parameters
     ----------
     output
-        Its host.
-    dry
+        Host, or broadcast.
+    dry_run
         Send nothing.
     """
 
-    def __init__(self, output: ArtnetOutput, *, dry: bool = False) -> None:
+    def __init__(self, output: ArtnetOutput, *, dry_run: bool = False) -> None:
         host = output.host or "255.255.255.255"
-        self.where = f"Art-Net {'broadcast ' if output.broadcast else ''}{host}"
-        self.wire = UdpSender(
+        self.description = f"Art-Net {'broadcast ' if output.broadcast else ''}{host}"
+        self.udp = UdpSender(
             output.name,
             host,
             ARTNET_PORT,
             interface=output.interface,
             broadcast=output.broadcast,
-            dry=dry,
+            dry_run=dry_run,
         )
-        self._packets: dict[int, StupidArtnet] = {}
-        self._cadences: dict[int, SendThrottle] = {}
+        self._universes: dict[int, tuple[StupidArtnet, SendThrottle]] = {}
 
     def send(self, universe: int, levels: bytes, now: float) -> None:
-        """Send the levels of a universe (512) if they changed, and once a second if not."""
-        if universe not in self._packets:
+        """Send the 512 levels of a universe if they changed, else once a second."""
+        if universe not in self._universes:
             packet = StupidArtnet(universe=universe, packet_size=UNIVERSE_SIZE)
-            packet.close()  # its own socket waits, and prints what goes wrong
-            self._packets[universe] = packet
-            self._cadences[universe] = SendThrottle(REPEATS)
-        if self._cadences[universe].due(levels, now):
-            packet = self._packets[universe]
-            packet.sequence = packet.sequence % 255 + 1  # 0 would say that there is no order
+            packet.close()  # its own socket blocks, and prints errors
+            self._universes[universe] = packet, SendThrottle(REPEATS)
+        packet, throttle = self._universes[universe]
+        if throttle.should_send(levels, now):
+            packet.sequence = packet.sequence % 255 + 1  # 0 would disable the sequence
             packet.make_artdmx_header()
             packet.set(levels)
-            self.wire.send(bytes(packet.packet_header) + bytes(packet.buffer))
+            self.udp.send(bytes(packet.packet_header) + bytes(packet.buffer))
 
     def end(self, universe: int) -> None:
-        """Send a universe no more; Art-Net has no word for that."""
-        self._packets.pop(universe, None)
-        self._cadences.pop(universe, None)
+        """Stop sending a universe; Art-Net has no message for that."""
+        self._universes.pop(universe, None)
 
     def close(self) -> None:
         """Close the socket."""
-        self.wire.close()
+        self.udp.close()

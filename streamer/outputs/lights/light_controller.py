@@ -1,4 +1,4 @@
-"""A show that follows the music: frames by the clock, from whatever was felt last."""
+"""Light controller: renders a show's frames at a fixed rate from the newest estimates."""
 
 import asyncio
 import logging
@@ -8,28 +8,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from streamer.outputs.lights.active_show import ActiveShow, ShowContext, build
+from streamer.outputs.lights.active_show import ActiveShow, ShowContext, activate_show
 from streamer.outputs.lights.color import LinearRgb
-from streamer.outputs.lights.show import LONGEST_DELAY, Show
+from streamer.outputs.lights.show import MAX_DELAY_S, Show
 from streamer.outputs.lights.timeline import TimedAffect, Timeline
 from streamer.tracking.update import Affect
 
-_PATIENCE = 5.0  # seconds in which a first estimate may be expected
+_FIRST_ESTIMATE_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 
 
 class FixtureLevel(NamedTuple):
-    """A fixture as it shines.
+    """What a fixture emits now.
 
     Attributes
     ----------
     name
-        Its name.
+        Name of the fixture.
     color
-        LinearRgb light, scaled by the intensity.
+        Linear light, scaled by the intensity.
     intensity
-        From 0 to 1.
+        0..1.
     """
 
     name: str
@@ -40,28 +40,29 @@ class FixtureLevel(NamedTuple):
 class LightController:
     """Drives the lights of a show; `run` sends frames until it is cancelled.
 
-    All methods belong to the event loop's thread, and none of them waits: sockets do not block,
-    what cannot be sent is logged once for each cause and tried again with the next frame.
+    All methods belong to the event loop's thread, and none blocks. A datagram that cannot be sent
+    is logged once per cause; the next frame tries again. On signal loss the lights hold or fade,
+    see `signal_loss`.
 
     Parameters
     ----------
     show
-        What to do; see `load_show`.
+        The show; see `load_show`.
     node
-        Name of this machine, for OSC addresses and the name of the sACN source.
+        Name of this machine, for OSC addresses and the sACN source name.
     zone
-        The zone that is followed, if not the show's.
-    dry
+        Zone to follow. Default: the show's.
+    dry_run
         Send nothing, as for a preview.
     clock
-        Seconds that never go back.
+        Monotonic time in seconds.
 
     Examples
     --------
-    >>> lights = LightController(load_show(Path("show.toml")), node="studio")
+    >>> controller = LightController(load_show(Path("show.toml")), node="studio")
     >>> async with asyncio.TaskGroup() as group:
-    ...     running = group.create_task(lights.run())
-    ...     lights.update(update.smooth, update.silence)
+    ...     running = group.create_task(controller.run())
+    ...     controller.update(update.smooth, update.silence)
     ...     running.cancel()
     """
 
@@ -71,81 +72,82 @@ class LightController:
         *,
         node: str,
         zone: str | None = None,
-        dry: bool = False,
+        dry_run: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._names = ShowContext(node, zone or show.settings.zone, dry)
+        self._context = ShowContext(node, zone or show.settings.zone, dry_run)
         self._clock = clock
-        self._timeline = Timeline(LONGEST_DELAY)
-        self._active = build(show, self._names)
-        self._drawn: float | None = None
-        self._lost = False
-        self._warns_at: float | None = None
-        self._warned = False
+        self._timeline = Timeline(MAX_DELAY_S)
+        self._active = activate_show(show, self._context)
+        self._rendered_at: float | None = None
+        self._signal_lost = False
+        self._first_estimate_deadline: float | None = None
+        self._warned_no_estimates = False
         self._closed = False
 
     @property
     def zone(self) -> str:
-        """The zone whose estimates are to be felt."""
-        return self._names.zone
+        """Zone whose estimates to pass to `update`."""
+        return self._context.zone
 
     @property
     def show(self) -> Show:
-        """What is done."""
+        """Settings of the running show."""
         return self._active.show
 
     @property
     def active(self) -> ActiveShow:
-        """How the show stands now, for a picture of it; to be read only."""
+        """State of the running show, read-only, for a preview."""
         return self._active
-
-    def fixture_levels(self) -> list[FixtureLevel]:
-        """Return every fixture as it shines now."""
-        found = []
-        for name, each in self._active.fixtures.items():
-            share = self._active.stages[each.place.fixture.output].clock.loss.share
-            found.append(FixtureLevel(name, each.lamp.shining(share), share * each.lamp.intensity))
-        return found
-
-    def output_errors(self) -> dict[str, str]:
-        """Return why outputs cannot send, by their names; nothing of those that can."""
-        wires = {name: stage.sender.wire for name, stage in self._active.stages.items()}
-        return {name: wire.trouble for name, wire in wires.items() if wire.trouble}
 
     @property
     def latest(self) -> TimedAffect | None:
-        """What was felt last; None before the first."""
+        """The newest estimate; None before the first."""
         return self._timeline.at(math.inf)
 
     @property
     def signal_lost(self) -> bool:
-        """Whether estimates came, and stay out now."""
-        return self._lost
+        """Whether estimates arrived earlier, but none within `loss_after` seconds."""
+        return self._signal_lost
+
+    def fixture_levels(self) -> list[FixtureLevel]:
+        """Return what every fixture emits now."""
+        levels = []
+        for name, each in self._active.fixtures.items():
+            renderer = self._active.renderers[each.patched.fixture.output]
+            master = renderer.clock.loss.master
+            color = each.state.dimmed_color(master)
+            levels.append(FixtureLevel(name, color, master * each.state.intensity))
+        return levels
+
+    def output_errors(self) -> dict[str, str]:
+        """Return the last error of each output that cannot send, by name."""
+        senders = {name: renderer.sender.udp for name, renderer in self._active.renderers.items()}
+        return {name: udp.last_error for name, udp in senders.items() if udp.last_error}
 
     def update(self, affect: Affect, silence: bool) -> None:
-        """Follow this estimate from now on; one that is not finite is left out."""
+        """Follow this estimate from now on; ignore one that is not finite."""
         numbers = affect.valence, affect.arousal, affect.valence_std, affect.arousal_std
         if all(map(math.isfinite, numbers)):
-            inside = replace(affect, valence=_clip(affect.valence), arousal=_clip(affect.arousal))
-            self._timeline.add(TimedAffect(self._clock(), inside, silence))
+            clipped = replace(affect, valence=_clip(affect.valence), arousal=_clip(affect.arousal))
+            self._timeline.add(TimedAffect(self._clock(), clipped, silence))
 
-    def replace(self, show: Show) -> None:
-        """Do this show from now on; fixtures of the same name go on from where they are.
+    def replace_show(self, show: Show) -> None:
+        """Switch to another show; fixtures of the same name continue from their state.
 
         The zone that is followed stays.
         """
-        self._active = build(show, self._names, self._active)
+        self._active = activate_show(show, self._context, self._active)
 
     async def run(self) -> None:
-        """Send a frame every 1 / rate seconds; at the end, end the streams.
+        """Render a frame every 1 / rate seconds until cancelled, then end the streams.
 
-        Frames keep to a schedule, so their rate does not drift; one that comes too late is left
-        out.
+        Frames keep to a schedule, so their rate does not drift. Missed frames are skipped.
         """
         due = self._clock()
         try:
             while True:
-                self.step()
+                self.render_frame()
                 period = 1 / self.show.settings.rate
                 late = self._clock() - due
                 due += period * max(1, math.ceil(late / period))
@@ -153,42 +155,45 @@ class LightController:
         finally:
             self.close()
 
-    def step(self) -> None:
-        """Work out the frame of this moment, and send what changed."""
+    def render_frame(self) -> None:
+        """Render the current frame of every output and send what changed."""
         now = self._clock()
-        seconds = 0.0 if self._drawn is None else now - self._drawn
-        self._drawn = now
-        for stage in self._active.stages.values():
-            stage.step(self._timeline, now, seconds)
-        self._tell_absence(now)
-        self._tell_loss(now)
+        seconds = 0.0 if self._rendered_at is None else now - self._rendered_at
+        self._rendered_at = now
+        for renderer in self._active.renderers.values():
+            renderer.step(self._timeline, now, seconds)
+        self._warn_if_no_estimates(now)
+        self._log_signal_loss(now)
 
     def close(self) -> None:
-        """End the streams (sACN says so on the wire), and close the sockets."""
+        """End the streams (sACN sends termination packets) and close the sockets."""
         if not self._closed:
             self._closed = True
-            for stage in self._active.stages.values():
-                stage.sender.close()
+            for renderer in self._active.renderers.values():
+                renderer.sender.close()
 
-    def _tell_absence(self, now: float) -> None:
-        if self._warns_at is None:
-            self._warns_at = now + _PATIENCE
-        if self.latest is None and not self._warned and now > self._warns_at:
-            self._warned = True
-            said = "no estimates of the zone %s have come yet: is `streamer run` tracking it?"
-            logger.warning(said, self.zone)
+    def _warn_if_no_estimates(self, now: float) -> None:
+        """Warn once if no estimate has arrived within the time-out."""
+        if self._first_estimate_deadline is None:
+            self._first_estimate_deadline = now + _FIRST_ESTIMATE_TIMEOUT_S
+        overdue = self.latest is None and now > self._first_estimate_deadline
+        if overdue and not self._warned_no_estimates:
+            self._warned_no_estimates = True
+            text = "no estimates received for zone %s; check that `streamer run` tracks it"
+            logger.warning(text, self.zone)
 
-    def _tell_loss(self, now: float) -> None:
-        settings, last = self.show.settings, self.latest
-        lost = last is not None and now - last.time > settings.loss_after
-        if lost == self._lost:
+    def _log_signal_loss(self, now: float) -> None:
+        """Log the beginning and the end of a signal loss."""
+        settings, latest = self.show.settings, self.latest
+        lost = latest is not None and now - latest.time > settings.loss_after
+        if lost == self._signal_lost:
             return
-        self._lost = lost
+        self._signal_lost = lost
         if lost:
-            held = "is held" if settings.on_loss == "hold" else "fades"
-            logger.warning("no estimates for %g s: the look %s", settings.loss_after, held)
+            reaction = "holding" if settings.on_loss == "hold" else "fading"
+            logger.warning("no estimates for %g s: %s the lights", settings.loss_after, reaction)
         else:
-            logger.info("estimates come again")
+            logger.info("receiving estimates again")
 
 
 def _clip(coordinate: float) -> float:

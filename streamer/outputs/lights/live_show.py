@@ -1,7 +1,4 @@
-"""A show that is done beside a run or a replay, in the same process.
-
-A show file that is edited while the show runs.
-"""
+"""Drive lights inside a run or replay, and reload the show file when it changes."""
 
 import asyncio
 import contextlib
@@ -17,139 +14,141 @@ from streamer.outputs.lights.show_file import load_show
 from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
-_MANY = 100  # fixtures, which take a millisecond a frame
+_MANY_FIXTURES = 100  # a frame of them takes a millisecond
+_POLL_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class LiveShow(Sink):
-    """Lights that follow the updates of one zone; whatever fails in them harms nothing else.
+    """Lights that follow one zone of this process; their failures affect nothing else.
 
     Parameters
     ----------
     path
-        The show file.
+        Show file.
     node
         Name of this machine.
     zones
-        The zones there are.
+        Names of the tracked zones.
+
+    Attributes
+    ----------
+    controller
+        The light controller.
 
     Raises
     ------
     UsageError
-        The show file is wrong, or follows none of the zones.
+        The show file is invalid, or follows none of the zones.
     """
 
     def __init__(self, path: Path, *, node: str, zones: Sequence[str]) -> None:
         self._path = path
-        self._lights = LightController(load_show(path), node=node)
         self._reload = asyncio.Event()
-        if len(self._lights.show.fixtures) > _MANY:
-            logger.warning(
-                "%s has many fixtures; `streamer lights` in a process of its own drives them "
-                "without a share of the tracker's time",
-                path,
-            )
-        if self._lights.zone not in zones:
+        self.controller = LightController(load_show(path), node=node)
+        zone = self.controller.zone
+        if zone not in zones:
             raise UsageError(
-                f'{path}: [show] zone = "{self._lights.zone}" is not tracked; there is '
-                f"{' and '.join(zones)}"
+                f'cannot follow [show] zone = "{zone}" of {path}: it is not tracked; choose '
+                f"{' or '.join(zones)}"
+            )
+        if len(self.controller.show.fixtures) > _MANY_FIXTURES:
+            logger.warning(
+                "%s has more than %d fixtures, which slow down tracking; run `streamer lights` in "
+                "a process of its own",
+                path,
+                _MANY_FIXTURES,
             )
 
     @property
     def summary(self) -> str:
-        """What it does, in one line."""
-        show = self._lights.show
+        """Zone, number of fixtures and outputs, in one line."""
+        show = self.controller.show
         return (
-            f"zone {self._lights.zone}, {len(show.fixtures)} fixtures, "
+            f"zone {self.controller.zone}, {len(show.fixtures)} fixtures, "
             f"outputs {', '.join(output.name for output in show.outputs)}"
         )
 
-    @property
-    def lights(self) -> LightController:
-        """What is driven, for a picture of it."""
-        return self._lights
-
     def offer_update(self, zone: str, update: Update) -> None:
-        """Let the lights follow an update of their zone."""
-        if zone == self._lights.zone:
-            self._lights.update(update.smooth, update.silence)
+        """Pass an update of the followed zone to the light controller."""
+        if zone == self.controller.zone:
+            self.controller.update(update.smooth, update.silence)
 
     def reload(self) -> None:
-        """Read the show file again, even where it looks the same."""
+        """Reload the show file, even if it looks unchanged."""
         self._reload.set()
 
     async def run(self) -> None:
-        """Drive the lights until cancelled; the streams are ended then."""
+        """Drive the lights until cancelled, then end the streams."""
         await asyncio.gather(
-            _alone("lights", self._lights.run()),
-            _alone("watch on the show file", self._watch()),
+            _log_failure("lights", self.controller.run()),
+            _log_failure(
+                "show file watcher", watch_show(self._path, self.controller, reload=self._reload)
+            ),
         )
-
-    async def _watch(self) -> None:
-        await watch_show(self._path, self._lights, reload=self._reload)
-
-
-async def _alone(what: str, work: Coroutine[Any, Any, None]) -> None:
-    """Do work whose failure is nobody else's."""
-    try:
-        await work
-    except Exception:
-        logger.exception("the %s failed", what)
-
-
-_EVERY = 1.0
-_Mark = tuple[int, int, int] | None
-
-logger = logging.getLogger(__name__)
 
 
 async def watch_show(
-    path: Path, lights: LightController, *, reload: asyncio.Event | None = None
+    path: Path,
+    controller: LightController,
+    *,
+    reload: asyncio.Event | None = None,
+    interval: float = _POLL_INTERVAL_S,
 ) -> None:
-    """Take over the show file whenever it changes, until cancelled.
+    """Reload the show file whenever it changes, until cancelled.
 
-    It is looked at once a second. A file that is no good, or gone, is told, and the last good show
-    goes on.
+    Polls the file's status, which also works on network file systems. An invalid or missing file is
+    logged, and the current show continues.
 
     Parameters
     ----------
     path
-        The show file, as it was loaded.
-    lights
-        What follows it.
+        Show file.
+    controller
+        Runs the show.
     reload
-        Set to read the file at once, even where it looks the same.
+        Set it to reload at once, even if the file looks unchanged.
+    interval
+        Seconds between two polls. Default: 1.
     """
     reload = asyncio.Event() if reload is None else reload
-    seen: _Mark = None  # so that a change between loading and watching is seen
+    status = None  # so that the first poll notices a change since the file was loaded
     for number in count(1):
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_EVERY):
+            async with asyncio.timeout(interval):
                 await reload.wait()
-        mark = await asyncio.to_thread(_mark, path)
-        if mark == seen and not reload.is_set():
+        current = await asyncio.to_thread(_file_status, path)
+        if current == status and not reload.is_set():
             continue
-        seen = mark
+        status = current
         reload.clear()
-        cause = {"cause": f"show {number}"}  # each change is answered, however soon it comes
+        cause = {"cause": f"show {number}"}  # every change is logged, however soon it follows
         try:
             show = await asyncio.to_thread(load_show, path)
         except StreamerError as error:
-            logger.error("the show goes on as it was: %s", error, extra=cause)  # noqa: TRY400
+            logger.error("cannot reload the show, it continues as is: %s", error, extra=cause)  # noqa: TRY400
             continue
-        if show != lights.show:
-            waits = show.settings.zone != lights.show.settings.zone
-            lights.replace(show)
-            logger.info("show file read again: %s", path, extra=cause)
-            if waits:
-                logger.warning("[show] zone waits for the next start", extra=cause)
+        if show != controller.show:
+            zone_changed = show.settings.zone != controller.show.settings.zone
+            controller.replace_show(show)
+            logger.info("reloaded show file %s", path, extra=cause)
+            if zone_changed:
+                logger.warning("[show] zone takes effect at the next start", extra=cause)
 
 
-def _mark(path: Path) -> _Mark:
-    """Return what tells one state of the file from another; None where there is none."""
+async def _log_failure(name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Run a task; log its failure instead of raising it."""
     try:
-        found = path.stat()
+        await work
+    except Exception:
+        logger.exception("the %s failed", name)
+
+
+def _file_status(path: Path) -> tuple[int, int, int] | None:
+    """Return modification time, size and inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,10 +1,9 @@
-"""OSC on the wire (Open Sound Control 1.0); the packets are the library's."""
+"""OSC sender: messages of an output over UDP (Open Sound Control 1.0)."""
 
 from collections.abc import Mapping
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from streamer.outputs.lights import osc_address
 from streamer.outputs.lights.show import OscMessage, OscOutput
 from streamer.outputs.lights.udp_sender import SendThrottle, UdpSender
 
@@ -12,40 +11,40 @@ Value = float | int | str | tuple[float, float, float]
 
 
 class OscSender:
-    """Messages, each in a datagram of its own.
+    """Sends each message in a datagram of its own.
 
     Parameters
     ----------
     output
-        Its host, port and messages.
+        Host, port and messages.
     zone, node
-        What stands for {zone} and {node} in addresses.
-    dry
+        Values of {zone} and {node} in addresses.
+    dry_run
         Send nothing.
     """
 
-    def __init__(self, output: OscOutput, *, zone: str, node: str, dry: bool = False) -> None:
-        self.where = f"OSC {output.host}:{output.port}"
-        self.wire = UdpSender(output.name, output.host, output.port, dry=dry)
+    def __init__(self, output: OscOutput, *, zone: str, node: str, dry_run: bool = False) -> None:
+        self.description = f"OSC {output.host}:{output.port}"
+        self.udp = UdpSender(output.name, output.host, output.port, dry_run=dry_run)
         self._messages = [
-            (osc_address.fill(message.address, zone=zone, node=node), _key(message), SendThrottle())
+            (message.address.format(zone=zone, node=node), _key(message), SendThrottle())
             for message in output.messages
         ]
 
     def send(self, values: Mapping[str, Value], now: float) -> None:
-        """Send the messages whose value changed, and each once a second if not."""
-        for address, key, cadence in self._messages:
+        """Send every message whose value changed, and the others once a second."""
+        for address, key, throttle in self._messages:
             value = values[key]
-            if cadence.due(value, now):
-                self.wire.send(_datagram(address, value))
+            if throttle.should_send(value, now):
+                self.udp.send(_datagram(address, value))
 
     def close(self) -> None:
         """Close the socket."""
-        self.wire.close()
+        self.udp.close()
 
 
 def color_key(palette: str) -> str:
-    """Return the name of a palette's colour among the values."""
+    """Return the key of a palette's colour in the values of `OscSender.send`."""
     return f"color {palette}"
 
 
@@ -55,6 +54,6 @@ def _key(message: OscMessage) -> str:
 
 def _datagram(address: str, value: Value) -> bytes:
     builder = OscMessageBuilder(address)
-    for part in value if isinstance(value, tuple) else (value,):
-        builder.add_arg(part)
+    for argument in value if isinstance(value, tuple) else (value,):
+        builder.add_arg(argument)
     return builder.build().dgram

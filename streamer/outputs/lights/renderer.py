@@ -1,177 +1,155 @@
-"""One output while the show runs: what hangs on it, at its own time, and how that is sent."""
+"""Render the frames of one output: its fixtures at its own delay, sent as DMX or OSC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from streamer.outputs.lights.color import Gradient, srgb_encode
 from streamer.outputs.lights.dmx_patch import UNIVERSE_SIZE, PatchedFixture
+from streamer.outputs.lights.dmx_protocols import UniverseSender
 from streamer.outputs.lights.fixture import DmxEncoder, FixtureState
 from streamer.outputs.lights.osc import OscSender, Value, color_key
 from streamer.outputs.lights.show import FixtureResponse, Output
 from streamer.outputs.lights.signal_loss import SignalLoss
 from streamer.outputs.lights.timeline import TimedAffect, Timeline
-from streamer.outputs.lights.udp_sender import UdpSender
 from streamer.tracking.mood import mood, quadrant
 
-MOVING_LIGHT = FixtureResponse(in_silence=0.0)
-"""How the OSC value `intensity` answers."""
+OSC_INTENSITY = FixtureResponse(in_silence=0.0)
+"""Response of the OSC value `intensity`."""
 
-_DECIMALS = 4  # of a number on the way by OSC: less is no change
-
-
-class UniverseSender(Protocol):
-    """Sends universes: sACN or Art-Net."""
-
-    where: str
-    wire: UdpSender
-
-    def send(self, universe: int, levels: bytes, now: float) -> None:
-        """Send the levels of a universe (512) if they changed, and once a second if not."""
-        ...
-
-    def end(self, universe: int) -> None:
-        """Send a universe no more."""
-        ...
-
-    def close(self) -> None:
-        """End every universe, and close the socket."""
-        ...
-
-
-class OutputState:
-    """What an output shows now: the look of `delay` seconds ago, and what a loss leaves of it.
-
-    Attributes
-    ----------
-    look
-        None before the first.
-    loss
-        Whether estimates stay out, as this output sees it.
-    """
-
-    def __init__(self, loss: SignalLoss, delay: float) -> None:
-        self.look: TimedAffect | None = None
-        self.loss = loss
-        self._delay = delay
-
-    def step(
-        self, timeline: Timeline, now: float, seconds: float, lamps: Sequence[FixtureState]
-    ) -> None:
-        """Move on by so many seconds, and let the lamps follow."""
-        then = now - self._delay
-        self.look = timeline.at(then)
-        if self.look is None:
-            return
-        left = self.loss.step(then - self.look.time, seconds)
-        for lamp in lamps:
-            if left < 1:
-                lamp.dim(left)
-            lamp.step(self.look, seconds)
+_DECIMALS = 4  # of a float sent by OSC; a smaller change is not sent
 
 
 @dataclass(frozen=True)
 class ActiveFixture:
-    """A fixture with its lamp."""
+    """A patched fixture with its current state."""
 
-    place: PatchedFixture
-    lamp: FixtureState
+    patched: PatchedFixture
+    state: FixtureState
     encoder: DmxEncoder
 
 
+class OutputClock:
+    """The estimate that an output renders now: that of `delay` seconds ago.
+
+    Attributes
+    ----------
+    estimate
+        None before the first.
+    loss
+        Signal loss as seen by this output.
+    """
+
+    def __init__(self, loss: SignalLoss, delay: float) -> None:
+        self.estimate: TimedAffect | None = None
+        self.loss = loss
+        self._delay = delay
+
+    def step(
+        self, timeline: Timeline, now: float, seconds: float, fixtures: Sequence[FixtureState]
+    ) -> None:
+        """Advance by one frame of `seconds`, and let the fixtures follow the estimate."""
+        delayed = now - self._delay
+        self.estimate = timeline.at(delayed)
+        if self.estimate is None:
+            return
+        factor = self.loss.step(delayed - self.estimate.time, seconds)
+        for fixture in fixtures:
+            if factor < 1:
+                fixture.dim(factor)
+            fixture.step(self.estimate, seconds)
+
+
 class DmxRenderer:
-    """An output of universes, and the fixtures on it.
+    """Renders the universes of a sACN or Art-Net output.
 
     Parameters
     ----------
     output
-        What it is in the show.
+        Its settings.
     sender
-        What sends them.
+        Sends the universes.
     clock
-        The output's time.
+        The output's time and signal loss.
     fixtures
-        What hangs on it.
+        The fixtures on this output.
     """
 
     def __init__(
         self,
         output: Output,
         sender: UniverseSender,
-        clock: OutputState,
+        clock: OutputClock,
         fixtures: Sequence[ActiveFixture],
     ) -> None:
         self.output = output
         self.sender = sender
         self.clock = clock
         self._fixtures = fixtures
-        self._lamps = [each.lamp for each in fixtures]
-        self.universes = {
-            each.place.fixture.universe: bytearray(UNIVERSE_SIZE) for each in fixtures
-        }
+        self._states = [each.state for each in fixtures]
+        numbers = [each.patched.fixture.universe for each in fixtures]
+        self.universes = {number: bytearray(UNIVERSE_SIZE) for number in numbers}
 
     def step(self, timeline: Timeline, now: float, seconds: float) -> None:
-        """Move on by so many seconds, and send what changed."""
-        self.clock.step(timeline, now, seconds, self._lamps)
-        share = self.clock.loss.share
+        """Render the next frame, `seconds` after the last one, and send what changed."""
+        self.clock.step(timeline, now, seconds, self._states)
+        master = self.clock.loss.master
         for each in self._fixtures:
-            universe, place = self.universes[each.place.fixture.universe], each.place
-            universe[place.first - 1 : place.last] = each.encoder.levels(each.lamp, share)
+            universe, patched = self.universes[each.patched.fixture.universe], each.patched
+            universe[patched.first - 1 : patched.last] = each.encoder.encode(each.state, master)
         for number, levels in self.universes.items():
             self.sender.send(number, bytes(levels), now)
 
 
 class OscRenderer:
-    """An output of OSC messages; nothing is sent before the first look.
+    """Renders the messages of an OSC output; sends nothing before the first estimate.
 
     Parameters
     ----------
     output
-        What it is in the show.
+        Its settings.
     sender
-        What sends them.
+        Sends the messages.
     clock
-        The output's time.
+        The output's time and signal loss.
     gradients
-        Palettes by their names.
+        Palettes by name.
     """
 
     def __init__(
         self,
         output: Output,
         sender: OscSender,
-        clock: OutputState,
+        clock: OutputClock,
         gradients: Mapping[str, Gradient],
     ) -> None:
         self.output = output
         self.sender = sender
         self.clock = clock
-        self.lamp = FixtureState(MOVING_LIGHT, None)
+        self.intensity = FixtureState(OSC_INTENSITY, None)
         self._gradients = gradients
 
     def step(self, timeline: Timeline, now: float, seconds: float) -> None:
-        """Move on by so many seconds, and send what changed."""
-        self.clock.step(timeline, now, seconds, [self.lamp])
-        look = self.clock.look
-        if look is not None:
-            self.sender.send(self._values(look), now)
+        """Render the next frame, `seconds` after the last one, and send what changed."""
+        self.clock.step(timeline, now, seconds, [self.intensity])
+        if self.clock.estimate is not None:
+            self.sender.send(self._values(self.clock.estimate), now)
 
-    def _values(self, look: TimedAffect) -> dict[str, Value]:
-        affect = look.affect
+    def _values(self, estimate: TimedAffect) -> dict[str, Value]:
+        affect = estimate.affect
         values: dict[str, Value] = {
-            "valence": _rounded(affect.valence),
-            "arousal": _rounded(affect.arousal),
-            "valence_01": _rounded((1 + affect.valence) / 2),
-            "arousal_01": _rounded((1 + affect.arousal) / 2),
-            "valence_std": _rounded(affect.valence_std),
-            "arousal_std": _rounded(affect.arousal_std),
+            "valence": _round(affect.valence),
+            "arousal": _round(affect.arousal),
+            "valence_01": _round((1 + affect.valence) / 2),
+            "arousal_01": _round((1 + affect.arousal) / 2),
+            "valence_std": _round(affect.valence_std),
+            "arousal_std": _round(affect.arousal_std),
             "mood": mood(affect.valence, affect.arousal),
             "quadrant": quadrant(affect.valence, affect.arousal),
-            "silence": int(look.silence),
-            "intensity": _rounded(self.lamp.intensity * self.clock.loss.share),
+            "silence": int(estimate.silence),
+            "intensity": _round(self.intensity.intensity * self.clock.loss.master),
         }
         for name, gradient in self._gradients.items():
-            red, green, blue = (_rounded(srgb_encode(part)) for part in look.color(gradient))
+            red, green, blue = (_round(srgb_encode(part)) for part in estimate.color(gradient))
             values[color_key(name)] = red, green, blue
         return values
 
@@ -179,5 +157,5 @@ class OscRenderer:
 Renderer = DmxRenderer | OscRenderer
 
 
-def _rounded(value: float) -> float:
-    return round(value, _DECIMALS) + 0.0  # + 0.0: never "-0.0"
+def _round(value: float) -> float:
+    return round(value, _DECIMALS) + 0.0  # + 0.0 turns "-0.0" into "0.0"

@@ -2,11 +2,15 @@
 
 from math import inf
 
-from streamer.outputs.lights.show import Settings
+from streamer.outputs.lights.show import ShowSettings
 
 
 class SignalLoss:
-    """Holds a look and fades it, by the show's settings.
+    """Detects the loss of estimates and dims the output's master level.
+
+    An estimate is missing after `loss_after` seconds. With `on_loss = "hold"` the lights then stay
+    as they are for `hold_time`; with "fade", or after the hold, they fade to black over
+    `fade_time`.
 
     Parameters
     ----------
@@ -16,32 +20,40 @@ class SignalLoss:
     Attributes
     ----------
     lost
-        Whether estimates stay out.
-    share
-        How much of the light is left, 0..1.
+        Whether the newest estimate is older than `loss_after`.
+    master
+        Factor on every intensity, 0..1.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        held = settings.hold_time if settings.on_loss == "hold" else 0.0
-        self._lost_at = settings.loss_after
-        self._fades_at = settings.loss_after + held
+    def __init__(self, settings: ShowSettings) -> None:
+        hold_time = settings.hold_time if settings.on_loss == "hold" else 0.0
+        self._loss_after = settings.loss_after
+        self._fade_after = settings.loss_after + hold_time
         self._fade_time = settings.fade_time
         self.lost = False
-        self.share = 1.0
+        self.master = 1.0
 
     def step(self, age: float, seconds: float) -> float:
-        """Move on by so many seconds, the newest estimate being `age` seconds old.
+        """Advance by one frame.
+
+        Parameters
+        ----------
+        age
+            Age of the newest estimate in seconds.
+        seconds
+            Time since the last frame.
 
         Returns
         -------
-        What the lamps have to be dimmed to before they follow again: 1, except where estimates have
-        just come back, when it is what was left. So the light rises from there by its attack.
+        Factor by which to dim the fixtures before they move on: 1, except on the first estimate
+        after a fade, when it is the master level reached. The master is 1 again from then on, so
+        the light rises by its attack from where it was.
         """
-        self.lost = age > self._lost_at
-        if age > self._fades_at:
-            into = min(seconds, age - self._fades_at)
-            fallen = into / self._fade_time if self._fade_time > 0 else inf
-            self.share = max(0.0, self.share - fallen)
+        self.lost = age > self._loss_after
+        if age > self._fade_after:
+            elapsed = min(seconds, age - self._fade_after)
+            drop = elapsed / self._fade_time if self._fade_time > 0 else inf
+            self.master = max(0.0, self.master - drop)
             return 1.0
-        left, self.share = self.share, 1.0
-        return left
+        reached, self.master = self.master, 1.0
+        return reached

@@ -13,14 +13,14 @@ _time: Callable[["TimedAffect"], float] = attrgetter("time")
 
 @dataclass(frozen=True)
 class TimedAffect:
-    """One estimate as lights see it.
+    """An estimate with its time of arrival.
 
     Attributes
     ----------
     time
-        Monotonic seconds at which it came.
+        Arrival, in monotonic seconds.
     affect
-        PatchedFixture in the plane, with its deviations.
+        Valence, arousal and their standard deviations.
     silence
         Whether the zone is silent.
     """
@@ -31,28 +31,28 @@ class TimedAffect:
     _colors: dict[Gradient, LinearRgb] = field(default_factory=dict, repr=False, compare=False)
 
     def color(self, gradient: Gradient) -> LinearRgb:
-        """Return the colour of this look; computed once for each gradient."""
-        found = self._colors.get(gradient)
-        if found is None:
-            found = gradient.at(self.affect.valence, self.affect.arousal)
-            self._colors[gradient] = found
-        return found
+        """Return the gradient's colour at this estimate, computed once per gradient."""
+        color = self._colors.get(gradient)
+        if color is None:
+            color = gradient.at(self.affect.valence, self.affect.arousal)
+            self._colors[gradient] = color
+        return color
 
 
 class Timeline:
-    """The looks of the last `span` seconds, and always the newest one before them."""
+    """The estimates of the last `span` seconds, and the newest one before them."""
 
     def __init__(self, span: float) -> None:
         self._span = span
-        self._looks: list[TimedAffect] = []
+        self._entries: list[TimedAffect] = []
 
-    def add(self, look: TimedAffect) -> None:
-        """Add a look that is no older than the last."""
-        self._looks.append(look)
-        old = bisect_right(self._looks, look.time - self._span, key=_time) - 1
-        del self._looks[: max(0, old)]
+    def add(self, entry: TimedAffect) -> None:
+        """Append an estimate that is no older than the last one; drop expired ones."""
+        self._entries.append(entry)
+        expired = bisect_right(self._entries, entry.time - self._span, key=_time) - 1
+        del self._entries[: max(0, expired)]
 
     def at(self, time: float) -> TimedAffect | None:
-        """Return the newest look that had come by then, None before the first."""
-        index = bisect_right(self._looks, time, key=_time)
-        return self._looks[index - 1] if index else None
+        """Return the newest estimate that had arrived by `time`; None before the first."""
+        index = bisect_right(self._entries, time, key=_time)
+        return self._entries[index - 1] if index else None

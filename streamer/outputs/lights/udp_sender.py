@@ -1,4 +1,4 @@
-"""Datagrams to one place, never waiting, whatever becomes of the network."""
+"""Send UDP datagrams without blocking, and throttle unchanged content."""
 
 import asyncio
 import contextlib
@@ -7,40 +7,72 @@ import logging
 import socket
 import time
 
+KEEP_ALIVE_S = 0.9
+"""Interval between packets with unchanged content; E1.31-2018, 6.6.2, requires 0.8 to 1 s."""
+
+REPEATS = 3
+"""Immediate repetitions of the last change, in case a packet is lost (6.6.2)."""
+
+_MULTICAST_TTL = 8  # routers that a multicast packet may pass
+_RETRY_LOOKUP_S = 2.0  # for a host name that was not found
+_REFRESH_LOOKUP_S = 60.0  # for one that was, since its address may change
+
 logger = logging.getLogger(__name__)
 
-_TTL = 8  # routers that multicast may pass
-_RETRY = 2.0  # seconds until a name that is not known is looked up again
-_AGAIN = 60.0  # seconds until one that is known is, since its address may change
+
+class SendThrottle:
+    """Decides when to send: on every change, a few times more, then as keep-alive.
+
+    Parameters
+    ----------
+    repeats
+        Immediate repetitions after the last change. Default: 0.
+    """
+
+    def __init__(self, repeats: int = 0) -> None:
+        self._repeats = repeats
+        self._content: object = None
+        self._repeats_left = 0
+        self._sent_at = 0.0
+
+    def should_send(self, content: object, now: float) -> bool:
+        """Return whether to send this content now; True counts as sent."""
+        if content != self._content:
+            self._content, self._repeats_left = content, self._repeats
+        elif self._repeats_left > 0:
+            self._repeats_left -= 1
+        elif now - self._sent_at < KEEP_ALIVE_S:
+            return False
+        self._sent_at = now
+        return True
 
 
 class UdpSender:
-    """A UDP socket (IPv4) that sends or drops at once.
+    """A non-blocking UDP socket (IPv4) that sends a datagram at once or drops it.
 
-    What cannot be sent is told once for each cause, and tried again with the next datagram. It is
-    opened by the first datagram. Names are looked up in a thread, so they need a running
-    event loop.
+    A failure is logged once per cause; the next datagram tries again. The first datagram opens the
+    socket. Host names are resolved in a thread, so they need a running event loop.
 
     Parameters
     ----------
     name
-        What the output is called, for messages.
+        Name of the output, for log messages.
     host, port
-        Where to; an IPv4 address or a name. The host may be empty where each datagram has a group.
+        Destination: an IPv4 address or a name. The host is empty where each datagram has a group.
     interface
-        Address to send from; None lets the system choose.
+        Address to send from. Default: the system's choice.
     broadcast
         Whether the host is a broadcast address.
-    dry
+    dry_run
         Send nothing.
 
     Attributes
     ----------
-    trouble
-        Why the last datagram was not sent; empty where it was.
+    last_error
+        Why the last datagram was not sent; empty if it was.
     sent
-        Datagrams sent.
-    dry
+        Number of datagrams sent.
+    dry_run
         Whether nothing is sent.
     """
 
@@ -52,26 +84,26 @@ class UdpSender:
         *,
         interface: str | None = None,
         broadcast: bool = False,
-        dry: bool = False,
+        dry_run: bool = False,
     ) -> None:
-        self.trouble = ""
+        self.last_error = ""
         self.sent = 0
+        self.dry_run = dry_run
         self._name, self._host, self._port = name, host, port
-        self.dry = dry
         self._interface, self._broadcast = interface, broadcast
-        self._fixed = not host or _is_address(host)
-        self._address = host if self._fixed else ""
+        self._resolved = not host or _is_ipv4_address(host)
+        self._address = host if self._resolved else ""
         self._lookup: asyncio.Future[str] | None = None
         self._next_lookup = 0.0
         self._socket: socket.socket | None = None
 
     def send(self, datagram: bytes, group: str | None = None) -> None:
-        """Send to the host, or to a multicast group in its place."""
+        """Send to the host, or to a multicast group instead."""
         address = group or self._address
-        if self.dry:
+        if self.dry_run:
             return
-        if group is None and not self._fixed:
-            self._look_up()
+        if group is None and not self._resolved:
+            self._resolve()
         if not address:
             return
         try:
@@ -79,16 +111,16 @@ class UdpSender:
                 self._socket = self._open()
             self._socket.sendto(datagram, (address, self._port))
         except OSError as error:
-            self._tell((error.strerror or str(error)).lower())
+            self._report((error.strerror or str(error)).lower())
         else:
             self.sent += 1
-            if self.trouble:
-                self.trouble = ""
+            if self.last_error:
+                self.last_error = ""
                 logger.info("output %s sends again", self._name, extra={"cause": self._name})
 
     def close(self) -> None:
-        """Close the socket; a later datagram would open it again, but look up no name."""
-        self._fixed = True
+        """Close the socket and cancel the look-up."""
+        self._resolved = True
         if self._lookup is not None:
             self._lookup.cancel()
         if self._socket is not None:
@@ -99,7 +131,7 @@ class UdpSender:
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             opened.setblocking(False)
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _TTL)
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _MULTICAST_TTL)
             if self._broadcast:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if self._interface is not None:
@@ -111,65 +143,32 @@ class UdpSender:
             raise
         return opened
 
-    def _look_up(self) -> None:
+    def _resolve(self) -> None:
+        """Start a look-up of the host name if one is due."""
         now = time.monotonic()
         if self._lookup is None and now >= self._next_lookup:
-            self._next_lookup = now + (_AGAIN if self._address else _RETRY)
+            self._next_lookup = now + (_REFRESH_LOOKUP_S if self._address else _RETRY_LOOKUP_S)
             loop = asyncio.get_running_loop()
             self._lookup = loop.run_in_executor(None, socket.gethostbyname, self._host)
-            self._lookup.add_done_callback(self._found)
+            self._lookup.add_done_callback(self._on_resolved)
 
-    def _found(self, lookup: "asyncio.Future[str]") -> None:
+    def _on_resolved(self, lookup: "asyncio.Future[str]") -> None:
         self._lookup = None
         with contextlib.suppress(asyncio.CancelledError):
             try:
                 self._address = lookup.result()
             except (OSError, UnicodeError):
-                self._tell(f"unknown host {self._host}")
+                self._report(f"unknown host {self._host}")
 
-    def _tell(self, trouble: str) -> None:
-        self.trouble = trouble
-        cause = {"cause": f"{self._name}: {trouble}"}
-        logger.warning("output %s cannot send: %s; trying again", self._name, trouble, extra=cause)
+    def _report(self, error: str) -> None:
+        self.last_error = error
+        cause = {"cause": f"{self._name}: {error}"}
+        logger.warning("output %s cannot send: %s; trying again", self._name, error, extra=cause)
 
 
-def _is_address(host: str) -> bool:
+def _is_ipv4_address(host: str) -> bool:
     try:
         ipaddress.IPv4Address(host)
     except ValueError:
         return False
     return True
-
-
-KEEP_ALIVE = 0.9
-"""Seconds after which what did not change is sent again; E1.31-2018, 6.6.2, asks for 0.8 to 1."""
-
-REPEATS = 3
-"""How often the last change is sent again at once, in case a packet is lost (6.6.2)."""
-
-
-class SendThrottle:
-    """Says when something is to be sent: when it changed, and now and then when it did not.
-
-    Parameters
-    ----------
-    repeats
-        How often to send once more what no longer changes, before waiting for the keep-alive.
-    """
-
-    def __init__(self, repeats: int = 0) -> None:
-        self._repeats = repeats
-        self._content: object = None
-        self._left = 0
-        self._sent = 0.0
-
-    def due(self, content: object, now: float) -> bool:
-        """Whether to send this now; if so, it counts as sent."""
-        if content != self._content:
-            self._content, self._left = content, self._repeats
-        elif self._left > 0:
-            self._left -= 1
-        elif now - self._sent < KEEP_ALIVE:
-            return False
-        self._sent = now
-        return True

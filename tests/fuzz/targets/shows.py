@@ -58,9 +58,9 @@ class ShowTarget(Target):
             show = load_show(file)
         except StreamerError as error:
             return judged(error, file)
-        for place in patch.patch_fixtures(show):
-            if not 1 <= place.first <= place.last <= patch.UNIVERSE_SIZE:
-                raise Finding(f"a fixture stands at {place}")
+        for patched in patch.patch_fixtures(show):
+            if not 1 <= patched.first <= patched.last <= patch.UNIVERSE_SIZE:
+                raise Finding(f"a fixture occupies channels {patched}")
         for palette in list(show.palettes.values())[:3]:
             for at in ((0.0, 0.0), (1.0, -1.0), (-0.3, 0.7)):
                 color = palette.gradient().at(*at)

@@ -1,4 +1,4 @@
-"""`streamer lights` on the command line; tests/streamer/outputs/lights hears what it sends."""
+"""`streamer lights` on the command line; tests/streamer/outputs/lights checks what it sends."""
 
 import signal
 import subprocess
@@ -18,17 +18,17 @@ def show(streamer, away):
     return file
 
 
-def test_the_help_teaches(streamer):
-    said = " ".join(streamer("lights", "--help").out.replace("│", " ").split())
+def test_the_help_explains_how_to_start(streamer):
+    text = " ".join(streamer("lights", "--help").out.replace("│", " ").split())
     for word in (
         "SHOW", "--broker", "--node", "--zone", "--preview", "--dry", "--check", "--example",
         "streamer lights --example > show.toml", "--preview --dry", "never for exits", "SIGHUP",
         "A desk that sends sACN",
     ):  # fmt: skip
-        assert word in said
+        assert word in text
 
 
-def test_the_example_is_valid_and_its_patch_is_told(streamer, show):
+def test_the_example_is_valid_and_its_patch_is_printed(streamer, show):
     answer = streamer("lights", show, "--check")
     assert (answer.code, answer.err) == (0, "")
     rows = [" ".join(line.split()) for line in answer.out.splitlines()]
@@ -44,20 +44,20 @@ def test_the_example_is_valid_and_its_patch_is_told(streamer, show):
     assert rows[-1] == f"{show} is valid"
 
 
-def test_the_show_of_the_configuration(streamer, show, away):
+def test_the_show_of_the_configuration_is_the_default(streamer, show, away):
     (away / "config.toml").write_text('[lights]\nshow = "show.toml"\n')
     answer = streamer("lights", "--check")
     assert answer.code == 0
     assert "wash left" in answer.out
 
 
-def test_without_a_show_it_says_how_to_get_one(streamer):
+def test_without_a_show_the_error_says_how_to_create_one(streamer):
     answer = streamer("lights")
     assert answer.code == 2
     assert "streamer lights --example > show.toml" in answer.err
 
 
-def test_a_mistake_is_one_line(streamer, show):
+def test_an_invalid_show_is_one_line(streamer, show):
     show.write_text(show.read_text().replace('type = "rgbw"', 'type = "rbgw"', 1))
     answer = streamer("lights", show, "--check")
     assert answer.code == 2
@@ -69,7 +69,7 @@ def test_a_mistake_is_one_line(streamer, show):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["--zone", "Main Room"], 'did you mean "main-room"?'),
         (["--preview"], "--preview needs a terminal"),
@@ -77,15 +77,15 @@ def test_a_mistake_is_one_line(streamer, show):
         (["--config", "none.toml"], "there is no such configuration file"),
     ],
 )
-def test_options_that_cannot_be_meant(streamer, show, arguments, said):
+def test_invalid_options_are_rejected_in_one_line(streamer, show, arguments, text):
     answer = streamer("lights", show, *arguments)
     assert answer.code == 2
-    assert said in answer.err
+    assert text in answer.err
     assert answer.err.count("\n") == 1
 
 
 @pytest.mark.peer
-def test_it_waits_for_a_broker_and_ends_cleanly(show, free_port):
+def test_it_retries_the_broker_and_stops_cleanly(show, free_port):
     process = subprocess.Popen(
         [PROGRAM, "lights", show, "--dry", "--broker", f"mqtt://127.0.0.1:{free_port}"],
         stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
-"""Shows made of text, lights under a clock of the test's own, and a venue with real receivers.
+"""Shows from text, light controllers with a fake network and clock, and real receivers.
 
-The venue is a network namespace: nothing that is sent there leaves it. In it run OLA (sACN and
-Art-Net), mosquitto and `oscdump`, and whatever a test starts.
+The `venue` is a network namespace, so no packet leaves the machine. It runs OLA (sACN and Art-Net),
+mosquitto, `oscdump` and whatever a test starts.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ protocol = "sacn"
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[..., Show]:
-    """Load a show: the text given, after a palette and a sACN output "stage"."""
+    """Load a show from text, by default after a palette and a sACN output, both "stage"."""
 
     def make(text: str, base: str = BASE) -> Show:
         file = tmp_path / "show.toml"
@@ -73,18 +73,18 @@ def load(tmp_path: Path) -> Callable[..., Show]:
     return make
 
 
-class Ear:
-    """Stands in for the network: datagrams, in their order, with the time and where they go."""
+class FakeNetwork:
+    """Records datagrams with time and destination; its clock drives the lights."""
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.heard: list[tuple[float, bytes, tuple[str, int]]] = []
-        self.trouble: OSError | None = None
+        self.sent: list[tuple[float, bytes, tuple[str, int]]] = []
+        self.error: OSError | None = None
 
     def sendto(self, datagram: bytes, where: tuple[str, int]) -> None:
-        if self.trouble is not None:
-            raise self.trouble
-        self.heard.append((self.now, datagram, where))
+        if self.error is not None:
+            raise self.error
+        self.sent.append((self.now, datagram, where))
 
     def close(self) -> None:
         pass
@@ -92,49 +92,49 @@ class Ear:
     def packets(self) -> list[DataPacket]:
         return [
             DataPacket.make_data_packet(datagram)
-            for _, datagram, where in self.heard
+            for _, datagram, where in self.sent
             if where[1] == SACN
         ]
 
     def levels(self, universe: int = 1) -> tuple[int, ...]:
-        """What the universe shows now."""
+        """Return the levels last sent to a universe."""
         return [each for each in self.packets() if each.universe == universe][-1].dmxData
 
     def play(self, lights: LightController, seconds: float, rate: float = 40.0) -> None:
-        """Let time go by, frame by frame."""
+        """Advance the clock, rendering a frame at each step."""
         for _ in range(round(seconds * rate)):
             self.now += 1 / rate
-            lights.step()
+            lights.render_frame()
 
 
 @pytest.fixture
-def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
-    ear = Ear()
-    monkeypatch.setattr(UdpSender, "_open", lambda wire: ear)
-    return ear
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
+    network = FakeNetwork()
+    monkeypatch.setattr(UdpSender, "_open", lambda sender: network)
+    return network
 
 
 @pytest.fixture
-def perform(load: Callable[..., Show], ear: Ear) -> Callable[..., LightController]:
-    """Make lights of a text, under the ear's clock."""
+def start_lights(load: Callable[..., Show], network: FakeNetwork) -> Callable[..., LightController]:
+    """Create a light controller from show text, on the fake network."""
 
     def make(text: str, base: str = BASE) -> LightController:
-        return LightController(load(text, base), node="studio", clock=lambda: ear.now)
+        return LightController(load(text, base), node="studio", clock=lambda: network.now)
 
     return make
 
 
-def feeling(valence: float = 0.0, arousal: float = 0.0) -> Affect:
+def affect(valence: float = 0.0, arousal: float = 0.0) -> Affect:
     return Affect(valence, arousal, 0.1, 0.2)
 
 
-@pytest.fixture(name="feeling")
-def feeling_fixture() -> Callable[..., Affect]:
-    return feeling
+@pytest.fixture(name="affect")
+def affect_fixture() -> Callable[..., Affect]:
+    return affect
 
 
 class Venue:
-    """A network namespace of its own, with a thread in it."""
+    """A network namespace, with a thread inside it."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[Any]] = []
@@ -150,16 +150,16 @@ class Venue:
             f"addr add {THEIRS}/24 dev v1",
             "link set v0 up",
             "link set v1 up",
-            "route add 239.0.0.0/8 dev v1",  # what leaves here is heard here
+            "route add 239.0.0.0/8 dev v1",  # loops multicast back
         ):
             self.start("ip", *words.split()).wait()
 
     def inside(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function within; a socket that it opens stays there."""
+        """Call a function inside; a socket that it opens belongs to the namespace."""
         return self._thread.submit(function, *arguments).result(20)
 
     def start(self, *command: object, **options: Any) -> subprocess.Popen[Any]:
-        """Start a program within."""
+        """Start a program inside."""
         enter = ["nsenter", "-t", str(self._holder.pid), "-n", "--"]
         process = subprocess.Popen([*enter, *map(str, command)], **options)
         self._processes.append(process)
@@ -172,7 +172,7 @@ class Venue:
 
 
 def end(process: subprocess.Popen[Any], number: int = signal.SIGTERM) -> int:
-    """Ask a process to end, and wait for it."""
+    """Send a signal to a process and wait for its end."""
     if process.stdin is not None:
         process.stdin.close()
     if process.poll() is None:
@@ -194,7 +194,7 @@ def _enter(namespace: Path) -> None:
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Venue]:
     if os.geteuid() != 0:
-        pytest.skip("a network namespace wants root")
+        pytest.skip("a network namespace needs root")
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     assert not missing, (
         f"missing: {missing}: apt install ola liblo-tools iproute2 mosquitto-clients"
@@ -207,7 +207,7 @@ def venue() -> Iterator[Venue]:
 
 
 class Ola:
-    """A real olad that listens to sACN universe 1 and Art-Net universe 2."""
+    """A real olad, patched to sACN universe 1 and Art-Net universe 2."""
 
     def __init__(self, venue: Venue, folder: Path) -> None:
         self._venue = venue
@@ -224,16 +224,18 @@ class Ola:
             assert venue.start(*patch).wait() == 0
 
     def _devices(self) -> dict[str, str]:
-        """Numbers of the devices by their names, once both are there."""
-        asked = self._venue.start(
+        """Return device numbers by name, once both devices exist."""
+        process = self._venue.start(
             "ola_dev_info", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        lines = [line for line in asked.communicate()[0].splitlines() if line.startswith("Device")]
+        lines = [
+            line for line in process.communicate()[0].splitlines() if line.startswith("Device")
+        ]
         found = {line.split()[2]: line.split()[1].rstrip(":") for line in lines}
         return found if {"E1.31", "ArtNet"} <= found.keys() else {}
 
     def levels(self, universe: int) -> list[int]:
-        """Read back what a universe shows."""
+        """Return the levels that OLA received for a universe."""
         url = f"http://127.0.0.1:{OLA_HTTP}/get_dmx?u={universe}"
         return self._venue.inside(lambda: json.load(urllib.request.urlopen(url, timeout=2)))["dmx"]
 
@@ -249,7 +251,7 @@ def ola(venue: Venue) -> Iterator[Ola]:
 
 @pytest.fixture(scope="module")
 def broker_inside(venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A mosquitto in the venue."""
+    """URL of a mosquitto inside the venue."""
     file = tmp_path_factory.mktemp("venue") / "mosquitto.conf"
     file.write_text(f"user root\nlistener {BROKER} 127.0.0.1\nallow_anonymous true\n")
     venue.start("mosquitto", "-c", file, stderr=subprocess.DEVNULL)
@@ -263,15 +265,15 @@ def broker_inside(venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> str
     return f"mqtt://127.0.0.1:{BROKER}"
 
 
-class Band:
-    """Publishes estimates of the zone main, as `streamer run` does."""
+class FakeRun:
+    """Publishes estimates of the zone `main` as `streamer run` does."""
 
     def __init__(self, venue: Venue) -> None:
         command = ("mosquitto_pub", "-l", "-p", BROKER, "-t", "streamer/test/main/va")
         self._process = venue.start(*command, stdin=subprocess.PIPE, text=True)
         self._seq = 0
 
-    def play(self, valence: float, arousal: float, *, silence: bool = False) -> None:
+    def publish(self, valence: float, arousal: float, *, silence: bool = False) -> None:
         point = {"valence": valence, "arousal": arousal}
         message = {"v": 1, "ts": 1, "seq": self._seq, **point, "raw": point, "silence": silence}
         message |= {"valence_std": 0.1, "arousal_std": 0.1, "warm": 1.0, "latency_ms": 10.0}
@@ -285,14 +287,14 @@ class Band:
 
 
 @pytest.fixture
-def band(venue: Venue, broker_inside: str) -> Iterator[Band]:
-    band = Band(venue)
-    yield band
-    band.close()
+def fake_run(venue: Venue, broker_inside: str) -> Iterator[FakeRun]:
+    fake_run = FakeRun(venue)
+    yield fake_run
+    fake_run.close()
 
 
 class Desk:
-    """Another sACN source on universe 1, at a desk's usual priority."""
+    """Another sACN source on universe 1, at the usual priority of a desk."""
 
     def __init__(self, venue: Venue) -> None:
         self._socket = venue.inside(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
@@ -323,7 +325,7 @@ def desk(venue: Venue) -> Desk:
 
 
 class Sniffer:
-    """Another receiver of sACN universe 1."""
+    """A second receiver of sACN universe 1."""
 
     def __init__(self, venue: Venue) -> None:
         self._socket: socket.socket = venue.inside(self._open)
@@ -338,8 +340,8 @@ class Sniffer:
         opened.setblocking(False)
         return opened
 
-    def heard(self) -> list[tuple[float, DataPacket]]:
-        """Return what came since it was asked last, with the time at which it came."""
+    def received(self) -> list[tuple[float, DataPacket]]:
+        """Return the packets since the last call, with their times of arrival."""
         found = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -361,20 +363,20 @@ def sniffer(venue: Venue) -> Iterator[Sniffer]:
 
 
 @pytest.fixture
-def light_up(
+def start_streamer_lights(
     venue: Venue, broker_inside: str, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.Popen[Any]]]:
-    """Start `streamer lights` in the venue with a show of this text."""
+    """Start `streamer lights` in the venue with a show from text."""
     started = []
 
     def start(text: str) -> subprocess.Popen[Any]:
         (tmp_path / "show.toml").write_text(text)
         command = (PROGRAM, "lights", tmp_path / "show.toml", "--node", "test")
-        with (tmp_path / "said").open("wb") as said:
+        with (tmp_path / "log").open("wb") as log:
             started.append(
-                venue.start(*command, "--broker", broker_inside, stderr=said, cwd=tmp_path)
+                venue.start(*command, "--broker", broker_inside, stderr=log, cwd=tmp_path)
             )
-        until(lambda: "following" in (tmp_path / "said").read_text(), 15)
+        until(lambda: "following" in (tmp_path / "log").read_text(), 15)
         return started[-1]
 
     yield start
@@ -383,10 +385,10 @@ def light_up(
 
 
 def until(found: Callable[[], Any], seconds: float = 5.0) -> Any:
-    """Wait for something to be true, and return it."""
+    """Wait until a condition holds and return its value; fail after `seconds`."""
     limit = time.monotonic() + seconds
     while not (result := found()):
-        assert time.monotonic() < limit, "it did not come"
+        assert time.monotonic() < limit, "the condition did not hold in time"
         time.sleep(0.02)
     return result
 

@@ -1,4 +1,4 @@
-"""Colours over the plane."""
+"""Colour gradients over the valence/arousal plane."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,7 @@ from coloraide import Color
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from streamer.outputs.lights.color import ColorStop, Gradient, parse, srgb_encode
+from streamer.outputs.lights.color import ColorStop, Gradient, parse_css_color, srgb_encode
 
 STEP = 1e-4
 
@@ -33,7 +33,7 @@ def srgb(color):
 
 
 @given(palettes(colors))
-def test_at_an_anchor_it_is_the_anchors_colour(stops):
+def test_a_gradient_is_exact_at_its_stops(stops):
     gradient = Gradient(stops)
     for stop in stops:
         exact = Color("oklab", [stop.lightness, stop.a, stop.b]).convert("srgb-linear").coords()
@@ -41,7 +41,7 @@ def test_at_an_anchor_it_is_the_anchors_colour(stops):
 
 
 @given(palettes(), points, st.floats(0, 2 * math.pi))
-def test_it_never_jumps(stops, point, angle):
+def test_a_gradient_is_continuous(stops, point, angle):
     gradient = Gradient(stops)
     valence, arousal = point
     here = gradient.at(valence, arousal)
@@ -52,26 +52,26 @@ def test_it_never_jumps(stops, point, angle):
 
 
 @given(palettes(), points)
-def test_it_is_a_colour_that_a_light_can_show(stops, point):
+def test_every_colour_is_within_the_gamut(stops, point):
     assert all(0 <= part <= 1 for part in Gradient(stops).at(*point))
 
 
 @given(colors, points)
-def test_one_anchor_is_a_constant_colour(color, point):
+def test_one_stop_is_a_constant_colour(color, point):
     assert Gradient([ColorStop.from_css(0, 0, color)]).at(*point) == pytest.approx(
         srgb(color), abs=1e-4
     )
 
 
 @given(palettes(), points)
-def test_it_is_no_lighter_and_no_darker_than_its_anchors(stops, point):
+def test_lightness_stays_within_that_of_the_stops(stops, point):
     lightness = Color("srgb-linear", Gradient(stops).at(*point)).convert("oklab")["lightness"]
     assert min(stop.lightness for stop in stops) - 0.02 <= lightness
     assert lightness <= max(stop.lightness for stop in stops) + 0.02
 
 
 @given(st.floats(0.02, 0.1), st.floats(0.3, 0.8), st.floats(0, 360), st.floats(-60, 60))
-def test_between_two_like_hues_the_hue_is_the_mean_and_the_chroma_stays(chroma, light, hue, apart):
+def test_similar_hues_mix_to_the_mean_hue_at_the_same_chroma(chroma, light, hue, apart):
     assume(abs(apart) > 1)
     ends = [f"oklch({light} {chroma} {hue + side * apart / 2})" for side in (-1, 1)]
     assume(all(Color(end).in_gamut("srgb") for end in ends))
@@ -83,7 +83,7 @@ def test_between_two_like_hues_the_hue_is_the_mean_and_the_chroma_stays(chroma, 
     assert (h - hue + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
 
 
-def test_opposite_hues_meet_in_grey_and_not_with_a_jump():
+def test_opposite_hues_mix_through_grey_without_a_jump():
     red, cyan = "oklch(70% 0.1 20)", "oklch(70% 0.1 200)"
     gradient = Gradient([ColorStop.from_css(-1, 0, red), ColorStop.from_css(1, 0, cyan)])
     chromas = [
@@ -94,7 +94,7 @@ def test_opposite_hues_meet_in_grey_and_not_with_a_jump():
     assert max(abs(a - b) for a, b in pairwise(chromas)) < 0.012
 
 
-def test_a_colour_beyond_srgb_keeps_hue_and_lightness():
+def test_a_colour_outside_srgb_keeps_hue_and_lightness():
     found = Gradient([ColorStop.from_css(0, 0, "oklch(70% 0.35 140)")]).at(0, 0)
     lightness, chroma, hue = Color("srgb-linear", found).convert("oklch").coords()
     assert (lightness, hue) == (pytest.approx(0.7, abs=0.02), pytest.approx(140, abs=3))
@@ -104,12 +104,12 @@ def test_a_colour_beyond_srgb_keeps_hue_and_lightness():
 @pytest.mark.parametrize(
     "color", ["", "oranje", "#12", "ff8800", "rgb(1 2 3 / 50%)", "transparent"]
 )
-def test_what_is_no_colour_of_a_light_is_refused(color):
+def test_an_invalid_or_transparent_colour_raises(color):
     with pytest.raises(ValueError, match="it must be"):
-        parse(color)
+        parse_css_color(color)
 
 
 @given(st.floats(0, 1))
-def test_coding_is_that_of_srgb(value):
+def test_srgb_encoding_equals_the_standard(value):
     exact = Color("srgb-linear", [value] * 3).convert("srgb")["red"]
     assert srgb_encode(value) == pytest.approx(exact, abs=1e-6)

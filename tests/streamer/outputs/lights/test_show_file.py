@@ -1,4 +1,4 @@
-"""Mistakes in a show file: one clear line each."""
+"""Show files: defaults, and one clear line for each mistake."""
 
 import math
 
@@ -58,7 +58,7 @@ FIXTURES = {
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (f"fixtures = [{{universe = [0x{'f' * 5000}]}}]", "a number of thousands of digits"),
         (".".join("a" * 300_000) + " = 1", "not valid TOML: a key has more than 20 parts"),
@@ -66,23 +66,23 @@ FIXTURES = {
         (BASE + OSC.replace("/v", "/{zo\ufeffne}"), "it has no field {zo\\ufeffne}; there are"),
     ],
 )
-def test_whatever_is_written_one_short_line_says_what_is_wrong(tmp_path, text, said):
+def test_any_content_gives_one_short_printable_line(tmp_path, text, expected):
     path = tmp_path / "show.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_show(path)
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize(("line", "said"), FIXTURES.items())
-def test_a_mistake_in_a_fixture_names_it(load, line, said):
+@pytest.mark.parametrize(("line", "expected"), FIXTURES.items())
+def test_a_mistake_in_a_fixture_names_it(load, line, expected):
     key = line.partition(" ")[0].replace("adress", "address") or "palette"
     second = "".join(each for each in SECOND.splitlines(True) if not each.startswith(key))
     message = mistake(load, FIXTURE + second + line)
     assert f"show.toml: [[fixtures]] (fixture 2, {message.split('2, ')[1][:12]}" in message
-    assert said in message
+    assert expected in message
 
 
 def test_overlapping_channels_name_both_fixtures(load):
@@ -100,7 +100,7 @@ def one(**anchor):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (
             '[types.spot]\nchannels = ["redd"]',
@@ -126,12 +126,12 @@ def one(**anchor):
         ("show = 1", "show = 1: it must be a table"),
     ],
 )
-def test_a_mistake_in_another_table(load, text, said):
-    assert said in mistake(load, BASE + text if text != "show = 1" else text + BASE, "")
+def test_a_mistake_in_another_table(load, text, expected):
+    assert expected in mistake(load, BASE + text if text != "show = 1" else text + BASE, "")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected"),
     [
         ("/v", "/v x", 'message 1 address = "/v x": an OSC address has none of these: space'),
         ("/v", "/v#", "an OSC address has none of these: #"),
@@ -144,14 +144,14 @@ def test_a_mistake_in_another_table(load, text, said):
         ("9000", "0", "port = 0: it must be greater than or equal to 1"),
     ],
 )
-def test_a_mistake_in_osc_messages(load, old, new, said):
+def test_a_mistake_in_osc_messages(load, old, new, expected):
     message = mistake(load, OSC.replace(old, new))
     assert '[[outputs]] (output 2, "visuals")' in message
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected"),
     [
         ('host = "10.0.0.9"', "", '(output 2, "node"): give host'),
         ('"artnet"', '"artnett"', 'protocol = "artnett": it must be'),
@@ -161,19 +161,19 @@ def test_a_mistake_in_osc_messages(load, old, new, said):
         ("node", "stage", "output 1 has this name too"),
     ],
 )
-def test_a_mistake_in_an_output(load, old, new, said):
-    assert said in mistake(load, ARTNET.replace(old, new))
+def test_a_mistake_in_an_output(load, old, new, expected):
+    assert expected in mistake(load, ARTNET.replace(old, new))
 
 
-def test_fixtures_hang_on_outputs_that_have_channels_and_their_universe(load):
+def test_fixtures_need_a_dmx_output_and_a_universe_of_its_protocol(load):
     far = FIXTURE.replace("universe = 1", "universe = 32768").replace('= "stage"\nu', '= "node"\nu')
     assert "does not exist in artnet, where they are from 0 to 32767" in mistake(load, ARTNET + far)
     on_osc = FIXTURE.replace('output = "stage"', 'output = "visuals"')
-    assert 'the output "visuals" speaks OSC, which has no channels' in mistake(load, OSC + on_osc)
+    assert 'the output "visuals" uses OSC, which has no channels' in mistake(load, OSC + on_osc)
 
 
 def mistake(load, text, base=BASE):
-    """Return what is said of a show that has one."""
+    """Return the error message of an invalid show."""
     with pytest.raises(ConfigError) as raised:
         load(text, base)
     message = str(raised.value)
@@ -183,36 +183,36 @@ def mistake(load, text, base=BASE):
     return message
 
 
-def test_without_outputs_there_is_no_show(load):
+def test_a_show_needs_an_output(load):
     with pytest.raises(ConfigError, match=r"show.toml: \[\[outputs\]\] is missing"):
         load("", "")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"[show\n", "not valid TOML"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"#" * 1_000_001, "no show file is larger"),
+        (b"#" * 1_000_001, "a show file has at most 1000000 bytes"),
         (b"a = " + b"[" * 5000, "nested too deeply"),
     ],
 )
-def test_what_is_no_show_file(tmp_path, content, said):
+def test_a_file_that_is_not_a_show_is_rejected(tmp_path, content, expected):
     file = tmp_path / "show.toml"
     file.write_bytes(content)
-    with pytest.raises(ConfigError, match=said) as raised:
+    with pytest.raises(ConfigError, match=expected) as raised:
         load_show(file)
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_not_there_or_is_a_folder(tmp_path):
-    with pytest.raises(ConfigError, match="there is no such show file; begin one with"):
+def test_a_missing_file_or_a_folder_is_rejected(tmp_path):
+    with pytest.raises(ConfigError, match="no such file; create one with"):
         load_show(tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read show file"):
         load_show(tmp_path)
 
 
-def test_the_example_is_a_show_and_has_the_defaults_it_tells_of(tmp_path):
+def test_the_example_is_valid_and_states_the_defaults(tmp_path):
     file = tmp_path / "show.toml"
     file.write_text(example_text())
     show = load_show(file)
@@ -222,7 +222,7 @@ def test_the_example_is_a_show_and_has_the_defaults_it_tells_of(tmp_path):
     assert {output.protocol for output in show.outputs} == {"sacn", "osc"}
 
 
-def test_every_key_is_described(load):
+def test_every_key_has_a_description(load):
     def tables(schema):
         yield schema
         yield from schema.get("$defs", {}).values()

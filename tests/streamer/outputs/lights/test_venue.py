@@ -1,4 +1,4 @@
-"""The whole of `streamer lights`, from MQTT to real receivers in a network of their own."""
+"""`streamer lights` end to end: from MQTT to real sACN, Art-Net and OSC receivers."""
 
 import re
 import signal
@@ -69,10 +69,10 @@ def near(levels, *wanted):
     )
 
 
-def test_sacn_and_artnet_follow_the_music(ola, band, light_up, until):
-    light_up(show())
+def test_sacn_and_artnet_follow_the_estimates(ola, fake_run, start_streamer_lights, until):
+    start_streamer_lights(show())
     for valence, arousal in ((1, 1), (-1, 0), (1, -0.5), (-1, 1)):
-        band.play(valence, arousal)
+        fake_run.publish(valence, arousal)
         level = round(255 * (1 + arousal) / 2)
         red, blue = (255, 0) if valence > 0 else (0, 255)
         until(lambda: near(ola.levels(1)[0::2], level, red, 0, blue), 3)  # noqa: B023
@@ -82,18 +82,18 @@ def test_sacn_and_artnet_follow_the_music(ola, band, light_up, until):
 
 
 @pytest.mark.long
-def test_a_replayed_trajectory_is_followed(
-    venue, ola, broker_inside, light_up, until, update, feeling, tmp_path
+def test_lights_follow_a_replayed_recording(
+    venue, ola, broker_inside, start_streamer_lights, until, update, affect, tmp_path
 ):
     recorder = Recorder(Record(folder=tmp_path, free_gb=0), {"main": "band"}, model="test")
     begun = time.monotonic()
     for tick in range(60):
-        affect = feeling(1, 1) if tick < 30 else feeling(-1, 0)
+        here = affect(1, 1) if tick < 30 else affect(-1, 0)
         moment = begun + tick / 10
-        recorder.offer_update("main", update(tick, smooth=affect, raw=affect, captured=moment))
+        recorder.offer_update("main", update(tick, smooth=here, raw=here, captured=moment))
     recorder.finish()
     [recording] = tmp_path.glob("*.parquet")
-    light_up(show())
+    start_streamer_lights(show())
     options = ("--node", "test", "--broker", broker_inside)
     replay = venue.start(PROGRAM, "replay", recording, *options, stderr=subprocess.DEVNULL)
     until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0), 15)
@@ -105,9 +105,9 @@ def test_a_replayed_trajectory_is_followed(
     assert replay.wait(10) == 0
 
 
-def test_a_crash_is_a_loss_of_source_to_the_receiver(ola, band, light_up, desk, until):
-    process = light_up(show())
-    band.play(1, 1)
+def test_after_a_crash_receivers_drop_the_source(ola, fake_run, start_streamer_lights, desk, until):
+    process = start_streamer_lights(show())
+    fake_run.publish(1, 1)
     desk.priority(80)  # below ours: it counts only once we are gone
 
     def levels():
@@ -122,14 +122,16 @@ def test_a_crash_is_a_loss_of_source_to_the_receiver(ola, band, light_up, desk, 
     desk.stop()
 
 
-def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
-    light_up(show())
-    band.play(1, 1)
+def test_a_desk_overrides_the_lights_until_it_stops(
+    ola, fake_run, start_streamer_lights, desk, until
+):
+    start_streamer_lights(show())
+    fake_run.publish(1, 1)
     until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
     for _ in range(20):
         desk.send(7, 8, 9)
         time.sleep(0.05)
-        band.play(1, 0)
+        fake_run.publish(1, 0)
     assert ola.levels(1)[:4] == [7, 8, 9, 0]
     desk.stop()
     stopped = time.monotonic()
@@ -138,14 +140,16 @@ def test_a_desk_wins_and_gives_back(ola, band, light_up, desk, until):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_its_end_terminates_the_stream(band, light_up, sniffer, until, number):
-    process = light_up(show())
-    band.play(1, 1)
+def test_a_stop_signal_terminates_the_stream(
+    fake_run, start_streamer_lights, sniffer, until, number
+):
+    process = start_streamer_lights(show())
+    fake_run.publish(1, 1)
     packets = []
-    until(lambda: packets.extend(sniffer.heard()) or any(each.dmxData[0] for _, each in packets))
+    until(lambda: packets.extend(sniffer.received()) or any(each.dmxData[0] for _, each in packets))
     process.send_signal(number)
     assert process.wait(5) == 0
-    packets += sniffer.heard()
+    packets += sniffer.received()
     ends = [packet.option_StreamTerminated for _, packet in packets]
     assert ends[-3:] == [True] * 3
     assert not any(ends[:-3])
@@ -156,21 +160,21 @@ def test_its_end_terminates_the_stream(band, light_up, sniffer, until, number):
     assert set(steps) == {1}
 
 
-def test_at_most_40_frames_a_second_and_keep_alive_when_nothing_changes(
-    band, light_up, sniffer, until
+def test_at_most_40_frames_a_second_and_only_keep_alive_without_changes(
+    fake_run, start_streamer_lights, sniffer, until
 ):
-    light_up(show())
-    sniffer.heard()
+    start_streamer_lights(show())
+    sniffer.received()
     begun = time.monotonic()
     while time.monotonic() - begun < 2:
-        band.play(1, -1 if round(time.monotonic() * 4) % 2 else 1)
+        fake_run.publish(1, -1 if round(time.monotonic() * 4) % 2 else 1)
         time.sleep(0.1)
-    times = [when for when, _ in sniffer.heard()]
+    times = [when for when, _ in sniffer.received()]
     assert 50 < len(times) <= 2.1 * 40
     time.sleep(1.5)  # until the last change is over
-    sniffer.heard()
+    sniffer.received()
     time.sleep(2.5)
-    times = [when for when, _ in sniffer.heard()]
+    times = [when for when, _ in sniffer.received()]
     assert 2 <= len(times) <= 3
     assert all(0.8 <= after - before <= 1 for before, after in pairwise(times))
 
@@ -182,17 +186,17 @@ def test_at_most_40_frames_a_second_and_keep_alive_when_nothing_changes(
         ('on_loss = "hold"\nloss_after = 0.5\nhold_time = 1.0\nfade_time = 0.5', 1.5, 2.0),
     ],
 )
-def test_without_estimates_it_holds_and_fades_in_the_stated_time(
-    band, light_up, sniffer, until, settings, begins, ends
+def test_without_estimates_lights_hold_and_fade_in_the_configured_time(
+    fake_run, start_streamer_lights, sniffer, until, settings, begins, ends
 ):
-    light_up(show(settings))
+    start_streamer_lights(show(settings))
     for _ in range(10):
-        band.play(1, 1)
+        fake_run.publish(1, 1)
         time.sleep(0.1)
     lost = time.time()
-    sniffer.heard()
+    sniffer.received()
     time.sleep(ends + 0.5)
-    packets = [(when - lost + 0.1, packet.dmxData[0]) for when, packet in sniffer.heard()]
+    packets = [(when - lost + 0.1, packet.dmxData[0]) for when, packet in sniffer.received()]
     held = [level for when, level in packets if when < begins - 0.05]
     assert held
     assert min(held) >= 253
@@ -203,38 +207,40 @@ def test_without_estimates_it_holds_and_fades_in_the_stated_time(
     assert dark == pytest.approx(ends, abs=0.15)
 
 
-def test_held_for_ever_by_default(ola, band, light_up, until):
-    light_up(show("loss_after = 0.5"))
-    band.play(1, 1)
+def test_without_estimates_lights_hold_forever_by_default(
+    ola, fake_run, start_streamer_lights, until
+):
+    start_streamer_lights(show("loss_after = 0.5"))
+    fake_run.publish(1, 1)
     until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
     time.sleep(4)
     assert near(ola.levels(1)[0::2], 255, 255, 0, 0)
 
 
-def test_a_show_file_that_changes_is_taken_over_and_a_bad_one_is_not(
-    ola, band, light_up, until, tmp_path
+def test_a_changed_show_file_is_reloaded_and_an_invalid_one_is_not(
+    ola, fake_run, start_streamer_lights, until, tmp_path
 ):
-    file, said = tmp_path / "show.toml", tmp_path / "said"
-    process = light_up(show())
-    band.play(1, 1)
+    file, log = tmp_path / "show.toml", tmp_path / "log"
+    process = start_streamer_lights(show())
+    fake_run.publish(1, 1)
     until(lambda: near(ola.levels(1)[0::2], 255, 255, 0, 0))
     file.write_text(show().replace('type = "dimmer-rgb16"', 'type = "dimer-rgb16"'))
-    until(lambda: 'did you mean "dimmer-rgb16"' in said.read_text(), 3)
+    until(lambda: 'did you mean "dimmer-rgb16"' in log.read_text(), 3)
     assert near(ola.levels(1)[0::2], 255, 255, 0, 0)
     file.write_text(show().replace('color = "#ff0000"', 'color = "#00ff00"'))
     process.send_signal(signal.SIGHUP)
     until(lambda: near(ola.levels(1)[0::2], 255, 0, 255, 0), 3)
     assert process.poll() is None
-    assert said.read_text().count("the show goes on as it was") == 1
+    assert log.read_text().count("cannot reload the show") == 1
 
 
-def test_osc_reaches_a_real_receiver(venue, band, light_up, until):
+def test_osc_reaches_a_real_receiver(venue, fake_run, start_streamer_lights, until):
     dump = venue.start("oscdump", "-L", 9000, stdout=subprocess.PIPE, text=True)
     lines = []
     reader = threading.Thread(target=lambda: lines.extend(iter(dump.stdout.readline, "")))
     reader.start()
     try:
-        light_up(
+        start_streamer_lights(
             '[palettes.line]\nanchors = [{ valence = 0, arousal = 0, color = "#ff8000" }]\n'
             '[[outputs]]\nname = "visuals"\nprotocol = "osc"\nhost = "127.0.0.1"\nport = 9000\n'
             'messages = [{ address = "/{node}/{zone}/v", value = "valence" },'
@@ -242,17 +248,17 @@ def test_osc_reaches_a_real_receiver(venue, band, light_up, until):
             ' { address = "/word", value = "mood" }, { address = "/silent", value = "silence" },'
             ' { address = "/rgb", value = "color", palette = "line" }]\n'
         )
-        band.play(0.5, 0.5, silence=True)
+        fake_run.publish(0.5, 0.5, silence=True)
         until(lambda: sum("/rgb" in line for line in lines) >= 2)
     finally:
         dump.send_signal(signal.SIGTERM)
         dump.wait(5)
         reader.join()
         dump.stdout.close()
-    said = [re.sub(r"^\S+ ", "", line.strip()) for line in lines]
-    assert "/test/main/v f 0.500000" in said
-    assert "/mood/main/a01 f 0.750000" in said
-    assert '/word s "excited"' in said
-    assert "/silent i 1" in said
-    assert "/rgb fff 1.000000 0.502000 0.000000" in said
-    assert said.count("/silent i 1") <= 3  # unchanged: once a second
+    messages = [re.sub(r"^\S+ ", "", line.strip()) for line in lines]
+    assert "/test/main/v f 0.500000" in messages
+    assert "/mood/main/a01 f 0.750000" in messages
+    assert '/word s "excited"' in messages
+    assert "/silent i 1" in messages
+    assert "/rgb fff 1.000000 0.502000 0.000000" in messages
+    assert messages.count("/silent i 1") <= 3  # unchanged: once a second

@@ -1,4 +1,4 @@
-"""What the package gives, and what it wants."""
+"""Exports of the lights package, and its optional dependencies."""
 
 import subprocess
 import sys
@@ -7,35 +7,35 @@ import pytest
 
 import streamer.outputs.lights as package
 
-WANTED = ["coloraide", "pythonosc", "sacn", "stupidArtnet"]
+DEPENDENCIES = ["coloraide", "pythonosc", "sacn", "stupidArtnet"]
 
 
-def test_the_names_it_exports():
+def test_the_package_exports_its_public_names():
     assert set(package.__all__) == {
         "LightController", "LiveShow", "Show", "example_text", "load_show", "watch_show",
     }  # fmt: skip
     assert all(hasattr(package, name) for name in package.__all__)
 
 
-@pytest.mark.parametrize("missing", WANTED)
-def test_without_its_extra_it_says_what_to_install(missing, tmp_path):
+@pytest.mark.parametrize("missing", DEPENDENCIES)
+def test_without_the_extra_the_error_names_the_install_command(missing, tmp_path):
     program = (
         f"import sys; sys.modules['{missing}'] = None\n"
-        "import streamer.app.runtime\n"  # needs none of it
+        "import streamer.app.runtime\n"  # does not need the extra
         "sys.argv = ['streamer', 'lights', '--example']\n"
         "from streamer.cli import main; main()\n"
     )
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 2
-    assert ended.stderr == (
+    assert process.returncode == 2
+    assert process.stderr == (
         f"streamer: lights need the package {missing}, which is not installed: "
         'pip install "damer-streamer[lights]"\n'
     )
 
 
-def test_the_command_line_loads_none_of_it_before_it_is_asked_for(tmp_path):
+def test_the_command_line_does_not_import_the_extra_at_startup(tmp_path):
     program = "import sys, streamer.cli; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", program], cwd=tmp_path, text=True)
-    assert set(loaded.split()).isdisjoint(WANTED)
+    assert set(loaded.split()).isdisjoint(DEPENDENCIES)
