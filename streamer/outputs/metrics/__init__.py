@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, at `/metrics`; whether the run lives, at `/healthz`.
+"""Metrics for Prometheus at `/metrics`, and liveness at `/healthz`.
 
 ::
 
@@ -6,10 +6,10 @@
     await metrics.open()
     metrics.offer_update("main", update)
 
-`collector` maps the health of the zones to metric families, `exporter` caches the text, `server`
-limits connections, their number and their time, so that no scraper delays tracking.
+`collector` maps the health of the zones to metric families. `exporter` serves them; it caches the
+text, and limits connections in number and time, so that no client delays tracking.
 
-Importing this package without the extra `metrics` is a `UsageError` that says what to install.
+Importing this package without the extra `metrics` raises a `UsageError` with the remedy.
 """
 
 from streamer.errors import UsageError

@@ -1,11 +1,10 @@
-"""What is told of a run, as Prometheus names it: base units, counters that end in `_total`.
+"""Map the state of a run to Prometheus metrics: base units, counters with the suffix `_total`.
 
-What stands in the health message is taken from there, field by field, with the field's description
-as help: a whole number counts since the start, any other number is a gauge, and a suffix of a unit
-(`_ms`) becomes the base unit (`_seconds`). A group of counters (`drops`) is one metric with a
-label.
+Numeric fields of the health message become metrics automatically, with the field's description as
+help text: an integer is a counter, any other number a gauge, and a unit suffix (`_ms`) becomes the
+base unit (`_seconds`). A nested object (`drops`) is one metric with a label.
 
-Labels tell the zone's name and the kind of its input, never its address.
+Labels hold the zone's name and the kind of its input, never its address.
 """
 
 import platform
@@ -29,20 +28,15 @@ from streamer.tracking.zone import ZoneTracker
 
 STATES: tuple[str, ...] = get_args(Health.model_fields["state"].annotation)
 
-_OF_THE_PROGRAM = {
-    "reconnects",
-    "recording",
-    "remote",
-    "versions",
-}  # alike for every zone, told once
-_ELSEWHERE = {"v", "ts", "state", "uptime_s", "cpu_percent", "memory_mb"}  # or said by process_*
+_PROCESS_FIELDS = {"reconnects", "recording", "remote", "versions"}  # the same for every zone
+_SKIPPED_FIELDS = {"v", "ts", "state", "uptime_s", "cpu_percent", "memory_mb"}  # see process_*
 _LABELS = {"drops": "place", "cleaned": "kind", "latency_ms": "quantile", "delays": "stage"}
 _QUANTILES = {"p50": "0.5", "p99": "0.99", "max": "1"}
 _NAMES = {"latency_ms": "publish_latency_ms", "delays": "delay", "cleaned": "cleaned_samples"}
 _HELP = {
-    "latency_ms": "From capture of a window's newest sample to publishing, of the last 600.",
-    "drift_ppm": "How much faster the source's clock runs than ours.",
-    "gain_db": "What the sound is raised by before it is heard.",
+    "latency_ms": "Time from capture of a window's newest sample to publishing (last 600).",
+    "drift_ppm": "Relative drift of the source's clock against this machine's.",
+    "gain_db": "Gain applied to the audio before the network.",
 }
 _UNITS = {
     "ms": ("seconds", 1e-3),
@@ -56,7 +50,7 @@ _UNITS = {
 
 
 class RunCollector(Collector):
-    """Looks at a run whenever it is asked.
+    """Prometheus collector that reads a run at each scrape.
 
     Parameters
     ----------
@@ -68,67 +62,69 @@ class RunCollector(Collector):
         self._run = run
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing before it is asked."""
+        """Return nothing, so that registration does not collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric of the zones and of the program."""
+        """Yield the metrics of all zones and of the process."""
         health = self._run.health()
-        yield from _of_health(health.items())
-        yield from _of_trackers(self._run.trackers.values())
+        yield from _health_metrics(health.items())
+        yield from _tracker_metrics(self._run.trackers.values())
         if health:
-            yield from self._of_program(next(iter(health.values())))
+            yield from self._process_metrics(next(iter(health.values())))
 
-    def _of_program(self, health: Health) -> Iterator[Metric]:
+    def _process_metrics(self, health: Health) -> Iterator[Metric]:
         broker, engine = self._run.broker, self._run.engine
-        told = {"python": platform.python_version(), **health.versions}
-        told["version"] = told.pop("streamer", "")
-        yield InfoMetricFamily("streamer_build", "The program and its weights.", told)
-        yield _gauge("broker_connected", "Whether the broker is there.", bool(broker.connected))
-        yield _counter("reconnects", _help("reconnects", health), broker.reconnects)
+        versions = {"python": platform.python_version(), **health.versions}
+        versions["version"] = versions.pop("streamer", "")
+        yield InfoMetricFamily("streamer_build", "Versions of program and weights.", versions)
+        yield _gauge("broker_connected", "1 if the broker is connected.", bool(broker.connected))
+        yield _counter("reconnects", _help_text("reconnects", health), broker.reconnects)
         yield _gauge(
             "engine_trouble",
-            "Whether the engine is not the one asked for.",
+            "1 if the configured engine is replaced by a fallback.",
             bool(engine.last_error),
         )
-        yield _gauge("stuck", "Whether a zone is stuck.", bool(self._run.stall))
-        if (threads := _threads()) is not None:
-            yield _gauge("process_threads", "Threads of the process.", threads)
+        yield _gauge("stuck", "1 if a zone has audio but no estimates.", bool(self._run.stall))
+        if (threads := _thread_count()) is not None:
+            yield _gauge("process_threads", "Number of threads of the process.", threads)
         if remote := health.remote:
-            what = "Questions to a server of engines, by what became of them."
-            asked = CounterMetricFamily("streamer_remote_questions", what, labels=["outcome"])
+            help_text = "Requests to the inference server, by outcome."
+            requests = CounterMetricFamily(
+                "streamer_remote_questions", help_text, labels=["outcome"]
+            )
             for outcome in ("answered", "late", "failed", "local"):
-                asked.add_metric([outcome], getattr(remote, outcome))
-            yield asked
+                requests.add_metric([outcome], getattr(remote, outcome))
+            yield requests
             if latency := remote.latency_ms:
-                what = "How long the last answers of the server of engines took."
-                took = GaugeMetricFamily(
-                    "streamer_remote_latency_seconds", what, labels=["quantile"]
+                help_text = "Response time of the inference server, last requests."
+                seconds = GaugeMetricFamily(
+                    "streamer_remote_latency_seconds", help_text, labels=["quantile"]
                 )
                 for name, quantile in _QUANTILES.items():
-                    took.add_metric([quantile], getattr(latency, name) * 1e-3)
-                yield took
+                    seconds.add_metric([quantile], getattr(latency, name) * 1e-3)
+                yield seconds
         if recording := health.recording:
-            yield _gauge("recording", "Whether estimates are recorded.", not recording.trouble)
+            yield _gauge("recording", "1 if estimates are recorded.", not recording.trouble)
             for name in ("recorded", "dropped"):
-                what = type(recording).model_fields[name].description or ""
-                yield _counter(f"recording_{name}", what, getattr(recording, name))
+                help_text = type(recording).model_fields[name].description or ""
+                yield _counter(f"recording_{name}", help_text, getattr(recording, name))
 
 
 class _Sample(NamedTuple):
-    """A number of a zone, before it is in its family."""
+    """One value of a zone, before it is added to its metric family."""
 
     name: str
     help: str
-    counts: bool
+    is_counter: bool
     labels: dict[str, str]
     value: float
 
 
-def _of_health(zones: Iterable[tuple[str, Health]]) -> Iterator[Metric]:
-    """Yield what the messages hold."""
+def _health_metrics(zones: Iterable[tuple[str, Health]]) -> Iterator[Metric]:
+    """Yield the metrics of the health messages."""
     families: dict[str, Metric] = {}
-    states = GaugeMetricFamily("streamer_zone_state", "1 for the state that holds.")
+    states = GaugeMetricFamily("streamer_zone_state", "1 for the current state, 0 for the others.")
     families[states.name] = states
     for zone, health in zones:
         for state in STATES:
@@ -136,100 +132,104 @@ def _of_health(zones: Iterable[tuple[str, Health]]) -> Iterator[Metric]:
                 states.name, {"zone": zone, "state": state}, float(state == health.state)
             )
         for name in type(health).model_fields:
-            if name in _OF_THE_PROGRAM | _ELSEWHERE:
+            if name in _PROCESS_FIELDS | _SKIPPED_FIELDS:
                 continue
-            for sample in _samples(name, _help(name, health), getattr(health, name)):
-                kind = CounterMetricFamily if sample.counts else GaugeMetricFamily
+            for sample in _samples(name, _help_text(name, health), getattr(health, name)):
+                kind = CounterMetricFamily if sample.is_counter else GaugeMetricFamily
                 family = families.setdefault(sample.name, kind(sample.name, sample.help))
-                full = sample.name + ("_total" if sample.counts else "")
-                family.add_sample(full, {"zone": zone, **sample.labels}, sample.value)
+                suffix = "_total" if sample.is_counter else ""
+                family.add_sample(
+                    sample.name + suffix, {"zone": zone, **sample.labels}, sample.value
+                )
     yield from families.values()
 
 
-def _samples(name: str, told: str, value: object) -> Iterator[_Sample]:
-    """Yield what one field of a message becomes; nothing of words and of what is not there."""
+def _samples(name: str, help_text: str, value: object) -> Iterator[_Sample]:
+    """Yield the samples of one field of a health message; none for text and None."""
     if isinstance(value, Message):
         label, base = _LABELS.get(name, "kind"), _NAMES.get(name, name)
-        told = told or (type(value).__doc__ or "").partition("\n")[0]
+        help_text = help_text or (type(value).__doc__ or "").partition("\n")[0]
         for key in type(value).model_fields:
             part = getattr(value, key)
             if isinstance(part, int | float):
                 stem, unit, factor = _unit(key)
-                whole = f"{base}_{unit}" if unit else base
-                yield from _number(whole, told, part, {label: _QUANTILES.get(stem, stem)}, factor)
+                full = f"{base}_{unit}" if unit else base
+                labels = {label: _QUANTILES.get(stem, stem)}
+                yield _sample(full, help_text, part, labels, factor)
     elif isinstance(value, int | float):
-        yield from _number(name, told, value, {}, 1.0)
+        yield _sample(name, help_text, value, {}, 1.0)
 
 
-def _number(
-    name: str, told: str, value: float, labels: dict[str, str], factor: float
-) -> Iterator[_Sample]:
+def _sample(
+    name: str, help_text: str, value: float, labels: dict[str, str], factor: float
+) -> _Sample:
     stem, unit, scale = _unit(name)
     full = f"streamer_{stem}_{unit}" if unit else f"streamer_{stem}"
-    counts = isinstance(value, int) and not isinstance(value, bool)
-    yield _Sample(full, told, counts, labels, value * scale * factor)
+    is_counter = isinstance(value, int) and not isinstance(value, bool)
+    return _Sample(full, help_text, is_counter, labels, value * scale * factor)
 
 
 def _unit(name: str) -> tuple[str, str, float]:
-    """Split a name in stem and base unit, with the factor to that; no unit is an empty one."""
+    """Split a name into stem, base unit (empty if none) and the factor to that unit."""
     stem, _, suffix = name.rpartition("_")
     unit, factor = _UNITS.get(suffix, ("", 1.0))
     return (stem, unit, factor) if stem and unit else (name, "", 1.0)
 
 
-def _of_trackers(trackers: Iterable[ZoneTracker]) -> Iterator[Metric]:
-    """Yield what is true of each zone now, and is in no health message."""
+def _tracker_metrics(trackers: Iterable[ZoneTracker]) -> Iterator[Metric]:
+    """Yield the current state of each zone that is in no health message."""
     families: dict[str, Metric] = {}
     now = time.monotonic()
     for tracker in trackers:
-        for name, told, value in _now(tracker, now):
+        for name, help_text, value in _gauges(tracker, now):
             full = f"streamer_{name}"
-            family = families.setdefault(full, GaugeMetricFamily(full, told))
+            family = families.setdefault(full, GaugeMetricFamily(full, help_text))
             family.add_sample(full, {"zone": tracker.id}, float(value))
-        heard = InfoMetricFamily("streamer_zone", "What a zone listens to.")
-        families.setdefault("streamer_zone", heard).add_sample(
-            "streamer_zone_info", {"zone": tracker.id, "input": _kind(tracker)}, 1.0
+        info = InfoMetricFamily("streamer_zone", "Kind of a zone's input.")
+        families.setdefault("streamer_zone", info).add_sample(
+            "streamer_zone_info", {"zone": tracker.id, "input": _input_kind(tracker)}, 1.0
         )
     yield from families.values()
 
 
-def _now(tracker: ZoneTracker, now: float) -> Iterator[tuple[str, str, float]]:
+def _gauges(tracker: ZoneTracker, now: float) -> Iterator[tuple[str, str, float]]:
     status, target_rate = tracker.status, tracker.rate_controller.target_rate
-    yield "wanted_rate_hertz", "Estimates a second that are wanted.", target_rate
-    yield "sound_age_seconds", "Since sound arrived last.", status.seconds_since_audio
-    yield "zone_engine_trouble", "Whether the last window failed.", bool(status.engine_error)
+    yield "wanted_rate_hertz", "Configured estimates per second.", target_rate
+    yield "sound_age_seconds", "Time since audio last arrived.", status.seconds_since_audio
+    failed = bool(status.engine_error)
+    yield "zone_engine_trouble", "1 if inference failed for the last window.", failed
     update = status.last_update
     if update is None:
         return
-    yield "last_estimate_age_seconds", "Since the last estimate's sound.", now - update.captured
-    yield "valence", "Unpleasant (-1) to pleasant (1).", update.smooth.valence
-    yield "arousal", "Calm (-1) to excited (1).", update.smooth.arousal
-    yield "valence_deviation", "Standard deviation of the valence.", update.smooth.valence_std
-    yield "arousal_deviation", "Standard deviation of the arousal.", update.smooth.arousal_std
-    yield "level_dbfs", "Level of the sound in decibels below full scale.", update.level
-    yield "silence", "Whether the zone is held to be silent.", update.silence
-    yield "warm_ratio", "Share of the window heard since the last gap.", update.warm
+    yield "last_estimate_age_seconds", "Age of the last estimate's audio.", now - update.captured
+    yield "valence", "Valence: unpleasant (-1) to pleasant (1).", update.smooth.valence
+    yield "arousal", "Arousal: calm (-1) to excited (1).", update.smooth.arousal
+    yield "valence_deviation", "Standard deviation of valence.", update.smooth.valence_std
+    yield "arousal_deviation", "Standard deviation of arousal.", update.smooth.arousal_std
+    yield "level_dbfs", "Audio level in dB relative to full scale.", update.level
+    yield "silence", "1 if the zone is silent.", update.silence
+    yield "warm_ratio", "Part of the window that holds audio since the last gap.", update.warm
 
 
-def _kind(tracker: ZoneTracker) -> str:
+def _input_kind(tracker: ZoneTracker) -> str:
     if is_url(tracker.input):
         return "stream"
     return {"mic": "microphone", "demo": "demo", "-": "pipe"}.get(tracker.input, "file")
 
 
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"streamer_{name}", told, float(value))
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"streamer_{name}", help_text, float(value))
 
 
-def _counter(name: str, told: str, value: float) -> Metric:
-    return CounterMetricFamily(f"streamer_{name}", told, float(value))
+def _counter(name: str, help_text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"streamer_{name}", help_text, float(value))
 
 
-def _help(field: str, health: Health) -> str:
+def _help_text(field: str, health: Health) -> str:
     return _HELP.get(field) or type(health).model_fields[field].description or field
 
 
-def _threads() -> int | None:
+def _thread_count() -> int | None:
     try:
         return len(list(Path("/proc/self/task").iterdir()))
     except OSError:

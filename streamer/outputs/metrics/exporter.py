@@ -1,8 +1,16 @@
-"""Serve `/metrics` (Prometheus) and `/healthz` over HTTP; the text is generated once a second."""
+"""Serve `/metrics` (Prometheus) and `/healthz` over HTTP; the text is generated once a second.
 
+The server is our own: prometheus_client's starts a thread per connection, without a limit on their
+number or duration, and collects outside the event loop that owns the data.
+"""
+
+import asyncio
 import contextlib
 import logging
+import os
 import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,17 +20,25 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from streamer.config.listen import parse_listen_address
+from streamer.config.listen import ListenAddress, parse_listen_address
+from streamer.errors import StreamerError
 from streamer.outputs.metrics.collector import RunCollector
-from streamer.outputs.metrics.server import Answer, serving
 from streamer.outputs.run_status import RunStatus
 from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
-"""Upper bounds in seconds; a file takes about 0.01, a microphone 0.02 to 0.1."""
+"""Upper bounds in seconds. A file takes about 0.01, a microphone 0.02 to 0.1."""
 
-_CACHE_SECONDS = 1.0
+MAX_CONNECTIONS = 8
+"""Most simultaneous HTTP connections; further ones are closed."""
+
+REQUEST_TIMEOUT_S = 5.0
+"""Longest time for a request and its response together, in seconds."""
+
+_CACHE_S = 1.0
+_MAX_REQUEST_BYTES = 8192
+_WRITE_BUFFER_BYTES = 1 << 18  # per connection, for clients that read slowly
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +62,14 @@ class Metrics(Sink):
         ProcessCollector(registry=self._registry)
         self._latency = Histogram(
             "streamer_estimate_latency_seconds",
-            "From capture of a window's newest sample to its estimate.",
+            "Time from capture of a window's newest sample to its estimate.",
             ["zone"],
             buckets=LATENCY_BUCKETS,
             registry=self._registry,
         )
         self._server = contextlib.AsyncExitStack()
         self._started = False
-        self._page = b""
+        self._text = b""
         self._generated = float("-inf")
 
     async def open(self) -> None:
@@ -64,7 +80,7 @@ class Metrics(Sink):
         StreamerError
             The address cannot be bound.
         """
-        await self._server.enter_async_context(serving(self._listen, self.answer))
+        await self._server.enter_async_context(serve_http(self._listen, self.respond))
         logger.info("metrics at http://%s/metrics", self._listen)
         if not self._listen.is_loopback:
             logger.warning("anyone who reaches %s can read the metrics: no password", self._listen)
@@ -84,21 +100,125 @@ class Metrics(Sink):
         """Stop the HTTP server."""
         await self._server.aclose()
 
-    def answer(self, path: str) -> Answer:
+    def respond(self, path: str) -> "Response":
         """Return the response for a path."""
         if path not in ("/metrics", "/healthz"):
-            return Answer("404 Not Found", b"there are /metrics and /healthz\n")
+            return Response("404 Not Found", b"there are /metrics and /healthz\n")
         if not self._started:
-            return Answer("503 Service Unavailable", b"not started yet\n")
+            return Response("503 Service Unavailable", b"not started yet\n")
         if path == "/metrics":
-            return Answer(body=self._metrics_text(), kind=CONTENT_TYPE_PLAIN_0_0_4)
+            return Response(body=self._metrics_text(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
         if stall := self._run.stall:
-            return Answer("503 Service Unavailable", f"{stall}\n".encode())
-        return Answer(body=b"ok\n")
+            return Response("503 Service Unavailable", f"{stall}\n".encode())
+        return Response(body=b"ok\n")
 
     def _metrics_text(self) -> bytes:
         now = time.monotonic()
-        if now - self._generated >= _CACHE_SECONDS:
-            self._page = generate_latest(self._registry)
+        if now - self._generated >= _CACHE_S:
+            self._text = generate_latest(self._registry)
             self._generated = now
-        return self._page
+        return self._text
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response."""
+
+    status: str = "200 OK"
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+    def encode(self) -> bytes:
+        """Return head and body as HTTP/1.0."""
+        head = (
+            f"HTTP/1.0 {self.status}\r\nContent-Type: {self.content_type}\r\n"
+            f"Content-Length: {len(self.body)}\r\nCache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + self.body
+
+
+@contextlib.asynccontextmanager
+async def serve_http(
+    listen: ListenAddress, respond: Callable[[str], Response]
+) -> AsyncIterator[None]:
+    """Serve HTTP/1.0 GET requests, one per connection, for the length of the context.
+
+    Parameters
+    ----------
+    listen
+        Address to bind.
+    respond
+        Called on the event loop with the path of each request.
+
+    Raises
+    ------
+    StreamerError
+        The address cannot be bound.
+    """
+    connections: set[asyncio.StreamWriter] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        connections.add(writer)
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await _handle_request(reader, writer, respond)
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+            pass  # the client disconnected, is too slow, or sent too much
+        finally:
+            connections.discard(writer)
+            writer.transport.abort()
+
+    try:
+        server = await asyncio.start_server(
+            handle, listen.host, listen.port, limit=_MAX_REQUEST_BYTES, backlog=MAX_CONNECTIONS
+        )
+    except OSError as error:
+        number = error.errno or 0
+        reason = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
+        raise StreamerError(
+            f"cannot serve metrics at {listen}: {reason}; free the address, or give another: "
+            "--metrics HOST:PORT"
+        ) from None
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in list(connections):
+            writer.transport.abort()
+        await server.wait_closed()
+
+
+async def _handle_request(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    respond: Callable[[str], Response],
+) -> None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError:
+        response = Response("431 Request Header Fields Too Large")
+    else:
+        response = _response_to(head, respond)
+    writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+    writer.write(response.encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+def _response_to(head: bytes, respond: Callable[[str], Response]) -> Response:
+    request_line = head.partition(b"\r\n")[0].decode("ascii", errors="replace").split(" ")
+    if len(request_line) != 3 or not request_line[2].startswith("HTTP/1."):
+        return Response("400 Bad Request")
+    method, target, _ = request_line
+    if method != "GET":
+        return Response("405 Method Not Allowed")
+    try:
+        return respond(target.partition("?")[0])
+    except Exception:
+        logger.exception("cannot respond to %s", target)
+        return Response("500 Internal Server Error")
