@@ -115,7 +115,7 @@ class AudioFile:
     @property
     def corrupt_packets(self) -> int:
         """Packets skipped because they could not be decoded."""
-        return self._decoder.corrupt
+        return self._decoder.corrupt_packets
 
     def blocks(self, block_size: int | None = None) -> Iterator[Block]:
         """Decode the file to its end.
@@ -161,7 +161,7 @@ class AudioFile:
         self._check_damage()
 
     def _check_damage(self) -> None:
-        corrupt, decoded = self._decoder.corrupt, self._decoder.decoded
+        corrupt, decoded = self._decoder.corrupt_packets, self._decoder.decoded_packets
         if corrupt > max(decoded, limits.MAX_DAMAGED_PACKETS):
             raise AudioError(
                 f"cannot decode {self.path}: damaged or not audio ({corrupt} packets failed, "
@@ -171,13 +171,13 @@ class AudioFile:
             _log.warning("%s: skipped %d damaged packets", self.path, corrupt)
 
     def _decoding_failed(self, error: DecoderProcessError) -> AudioError:
-        if error.hung:
+        if error.timed_out:
             return AudioError(
                 f"cannot decode {self.path}: the decoder hangs; give another audio file, or check "
                 "that the file's disk responds"
             )
         return AudioError(
-            f"cannot decode {self.path}: it crashed the decoder ({error.how}); "
+            f"cannot decode {self.path}: it crashed the decoder ({error.reason}); "
             "give another audio file"
         )
 

@@ -10,7 +10,7 @@ from streamer import limits
 from streamer.audio.block import Samples
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.resampler import Resampler
-from streamer.child.framing import PcmFrame
+from streamer.decoder.messages import PcmFrame
 from streamer.errors import AudioError, UsageError
 
 _SAMPLE_FORMATS = {  # FFmpeg's name: dtype, full scale

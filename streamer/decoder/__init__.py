@@ -1,7 +1,6 @@
-"""Decoding with FFmpeg, as it runs in a process of its own.
+"""Decoding with FFmpeg, as it runs in a child process.
 
-A file or a stream that crashes FFmpeg, hangs it or wants all memory ends that process and nothing
-else. `worker` is the process, `streamer.audio.decoder_client` its other side, and
-`streamer.child.framing` their messages. Little is imported here, so that the process is there soon
-and small.
+Input that crashes FFmpeg, hangs it or exhausts its memory ends that process only. `worker` is the
+process, `messages` defines what it writes, and `streamer.audio.decoder_client` starts and reads it.
+Imports are few, so that the process starts quickly and stays small.
 """

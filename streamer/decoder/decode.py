@@ -1,4 +1,4 @@
-"""Decoding one source, and telling what comes of it."""
+"""Decode one source to its end and write the messages about it."""
 
 import contextlib
 import time
@@ -9,76 +9,75 @@ import av
 from av.error import FFmpegError
 
 from streamer import limits
-from streamer.child import framing as records
+from streamer.child.framing import write_audio, write_json
 from streamer.decoder.local_files import open_container
+from streamer.decoder.messages import SAMPLE_BYTES, pack_header
 from streamer.decoder.packets import PacketDecoder
 from streamer.errors import AudioError, StreamerError, UsageError
 
 
-def work(job: dict[str, str], pipe: IO[bytes]) -> None:
-    """Decode a file or a stream to its end, which is the last record; nothing is raised for it.
+def decode_source(request: dict[str, str], pipe: IO[bytes]) -> None:
+    """Decode a file or a stream; write errors as the last message in place of raising them.
 
     Parameters
     ----------
-    job
+    request
         `path` of a file, or `url` of a stream.
     pipe
-        Where to write records.
+        Where to write messages.
 
     Raises
     ------
     BrokenPipeError
-        Nobody reads them any more.
+        The main process is gone.
     """
-    shown = job.get("path", "the stream")
+    shown = request.get("path", "the stream")
+    usage = False
     try:
-        if "url" in job:
-            decode_stream(job["url"], pipe)
+        if "url" in request:
+            decode_stream(request["url"], pipe)
         else:
-            decode_file(Path(job["path"]), pipe)
+            decode_file(Path(request["path"]), pipe)
     except BrokenPipeError:
         raise
     except StreamerError as error:
         usage = isinstance(error, UsageError)
-        records.say_json(pipe, records.ERROR, usage=usage, text=str(error))
+        text = str(error)
     except MemoryError:
         text = (
-            f"{shown} wants more memory than decoding may take; "
-            "it is no sound file that can be played"
+            f"cannot decode {shown}: it needs more memory than a decoder may use; "
+            "give another sound file"
         )
-        records.say_json(pipe, records.ERROR, usage=False, text=text)
-    except Exception as error:  # noqa: BLE001 - what FFmpeg's wrapper raises on broken sound
-        text = f"{shown} cannot be decoded ({type(error).__name__}); give another sound"
-        records.say_json(pipe, records.ERROR, usage=False, text=text)
+    except Exception as error:  # noqa: BLE001 - what PyAV raises on damaged input
+        text = f"cannot decode {shown}: {type(error).__name__}; give another sound file"
+    else:
+        return
+    write_json(pipe, {"error": {"usage": usage, "text": text}})
 
 
 def decode_file(path: Path, pipe: IO[bytes]) -> None:
-    """Decode the first sound of a file.
+    """Decode the best audio stream of a file.
 
     Raises
     ------
     AudioError
-        It is no sound, or broken from its beginning.
+        The file is not audio, or damaged from its beginning.
     """
     container, stream = open_container(path)
     with container:
         decoder = PacketDecoder(container, stream, read_failures=limits.MAX_READ_FAILURES)
-        first = decoder.begin()
+        first = decoder.decode_first()
         if first is None:
             raise AudioError(
-                f"{path} holds no sound that can be decoded: it is cut off, damaged or empty; "
+                f"cannot decode {path}: it holds no audio, or is cut off or damaged; "
                 "give a whole sound file"
             )
-        _say_opened(
-            pipe,
-            first,
-            codec=stream.codec_context.name,
-            duration=_declared_duration(container, stream),
-        )
-        for piece in decoder.frames():
-            _say_piece(pipe, piece)
-        corrupt, decoded = decoder.corrupt_packets, decoder.decoded_packets
-        records.say_json(pipe, records.END, corrupt=corrupt, decoded=decoded)
+        codec, duration = stream.codec_context.name, _declared_duration(container, stream)
+        _write_opened(pipe, first, codec=codec, duration=duration)
+        for frame in decoder.frames():
+            _write_frame(pipe, frame)
+        counts = {"corrupt": decoder.corrupt_packets, "decoded": decoder.decoded_packets}
+        write_json(pipe, {"end": counts})
 
 
 def decode_stream(url: str, pipe: IO[bytes]) -> None:
@@ -87,54 +86,57 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
     Raises
     ------
     UsageError
-        It is no URL that can be meant.
+        The URL is invalid.
     AudioError
-        It cannot be opened, sends no sound, or is lost; a stream never ends otherwise.
+        The stream cannot be opened, sends no audio, or is lost. Every stream ends this way.
     """
-    from streamer.decoder.http_audio import CHECK
+    from streamer.decoder.http_audio import CHECK_NETWORK
     from streamer.decoder.network_input import explain_read_error, open_network_input
     from streamer.decoder.urls import redact_url
 
-    where = redact_url(url)
-    silent = AudioError(
-        f"{where} sends no sound that can be decoded; "
-        "give the address of a sound stream, or look at what its server sends"
+    shown = redact_url(url)
+    no_audio = AudioError(
+        f"cannot decode {shown}: it sends no audio; "
+        "give the address of an audio stream, or check what its server sends"
     )
-    verb = "cannot be heard"
-    with contextlib.closing(open_network_input(url)) as remote:
-        scheme = remote.scheme
-        decoder = PacketDecoder(remote.container, remote.stream, patience=scheme.read_timeout)
+    with contextlib.closing(open_network_input(url)) as network_input:
+        scheme = network_input.scheme
+        decoder = PacketDecoder(
+            network_input.container, network_input.stream, timeout=scheme.read_timeout
+        )
+        opened = False
         try:
-            first = decoder.begin(patience=limits.MAX_DAMAGED_PACKETS)
+            first = decoder.decode_first(max_corrupt=limits.MAX_DAMAGED_PACKETS)
             if first is None:
-                raise silent
-            _say_opened(pipe, first, name=remote.name, prebuffer=scheme.prebuffer)
-            verb, title = "is lost", ""
-            remote.heard()
-            heard = time.monotonic()
-            for piece in decoder.frames():
-                if remote.title != title:
-                    title = remote.title
-                    records.say(pipe, records.TITLE, title.encode())
-                _say_piece(pipe, piece)
-                pipe.flush()  # waits while nobody takes it
-                if not isinstance(piece, float):
-                    remote.heard()
-                    heard = time.monotonic()
-                starved = time.monotonic() - heard > limits.AUDIO_TIMEOUT_S
-                if starved or decoder.mostly_damaged:
-                    raise silent
+                raise no_audio
+            _write_opened(pipe, first, name=network_input.name, prebuffer=scheme.prebuffer)
+            opened, title = True, ""
+            network_input.restart_timeout()
+            last_audio = time.monotonic()
+            for frame in decoder.frames():
+                if network_input.title != title:
+                    title = network_input.title
+                    write_json(pipe, {"title": title})
+                _write_frame(pipe, frame)
+                pipe.flush()  # waits while the main process does not read
+                if not isinstance(frame, float):
+                    network_input.restart_timeout()
+                    last_audio = time.monotonic()
+                starved = time.monotonic() - last_audio > limits.AUDIO_TIMEOUT_S
+                if starved or decoder.mostly_corrupt:
+                    raise no_audio
         except MemoryError:
             raise
         except (FFmpegError, OSError, ValueError) as error:
-            if type(error) is BrokenPipeError:  # of our own pipe; FFmpeg has a class of its own
+            if type(error) is BrokenPipeError:  # of our own pipe; FFmpeg's is a subclass
                 raise
-            why = explain_read_error(error, scheme)
-            raise AudioError(f"{where} {verb}: {why}; {CHECK}") from None
-    raise AudioError(f"{where} is lost: the server ended it; {CHECK}")
+            cause = f"{explain_read_error(error, scheme)}; {CHECK_NETWORK}"
+            message = f"{shown} is lost: {cause}" if opened else f"cannot open {shown}: {cause}"
+            raise AudioError(message) from None
+    raise AudioError(f"{shown} is lost: the server ended it; {CHECK_NETWORK}")
 
 
-def _say_opened(
+def _write_opened(
     pipe: IO[bytes],
     first: av.AudioFrame,
     *,
@@ -143,35 +145,35 @@ def _say_opened(
     name: str = "",
     prebuffer: float = 0.0,
 ) -> None:
-    records.say_json(
-        pipe,
-        records.OPENED,
-        rate=first.sample_rate,
-        channels=first.layout.nb_channels,
-        codec=codec,
-        duration=duration,
-        name=name,
-        prebuffer=prebuffer,
-    )
+    opened = {
+        "rate": first.sample_rate,
+        "channels": first.layout.nb_channels,
+        "codec": codec,
+        "duration": duration,
+        "name": name,
+        "prebuffer": prebuffer,
+    }
+    write_json(pipe, {"opened": opened})
     pipe.flush()
 
 
-def _say_piece(pipe: IO[bytes], piece: av.AudioFrame | float) -> None:
-    if isinstance(piece, float):
-        records.say(pipe, records.LOSS, records.SECONDS.pack(piece))
+def _write_frame(pipe: IO[bytes], frame: av.AudioFrame | float) -> None:
+    """Write a frame, or for a float the seconds that are lost."""
+    if isinstance(frame, float):
+        write_json(pipe, {"lost": frame})
         return
-    channels, form = piece.layout.nb_channels, piece.format.name
-    length = piece.samples * records.SAMPLE_BYTES[piece.format.packed.name]
-    planar = piece.format.is_planar
-    planes = piece.planes if planar else piece.planes[:1]
-    size = length if planar else length * channels
-    if channels > limits.MAX_CHANNELS or length * channels > limits.MAX_MESSAGE_BYTES // 2:
+    channels, sample_format = frame.layout.nb_channels, frame.format.name
+    plane_bytes = frame.samples * SAMPLE_BYTES[frame.format.packed.name]
+    if channels > limits.MAX_CHANNELS or plane_bytes * channels > limits.MAX_MESSAGE_BYTES // 2:
         raise AudioError(
-            f"the sound goes on with {channels} channels in pieces of {piece.samples} samples, "
-            "which cannot be; give another source"
+            f"cannot decode the audio: it changes to {channels} channels in frames of "
+            f"{frame.samples} samples; give another source"
         )
-    head = records.FRAME_HEAD.pack(piece.sample_rate, channels, form.encode())
-    records.say(pipe, records.FRAME, head, *(memoryview(plane)[:size] for plane in planes))
+    if frame.format.is_planar:
+        planes = [memoryview(plane)[:plane_bytes] for plane in frame.planes]
+    else:
+        planes = [memoryview(frame.planes[0])[: plane_bytes * channels]]
+    write_audio(pipe, pack_header(frame.sample_rate, channels, sample_format), *planes)
 
 
 def _declared_duration(

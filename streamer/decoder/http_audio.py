@@ -1,8 +1,17 @@
-"""Sound over http and https: a server's answer as bytes, with the titles woven into it.
+"""HTTP client for live audio that bounds hostile servers: headers, redirects, time and titles.
 
-A live stream over HTTP is an answer without end. Shoutcast and icecast weave titles into it: after
-every `icy-metaint` bytes of sound comes one byte n and 16 * n bytes such as
-``StreamTitle='Artist - Title';``.
+FFmpeg sees only the body. Limits on a response:
+
+- The whole head arrives within `limits.CONNECT_TIMEOUT_S`, however slowly it trickles. At most 100
+  headers of 64 KiB each (`http.client`), and `limits.MAX_INTERIM_RESPONSES` before the final one.
+- At most `limits.MAX_REDIRECTS` redirects, to http and https only. A password goes to no other
+  host.
+- A read waits `limits.READ_TIMEOUT_S` for a byte. The bytes become audio within
+  `limits.AUDIO_TIMEOUT_S`, which `restart_timeout` confirms.
+- Header values and titles are cut, and reduced to printable text.
+
+Shoutcast and Icecast interleave titles with the audio: after every `icy-metaint` bytes comes one
+byte n, then 16 * n bytes such as ``StreamTitle='Artist - Title';``.
 """
 
 import base64
@@ -24,60 +33,61 @@ from streamer import limits
 from streamer.decoder.urls import redact_url
 from streamer.errors import AudioError
 
-CHECK = "check the server and the network"
-"""What to do where a stream breaks off."""
+CHECK_NETWORK = "check the server and the network"
+"""Remedy when an open stream breaks off."""
 
-_HEAD = 1024  # bytes looked at to tell sound from a page or a playlist
+_HEAD_BYTES = 1024  # from which a web page or a playlist is told from audio
 
 
 class HttpStream:
-    """An answer that is read like a file; nothing of it can be read twice.
+    """Response body that is read like a file, once, without the titles in it.
 
     Parameters
     ----------
     url
-        http or https; user and password in it are sent to its host alone.
+        http or https. A user and password in it are sent to its host only.
 
     Attributes
     ----------
     url
-        Where the redirects led.
+        URL after all redirects.
     content_type
-        As the server says, lower-case, without parameters.
+        Content type in lower case, without parameters; empty if the server sends none.
     name
-        The station's name, empty where it tells none.
+        Name of the station; empty if the server sends none.
     title
-        Of what plays now, empty where it tells none.
+        Title that plays now; empty if the server sends none.
     head
-        The first bytes of the answer.
+        First bytes of the body; they are read again by `read`.
 
     Raises
     ------
     AudioError
-        The server cannot be reached, refuses, or answers nothing in time.
+        The server cannot be reached, refuses, or does not respond in time.
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = redact_url(url)
+        self._failure = f"cannot open {redact_url(url)}"
+        self._lost = f"{redact_url(url)} is lost"
         try:
-            self._answer = _opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT_S)
+            self._response = _build_opener().open(_request(url), timeout=limits.CONNECT_TIMEOUT_S)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise AudioError(f"{self._shown} cannot be heard: {_explain(error)}") from None
-        headers = self._answer.headers
-        self.url = self._answer.url
-        told = headers.get_content_type() if "Content-Type" in headers else ""
-        self.content_type = sanitize_text(told)
-        self.name = sanitize_text(_text(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
+            raise AudioError(f"{self._failure}: {_explain(error)}") from None
+        headers = self._response.headers
+        self.url = self._response.url
+        content_type = headers.get_content_type() if "Content-Type" in headers else ""
+        self.content_type = sanitize_text(content_type)
+        self.name = sanitize_text(_decode(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
         self.title = ""
         interval = headers.get("icy-metaint", "")
-        self._interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
-        self._until_title = self._interval
+        self._title_interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0
+        self._bytes_until_title = self._title_interval
         self.head = b""
         self._unread = b""
-        self._patience = limits.CONNECT_TIMEOUT_S
-        self._since = time.monotonic()
+        self._timeout = limits.CONNECT_TIMEOUT_S
+        self._waiting_since = time.monotonic()
         try:
-            while len(self.head) < _HEAD and (data := self.read(_HEAD)):
+            while len(self.head) < _HEAD_BYTES and (data := self.read(_HEAD_BYTES)):
                 self.head += data
         except AudioError:
             if not self.head:
@@ -92,49 +102,52 @@ class HttpStream:
         self.close()
 
     def read(self, size: int) -> bytes:
-        """Return what has arrived, at most `size` bytes; wait for the first of them.
+        """Return the bytes that have arrived, at most `size`; wait for the first of them.
 
         Returns
         -------
         bytes
-            Empty at the answer's end.
+            Empty at the end of the body.
 
         Raises
         ------
         AudioError
-            Nothing, or too little, came for too long, or the connection was lost.
+            A timeout passed, or the connection was lost.
         """
         if self._unread:
             data, self._unread = self._unread[:size], self._unread[size:]
             return data
-        if self._interval and not self._until_title:
+        if self._title_interval and not self._bytes_until_title:
             self._read_title()
-        data = self._receive(min(size, self._until_title) if self._interval else size)
-        self._until_title -= len(data)
+        data = self._receive(min(size, self._bytes_until_title) if self._title_interval else size)
+        self._bytes_until_title -= len(data)
         return data
 
-    def heard(self) -> None:
-        """Say that what was read has become sound; the next has as long again."""
-        self._patience = limits.AUDIO_TIMEOUT_S
-        self._since = time.monotonic()
+    def restart_timeout(self) -> None:
+        """Restart `limits.AUDIO_TIMEOUT_S`: what was read so far has been decoded to audio."""
+        self._failure = self._lost
+        self._timeout = limits.AUDIO_TIMEOUT_S
+        self._waiting_since = time.monotonic()
 
     def close(self) -> None:
-        """Hang up; more than once is fine."""
-        self._answer.close()
+        """Close the connection; calling it again does nothing."""
+        self._response.close()
 
     def _receive(self, size: int) -> bytes:
-        if time.monotonic() - self._since > self._patience:
-            raise self._stalled(self._patience)
+        if time.monotonic() - self._waiting_since > self._timeout:
+            raise self._timeout_error(self._timeout)
         try:
-            data: bytes = self._answer.read1(size)
+            data: bytes = self._response.read1(size)
         except TimeoutError:
-            raise self._stalled(limits.READ_TIMEOUT_S) from None
+            raise self._timeout_error(limits.READ_TIMEOUT_S) from None
         except (OSError, http.client.HTTPException, ValueError):
-            raise AudioError(f"{self._shown} is lost: the connection broke off; {CHECK}") from None
+            raise AudioError(
+                f"{self._failure}: the connection broke off; {CHECK_NETWORK}"
+            ) from None
         return data
 
-    def _stalled(self, seconds: float) -> AudioError:
-        return AudioError(f"{self._shown} is lost: no sound for {seconds:g} s; {CHECK}")
+    def _timeout_error(self, seconds: float) -> AudioError:
+        return AudioError(f"{self._failure}: no audio for {seconds:g} s; {CHECK_NETWORK}")
 
     def _read_title(self) -> None:
         missing = 16 * (self._receive(1) or b"\0")[0]
@@ -142,20 +155,20 @@ class HttpStream:
         while missing and (data := self._receive(missing)):
             text += data
             missing -= len(data)
-        self._until_title = self._interval
+        self._bytes_until_title = self._title_interval
         if found := re.search(rb"StreamTitle='(.*?)';", text, re.DOTALL):
-            self.title = sanitize_text(_text(found[1]))
+            self.title = sanitize_text(_decode(found[1]))
 
 
 def sanitize_text(text: str) -> str:
-    """Return what a server says as one printable line, cut at `limits.MAX_TITLE_CHARS`."""
-    # icecast writes what its mount's character set lacks as &#8211;
+    """Reduce text from a server to one printable line of at most `limits.MAX_TITLE_CHARS`."""
+    # Icecast writes what its mount's character set lacks as &#8211;
     printable = "".join(c if c.isprintable() else " " for c in html.unescape(text))
     return " ".join(printable.split())[: limits.MAX_TITLE_CHARS]
 
 
-def _text(raw: bytes | str) -> str:
-    """Decode UTF-8, or Latin-1 where it is none; headers come as Latin-1 whatever they were."""
+def _decode(raw: bytes | str) -> str:
+    """Decode UTF-8, or else Latin-1; `http.client` has read headers as Latin-1."""
     data = raw.encode("latin-1", "replace") if isinstance(raw, str) else raw
     try:
         return data.decode()
@@ -166,7 +179,7 @@ def _text(raw: bytes | str) -> str:
 def _request(url: str) -> urllib.request.Request:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(  # noqa: S310 - the opener knows no other schemes
+    request = urllib.request.Request(  # noqa: S310 - the opener has http and https only
         urlunsplit(parts._replace(netloc=host, fragment="")),
         headers={"User-Agent": "streamer", "Accept": "*/*", "Icy-MetaData": "1"},
     )
@@ -176,8 +189,8 @@ def _request(url: str) -> urllib.request.Request:
     return request
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return one that knows http, https, a proxy of the environment, and nothing else."""
+def _build_opener() -> urllib.request.OpenerDirector:
+    """Return an opener for http, https and the proxy of the environment, and nothing else."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -192,40 +205,40 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that may begin with shoutcast's "ICY 200 OK", and whose sound must not stall."""
+    """Response that may begin with Shoutcast's "ICY 200 OK"; its head has a deadline."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._sock = sock
-        self._answers = 0  # "100 Continue" among them
+        self._status_lines = 0  # of interim responses, too
 
     def begin(self) -> None:
-        over = threading.Event()
-        limit = threading.Timer(limits.CONNECT_TIMEOUT_S, self._hang_up, (over,))
-        limit.start()
+        expired = threading.Event()
+        deadline = threading.Timer(limits.CONNECT_TIMEOUT_S, self._disconnect, (expired,))
+        deadline.start()
         try:
             super().begin()
         except (http.client.HTTPException, OSError):
-            if not over.is_set():
+            if not expired.is_set():
                 raise
         finally:
-            limit.cancel()
-        if over.is_set():  # the head only trickled
+            deadline.cancel()
+        if expired.is_set():
             raise TimeoutError
         self._sock.settimeout(limits.READ_TIMEOUT_S)
 
-    def _hang_up(self, over: threading.Event) -> None:
-        over.set()
+    def _disconnect(self, expired: threading.Event) -> None:
+        expired.set()
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def _read_and_discard_trailer(self) -> None:
-        """Leave unread what follows the last chunk; it may have no end."""
+        """Read no trailer after the last chunk: it may be endless."""
 
     def _read_status(self) -> tuple[str, int, str]:
-        self._answers += 1
-        if self._answers > limits.MAX_INTERIM_RESPONSES:
-            raise http.client.HTTPException("no end of answers")
+        self._status_lines += 1
+        if self._status_lines > limits.MAX_INTERIM_RESPONSES:
+            raise http.client.HTTPException("too many interim responses")
         if self.fp.peek(4)[:4] == b"ICY ":
             words = self.fp.readline(1024).decode("latin-1").split(None, 2)
             if len(words) < 2 or not words[1].isdecimal():
@@ -270,23 +283,23 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
         if urlsplit(newurl).scheme not in ("http", "https"):
             raise urllib.error.HTTPError(newurl, code, msg, headers, fp)
         request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
-        fp.close()  # urllib would read it to its end, which may never come
+        fp.close()  # urllib would read the body to its end, which may never come
         if request is not None:
-            request.remove_header("Proxy-authorization")  # it is added again where it is wanted
+            request.remove_header("Proxy-authorization")  # `ProxyHandler` adds it where needed
         return request
 
 
 _STATUS = {
     401: "it wants a user and password (401); write http://USER:PASSWORD@HOST/...",
-    403: "it forbids us to listen (403); ask its operator, or give another address",
+    403: "it forbids access (403); ask its operator, or give another address",
     404: "there is no such stream (404); correct the path",
     410: "there is no such stream any more (410); give another address",
-    429: "it is asked too often (429); it is tried again later",
+    429: "it receives too many requests (429); it is tried again later",
 }
 
 
 def _explain(error: Exception) -> str:
-    """Return in a few words why a stream is not to be had, and what to do."""
+    """Return why a stream cannot be opened, and the remedy."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return _explain_status(error)
@@ -300,15 +313,15 @@ def _explain(error: Exception) -> str:
             "to the certificate of its authority"
         )
     if isinstance(reason, ssl.SSLError):
-        return "it speaks no TLS that we do; use http:// if that is what it offers"
+        return "it offers no TLS that we support; use http:// if that is what it offers"
     if isinstance(reason, TimeoutError):
-        return "it does not answer; check that the server runs and that sound is sent to it"
+        return "it does not answer; check that the server runs and that audio is sent to it"
     if isinstance(reason, ConnectionRefusedError):
         return "nothing listens there; start the server, or correct host and port"
     if isinstance(reason, ConnectionError | http.client.IncompleteRead):
         return "it closed the connection; check the server"
     if isinstance(reason, http.client.HTTPException | ValueError):
-        return "its answer is no HTTP; correct host and port"
+        return "its answer is not HTTP; correct host and port"
     words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
     return f"{str(words).splitlines()[0].lower()}; check the network and the address"
 
@@ -317,16 +330,16 @@ def _explain_status(error: urllib.error.HTTPError) -> str:
     if error.code in _STATUS:
         return _STATUS[error.code]
     if 300 <= error.code < 400:
-        place = error.headers.get("Location", "")
-        if urlsplit(place).scheme not in ("", "http", "https"):
+        target = error.headers.get("Location", "")
+        if urlsplit(target).scheme not in ("", "http", "https"):
             return (
-                f"it redirects to {sanitize_text(redact_url(place))}, which is no web address; "
-                "give the stream's own address"
+                f"it redirects to {sanitize_text(redact_url(target))}, which is not a web address; "
+                "give the address of the stream itself"
             )
         return (
             f"it redirects more than {limits.MAX_REDIRECTS} times, or in a circle; "
             "give the address where the stream is"
         )
     if error.code >= 500:
-        return f"the server has a trouble of its own ({error.code}); look there, or try later"
+        return f"the server has an internal error ({error.code}); check it, or try later"
     return f"it refuses with HTTP status {error.code}; check the address"

@@ -1,4 +1,4 @@
-"""Opening a network stream: over HTTP through our own door, all else through FFmpeg's."""
+"""Open a network stream: http and https with our own client, other schemes with FFmpeg's."""
 
 import errno
 import re
@@ -18,41 +18,43 @@ from streamer.errors import AudioError
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """A network stream that is open.
+    """Open network stream, to be read and closed by one thread.
 
     Attributes
     ----------
     container, stream
-        To be read, and closed, by one thread.
+        FFmpeg's container and its best audio stream.
     scheme
-        The limits it was opened with.
-    name
-        The station's own, empty where it tells none.
-    web
-        The answer underneath, for its titles; None where FFmpeg itself speaks to the server.
+        Limits that it was opened with.
+    http
+        HTTP response that FFmpeg reads; None where FFmpeg connects to the server itself.
     """
 
     container: av.container.InputContainer
     stream: av.AudioStream
     scheme: Scheme
-    name: str = ""
-    web: HttpStream | None = None
+    http: HttpStream | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the station; empty if unknown."""
+        return self.http.name if self.http is not None else ""
 
     @property
     def title(self) -> str:
-        """Of what is received now, empty where it is not told."""
-        return self.web.title if self.web is not None else ""
+        """Title that is received now; empty if unknown."""
+        return self.http.title if self.http is not None else ""
 
-    def heard(self) -> None:
-        """Say that what was received has become sound."""
-        if self.web is not None:
-            self.web.heard()
+    def restart_timeout(self) -> None:
+        """Report that what was received has been decoded to audio."""
+        if self.http is not None:
+            self.http.restart_timeout()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the container and the connection."""
         self.container.close()
-        if self.web is not None:
-            self.web.close()
+        if self.http is not None:
+            self.http.close()
 
 
 def open_network_input(url: str) -> NetworkInput:
@@ -61,31 +63,30 @@ def open_network_input(url: str) -> NetworkInput:
     Raises
     ------
     UsageError
-        It is no URL that can be meant.
+        The URL is invalid.
     AudioError
-        It cannot be opened; the message says why and what to do.
+        The stream cannot be opened, or is not audio.
     """
     parts = check_url(url)
     if parts.scheme not in ("http", "https"):
         _resolve(parts.hostname or "", url)
         return _open(url, url, SCHEMES[parts.scheme])
-    web = HttpStream(url)
+    http = HttpStream(url)
     try:
-        if b"#EXT-X-" in web.head and web.head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
-            web.close()
-            return _open(url, _with_user(web.url, url), HLS)
-        _refuse_pages(web, url)
-        return _open(url, web, SCHEMES[parts.scheme])
+        if b"#EXT-X-" in http.head and http.head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
+            http.close()
+            return _open(url, _with_user(http.url, url), HLS)
+        _refuse_pages(http, url)
+        return _open(url, http, SCHEMES[parts.scheme])
     except BaseException:
-        web.close()
+        http.close()
         raise
 
 
-def _open(url: str, what: str | HttpStream, scheme: Scheme) -> NetworkInput:
-    web = what if isinstance(what, HttpStream) else None
+def _open(url: str, source: str | HttpStream, scheme: Scheme) -> NetworkInput:
     try:
         container = av.open(
-            what,
+            source,
             mode="r",
             options=ffmpeg_options(scheme),
             metadata_errors="replace",
@@ -94,78 +95,80 @@ def _open(url: str, what: str | HttpStream, scheme: Scheme) -> NetworkInput:
     except MemoryError:
         raise
     except (FFmpegError, OSError, ValueError) as error:
-        raise AudioError(f"{redact_url(url)} cannot be heard: {_explain(error, scheme)}") from None
+        cause = _explain_open_error(error, scheme)
+        raise AudioError(f"cannot open {redact_url(url)}: {cause}") from None
     stream = container.streams.best("audio")
     if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
         container.close()
         raise AudioError(
-            f"{redact_url(url)} carries no sound that can be decoded; "
-            "give the address of another one"
+            f"cannot open {redact_url(url)}: it carries no audio; give the address of another one"
         )
     stream.codec_context.thread_count = 1
-    return NetworkInput(container, stream, scheme, web.name if web else "", web)
+    http = source if isinstance(source, HttpStream) else None
+    return NetworkInput(container, stream, scheme, http)
 
 
 def _resolve(host: str, url: str) -> None:
-    """Say what FFmpeg cannot: that nobody knows the host."""
+    """Raise for an unknown host, which FFmpeg's errors do not tell from others."""
     try:
         socket.getaddrinfo(host, None)
     except (OSError, ValueError):
         raise AudioError(
-            f"{redact_url(url)} cannot be heard: unknown host; "
+            f"cannot open {redact_url(url)}: unknown host; "
             "correct the address, or check the name server"
         ) from None
 
 
 def _with_user(url: str, origin: str) -> str:
-    """Give user and password back to a URL on the host that they were meant for, if as secret."""
+    """Add the user and password of `origin` to a URL on the same host that is no less secure."""
     here, there = urlsplit(url), urlsplit(origin)
     user, at, host = there.netloc.rpartition("@")
     same = here.netloc == host and here.scheme in (there.scheme, "https")
     return here._replace(netloc=f"{user}{at}{host}").geturl() if same else url
 
 
-def _refuse_pages(web: HttpStream, url: str) -> None:
-    """Refuse what is surely no sound and may be taken for some."""
-    head = web.head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+def _refuse_pages(http: HttpStream, url: str) -> None:
+    """Raise for an empty body, a web page, and a playlist of another address."""
+    head = http.head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    cause = ""
     if not head:
-        raise AudioError(
-            f"{redact_url(url)} cannot be heard: it sends nothing; check that sound is sent to it"
-        )
-    if head.startswith((b"#extm3u", b"[playlist]")) or re.match(rb"https?://", head):
-        found = re.search(r"https?://\S+", web.head.decode("latin-1"))
-        named = redact_url(found[0]) if found else "the one in it"
-        raise AudioError(
-            f"{redact_url(url)} is a playlist, no sound; give the address that it names: {named}"
-        )
-    text = web.content_type.startswith("text/") or web.content_type == "application/json"
-    if text or head.startswith((b"<!doctype", b"<html", b"<?xml")):
-        kind = web.content_type or "text/html"
-        raise AudioError(
-            f"{redact_url(url)} cannot be heard: it sends {kind}, no sound; "
+        cause = "it sends nothing; check that audio is sent to it"
+    elif head.startswith((b"#extm3u", b"[playlist]")) or re.match(rb"https?://", head):
+        found = re.search(r"https?://\S+", http.head.decode("latin-1"))
+        target = redact_url(found[0]) if found else "the one in it"
+        cause = f"it is a playlist, not audio; give the address that it names: {target}"
+    elif (
+        http.content_type.startswith("text/")
+        or http.content_type == "application/json"
+        or head.startswith((b"<!doctype", b"<html", b"<?xml"))
+    ):
+        cause = (
+            f"it sends {http.content_type or 'text/html'}, not audio; "
             "give the address of the stream itself, not of its web page"
         )
+    if cause:
+        raise AudioError(f"cannot open {redact_url(url)}: {cause}")
 
 
-def _explain(error: Exception, scheme: Scheme) -> str:
-    """Return in a few words why FFmpeg cannot open a stream, and what to do."""
+def _explain_open_error(error: Exception, scheme: Scheme) -> str:
+    """Return why FFmpeg cannot open a stream, and the remedy."""
     code = getattr(error, "errno", None)
-    for matches, words in _CAUSES:
+    for matches, cause in _CAUSES:
         if matches(error, code):
-            return words
+            return cause
     if scheme is HLS:
         return (
             "its playlist leads to nothing that can be played: what it names is missing, "
-            "or is no http or https address (no other is followed, local files least of all); "
-            "check the playlist"
+            "or is not an http or https address (others are not followed, local files least of "
+            "all); check the playlist"
         )
-    return "what it sends is no sound that can be decoded; give the address of a sound stream"
+    return "it sends no audio; give the address of an audio stream"
 
 
 _CAUSES: tuple[tuple[Callable[[Exception, int | None], bool], str], ...] = (
     (
         lambda error, _: isinstance(error, ExitError | TimeoutError),
-        "nothing arrives; check that sound is sent there, and the firewall between",
+        "nothing arrives; check that audio is sent there, and the firewall between",
     ),
     (
         lambda error, _: isinstance(error, ConnectionRefusedError),
@@ -199,9 +202,9 @@ _CAUSES: tuple[tuple[Callable[[Exception, int | None], bool], str], ...] = (
 
 
 def explain_read_error(error: Exception, scheme: Scheme) -> str:
-    """Return in a few words why an open stream broke off."""
+    """Return why an open stream broke off."""
     if isinstance(error, ExitError | TimeoutError):
-        return f"no sound for {scheme.read_timeout:g} s"
+        return f"no audio for {scheme.read_timeout:g} s"
     if isinstance(error, ConnectionError):
         return "the server closed the connection"
     return "the connection broke off"

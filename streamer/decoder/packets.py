@@ -1,4 +1,4 @@
-"""From one stream of a container to frames, whatever is damaged in between."""
+"""Decode one audio stream of a container packet by packet, and skip damaged packets."""
 
 import contextlib
 import math
@@ -13,24 +13,24 @@ from streamer import limits
 
 
 class PacketDecoder:
-    """Decodes the audio stream of a container; read once.
+    """Decoder of the audio stream of a container; can be read once.
 
     Parameters
     ----------
     container, stream
-        Open, and chosen; they stay the caller's.
+        Open container and its stream; the caller closes them.
     read_failures
-        How many reads may fail in a row until the rest is given up. With none, the first failure is
-        raised.
-    patience
-        Seconds without a packet of this stream, while others come, after which it counts as lost.
+        Most consecutive reads that may fail before the rest is skipped. Default: 0, the first
+        failure is raised.
+    timeout
+        Longest time without a packet of this stream while other streams send some, in seconds.
 
     Attributes
     ----------
     corrupt_packets
-        Packets that could not be decoded and were left out.
+        Number of packets that could not be decoded.
     decoded_packets
-        Packets that gave sound.
+        Number of packets that gave audio.
     """
 
     def __init__(
@@ -39,65 +39,65 @@ class PacketDecoder:
         stream: av.AudioStream,
         *,
         read_failures: int = 0,
-        patience: float = math.inf,
+        timeout: float = math.inf,
     ) -> None:
         self.corrupt_packets = 0
         self.decoded_packets = 0
         self._container = container
         self._stream = stream
         self._read_failures = read_failures
-        self._patience = patience
+        self._timeout = timeout
         self._first: av.AudioFrame | None = None
-        self._pieces = self._decode()
+        self._frames = self._decode()
 
     @property
-    def mostly_damaged(self) -> bool:
-        """Whether so many packets cannot be decoded that this is no sound."""
+    def mostly_corrupt(self) -> bool:
+        """Whether damaged packets outnumber the others, and `limits.MAX_DAMAGED_PACKETS`."""
         return self.corrupt_packets > max(self.decoded_packets, limits.MAX_DAMAGED_PACKETS)
 
-    def begin(self, *, patience: int | None = None) -> av.AudioFrame | None:
-        """Decode the first frame; `frames` begins with it.
+    def decode_first(self, *, max_corrupt: int | None = None) -> av.AudioFrame | None:
+        """Decode the first frame; `frames` yields it again.
 
         Parameters
         ----------
-        patience
-            Damaged packets after which there is held to be none; without it all are looked at.
+        max_corrupt
+            Most damaged packets before it. Default: no limit.
 
         Returns
         -------
         av.AudioFrame | None
-            None where there is no sound, or none that is believed.
+            None where there is no audio, or its rate or channels are outside the limits.
         """
-        for piece in self._pieces:
-            if isinstance(piece, av.AudioFrame):
-                self._first = piece
-                believed = piece.layout.nb_channels <= limits.MAX_CHANNELS
-                return piece if believed and piece.sample_rate in limits.SAMPLE_RATES else None
-            if patience is not None and self.corrupt_packets > patience:
+        for frame in self._frames:
+            if isinstance(frame, av.AudioFrame):
+                self._first = frame
+                valid = frame.layout.nb_channels <= limits.MAX_CHANNELS
+                return frame if valid and frame.sample_rate in limits.SAMPLE_RATES else None
+            if max_corrupt is not None and self.corrupt_packets > max_corrupt:
                 return None
         return None
 
     def frames(self) -> Iterator[av.AudioFrame | float]:
-        """Yield frames, or for a packet that cannot be decoded how many seconds are lost.
+        """Yield frames, and for each packet that cannot be decoded the lost seconds.
 
         Raises
         ------
         FFmpegError, OSError
-            A read failed, and none may; or patience is at its end.
+            More reads failed than may, or the timeout passed.
         """
         first, self._first = self._first, None
         if first is not None:
             yield first
-        yield from self._pieces
+        yield from self._frames
 
     def _packets(self) -> Iterator["av.Packet[av.AudioStream]"]:
-        """Read all streams, since a read of one does not end while another's packets come."""
-        since = time.monotonic()
+        """Read all streams: a read of one does not return while packets of others arrive."""
+        last = time.monotonic()
         for packet in self._container.demux():
             if packet.stream_index == self._stream.index:
                 yield cast("av.Packet[av.AudioStream]", packet)
-                since = time.monotonic()
-            elif time.monotonic() - since > self._patience:
+                last = time.monotonic()
+            elif time.monotonic() - last > self._timeout:
                 raise TimeoutError
 
     def _decode(self) -> Generator[av.AudioFrame | float]:

@@ -1,7 +1,7 @@
-"""Which URLs may be opened, with which limits, and how one is shown.
+"""Which URLs may be opened, with which limits, and how to show one without its secrets.
 
-Plain HTTP is spoken by `streamer.decoder.http_audio`; HLS, RTSP, RTP and UDP by FFmpeg, which may
-use the protocols and formats named here and no others, whatever a playlist or an answer names.
+`streamer.decoder.http_audio` connects to plain http and https; FFmpeg to HLS, RTSP, RTP and UDP. It
+may use the protocols and formats listed here and no others, whatever a playlist or server names.
 """
 
 import re
@@ -13,21 +13,22 @@ from streamer import limits
 from streamer.errors import UsageError
 
 FORMATS = "aac,ac3,asf,caf,flac,hls,loas,matroska,mov,mp3,mpegts,ogg,rtp,rtsp,sdp,wav"
-"""Containers FFmpeg may look for."""
+"""Container formats that FFmpeg may detect."""
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """What a URL of one kind may do.
+    """Limits and options for URLs of one kind.
 
     Attributes
     ----------
     protocols
-        FFmpeg's, comma-separated; none where it gets bytes only. Never one that reads local files.
+        FFmpeg's protocols, comma-separated; empty where FFmpeg only gets bytes. None of them reads
+        local files.
     prebuffer
-        Seconds of sound that are awaited before the first is played.
+        Audio to buffer before playback starts, in seconds.
     read_timeout
-        Seconds without sound after which the stream is lost.
+        Longest time without audio before the stream is lost, in seconds.
     options
         Further options for FFmpeg, as pairs.
     """
@@ -38,26 +39,30 @@ class Scheme:
     options: tuple[tuple[str, str], ...] = ()
 
 
-_BROWSING = "http,https,httpproxy,tcp,tls,crypto"
-_DATAGRAMS = (("analyzeduration", "200000"), ("probesize", "65536"), ("overrun_nonfatal", "1"))
+_WEB_PROTOCOLS = "http,https,httpproxy,tcp,tls,crypto"
+_DATAGRAM_OPTIONS = (
+    ("analyzeduration", "200000"),
+    ("probesize", "65536"),
+    ("overrun_nonfatal", "1"),
+)
 
 SCHEMES = {
     "http": Scheme("", 0.4),
     "https": Scheme("", 0.4),
     "rtsp": Scheme("rtsp,rtp,udp,tcp", 0.2, options=(("rtsp_flags", "prefer_tcp"),)),
     "rtsps": Scheme("rtsps,rtsp,tls,tcp", 0.2, options=(("rtsp_flags", "prefer_tcp"),)),
-    "rtp": Scheme("rtp,udp", 0.15, options=_DATAGRAMS),
-    "udp": Scheme("udp", 0.15, options=_DATAGRAMS),
+    "rtp": Scheme("rtp,udp", 0.15, options=_DATAGRAM_OPTIONS),
+    "udp": Scheme("udp", 0.15, options=_DATAGRAM_OPTIONS),
 }
-"""Every scheme that may be given."""
+"""Limits by scheme, for every scheme that a user may give."""
 
 HLS = Scheme(
-    _BROWSING,
+    _WEB_PROTOCOLS,
     0.4,
     read_timeout=limits.HLS_READ_TIMEOUT_S,
     options=(("probesize", "65536"),),
 )
-"""A playlist over http or https: a segment comes every few seconds, all at once."""
+"""HTTP Live Streaming: a playlist over http or https names segments of a few seconds each."""
 
 
 def is_url(name: str) -> bool:
@@ -66,52 +71,57 @@ def is_url(name: str) -> bool:
 
 
 def check_url(url: str) -> SplitResult:
-    """Take a URL apart before anything is opened.
+    """Validate a URL and split it into its parts, before anything is opened.
 
     Raises
     ------
     UsageError
-        Its scheme is none of those allowed, or it names no host or port.
+        The scheme is not supported, or the host or port is missing or invalid.
     """
     shown = redact_url(url)
     if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise UsageError(f"{shown} holds a space or a control character; write it as %20 and so on")
+        raise UsageError(
+            f"cannot open {shown}: it holds a space or a control character; "
+            "write it as %20 and so on"
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(
-            f"{shown} is no URL: its host or port is not one; give scheme://host:port/path"
+            f"cannot open {shown}: its host or port is invalid; give scheme://host:port/path"
         ) from None
     if parts.scheme == "file":
-        raise UsageError(f"{shown}: a file is given by its path, without file://")
+        raise UsageError(f"cannot open {shown}: give the path of a file, without file://")
     if parts.scheme not in SCHEMES:
         raise UsageError(
-            f"{shown}: {parts.scheme} streams cannot be heard; "
+            f"cannot open {shown}: {parts.scheme} streams are not supported; "
             f"give a URL that begins with {', '.join(SCHEMES)}"
         )
     if not host:
-        raise UsageError(f"{shown} names no host; give {parts.scheme}://host/...")
+        raise UsageError(f"cannot open {shown}: it names no host; give {parts.scheme}://host/...")
     if parts.scheme in ("rtp", "udp") and not port:
-        raise UsageError(f"{shown} names no port; give {parts.scheme}://{host}:PORT")
+        raise UsageError(
+            f"cannot open {shown}: it names no port; give {parts.scheme}://{host}:PORT"
+        )
     return parts
 
 
 def redact_url(url: str) -> str:
-    """Return a URL as it may be shown: without user, password and query, which may hold secrets."""
+    """Return a URL for messages: without user, password and query, which may hold secrets."""
     scheme, _, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     follows = rest[len(authority) :][:1]
     if "@" in authority:
         rest = rest[authority.rindex("@") + 1 :]
     elif follows in ("?", "#") or not re.fullmatch(r"[^:]*(:\d*)?|\[.*", authority):
-        rest = rest.rpartition("@")[2]  # such a character, or a slash, may stand within a password
+        rest = rest.rpartition("@")[2]  # a password may hold these characters, or a slash
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     return f"{scheme}://" + re.sub(r"[\x00-\x1f\x7f]", "?", rest)
 
 
 def ffmpeg_options(scheme: Scheme) -> dict[str, str]:
-    """Return FFmpeg's options for a kind of URL."""
+    """Return FFmpeg's options for URLs of one kind."""
     trusted = ssl.get_default_verify_paths()
     options = {
         "format_whitelist": FORMATS,
@@ -119,7 +129,7 @@ def ffmpeg_options(scheme: Scheme) -> dict[str, str]:
         "max_redirects": str(limits.MAX_REDIRECTS),
         "max_streams": str(limits.MAX_CONTAINER_STREAMS),
         "probesize": "8192",
-        "formatprobesize": "65536",  # 2 % of MP3 streams are not told from their first 8 KiB
+        "formatprobesize": "65536",  # 8 KiB do not identify 2 % of MP3 streams
         "analyzeduration": "0",
         "user_agent": "streamer",
         "tls_verify": "1",

@@ -111,7 +111,7 @@ async def recorder_killed(place: Place) -> AsyncIterator[None]:
 # --- the radio; what had arrived is played to its end, so faults last longer ---
 
 LONG = (11.0, 13.0)
-LOST = ("is lost", "cannot be heard")
+LOST = ("is lost", "cannot open")
 
 
 @fault("radio stalls", zones=("radio",), lasts=LONG, remote=True, told=LOST)

@@ -37,7 +37,7 @@ class LevelMeter:
         try:
             self.device = find_device(self._process.devices.devices, device)
             channels = range(1, self.device.channels + 1)
-            self._rate = self._process.open(self.device, channels)["rate"]
+            self._rate = self._process.open(self.device, channels)
         except BaseException:
             self._process.close()
             raise
@@ -64,10 +64,10 @@ class LevelMeter:
         power = np.zeros(self.device.channels)
         frames = 0
         try:
-            with contextlib.closing(self._process.record(threading.Event())) as blocks:
+            with contextlib.closing(self._process.blocks(threading.Event())) as blocks:
                 for block in blocks:
-                    power += np.sum(block.sound.astype(np.float64) ** 2, axis=1)
-                    frames += block.sound.shape[1]
+                    power += np.sum(block.samples.astype(np.float64) ** 2, axis=1)
+                    frames += block.samples.shape[1]
                     if frames >= seconds * self._rate:
                         yield 10 * np.log10(np.maximum(power / frames, 10 ** (MIN_LEVEL_DBFS / 10)))
                         power, frames = np.zeros_like(power), 0

@@ -56,7 +56,7 @@ class MicrophoneInput:
         try:
             self.device = find_device(self._process.devices.devices, device)
             check_channels(channels, self.device.channels, f'"{self.device}"')
-            self.rate = round(self._process.open(self.device, dict.fromkeys(channels))["rate"])
+            self.rate = self._process.open(self.device, dict.fromkeys(channels))
         except BaseException:
             self._process.close()
             raise
@@ -79,11 +79,11 @@ class MicrophoneInput:
         """
         detector: LossDetector[CapturedBlock] = LossDetector(self.rate)
         try:
-            with contextlib.closing(self._process.record(stop)) as blocks:
+            with contextlib.closing(self._process.blocks(stop)) as blocks:
                 for block in blocks:
-                    frames = block.sound.shape[1]
+                    frames = block.samples.shape[1]
                     for checked in detector.push(
-                        block, block.first, frames, block.arrived, overflow=block.overflow
+                        block, block.first_frame, frames, block.arrived, overflow=block.overflow
                     ):
                         ring.skip(checked.lost)
                         self._write(ring, checked.block, checked.late)
@@ -97,7 +97,7 @@ class MicrophoneInput:
         self._process.close()
 
     def _write(self, ring: RingBuffer, block: CapturedBlock, late: float) -> None:
-        samples = self._downmixer.downmix(np.asarray(block.sound))
+        samples = self._downmixer.downmix(np.asarray(block.samples))
         ring.write(samples)
         self._check_zeros(samples)
         if late < _MAX_CLOCK_LATENESS_S:

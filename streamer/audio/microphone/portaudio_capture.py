@@ -1,25 +1,21 @@
-"""Records one PortAudio device, in a process of its own: `python portaudio_capture.py`.
+"""Capture process: list the input devices, then capture one. `python portaudio_capture.py`.
 
-PortAudio sees a device that was plugged in only once it is initialised anew, which ends every
-stream of its process, and a driver that hangs hangs its process with it. So each microphone has a
-recorder, which can be ended and started without touching anything else. It is run as a script and
-imports nothing of ours, which keeps it small.
+Each microphone has a process of its own. PortAudio sees a newly plugged device only after it is
+initialised again, which ends every stream of its process, and a driver that hangs hangs its
+process. This file runs as a script and imports little, which keeps the process small.
 
-It speaks in records on standard output, each a kind (one byte), a length (uint32) and a content:
+Messages, framed by `streamer.child.framing`:
 
-- `D`: the devices, JSON; always the first
-- `O`: the device is open, JSON: `rate`, `latency`
-- `A`: sound: number of its first frame (int64), `time.monotonic()` when it arrived (float64), its
-  age by PortAudio's clock (float64, NaN where that is not known), overflow (uint8), then float32,
-  one channel after the other
-- `E`: an error, JSON: `what` (`missing` or `failed`) and PortAudio's `text`
-
-It is told one JSON object a line on standard input: first `{"device", "channels", "take", "rate"}`
-to open so many channels of a device and take some of them (counted from 0), then anything to start.
-It ends when standard input does.
+- first, to the main process: `{"portaudio": version, "devices": [...]}`
+- to the process: `{"device", "channels", "selected", "rate"}`: open a device with so many channels,
+  and capture the selected ones, counted from 0
+- `{"opened": {"rate"}}`
+- to the process: any message, to start
+- audio messages: `BLOCK_HEADER`, then float32 samples, one channel after the other
+- instead of any of these `{"error": {"kind", "text"}}`: `kind` is `missing` (no PortAudio) or
+  `failed`; `text` is PortAudio's
 """
 
-import json
 import math
 import os
 import queue
@@ -27,29 +23,31 @@ import struct
 import sys
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-HEADER = struct.Struct("=cI")
-SOUND = struct.Struct("=qddB")
-BLOCK_SECONDS = 0.02
-BACKLOG = 500  # blocks that wait for a reader who is late: 10 s
+if __name__ == "__main__":  # import the package that this file belongs to, wherever it lies
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+    import streamer  # noqa: F401
+
+    sys.path.pop(0)
+
+from streamer.child.entry import claim_stdout, read_until_parent_exits
+from streamer.child.framing import read_message, write_audio, write_json
+
+BLOCK_HEADER = struct.Struct("=qddB")
+"""Header of a block of audio.
+
+Number of its first frame; its arrival by `time.monotonic()`; seconds from its capture to its
+arrival by PortAudio's clock, NaN if unknown; 1 if PortAudio reports an overflow before it, else 0.
+"""
+
+_BLOCK_S = 0.02
+_MAX_BACKLOG = 500  # blocks that wait for a slow reader: 10 s
 
 
-def say(kind: bytes, content: bytes) -> None:
-    """Write one record."""
-    output = sys.stdout.buffer
-    output.write(HEADER.pack(kind, len(content)))
-    output.write(content)
-    output.flush()
-
-
-def say_json(kind: bytes, content: dict[str, Any]) -> None:
-    """Write one record of JSON."""
-    say(kind, json.dumps(content).encode())
-
-
-def devices(sounddevice: Any) -> dict[str, Any]:
-    """Return PortAudio's version and every device that records."""
+def list_input_devices(sounddevice: Any) -> dict[str, Any]:
+    """Return PortAudio's version and every device that has inputs."""
     apis = sounddevice.query_hostapis()
     default = sounddevice.default.device[0]
     return {
@@ -70,79 +68,90 @@ def devices(sounddevice: Any) -> dict[str, Any]:
     }
 
 
-class Recorder:
-    """Takes what PortAudio's thread brings and writes it; its queue never holds that thread up."""
+class Capture:
+    """Input stream whose callback queues blocks without ever waiting.
 
-    def __init__(self, sounddevice: Any, wish: dict[str, Any]) -> None:
-        self.frames = 0
-        self.channels: int = wish["channels"]
-        self.take: list[int] = wish["take"]
-        self.blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    Parameters
+    ----------
+    sounddevice
+        The module.
+    request
+        `device`, `channels`, `selected` and `rate`, as the main process sends them.
+    """
+
+    def __init__(self, sounddevice: Any, request: dict[str, Any]) -> None:
+        self._frame_count = 0
+        self._channels: int = request["channels"]
+        self._selected: list[int] = request["selected"]
+        self._blocks: queue.SimpleQueue[tuple[bytes, bytes] | None] = queue.SimpleQueue()
         self.stream = sounddevice.RawInputStream(
-            device=wish["device"],
-            channels=self.channels,
-            samplerate=wish["rate"],
+            device=request["device"],
+            channels=self._channels,
+            samplerate=request["rate"],
             dtype="float32",
-            blocksize=round(wish["rate"] * BLOCK_SECONDS),
+            blocksize=round(request["rate"] * _BLOCK_S),
             latency="low",
-            callback=self.heard,
-            finished_callback=lambda: self.blocks.put(None),
+            callback=self._queue_block,
+            finished_callback=lambda: self._blocks.put(None),
         )
 
-    def heard(self, data: Any, frames: int, times: Any, status: Any) -> None:
-        """Keep a block; PortAudio's callback."""
+    def run(self, pipe: IO[bytes]) -> None:
+        """Write blocks until the stream ends by itself."""
+        self.stream.start()
+        while (block := self._blocks.get()) is not None:
+            write_audio(pipe, *block)
+            pipe.flush()
+
+    def _queue_block(self, data: Any, frames: int, times: Any, status: Any) -> None:
+        """Queue a block, or drop it if the backlog is full; PortAudio's callback."""
         now = time.monotonic()
         age = times.currentTime - times.inputBufferAdcTime
         age = age if 0 <= age <= 1 else math.nan
-        if self.blocks.qsize() < BACKLOG:
-            head = SOUND.pack(self.frames, now, age, bool(status.input_overflow))
-            sound = memoryview(data).cast("B").cast("f")
-            taken = (sound[channel :: self.channels].tobytes() for channel in self.take)
-            self.blocks.put(head + b"".join(taken))
-        self.frames += frames
-
-    def record(self) -> None:
-        """Write blocks until the stream ends by itself."""
-        self.stream.start()
-        while (block := self.blocks.get()) is not None:
-            say(b"A", block)
-
-
-def end_with_standard_input() -> None:
-    """Leave at once when nobody wants us any more; a driver that hangs is not asked."""
-    while sys.stdin.buffer.readline():
-        pass
-    os._exit(0)
+        if self._blocks.qsize() < _MAX_BACKLOG:
+            header = BLOCK_HEADER.pack(self._frame_count, now, age, bool(status.input_overflow))
+            samples = memoryview(data).cast("B").cast("f")
+            selected = (samples[channel :: self._channels].tobytes() for channel in self._selected)
+            self._blocks.put((header, b"".join(selected)))
+        self._frame_count += frames
 
 
 def main() -> None:
-    """Tell the devices, open the one that is wished for, record it."""
+    """List the devices, open the requested one, capture it."""
+    pipe = claim_stdout()
+
+    def send(message: dict[str, Any]) -> None:
+        write_json(pipe, message)
+        pipe.flush()
+
+    def fail(kind: str, error: object) -> None:
+        send({"error": {"kind": kind, "text": str(error)}})
+
     try:
         import sounddevice
     except (ImportError, OSError) as error:
-        say_json(b"E", {"what": "missing", "text": str(error)})
+        fail("missing", error)
         return
     try:
-        say_json(b"D", devices(sounddevice))
-        line = sys.stdin.buffer.readline()
-        if not line:
+        send(list_input_devices(sounddevice))
+        request = read_message(sys.stdin.buffer, trusted=True)
+        if not isinstance(request, dict):
             return
-        recorder = Recorder(sounddevice, json.loads(line))
-        stream = recorder.stream
-        say_json(b"O", {"rate": round(stream.samplerate), "latency": stream.latency})
-        if not sys.stdin.buffer.readline():
+        capture = Capture(sounddevice, request)
+        send({"opened": {"rate": round(capture.stream.samplerate)}})
+        if read_message(sys.stdin.buffer, trusted=True) is None:
             return
-        threading.Thread(target=end_with_standard_input, daemon=True).start()
-        recorder.record()
-        say_json(b"E", {"what": "failed", "text": "the stream ended"})
+        target, ignore = read_until_parent_exits, lambda _: None
+        threading.Thread(target=target, args=(ignore,), daemon=True).start()
+        capture.run(pipe)
+        fail("failed", "the stream ended")
     except sounddevice.PortAudioError as error:
-        say_json(b"E", {"what": "failed", "text": str(error)})
+        fail("failed", error)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except BrokenPipeError:
+    except BrokenPipeError:  # the main process is gone
         pass
     finally:
-        os._exit(0)  # not by PortAudio's own end, which waits for a driver that may hang
+        os._exit(0)  # do not let PortAudio wait for a driver that may hang

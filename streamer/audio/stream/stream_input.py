@@ -105,11 +105,11 @@ class StreamInput:
         try:
             return self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
         except DecoderProcessError as error:
-            if error.hung:
-                why = "it does not answer; check that the server runs and that sound is sent to it"
+            if error.timed_out:
+                why = "it does not answer; check that the server runs and that audio is sent to it"
             else:
-                why = f"it ended its decoder ({error.how}); give the address of another stream"
-            raise AudioError(f"{self._shown_url} cannot be heard: {why}") from None
+                why = f"it ended its decoder ({error.reason}); give the address of another stream"
+            raise AudioError(f"cannot open {self._shown_url}: {why}") from None
 
     def _receive(self, stop: threading.Event) -> None:
         """Decode into the buffer; body of the receiving thread."""
@@ -118,7 +118,7 @@ class StreamInput:
                 if not self._buffer.put(chunk):
                     return
         except DecoderProcessError as error:
-            how = "hangs" if error.hung else f"ended ({error.how})"
+            how = "hangs" if error.timed_out else f"ended ({error.reason})"
             advice = "what it sends is damaged, or memory is short"
             lost = AudioError(f"{self._shown_url} is lost: its decoder {how}; {advice}")
             self._set_error(lost, stop)

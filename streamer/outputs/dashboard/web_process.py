@@ -3,10 +3,7 @@
 What waits to be told to the dashboard's process.
 """
 
-import contextlib
-import json
 import logging
-import subprocess
 import threading
 import time
 from collections import deque
@@ -14,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streamer import limits
-from streamer.child.process import start_helper
+from streamer.child.framing import MessageError
+from streamer.child.supervisor import ChildProcess, ChildStartError
 from streamer.errors import StreamerError
 from streamer.helpers import Backoff
 from streamer.outputs.dashboard.ipc import Setting
@@ -22,9 +20,9 @@ from streamer.outputs.dashboard.ipc import Setting
 PERIOD = 0.05
 """Seconds between two lines to the process, at least."""
 
-_START_PATIENCE = 30.0
-_LEAVE_PATIENCE = 2.0
-_LOOK = 0.5
+_START_TIMEOUT_S = 30.0
+_EXIT_TIMEOUT_S = 2.0
+_POLL_S = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -93,122 +91,110 @@ class Outbox:
 
 
 class WebProcess:
-    """Keeps the dashboard's process running, tells it what is in the outbox, hears what it says.
+    """Runs the dashboard process, sends it pending updates, and starts it again when it ends.
 
-    One thread starts the process and writes to it, for Linux ends a guarded process with the thread
-    that started it; another one reads.
+    One thread starts the process and writes to it, another reads from it.
 
     Parameters
     ----------
-    setting
+    config
         How to serve.
     outbox
-        What is to be told.
-    hear
-        Called in the reading thread with whatever the process says.
+        Updates to send.
+    receive
+        Called in the reading thread with each message from the process.
     """
 
     def __init__(
-        self, setting: Setting, outbox: Outbox, hear: Callable[[dict[str, Any]], None]
+        self, config: Setting, outbox: Outbox, receive: Callable[[dict[str, Any]], None]
     ) -> None:
-        self._setting = setting
+        self._config = config
         self._outbox = outbox
-        self._hear = hear
-        self._process: subprocess.Popen[bytes] | None = None
-        self._over = threading.Event()
-        self._begun = threading.Event()
-        self._failed = ""
-        self._keeper = threading.Thread(target=self._keep, name="dashboard", daemon=True)
+        self._receive = receive
+        self._child: ChildProcess | None = None
+        self._closed = threading.Event()
+        self._started = threading.Event()
+        self._start_error = ""
+        self._writer = threading.Thread(target=self._run, name="dashboard", daemon=True)
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs now."""
-        return self._process.pid if self._process is not None else None
+        """Id of the process that runs now."""
+        return self._child.process.pid if self._child is not None else None
 
     def begin(self) -> None:
-        """Return once it serves.
+        """Start the process, and return once it serves.
 
         Raises
         ------
         StreamerError
-            It cannot serve there.
+            It cannot serve at that address.
         """
-        self._keeper.start()
-        begun = self._begun.wait(_START_PATIENCE)
-        if self._failed or not begun:
+        self._writer.start()
+        started = self._started.wait(_START_TIMEOUT_S)
+        if self._start_error or not started:
             self.close()
-            where = f"{self._setting['host']}:{self._setting['port']}"
+            where = f"{self._config['host']}:{self._config['port']}"
             raise StreamerError(
-                f"the dashboard cannot be served at {where} ({self._failed or 'it hangs'}); "
+                f"cannot serve the dashboard at {where}: {self._start_error or 'it hangs'}; "
                 "free the address or give another one: --dashboard-listen HOST:PORT"
             )
 
     def close(self) -> None:
-        """End the process; more than once is fine."""
-        self._over.set()
-        if self._process is not None:
-            self._process.kill()  # it has nothing to keep
-        if self._keeper.ident is not None:
-            self._keeper.join(_LEAVE_PATIENCE)
+        """End the process; calling it again does nothing."""
+        self._closed.set()
+        if self._child is not None:
+            self._child.close()
+        if self._writer.ident is not None:
+            self._writer.join(_EXIT_TIMEOUT_S)
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         backoff = Backoff()
-        while not self._over.is_set():
+        while not self._closed.is_set():
             self._outbox.renew()
-            started = time.monotonic()
+            begun = time.monotonic()
             try:
                 self._run_once()
-            except (OSError, subprocess.SubprocessError) as error:
-                self._failed = self._failed or str(error)
-            first = not self._begun.is_set()
-            self._begun.set()
-            if first or self._over.is_set():
-                return  # what fails at the start is told by `begin`
+            except ChildStartError as error:
+                self._start_error = self._start_error or error.cause
+            first = not self._started.is_set()
+            self._started.set()
+            if first or self._closed.is_set():
+                return  # `begin` raises what fails at the first start
             logger.warning("the dashboard ended and starts again", extra={"cause": "dashboard"})
-            self._hear({"watched": []})  # its viewers are gone
-            self._over.wait(backoff.next_delay(time.monotonic() - started))
+            self._receive({"watched": []})  # its viewers are gone
+            self._closed.wait(backoff.next_delay(time.monotonic() - begun))
 
     def _run_once(self) -> None:
-        """Start the process, and tell it what is new until it is gone or not wanted any more."""
+        """Start the process, and send it updates until it ends or `close` is called."""
         bounds = map(str, (limits.DASHBOARD_MEMORY_BYTES, limits.DASHBOARD_OPEN_FILES))
-        self._process = process = start_helper("-m", "streamer.outputs.dashboard.web", *bounds)
-        reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        child = ChildProcess(
+            "-m", "streamer.outputs.dashboard.web", *bounds, name="dashboard process"
+        )
+        self._child = child
+        reader = threading.Thread(target=self._read, args=(child,), daemon=True)
         reader.start()
+        connected = child.send(self._config)
+        while connected and not self._closed.is_set() and child.process.poll() is None:
+            if updates := self._outbox.take(_POLL_S):
+                connected = child.send(updates)
+                self._closed.wait(PERIOD)
+        child.close()
+        reader.join()
+
+    def _read(self, child: ChildProcess) -> None:
+        """Pass on messages until the process ends; end it after an invalid message."""
         try:
-            _tell(process, self._setting)
-            while not self._over.is_set() and process.poll() is None:
-                if told := self._outbox.take(_LOOK):
-                    _tell(process, told)
-                    self._over.wait(PERIOD)
-        except (OSError, ValueError):
-            pass  # it is gone
-        finally:
-            process.kill()
-            process.wait()
-            reader.join()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-
-    def _read(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None  # noqa: S101 - a pipe
-        with contextlib.suppress(ValueError):  # what is no JSON comes from no dashboard of ours
-            while line := process.stdout.readline(limits.MAX_TEXT_MESSAGE_BYTES):
-                said = json.loads(line)
-                if "ready" in said:
-                    self._begun.set()
-                elif "failed" in said:
-                    self._failed = str(said["failed"])
+            while isinstance(message := child.receive(), dict):
+                if "ready" in message:
+                    self._started.set()
+                elif "failed" in message:
+                    self._start_error = str(message["failed"])
                 else:
-                    self._hear(said)
-        process.kill()
-
-
-def _tell(process: "subprocess.Popen[bytes]", content: Any) -> None:
-    assert process.stdin is not None  # noqa: S101 - a pipe
-    process.stdin.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
-    process.stdin.flush()
+                    self._receive(message)
+        except MessageError as error:
+            logger.warning("the dashboard process sent an invalid message (%s)", error)
+        child.close()
 
 
 MOST_POINTS = 600

@@ -87,9 +87,9 @@ class HttpTarget(Target):
                     self._decoder.close()
                     return "more than can be listened to"
         except DecoderProcessError as gone:
-            if gone.hung:
+            if gone.timed_out:
                 raise Finding("the decoder hangs") from None
-            return f"DecoderProcessError: {gone.how}"
+            return f"DecoderProcessError: {gone.reason}"
         except StreamerError as error:
             return judged(error, str(self._server.port))
         raise Finding("a stream that ends without a word")

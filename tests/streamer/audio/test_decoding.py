@@ -22,11 +22,11 @@ from streamer.audio import AudioFile, Decoder, Source, open_audio_file, open_sou
 from streamer.audio.cleaning import Cleaner
 from streamer.audio.downmix import downmix
 from streamer.batch.analysis import analyze_files
-from streamer.child import framing as records
-from streamer.child.framing import PcmFrame
+from streamer.child.framing import read_message
 from streamer.config import Tracking
 from streamer.config.models import Zone
-from streamer.decoder import decode as work
+from streamer.decoder import decode
+from streamer.decoder.messages import SAMPLE_BYTES, PcmFrame
 from streamer.engines import Engine
 from streamer.errors import AudioError
 
@@ -79,7 +79,7 @@ def in_process(path: Path) -> Iterator[PcmFrame | float]:
         for frame in container.decode(audio=0):
             packed = frame.format.packed.name == frame.format.name
             planes = frame.planes[:1] if packed else frame.planes
-            count = frame.samples * records.SAMPLE_BYTES[frame.format.packed.name]
+            count = frame.samples * SAMPLE_BYTES[frame.format.packed.name]
             count *= frame.layout.nb_channels if packed else 1
             data = b"".join(bytes(plane)[:count] for plane in planes)
             yield PcmFrame(
@@ -225,7 +225,7 @@ def test_where_no_process_can_start_it_is_told(
 ) -> None:
     path = make_file("x.wav")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(AudioError, match=r"the decoder cannot be started \(No such file"):
+    with pytest.raises(AudioError, match="cannot start the decoder process: No such file"):
         open_audio_file(path)
 
 
@@ -250,7 +250,10 @@ def test_it_imports_nothing_that_it_does_not_need() -> None:
     assert loaded.isdisjoint({"numpy", "asyncio", "pydantic", "ssl", "http.client", "ctypes"})
     ours = {name for name in loaded if name.startswith("streamer")}
     others = {name for name in ours if not name.startswith("streamer.decoder")}
-    assert others == {"streamer", "streamer.errors", "streamer.limits"}
+    assert others == {
+        "streamer", "streamer.child", "streamer.child.framing", "streamer.errors",
+        "streamer.limits",
+    }  # fmt: skip
 
 
 # How it dies
@@ -379,8 +382,8 @@ def test_a_file_that_crashes_the_decoder_does_not_keep_the_others_from_being_ana
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (MemoryError(), "x.wav wants more memory than decoding may take; it is no sound file that"),
-        (RuntimeError("odd"), "x.wav cannot be decoded (RuntimeError); give another sound"),
+        (MemoryError(), "cannot decode x.wav: it needs more memory than a decoder may use; give"),
+        (RuntimeError("odd"), "cannot decode x.wav: RuntimeError; give another sound file"),
     ],
 )
 def test_whatever_goes_wrong_in_it_is_told(
@@ -389,13 +392,11 @@ def test_whatever_goes_wrong_in_it_is_told(
     def broken(path: Path) -> None:
         raise error
 
-    monkeypatch.setattr(work, "open_container", broken)
+    monkeypatch.setattr(decode, "open_container", broken)
     pipe = io.BytesIO()
-    work.work({"path": "x.wav"}, pipe)
+    decode.decode_source({"path": "x.wav"}, pipe)
     pipe.seek(0)
-    record = records.hear(pipe)
-    assert record is not None
-    assert record[0] == records.ERROR
-    said = json.loads(record[1])
-    assert not said["usage"]
-    assert said["text"].startswith(text)
+    message = read_message(pipe)
+    assert isinstance(message, dict)
+    assert message["error"]["usage"] is False
+    assert message["error"]["text"].startswith(text)

@@ -1,4 +1,4 @@
-"""What a decoder says that was taken over by what it decodes: it is not believed."""
+"""Messages of a decoder process that its input has taken over are validated."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import DecoderProcessError
 from streamer.audio.downmix import downmix
 
-INVALID = "it said what it should not"
+INVALID = "it sent an invalid message"
 
 
 @pytest.fixture(autouse=True)
@@ -23,17 +23,22 @@ def nothing_left() -> Iterator[None]:
 
 @pytest.fixture
 def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Decoder]:
+    """Return a decoder whose process runs this code in place of decoding."""
+
     def lie(code: str) -> Decoder:
         script = tmp_path / "worker.py"
         script.write_text(
             "import json, math, struct, sys, time\n"
-            "def say(kind, content):\n"
-            "    head = struct.pack('=cI', kind, len(content))\n"
-            "    sys.stdout.buffer.write(head + content)\n"
+            "def send(kind, payload):\n"
+            "    header = struct.pack('=cI', kind, len(payload))\n"
+            "    sys.stdout.buffer.write(header + payload)\n"
             "    sys.stdout.flush()\n"
+            "def send_json(content): send(b'J', json.dumps(content).encode())\n"
             "good = dict(rate=8000, channels=1, codec='x', duration=1, name='', prebuffer=0)\n"
-            "def opened(**more): say(b'O', json.dumps({**good, **more}).encode())\n"
-            f"sys.stdin.readline()\n{code}\ntime.sleep(60)\n"
+            "def opened(**more): send_json({'opened': {**good, **more}})\n"
+            "def frame(rate, channels, sample_format, data):\n"
+            "    send(b'A', struct.pack('=IH5s', rate, channels, sample_format) + data)\n"
+            f"sys.stdin.buffer.read(5)\n{code}\ntime.sleep(60)\n"
         )
         monkeypatch.setattr("streamer.audio.decoder_client._WORKER", script)
         return Decoder()
@@ -53,38 +58,50 @@ def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Deco
         "opened(duration=[])",
         "opened(prebuffer=1e9)",
         "opened(name=7)",
-        "say(b'O', b'[')",
-        "say(b'O', b'[' * 60000)",
-        "say(b'Q', b'')",
-        "sys.stdout.buffer.write(b'O' + b'\\xff' * 4); sys.stdout.flush()",
-        "say(b'E', b'{}')",
-        "say(b'E', b'{\"usage\": 1, \"text\": [1]}')",
+        "send_json({'opened': 7})",
+        "send_json({'lost': 1})",
+        "send_json(7)",
+        "send_json([])",
+        "send(b'J', b'[')",
+        "send(b'J', b'\\xff')",
+        "send(b'J', b'[' * 60000)",
+        "send(b'A', b'')",
+        "send(b'Q', b'')",
+        "sys.stdout.buffer.write(b'J' + b'\\xff' * 4); sys.stdout.flush()",
+        "send_json({'error': {}})",
+        "send_json({'error': 7})",
+        "send_json({'error': {'usage': 1, 'text': [1]}})",
     ],
 )
-def test_of_a_source_is_an_error(lie: Callable[[str], Decoder], code: str) -> None:
-    with (
-        lie(code) as decoder,
-        pytest.raises(DecoderProcessError, match=INVALID),
-    ):
+def test_an_invalid_description_of_a_source_is_an_error(
+    lie: Callable[[str], Decoder], code: str
+) -> None:
+    with lie(code) as decoder, pytest.raises(DecoderProcessError, match=INVALID):
         decoder.open({"path": "x"}, 5)
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "say(b'F', b'')",
-        "say(b'F', struct.pack('=IH5s', 8000, 1, b'what') + b'xx')",
-        "say(b'F', struct.pack('=IH5s', 8000, 1, b'\\xff') + b'xx')",
-        "say(b'F', struct.pack('=IH5s', 8000, 2, b's16') + b'xx')",
-        "say(b'F', struct.pack('=IH5s', 8000, 0, b's16') + b'xx')",
-        "say(b'L', struct.pack('=d', math.nan))",
-        "say(b'L', struct.pack('=d', 1e300))",
-        "say(b'L', b'x')",
-        "say(b'T', b'\\xff')",
-        "say(b'Z', b'[]')",
+        "send(b'A', b'')",
+        "sys.stdout.buffer.write(b'A' + b'\\xff' * 4); sys.stdout.flush()",
+        "frame(8000, 1, b'what', b'xx')",
+        "frame(8000, 1, b'\\xff', b'xx')",
+        "frame(8000, 2, b's16', b'xx')",
+        "frame(8000, 0, b's16', b'xx')",
+        "send_json({'lost': math.nan})",
+        "send_json({'lost': 1e300})",
+        "send_json({'lost': 'x'})",
+        "send_json({'title': 7})",
+        "send_json({'end': []})",
+        "send_json({'end': {'corrupt': math.inf, 'decoded': 1}})",
+        "send_json({})",
+        "send_json(7)",
     ],
 )
-def test_of_sound_is_an_error(lie: Callable[[str], Decoder], code: str) -> None:
+def test_an_invalid_message_about_audio_is_an_error(
+    lie: Callable[[str], Decoder], code: str
+) -> None:
     with lie(f"opened(); {code}") as decoder:
         opened = decoder.open({"path": "x"}, 5)
         assert opened.duration == 1
@@ -92,7 +109,7 @@ def test_of_sound_is_an_error(lie: Callable[[str], Decoder], code: str) -> None:
             list(decoder.frames())
 
 
-def test_words_are_one_short_printable_line(lie: Callable[[str], Decoder]) -> None:
+def test_a_name_is_cut_and_reduced_to_printable_text(lie: Callable[[str], Decoder]) -> None:
     name = "a\\x1b\\n" + 500 * "b"
     with lie(f"opened(name='{name}', duration=math.nan)") as decoder:
         opened = decoder.open({"path": "x"}, 5)
@@ -101,9 +118,9 @@ def test_words_are_one_short_printable_line(lie: Callable[[str], Decoder]) -> No
     assert opened.duration is None
 
 
-def test_what_is_no_number_is_no_sound(lie: Callable[[str], Decoder]) -> None:
-    code = "opened(); say(b'F', struct.pack('=IH5s2f', 8000, 1, b'flt', math.nan, 9))"
-    with lie(f"{code}; say(b'Z', json.dumps(dict(corrupt=0, decoded=1)).encode())") as decoder:
+def test_samples_that_are_not_finite_are_replaced(lie: Callable[[str], Decoder]) -> None:
+    code = "opened(); frame(8000, 1, b'flt', struct.pack('=2f', math.nan, 9))"
+    with lie(f"{code}; send_json({{'end': {{'corrupt': 0, 'decoded': 1}}}})") as decoder:
         decoder.open({"path": "x"}, 5)
-        heard = list(downmix(decoder.frames(), 8000, (), Cleaner()))
-    assert heard[0].tolist() == [0, 1]
+        pieces = list(downmix(decoder.frames(), 8000, (), Cleaner()))
+    assert pieces[0].tolist() == [0, 1]

@@ -187,7 +187,9 @@ async def test_an_error_during_playback_is_raised_after_the_captured_blocks(
 
 
 async def test_an_invalid_url_is_refused_before_anything_is_opened() -> None:
-    with pytest.raises(UsageError, match="gopher streams cannot be heard; give a URL that begins"):
+    with pytest.raises(
+        UsageError, match="gopher streams are not supported; give a URL that begins"
+    ):
         async with open_source(Zone(input="gopher://x/y.mp3")):
             pass
 

@@ -76,7 +76,7 @@ def test_a_playlist_leads_to_no_other_file(
     sound = make_file("private.mp3", codec="libmp3lame")
     path = sound.with_name(name)
     path.write_text(text.format(sound=sound, short=sound.name))
-    with pytest.raises(AudioError, match="no sound that can be decoded"):
+    with pytest.raises(AudioError, match=r"not audio|holds no audio"):
         heard(path)
 
 
@@ -107,7 +107,7 @@ def test_channels_and_rates_that_cannot_be_are_no_sound(
     tmp_path: Path, heard: Heard, channels: int, rate: int
 ) -> None:
     path = wav(tmp_path / "x.wav", channels=channels, rate=rate)
-    with pytest.raises(AudioError, match=r"x\.wav .*give a "):
+    with pytest.raises(AudioError, match=r"x\.wav: .*; give a "):
         heard(path)
 
 

@@ -91,7 +91,9 @@ class TestBadFiles:
         answer = streamer("analyze", song("a.wav"), "bad.wav", song("b.wav"), "-o", "out.csv")
         assert answer.code == 1
         last = answer.err.splitlines()[-1]
-        assert last.startswith("streamer: 1 of 3 files could not be read: bad.wav is no sound")
+        assert last.startswith(
+            "streamer: 1 of 3 files could not be read: cannot decode bad.wav: not audio"
+        )
         assert answer.err.count("streamer: ") == 1
         files = [row["file"] for row in rows(away / "out.csv")]
         assert sorted(set(files)) == [str(away / "a.wav"), str(away / "b.wav")]

@@ -111,7 +111,7 @@ class TestCheck:
             ("[tracking]\nrat = 5\n", 'did you mean "rate"?'),
             ("tracking rate\n", ":1:10: not valid TOML"),
             ('[mqtt]\nbroker = "localhost"\n', "has no scheme: write mqtt://HOST[:PORT]"),
-            ('[[zones]]\ninput = "ftp://host/x"\n', "ftp streams cannot be heard"),
+            ('[[zones]]\ninput = "ftp://host/x"\n', "ftp streams are not supported"),
         ],
     )
     def test_a_wrong_file_is_one_line(self, streamer, file, text, said):

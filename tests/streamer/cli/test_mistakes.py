@@ -83,7 +83,7 @@ class TestSoundFiles:
     def test_so_does_the_program(self, program, away):
         no_sound(away / "song.mp3")
         answer = program("run", "--input", "song.mp3", "--broker", NOWHERE)
-        assert_one_line(answer, 1, "song.mp3 is no sound")
+        assert_one_line(answer, 1, "song.mp3: not audio")
 
     @pytest.mark.parametrize("command", ["run", "analyze"])
     def test_a_channel_that_it_does_not_have(self, streamer, away, music, write_wav, command):
@@ -96,7 +96,7 @@ class TestSoundFiles:
         answer = streamer("run", "--input", "gopher://me:secret@host/x", "--broker", NOWHERE)
         assert_one_line(answer, 2, "gopher://host/x", "http, https, rtsp")
         answer = streamer("run", "--input", "http://me:secret@127.0.0.1:9/x", "--broker", NOWHERE)
-        assert_one_line(answer, 1, "http://127.0.0.1:9/x cannot be heard: nothing listens there")
+        assert_one_line(answer, 1, "cannot open http://127.0.0.1:9/x: nothing listens there")
         assert "secret" not in answer.err
 
 

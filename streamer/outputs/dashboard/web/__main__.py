@@ -1,8 +1,7 @@
-"""The process: `python -m streamer.outputs.dashboard.web MEMORY FILES`."""
+"""The dashboard process: `python -m streamer.outputs.dashboard.web MEMORY_BYTES OPEN_FILES`."""
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import socket
@@ -13,54 +12,60 @@ from typing import Any, cast
 import uvicorn
 
 from streamer import limits
-from streamer.child.process import guard
+from streamer.child.entry import claim_stdout, read_until_parent_exits, restrict_process
+from streamer.child.framing import read_message, write_json
 from streamer.outputs.dashboard.ipc import Setting
 from streamer.outputs.dashboard.web.app import make_app
 from streamer.outputs.dashboard.web.live_state import Board
+from streamer.outputs.dashboard.web.viewers import Say
 
-_NICENESS = 10  # tracking goes before pictures of it
-_BACKLOG = 64
+_NICENESS = 10  # below the tracker
+_LISTEN_BACKLOG = 64
 
 
-class _Teller(logging.Handler):
-    """Tells what is logged to `run`, which has the log."""
+def make_sender() -> Say:
+    """Take over standard output, and return a function that sends a message to the main process.
+
+    Any thread may call it; it exits the process once the main process is gone.
+    """
+    pipe = claim_stdout()
+    lock = threading.Lock()
+
+    def send(message: dict[str, Any]) -> None:
+        try:
+            with lock:
+                write_json(pipe, message)
+                pipe.flush()
+        except OSError:
+            os._exit(0)
+
+    return send
+
+
+class ParentLogHandler(logging.Handler):
+    """Send log records to the main process, which has the log."""
+
+    def __init__(self, send: Say) -> None:
+        super().__init__()
+        self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        say({"log": [record.levelname.lower(), record.getMessage()[: limits.MAX_LOG_LINE_CHARS]]})
-
-
-_speaking = threading.Lock()
-
-
-def say(content: dict[str, Any]) -> None:
-    """Tell `run` something; leave where it does not listen any more."""
-    line = json.dumps(content).encode() + b"\n"
-    try:
-        with _speaking:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-    except OSError:
-        os._exit(0)
-
-
-def listen(loop: asyncio.AbstractEventLoop, board: Board) -> None:
-    """Take in what `run` tells; leave at once when it is gone."""
-    for line in sys.stdin.buffer:
-        loop.call_soon_threadsafe(board.take, json.loads(line))
-    os._exit(0)
+        """Send the level and the message, cut."""
+        message = record.getMessage()[: limits.MAX_LOG_LINE_CHARS]
+        self._send({"log": [record.levelname.lower(), message]})
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raise `OSError` where it cannot."""
+    """Return a listening socket; raise `OSError` if the address cannot be bound."""
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server((address[0], port), family=family, backlog=_BACKLOG)
+    return socket.create_server((address[0], port), family=family, backlog=_LISTEN_BACKLOG)
 
 
-async def serve(setting: Setting, listener: socket.socket) -> None:
+async def serve(config: Setting, listener: socket.socket, send: Say) -> None:
     """Serve until the process ends."""
-    board = Board(setting["zones"])
-    config = uvicorn.Config(
-        make_app(setting, board, say),
+    state = Board(config["zones"])
+    server = uvicorn.Config(
+        make_app(config, state, send),
         http="h11",
         ws="websockets-sansio",
         lifespan="off",
@@ -68,33 +73,37 @@ async def serve(setting: Setting, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         ws_max_size=limits.MAX_COMMAND_BYTES,
-        ws_per_message_deflate=False,  # it would take most of the time
+        ws_per_message_deflate=False,  # compression would take most of the time
         limit_concurrency=limits.MAX_DASHBOARD_CONNECTIONS,
         timeout_keep_alive=10,
     )
-    reading = threading.Thread(target=listen, args=(asyncio.get_running_loop(), board))
-    reading.daemon = True
-    reading.start()
-    await uvicorn.Server(config).serve(sockets=[listener])
+    loop = asyncio.get_running_loop()
+
+    def update(message: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(state.take, message)
+
+    threading.Thread(target=read_until_parent_exits, args=(update,), daemon=True).start()
+    await uvicorn.Server(server).serve(sockets=[listener])
 
 
 def main() -> None:
-    """Read how to serve, and serve."""
-    guard(*map(int, sys.argv[1:]))
+    """Read how to serve, bind the address, serve."""
+    restrict_process(*map(int, sys.argv[1:]))
     with contextlib.suppress(AttributeError, OSError):  # Windows; a service that may not
         os.nice(_NICENESS)
-    logging.basicConfig(level=logging.WARNING, handlers=[_Teller()])
-    setting = cast("Setting", json.loads(sys.stdin.buffer.readline()))
+    send = make_sender()
+    logging.basicConfig(level=logging.WARNING, handlers=[ParentLogHandler(send)])
+    config = cast("Setting", read_message(sys.stdin.buffer, trusted=True))
     try:
-        listener = bind(setting["host"], setting["port"])
+        listener = bind(config["host"], config["port"])
     except OSError as error:
-        number = error.errno or 0
-        say({"failed": (os.strerror(number) if number > 0 else str(error)).lower()})
+        code = error.errno or 0
+        send({"failed": (os.strerror(code) if code > 0 else str(error)).lower()})
         return
-    say({"ready": True})
-    asyncio.run(serve(setting, listener))
+    send({"ready": True})
+    asyncio.run(serve(config, listener, send))
 
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # not by Python's own end, which waits for the thread in its read
+    os._exit(0)  # do not wait for the reading thread

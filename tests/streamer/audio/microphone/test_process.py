@@ -9,7 +9,7 @@ import sounddevice
 
 from streamer.audio.microphone import Device, list_devices
 from streamer.audio.microphone import capture_client as process_module
-from streamer.audio.microphone.capture_client import explain
+from streamer.audio.microphone.capture_client import explain_open_error
 from streamer.errors import AudioError
 
 DEVICE = Device(3, "Scarlett", "ALSA", 2, 48000, 0.01, default=False)
@@ -25,14 +25,14 @@ def portaudio(code):
         (portaudio(-9985), "is busy or was unplugged; close the program"),
         (portaudio(-9997), "does not record at 48000 Hz"),
         (portaudio(-9998), "does not record that many channels"),
-        ("Unanticipated host error: 'Permission denied' [ALSA error -13]", "is forbidden to us"),
+        ("Unanticipated host error: 'Permission denied' [ALSA error -13]", "access denied; allow"),
         ("Unanticipated host error: 'Input/output error' [ALSA error -5]", "plug it in"),
-        ("something else", "(something else); see `streamer doctor`"),
+        ("something else", "something else; see `streamer doctor`"),
     ],
 )
 def test_each_refusal_says_what_to_do(text, words):
-    line = explain(text, DEVICE)
-    assert line.startswith('"Scarlett, ALSA" ')
+    line = explain_open_error(text, DEVICE)
+    assert line.startswith('cannot open "Scarlett, ALSA": ')
     assert words in line
 
 
@@ -47,23 +47,26 @@ def test_a_missing_portaudio_says_how_to_install_it(tmp_path, monkeypatch):
 def test_a_driver_that_hangs_is_told(tmp_path, monkeypatch):
     (tmp_path / "sounddevice.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(process_module, "_OPEN_SECONDS", 0.5)
+    monkeypatch.setattr(process_module, "_OPEN_TIMEOUT_S", 0.5)
     with pytest.raises(AudioError, match="PortAudio does not answer"):
         list_devices()
 
 
-def test_the_recorder_imports_nothing_of_ours():
+def test_the_capture_process_imports_only_the_framing():
     script = Path(process_module.__file__).with_name("portaudio_capture.py")
     code = (
         f"import runpy, sys; runpy.run_path({str(script)!r}); "
-        "print([name for name in sys.modules if name.partition('.')[0] in ('streamer', 'numpy')])"
+        "print(*(name for name in sys.modules if name.partition('.')[0] in ('streamer', 'numpy')))"
     )
     ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert ended.stdout.strip() == "[]"
+    assert set(ended.stdout.split()) == {
+        "streamer", "streamer.child", "streamer.child.entry", "streamer.child.framing",
+        "streamer.limits",
+    }  # fmt: skip
 
 
 def test_the_recorder_ends_when_nobody_reads_it_any_more():
-    recorder = process_module.CaptureProcess()
-    process = recorder._process
-    recorder.finish()
+    capture = process_module.CaptureProcess()
+    process = capture._child.process
+    capture.close()
     assert process.returncode is not None

@@ -144,7 +144,7 @@ async def test_silence_of_a_server_is_told_after_two_seconds(
     server = serve({"/stall": stall})
     begin = time.monotonic()
     async with open_source(Zone(input=f"{server.url}/stall")) as source:
-        with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
+        with pytest.raises(AudioError, match="is lost: no audio for 2 s"):
             await hear(source, 10)
     assert 1.9 < time.monotonic() - begin < 3.5
 
@@ -164,7 +164,7 @@ async def test_a_server_that_only_trickles_is_lost_too(
 
     server = serve({"/trickle": trickle})
     begun = time.monotonic()
-    with pytest.raises(AudioError, match=f"is lost: no sound for {seconds} s"):
+    with pytest.raises(AudioError, match=f"is lost: no audio for {seconds} s"):
         async with open_source(Zone(input=f"{server.url}/trickle")) as source:
             await hear(source, 20)
     assert time.monotonic() - begun < seconds + 2
@@ -213,7 +213,7 @@ async def test_sound_that_ends_while_the_picture_goes_on_is_lost() -> None:
     thread = threading.Thread(target=_send_picture, args=(f"{url}?pkt_size=1316", stop))
     thread.start()
     try:
-        with pytest.raises(AudioError, match="is lost: no sound for 2 s"):
+        with pytest.raises(AudioError, match="is lost: no audio for 2 s"):
             async with open_source(Zone(input=url)) as source, asyncio.timeout(12):
                 await hear(source, 20)
     finally:

@@ -114,12 +114,12 @@ def test_no_scheme_and_no_format_reaches_local_files() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("gopher://host/x", "gopher streams cannot be heard; give a URL that begins with http, "),
-        ("file:///etc/hostname", "a file is given by its path, without file://"),
-        ("concat://a|b", "concat streams cannot be heard"),
+        ("gopher://host/x", "gopher streams are not supported; give a URL that begins with http, "),
+        ("file:///etc/hostname", "give the path of a file, without file://"),
+        ("concat://a|b", "concat streams are not supported"),
         ("http:///live", "names no host; give http://host/..."),
-        ("http://host:port/live", "is no URL: its host or port is not one"),
-        ("http://[::1/live", "is no URL"),
+        ("http://host:port/live", "its host or port is invalid; give scheme://"),
+        ("http://[::1/live", "its host or port is invalid"),
         ("rtp://127.0.0.1", "names no port; give rtp://127.0.0.1:PORT"),
         ("udp://239.0.0.1/", "names no port"),
         ("http://host/a b", "holds a space or a control character"),
@@ -177,27 +177,36 @@ def test_a_password_is_never_shown(password: str, path: str) -> None:
     ("path", "message"),
     [
         ("/401", "it wants a user and password (401); write http://USER:PASSWORD@HOST/"),
-        ("/403", "it forbids us to listen (403); ask its operator"),
+        ("/403", "it forbids access (403); ask its operator"),
         ("/404", "there is no such stream (404); correct the path"),
         ("/418", "it refuses with HTTP status 418; check the address"),
-        ("/503", "the server has a trouble of its own (503); look there, or try later"),
+        ("/503", "the server has an internal error (503); check it, or try later"),
         ("/circle", "it redirects more than 5 times, or in a circle; give the address where"),
         ("/hop6", "it redirects more than 5 times, or in a circle"),
-        ("/to-file", "it redirects to file:///etc/hostname, which is no web address"),
+        ("/to-file", "it redirects to file:///etc/hostname, which is not a web address"),
         *((f"/to-{name}", f"it redirects to {name}:") for name in ELSEWHERE),
-        ("/long-header", "its answer is no HTTP; correct host and port"),
-        ("/endless-status", "its answer is no HTTP; correct host and port"),
-        ("/many-headers", "its answer is no HTTP; correct host and port"),
-        ("/continues", "its answer is no HTTP; correct host and port"),
-        ("/page", "it sends text/html, no sound; give the address of the stream itself, not of it"),
-        ("/to-page", "it sends text/html, no sound"),
-        ("/hidden-page", "no sound; give the address of the stream itself, not of its web page"),
-        ("/garbage", "no sound that can be decoded; give the address of a sound stream"),
-        ("/picture", "no sound that can be decoded; give the address of a sound stream"),
-        ("/nothing", "it sends nothing; check that sound is sent to it"),
-        ("/stall", "no sound for 2 s; check the server and the network"),
-        ("/list.m3u", "a playlist, no sound; give the address that it names: http://radio.example"),
-        ("/list.pls", "a playlist, no sound; give the address that it names: http://radio.example"),
+        ("/long-header", "its answer is not HTTP; correct host and port"),
+        ("/endless-status", "its answer is not HTTP; correct host and port"),
+        ("/many-headers", "its answer is not HTTP; correct host and port"),
+        ("/continues", "its answer is not HTTP; correct host and port"),
+        (
+            "/page",
+            "it sends text/html, not audio; give the address of the stream itself, not of it",
+        ),
+        ("/to-page", "it sends text/html, not audio"),
+        ("/hidden-page", "not audio; give the address of the stream itself, not of its web page"),
+        ("/garbage", "it sends no audio; give the address of an audio stream"),
+        ("/picture", "it sends no audio; give the address of an audio stream"),
+        ("/nothing", "it sends nothing; check that audio is sent to it"),
+        ("/stall", "no audio for 2 s; check the server and the network"),
+        (
+            "/list.m3u",
+            "a playlist, not audio; give the address that it names: http://radio.example",
+        ),
+        (
+            "/list.pls",
+            "a playlist, not audio; give the address that it names: http://radio.example",
+        ),
     ],
 )
 def test_what_a_server_does_wrong_is_one_line(server: WebServer, path: str, message: str) -> None:
@@ -205,7 +214,7 @@ def test_what_a_server_does_wrong_is_one_line(server: WebServer, path: str, mess
     with pytest.raises(AudioError) as caught:
         open_network_input(server.url.replace("//", "//me:secret@") + path + "?key=secret").close()
     assert time.monotonic() - begun < 5.5
-    assert str(caught.value).startswith(f"{server.url}{path} ")
+    assert str(caught.value).startswith(f"cannot open {server.url}{path}: ")
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -221,7 +230,7 @@ def test_nothing_listens_and_nobody_knows_the_host(scheme: str) -> None:
 
 
 def test_no_datagram_and_no_free_port_are_told() -> None:
-    with pytest.raises(AudioError, match="cannot be heard: nothing arrives; check that sound is"):
+    with pytest.raises(AudioError, match="nothing arrives; check that audio is sent there"):
         open_network_input(f"udp://127.0.0.1:{free_port()}")
 
 
@@ -245,13 +254,13 @@ def test_a_certificate_nobody_trusts_is_told_and_a_trusted_one_heard(
 
 
 def test_plain_http_in_place_of_tls_is_told(server: WebServer) -> None:
-    with pytest.raises(AudioError, match="speaks no TLS that we do; use http://"):
+    with pytest.raises(AudioError, match="offers no TLS that we support; use http://"):
         open_network_input(server.url.replace("http:", "https:") + "/sound")
 
 
 def test_what_speaks_no_http_is_told(server: WebServer) -> None:
     server.answers["/smtp"] = lambda handler: handler.wfile.write(b"220 mail.example ESMTP\r\n")
-    with pytest.raises(AudioError, match="its answer is no HTTP; correct host and port"):
+    with pytest.raises(AudioError, match="its answer is not HTTP; correct host and port"):
         open_network_input(server.url + "/smtp")
 
 
@@ -271,7 +280,7 @@ def test_a_place_that_a_redirect_makes_up_is_told_in_one_short_line(server: WebS
     place = "file:///" + "a" * 50_000
     head = f"HTTP/1.0 302 Go\r\nLocation: {place}\r\n\r\n".encode()
     server.answers["/place"] = lambda handler: handler.wfile.write(head)
-    with pytest.raises(AudioError, match="which is no web address") as caught:
+    with pytest.raises(AudioError, match="which is not a web address") as caught:
         open_network_input(server.url + "/place")
     assert len(str(caught.value)) < 500
 
@@ -317,7 +326,7 @@ def test_user_and_password_are_sent_to_their_host_alone(server: WebServer, mp3: 
 @pytest.mark.parametrize("head", [b"ICY \r\n\r\n", b"ICY x y\r\n\r\n"])
 def test_a_broken_shoutcast_head_is_told(server: WebServer, head: bytes) -> None:
     server.answers["/icy"] = lambda handler: handler.wfile.write(head)
-    with pytest.raises(AudioError, match="its answer is no HTTP"):
+    with pytest.raises(AudioError, match="its answer is not HTTP"):
         open_network_input(server.url + "/icy")
 
 
@@ -345,7 +354,7 @@ def test_a_rate_that_cannot_be_is_no_sound(server: WebServer) -> None:
     wav = bytearray(encode(np.zeros(8000, np.float32), 8000, codec="pcm_s16le", form="wav"))
     wav[24:28] = (2_000_000_000).to_bytes(4, "little")
     server.answers["/quick"] = lambda handler: send(handler, "audio/wav", bytes(wav))
-    with pytest.raises(AudioError, match="no sound that can be decoded"):
+    with pytest.raises(AudioError, match="/quick: it sends no audio; give the address"):
         StreamInput(server.url + "/quick", ())
 
 

@@ -226,7 +226,7 @@ def test_an_address_that_is_taken_is_told_at_once(run):
         timeout=30,
     )
     assert ended.returncode == 1
-    assert "the dashboard cannot be served" in ended.stderr
+    assert "cannot serve the dashboard at 127.0.0.1:" in ended.stderr
     assert "address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr
 
