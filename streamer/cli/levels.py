@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from streamer.cli.options import Device
-from streamer.outputs.terminal.palette import BAD, GOOD, GREY, TEXT, WARN
+from streamer.outputs.terminal.canvas import BAD, GOOD, GREY, TEXT, WARN
 
 if TYPE_CHECKING:
     from streamer.audio.microphone import Device as Microphone

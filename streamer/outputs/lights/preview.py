@@ -22,7 +22,7 @@ from streamer.outputs.lights.color import Gradient, to_hex
 from streamer.outputs.lights.light_controller import FixtureLevel, LightController
 from streamer.outputs.lights.renderer import Renderer
 from streamer.outputs.lights.timeline import TimedAffect
-from streamer.outputs.terminal import palette as ink
+from streamer.outputs.terminal import canvas as ink
 from streamer.outputs.terminal.canvas import PLAIN, Canvas, shortened
 from streamer.outputs.terminal.history import signed
 from streamer.tracking.mood import mood

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from streamer.errors import UsageError
 from streamer.outputs.recording.journal import COLUMNS, Row
 from streamer.outputs.recording.reader import Recording
-from streamer.outputs.terminal import palette
+from streamer.outputs.terminal import canvas as palette
 from streamer.outputs.terminal.canvas import Canvas, shortened
 from streamer.outputs.terminal.history import SPAN, Point, clock, signed
 from streamer.outputs.terminal.plots import TRAIL, draw_plane, draw_trajectory

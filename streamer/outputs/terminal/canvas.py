@@ -1,4 +1,7 @@
-"""A grid of character cells to draw on: text, and dots in Braille (2 x 4 a cell)."""
+"""Canvas of character cells: text, Braille dots (2 x 4 per cell), and the styles to draw in.
+
+Colors are of medium brightness, legible on dark and on light terminals.
+"""
 
 from collections.abc import Iterator
 
@@ -8,12 +11,43 @@ from rich.segment import Segment
 from rich.style import Style
 
 PLAIN = Style.null()
+TEXT = Style(bold=True)
+GREY = Style(color="#858585")
+GOOD = Style(color="#2f9e63")
+WARN = Style(color="#cc7a00")
+BAD = Style(color="#d9483b")
+VALENCE = Style(color="#a764d6")
+AROUSAL = Style(color="#1b98a3")
+
+_GREY = (0x85, 0x85, 0x85)
+_MOODS = {
+    "tense": (0xD9, 0x48, 0x3B),
+    "excited": (0xCC, 0x7A, 0x00),
+    "sad": (0x4B, 0x7F, 0xD1),
+    "calm": (0x2F, 0x9E, 0x63),
+    "neutral": _GREY,
+}
+
+
+def _blend(mood: str, grey: float, *, bold: bool = False) -> Style:
+    """Return a mood's color mixed with grey, 0 (pure) to 1 (grey)."""
+    channels = zip(_MOODS[mood], _GREY, strict=True)
+    red, green, blue = (round((1 - grey) * color + grey * other) for color, other in channels)
+    return Style(color=f"#{red:02x}{green:02x}{blue:02x}", bold=bold)
+
+
+MOOD_STYLES = {mood: _blend(mood, 0.0, bold=True) for mood in _MOODS}
+"""Color of a mood word, and of the point in its quadrant."""
+
+TRAIL_STYLES = {mood: [_blend(mood, grey) for grey in (0.0, 0.4, 0.7, 1.0)] for mood in _MOODS}
+"""Colors of the trail in a quadrant, the most recent first."""
+
 _BRAILLE = 0x2800
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 class Canvas:
-    """Cells with a character and a style each; what does not fit is cut off.
+    """Grid of cells, each with a character and a style; drawing outside is clipped.
 
     Parameters
     ----------
@@ -45,18 +79,18 @@ class Canvas:
         return x
 
     def text_right(self, end: int, y: int, text: str, style: Style = PLAIN) -> int:
-        """Write `text` so that it ends before cell `end`; return the cell where it begins."""
+        """Write `text` right-aligned before cell `end`; return its first cell."""
         start = end - cell_len(text)
         self.text(start, y, text, style)
         return start
 
     def put(self, x: int, y: int, character: str, style: Style = PLAIN) -> None:
-        """Write one character of one cell's width that is known to be inside."""
+        """Set one cell, which must be inside; the character is one cell wide."""
         self._characters[y][x] = character
         self._styles[y][x] = style
 
     def rows(self) -> Iterator[list[Segment]]:
-        """Yield the rows, each as runs of one style."""
+        """Yield the rows as segments of one style."""
         for characters, styles in zip(self._characters, self._styles, strict=True):
             row, start, current = [], 0, styles[0]
             for end, style in enumerate(styles):
@@ -77,10 +111,10 @@ class Canvas:
 
 
 class Dots:
-    """A rectangle of a canvas to plot dots in; `flush` writes them over what is there.
+    """Braille plot in a rectangle of a canvas; `flush` draws it over the cells.
 
-    Dots count from the upper left: x in 0..2*width-1, y in 0..4*height-1. A cell has one style,
-    that of its last dot.
+    The origin is the upper left: x in 0..2*width-1, y in 0..4*height-1. A cell has one style, that
+    of its last dot.
     """
 
     def __init__(self, canvas: Canvas, x: int, y: int, width: int, height: int) -> None:
@@ -92,22 +126,22 @@ class Dots:
         self._styles = [PLAIN] * (width * height)
 
     def plot(self, x: int, y: int, style: Style) -> None:
-        """Set one dot; outside the rectangle, none."""
+        """Set one dot; ignore it outside the rectangle."""
         if 0 <= x < self.width and 0 <= y < self.height:
             cell = (y >> 2) * self._columns + (x >> 1)
             self._bits[cell] |= _BITS[y & 3][x & 1]
             self._styles[cell] = style
 
     def line(self, x0: int, y0: int, x1: int, y1: int, style: Style) -> None:
-        """Set the dots from one point to another."""
-        across, down = x1 - x0, y1 - y0
-        steps = max(abs(across), abs(down))
+        """Set the dots of a line between two points."""
+        dx, dy = x1 - x0, y1 - y0
+        steps = max(abs(dx), abs(dy))
         for step in range(steps):
-            self.plot(x0 + round(across * step / steps), y0 + round(down * step / steps), style)
+            self.plot(x0 + round(dx * step / steps), y0 + round(dy * step / steps), style)
         self.plot(x1, y1, style)
 
     def flush(self) -> None:
-        """Write the dots to the canvas."""
+        """Draw the dots on the canvas."""
         for cell, bits in enumerate(self._bits):
             if bits:
                 y, x = divmod(cell, self._columns)
@@ -116,7 +150,7 @@ class Dots:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return `text`, cut at its end with an ellipsis where it needs more than `width` cells."""
+    """Return `text`, truncated with an ellipsis if it is wider than `width` cells."""
     if cell_len(text) <= width:
         return text
     while text and cell_len(text) > width - 1:

@@ -1,7 +1,7 @@
 """Live view of `streamer run` in a terminal, and its one-line summary for logs.
 
-`offer_update` only stores a reference; a thread draws at most 6 times a second, so that a stalled
-terminal stalls nothing else.
+A thread of its own draws the newest state, at most 6 times a second. The event loop never waits
+for the terminal, so that one that stalls delays nothing else.
 """
 
 import asyncio
@@ -23,27 +23,30 @@ from streamer.outputs.terminal.screen import Scene, ZoneScene, draw
 from streamer.tracking.mood import mood
 from streamer.tracking.update import Update
 
-FRAMES = 6
-"""Pictures a second, at most."""
+MAX_FRAME_RATE = 6
+"""Most frames per second."""
 
-_REPAINT = 5.0
+CLOSE_TIMEOUT_S = 2.0
+"""Longest wait for a stalled terminal when the view closes, in seconds."""
+
+_REPAINT_INTERVAL = 5.0  # seconds between complete frames
 
 
 class LiveView(Sink):
-    """A picture of the zones that fills the terminal while `run` runs.
+    """Full-screen view of the zones in a terminal.
 
     Parameters
     ----------
     zones
-        What each zone listens to, by the zone's name; the first is shown large.
+        Input of each zone, by the zone's name; the first is shown in full.
     topic
-        Base of the topics.
+        Base topic.
     broker
-        Address of the broker; a user name and a password in it are not shown.
+        Address of the broker; user and password are not shown.
     page
-        Address of the dashboard; empty where none is served.
+        Address of the dashboard; empty if off.
     console
-        Where to draw; standard output by default.
+        Terminal to draw on. Default: standard output.
     clock
         Monotonic time in seconds.
     run
@@ -81,7 +84,7 @@ class LiveView(Sink):
 
     @staticmethod
     def suits(console: Console) -> bool:
-        """Whether the console is a terminal that can show the view."""
+        """Whether the console is a terminal with the characters that the view needs."""
         return (
             console.is_terminal
             and not console.is_dumb_terminal
@@ -94,21 +97,21 @@ class LiveView(Sink):
         self._histories[zone].add(update, (now - update.captured) * 1e3, now)
 
     def set_broker(self, address: str, *, connected: bool | None) -> None:
-        """Show this broker; None while a connection is tried for the first time."""
+        """Set the broker to show; `connected` is None during the first attempt."""
         self._broker = re.sub(r"//[^/]*@", "//", address)
         self._connected = connected
 
     def set_source(self, zone: str, source: str) -> None:
-        """Show this as what the zone listens to."""
+        """Set the input to show for a zone."""
         self._zones[zone] = source
 
     def scene(self, messages: Sequence[logging.LogRecord] = ()) -> Scene:
-        """Return what is known now, to draw it.
+        """Return the current state to draw.
 
         Parameters
         ----------
         messages
-            Log messages; the last one is shown.
+            Log messages; the last is shown.
         """
         self._read_run()
         now = self._clock()
@@ -127,7 +130,7 @@ class LiveView(Sink):
             connected=self._connected,
             page=self._page,
             message="" if last is None else logs.format_record(last),
-            alarming=last is not None and last.levelno >= logging.WARNING,
+            is_warning=last is not None and last.levelno >= logging.WARNING,
         )
 
     def _read_run(self) -> None:
@@ -137,32 +140,32 @@ class LiveView(Sink):
                 self.set_source(zone, tracker.source.name)
 
     async def run(self) -> None:
-        """Draw until cancelled; afterwards the terminal is as it was, and log messages follow."""
-        with logs.deferred_terminal_logs() as messages, self._console.screen(hide_cursor=True):
-            painter = _Painter(self._console, self._clock)
-            try:
-                while True:
-                    await asyncio.to_thread(painter.paint, self.scene(messages))
-                    await asyncio.sleep(1 / FRAMES)
-            finally:
-                painter.close()
+        """Draw until cancelled; then restore the terminal and write the deferred log messages."""
+        painter = _Painter(self._console, self._clock)
+        try:
+            while painter.error is None:
+                painter.offer(self.scene(painter.messages))
+                await asyncio.sleep(1 / MAX_FRAME_RATE)
+            raise painter.error
+        finally:
+            await painter.close()
 
 
 def summary_line(
     zone: str, update: Update, *, rate: float | None = None, latency_ms: float | None = None
 ) -> str:
-    """Return a zone's state on one line, for a log.
+    """Return the state of a zone on one line, for the log.
 
     Parameters
     ----------
     zone
-        Its name.
+        Name of the zone.
     update
-        Its newest update.
+        Newest update.
     rate
-        Estimates per second, where known.
+        Estimates per second, if known.
     latency_ms
-        Median latency, where known.
+        Median latency in milliseconds, if known.
     """
     here = update.smooth
     parts = [
@@ -181,42 +184,67 @@ def summary_line(
 
 
 class _Painter:
-    """Writes the rows that changed; now and then all of them, in case others wrote too."""
+    """Thread that owns the terminal and draws the newest scene; the event loop never waits for it.
+
+    Only rows that changed are written, and every few seconds all of them, in case another program
+    wrote to the terminal.
+    """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self.messages: Sequence[logging.LogRecord] = ()
+        self.error: Exception | None = None
         self._console = console
         self._clock = clock
-        self._lock = threading.Lock()
+        self._scene: Scene | None = None
         self._closed = False
+        self._wake = threading.Event()
         self._rows: list[list[Segment]] = []
         self._size = (0, 0)
-        self._whole = clock()
+        self._repainted = clock()
+        self._thread = threading.Thread(target=self._run, name="live view", daemon=True)
+        self._thread.start()
 
-    def paint(self, scene: Scene) -> None:
-        """Bring the terminal up to date."""
-        with self._lock:
-            if self._closed:
-                return
-            width, height = self._console.size
-            rows = list(draw(scene, width, height).rows())
-            now = self._clock()
-            if (width, height) != self._size or now - self._whole > _REPAINT:
-                self._size, self._whole, self._rows = (width, height), now, []
-            changed = [
-                (y, row)
-                for y, row in enumerate(rows)
-                if y >= len(self._rows) or row != self._rows[y]
-            ]
-            self._rows = rows
-            self._console.print(_Rows(changed), end="", crop=False)
+    def offer(self, scene: Scene) -> None:
+        """Draw a scene next, in place of one that is not drawn yet."""
+        self._scene = scene
+        self._wake.set()
 
-    def close(self) -> None:
-        """Let the terminal be; a picture that is being written is finished first."""
-        with self._lock:
-            self._closed = True
+    async def close(self) -> None:
+        """Restore the terminal; give up after `CLOSE_TIMEOUT_S` if it stalls."""
+        self._closed = True
+        self._wake.set()
+        await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
+
+    def _run(self) -> None:
+        screen = self._console.screen(hide_cursor=True)
+        try:
+            with logs.deferred_terminal_logs() as self.messages, screen:
+                while True:
+                    self._wake.wait()
+                    self._wake.clear()
+                    if self._closed:
+                        return
+                    if self._scene is not None:
+                        self._paint(self._scene)
+        except Exception as error:  # noqa: BLE001 - raised by `LiveView.run`
+            self.error = error
+
+    def _paint(self, scene: Scene) -> None:
+        width, height = self._console.size
+        rows = list(draw(scene, width, height).rows())
+        now = self._clock()
+        if (width, height) != self._size or now - self._repainted > _REPAINT_INTERVAL:
+            self._size, self._repainted, self._rows = (width, height), now, []
+        changed = [
+            (y, row) for y, row in enumerate(rows) if y >= len(self._rows) or row != self._rows[y]
+        ]
+        self._rows = rows
+        self._console.print(_Rows(changed), end="", crop=False)
 
 
 class _Rows:
+    """Rows to write at their positions."""
+
     def __init__(self, rows: Iterable[tuple[int, list[Segment]]]) -> None:
         self._rows = rows
 

@@ -20,7 +20,7 @@ from streamer.outputs.recording.pictures import (
     insert_gaps,
     write_figure,
 )
-from streamer.outputs.terminal import palette
+from streamer.outputs.terminal import canvas as palette
 from streamer.outputs.terminal.history import clock
 
 

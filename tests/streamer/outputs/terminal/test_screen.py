@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from streamer.outputs.terminal import palette
+from streamer.outputs.terminal.canvas import GREY, MOOD_STYLES
 from streamer.outputs.terminal.history import Point
 from streamer.outputs.terminal.screen import Scene, ZoneScene, draw
 from streamer.tracking.update import Affect, Update
@@ -105,8 +105,8 @@ def test_the_current_word_has_the_colour_of_its_quadrant():
         scene(ZoneScene("main", "demo", points(Affect(-0.5, 0.5, 0.1, 0.1)))), 80, 24
     ).rows()
     styles = {s.text.strip(): s.style for row in rows for s in row if s.text.strip()}
-    assert styles["tense"] == palette.MOOD["tense"]
-    assert styles["calm"] == palette.GREY
+    assert styles["tense"] == MOOD_STYLES["tense"]
+    assert styles["calm"] == GREY
 
 
 def test_a_deviation_is_a_ring_around_the_point():
