@@ -1,5 +1,5 @@
 # make run    track the bundled demo, with an embedded broker, a live view and a dashboard (Ctrl-C stops)
-# make test   run the tests, but for those of ten seconds and more each: make long
+# make test   run the unit tests, and a few against a real broker; make test-peers runs the others
 # They install what they need first.
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plug
 TRAINING := timgm6mb-soundfont fluid-soundfont-gm musescore-general-soundfont-small \
 	opl3-soundfont csound-soundfont espeak-ng
 
-.PHONY: run install test long check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
+.PHONY: run install test test-peers check lint types layers docs install-training teacher bench bench-compare gpu-check soak faults endurance fuzz clean
 
 run: .venv/run-installed
 	$(BIN)/streamer run --input demo --broker embedded --dashboard
@@ -21,13 +21,13 @@ run: .venv/run-installed
 install: .venv/run-installed
 
 test: .venv/test-installed .cache/musicnn.onnx
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "smoke or not (long or peer)"
 
-# Whole programs from end to end, which take as long again.
-long: .venv/test-installed
-	$(PYTEST) -m long
+# Real peers (brokers, sound servers, lighting receivers, a browser) and whole programs.
+test-peers: .venv/test-installed .cache/musicnn.onnx
+	$(PYTEST) -m "(long or peer) and not smoke"
 
-check: lint types layers docs test long faults
+check: lint types layers docs test test-peers faults
 
 lint: .venv/test-installed
 	$(BIN)/ruff check .

@@ -97,13 +97,13 @@ def update(**changes):
         ({"ended": True, "last_error": "damaged"}, "stopped", "damaged"),
     ],
 )
-def test_the_state_says_how_the_zone_fares(report, changes, state, word):
+def test_state_and_reason_of_a_zone(report, changes, state, word):
     health = report(**changes)
     assert health.state == state
     assert word in health.reason
 
 
-def test_an_engine_in_the_place_of_another_is_told(engine):
+def test_a_fallback_engine_degrades_a_zone(engine):
     own = {name: getattr(engine, name) for name in ("name", "model", "front_end", "smoothing")}
     other = SimpleNamespace(**own, last_error="not on TensorRT: no NVIDIA GPU")
     health = HealthMonitor(other, {"main": tracker()}, FakePublisher()).refresh()["main"]
@@ -133,7 +133,7 @@ def test_a_snapshot_is_shared_for_a_second_and_refreshed_on_request(engine, cloc
     assert monitor.snapshot()["main"].state == "stopped"
 
 
-def test_the_figures_are_those_of_the_zone(report, engine):
+def test_counters_and_delays_are_those_of_the_zone(report, engine):
     health = report(input_losses=InputLosses(4, 5, 6))
     assert (health.estimates, health.gaps, health.reconnects) == (11, 1, 2)
     assert (health.drops.capture, health.drops.publish) == (4, 2)

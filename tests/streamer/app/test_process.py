@@ -15,7 +15,7 @@ from streamer.app.process import (
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def test_memory_is_that_of_this_process():
+def test_resident_and_peak_memory_of_this_process():
     before = resident_memory()
     with mmap.mmap(-1, 50_000_000) as ballast:  # pages that no earlier test has left behind
         ballast.write(b"1" * len(ballast))
@@ -23,13 +23,13 @@ def test_memory_is_that_of_this_process():
     assert peak_memory() >= before + 40e6
 
 
-def test_a_child_does_not_inherit_the_peak_of_its_parent():
+def test_peak_memory_is_not_inherited_by_a_child():
     ballast = np.ones(300_000_000, np.uint8)
     program = "from streamer.app.process import peak_memory; print(peak_memory())"
     assert int(subprocess.check_output([sys.executable, "-c", program])) < len(ballast) / 2
 
 
-def test_what_keeps_itself_alive_is_freed():
+def test_reference_cycles_are_freed():
     freeze_startup_objects()
     before = resident_memory()
     for _ in range(20):

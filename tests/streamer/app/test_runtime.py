@@ -2,18 +2,18 @@ import asyncio
 
 import pytest
 
-from streamer.app import runtime as runner_module
+from streamer.app import runtime as runtime_module
 from streamer.app.runtime import Run
 from streamer.config import Config
 from streamer.errors import AudioError
 from streamer.tracking.zone import ZoneTracker
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.smoke]
 
 
 @pytest.fixture
 def run(broker, engine, monkeypatch):
-    """Run two zones, `good` and `bad`, whose trackers do what the test says."""
+    """Run two zones, `good` and `bad`; `bad` runs the coroutine of the test."""
 
     async def run(bad):
         ended = []
@@ -26,7 +26,7 @@ def run(broker, engine, monkeypatch):
                     await asyncio.sleep(0.3)
                     ended.append(self.id)
 
-        monkeypatch.setattr(runner_module, "ZoneTracker", Tracker)
+        monkeypatch.setattr(runtime_module, "ZoneTracker", Tracker)
         config = Config.model_validate(
             {
                 "zones": [{"id": "good"}, {"id": "bad"}],
@@ -43,7 +43,7 @@ def run(broker, engine, monkeypatch):
     return run
 
 
-async def test_a_zone_that_breaks_off_later_leaves_the_others_alone(run, caplog):
+async def test_a_zone_that_fails_after_its_first_estimate_does_not_end_the_others(run, caplog):
     async def breaks(tracker):
         tracker.status.estimates = 50
         raise AudioError("the file is damaged")
@@ -54,7 +54,7 @@ async def test_a_zone_that_breaks_off_later_leaves_the_others_alone(run, caplog)
     ]
 
 
-async def test_a_zone_that_never_starts_ends_the_run_with_its_own_error(run):
+async def test_a_zone_that_fails_before_its_first_estimate_ends_the_run(run):
     async def breaks(tracker):
         raise AudioError("there is no such file")
 
@@ -62,7 +62,7 @@ async def test_a_zone_that_never_starts_ends_the_run_with_its_own_error(run):
         await run(breaks)
 
 
-async def test_it_can_be_cancelled(run):
+async def test_a_run_can_be_cancelled(run):
     async def waits(tracker):
         await asyncio.sleep(60)
 

@@ -1,4 +1,4 @@
-"""Recorder and lights beside a run and a replay: the real program, sockets, files."""
+"""Recorder and lights of a run and of a replay: real processes, sockets and files."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ messages = [{{ address = "/{{node}}/{{zone}}/arousal", value = "arousal" }}]
 
 
 class Receiver:
-    """What arrives by OSC on a port of this machine."""
+    """OSC receiver on a port of this machine."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -35,7 +35,7 @@ class Receiver:
         self.port = self.socket.getsockname()[1]
 
     def messages(self):
-        """Return what came since the last call."""
+        """Return the messages since the last call."""
         found = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -66,12 +66,12 @@ async def started(folder, *arguments):
             await asyncio.wait_for(process.wait(), 15)
 
 
-async def test_a_run_drives_lights_and_is_recorded_and_a_replay_does_it_again(
+async def test_a_replay_repeats_the_messages_and_lights_of_a_recorded_run(
     broker, subscribe, away, receiver
 ):
     (away / "show.toml").write_text(SHOW.format(port=receiver.port))
-    va = "streamer/attached/main/va"
-    options = ("--broker", broker.address, "--node", "attached", "--lights", "show.toml")
+    va = "streamer/outputs/main/va"
+    options = ("--broker", broker.address, "--node", "outputs", "--lights", "show.toml")
     async with subscribe(broker.address) as seen:
         async with started(
             away, "run", "--input", "demo", "--record", "rec", "--record-audio", *options
@@ -79,11 +79,11 @@ async def test_a_run_drives_lights_and_is_recorded_and_a_replay_does_it_again(
             await seen.until(lambda: len(seen.on(va)) >= 30, 30)
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 15) == 0
-        await seen.until(lambda: seen.texts("streamer/attached/status")[-1] == "offline")
+        await seen.until(lambda: seen.texts("streamer/outputs/status")[-1] == "offline")
         live = seen.payloads(va)
-        heard = receiver.messages()
-        assert {address for address, _ in heard} == {"/attached/main/arousal"}
-        assert max(value for _, value in heard) > min(value for _, value in heard)
+        received = receiver.messages()
+        assert {address for address, _ in received} == {"/outputs/main/arousal"}
+        assert max(value for _, value in received) > min(value for _, value in received)
         [table] = (away / "rec").glob("*.parquet")
         assert len(list((away / "rec").glob("*.flac"))) == 1
         assert len(list((away / "rec").iterdir())) == 2
@@ -92,19 +92,19 @@ async def test_a_run_drives_lights_and_is_recorded_and_a_replay_does_it_again(
         async with started(away, "replay", table, "--speed", "4", *options) as process:
             assert await asyncio.wait_for(process.wait(), 30) == 0
         assert " error " not in (away / "log.txt").read_text()
-        again = seen.payloads(va)[len(live) :]
-        assert {address for address, _ in receiver.messages()} == {"/attached/main/arousal"}
+        replayed = seen.payloads(va)[len(live) :]
+        assert {address for address, _ in receiver.messages()} == {"/outputs/main/arousal"}
     own = {"ts", "seq", "latency_ms"}
-    said = [{key: value for key, value in each.items() if key not in own} for each in live]
-    resaid = [{key: value for key, value in each.items() if key not in own} for each in again]
-    assert resaid[: len(said)] == said
+    first = [{key: value for key, value in each.items() if key not in own} for each in live]
+    second = [{key: value for key, value in each.items() if key not in own} for each in replayed]
+    assert second[: len(first)] == first
 
 
-async def test_health_says_what_is_recorded(broker, subscribe, away):
+async def test_health_reports_why_recording_is_paused(broker, subscribe, away):
     (away / "config.toml").write_text(
-        '[mqtt]\nnode = "kept"\nhealth_interval = 1\n[record]\nfolder = "rec"\nfree_gb = 1000000\n'
+        '[mqtt]\nnode = "rec"\nhealth_interval = 1\n[record]\nfolder = "rec"\nfree_gb = 1000000\n'
     )
-    health = "streamer/kept/main/health"
+    health = "streamer/rec/main/health"
     async with (
         subscribe(broker.address) as seen,
         started(away, "run", "--input", "demo", "--broker", broker.address),
@@ -124,7 +124,7 @@ async def test_health_says_what_is_recorded(broker, subscribe, away):
         (None, "show.toml"),
     ],
 )
-def test_a_show_that_is_wrong_is_told_before_anything_starts(program, away, show, message):
+def test_an_invalid_show_file_is_reported_before_start(program, away, show, message):
     if show is not None:
         (away / "show.toml").write_text(show.format(port=9000))
     answer = program("run", "--input", "demo", "--lights", "show.toml", "--broker", "embedded")
@@ -133,7 +133,7 @@ def test_a_show_that_is_wrong_is_told_before_anything_starts(program, away, show
     assert len(answer.err.splitlines()) == 1
 
 
-def test_extras_that_are_missing_are_named(program, away, monkeypatch):
+def test_a_missing_extra_is_named(program, away, monkeypatch):
     blocked = away / "sitecustomize.py"
     blocked.write_text("import sys\nsys.modules['sacn'] = sys.modules['pyarrow'] = None\n")
     monkeypatch.setenv("PYTHONPATH", str(away))
