@@ -6,8 +6,8 @@ import os
 import select
 import sys
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class RawInput:
         backlog = MAX_STARTUP_BACKLOG_S
         played = -math.inf  # when all audio read so far will have played, at MAX_READ_SPEED
         while not stop.is_set():
-            ahead = max(played - time.monotonic(), 0.0)
+            ahead = max(played - monotonic(), 0.0)
             if ahead > MAX_READ_AHEAD_S - _READ_S:
                 stop.wait(ahead - (MAX_READ_AHEAD_S - _READ_S))
                 continue
@@ -107,7 +107,7 @@ class RawInput:
                 continue
             frames = max(int((MAX_READ_AHEAD_S + backlog - ahead) * self.rate), 1)
             data = self._read(frames * self._decoder.frame_bytes)
-            now = time.monotonic()
+            now = monotonic()
             if data is None:
                 continue
             if not data:

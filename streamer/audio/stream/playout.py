@@ -6,9 +6,9 @@ and `PlaybackRateController` makes the player follow the server's clock.
 
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from streamer.audio.block import Samples
 from streamer.audio.capture_clock import PlaybackClock
@@ -242,7 +242,7 @@ class Player:
         """Play until the audio ends or `stop` is set."""
         while not stop.is_set() and not self._buffer.exhausted:
             if self._buffer.wait(self._prebuffer, _STOP_POLL_S):
-                self.clock.anchor(ring.head, time.monotonic(), self._controller.speed)
+                self.clock.anchor(ring.head, monotonic(), self._controller.speed)
                 self._controller.retarget()
                 self._play(ring, wake, stop)
 
@@ -250,7 +250,7 @@ class Player:
         """Play until the buffer runs empty or `stop` is set."""
         block = max(round(_BLOCK_S * self._rate), 1)
         adjusted_at = ring.head
-        while self._buffer.wait(1, self.clock.time_of(ring.head + block) - time.monotonic()):
+        while self._buffer.wait(1, self.clock.time_of(ring.head + block) - monotonic()):
             chunk = self._buffer.get(block)
             end = ring.head + (chunk if isinstance(chunk, int) else len(chunk))
             delay = self.clock.delay_until(ring.head, end, self._name, self._controller.speed)

@@ -57,3 +57,29 @@ def make_file(tmp_path: Path) -> MakeFile:
         return path
 
     return make
+
+
+class VirtualTime:
+    """A clock that only advances when an input waits, and the `stop` event on which it waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float) -> bool:
+        self.now += timeout + 1e-6  # no wait is shorter than asked for by a rounding error
+        return False
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """Let file, pipe and stream inputs run in virtual time."""
+    virtual = VirtualTime()
+    for module in ("capture_clock", "file_input", "raw_input", "stream.playout"):
+        monkeypatch.setattr(f"streamer.audio.{module}.monotonic", virtual.monotonic)
+    return virtual

@@ -1,6 +1,5 @@
 import threading
-import time
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,93 +148,109 @@ def test_a_reset_drops_the_drift_estimate() -> None:
 # The player
 
 
-class Playing:
-    """A player in a thread, and when each sample came out."""
+class ScheduledBuffer(PlayoutBuffer):
+    """A buffer whose chunks arrive at given times, in virtual time; the audio ends after them."""
 
-    def __init__(self, prebuffer: float = 0.1) -> None:
-        self.buffer = PlayoutBuffer(10 * RATE)
+    def __init__(self, time: Any, arrivals: list[tuple[float, np.ndarray | int]]) -> None:
+        super().__init__(10 * RATE)
+        self._time = time
+        self._arrivals = [(time.now + after, chunk) for after, chunk in arrivals]
+
+    def wait(self, count: int, timeout: float) -> bool:
+        deadline = self._time.now + max(timeout, 0.0)
+        while True:
+            while self._arrivals and self._arrivals[0][0] <= self._time.now:
+                self.put(self._arrivals.pop(0)[1])
+                if not self._arrivals:
+                    self.finish()
+            if self._time.now >= deadline or super().wait(count, 0):
+                return super().wait(count, 0)
+            pending = self._arrivals[0][0] if self._arrivals else deadline
+            self._time.now = min(pending, deadline)
+
+
+class Playback:
+    """Everything that a player played: the ring, and when its head reached each sample."""
+
+    def __init__(
+        self, time: Any, *arrivals: tuple[float, np.ndarray | int], prebuffer: float = 0.1
+    ) -> None:
+        self.started = time.now
         self.ring = RingBuffer(20 * RATE)
-        self.player = Player(self.buffer, RATE, prebuffer, "radio")
-        self.stop = threading.Event()
-        self.out: list[tuple[int, float]] = []
-        self._thread = threading.Thread(
-            target=self.player.run,
-            args=(
-                self.ring,
-                lambda: self.out.append((self.ring.head, time.monotonic())),
-                self.stop,
-            ),
-        )
+        self.player = Player(ScheduledBuffer(time, [*arrivals]), RATE, prebuffer, "radio")
+        self.played: list[tuple[int, float]] = []
+        self.player.run(self.ring, lambda: self.played.append((self.ring.head, time.now)), time)
 
-    def __enter__(self) -> "Playing":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop.set()
-        self.buffer.close()
-        self._thread.join(2)
-        assert not self._thread.is_alive()
-
-    def until(self, samples: int, seconds: float = 5.0) -> float:
-        """Wait for so many samples; return when the last of them came out."""
-        deadline = time.monotonic() + seconds
-        while self.ring.head < samples:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        return next(at for head, at in self.out if head >= samples)
+    def played_at(self, samples: int) -> float:
+        """Return after how many seconds so many samples had been played."""
+        return next(at for head, at in self.played if head >= samples) - self.started
 
 
-@pytest.fixture
-def playing() -> Iterator[Playing]:
-    with Playing() as playing:
-        yield playing
+def test_a_burst_is_played_in_real_time(virtual_time: Any) -> None:
+    playback = Playback(virtual_time, (0, count_from(0, 2 * RATE)))
+    assert playback.played_at(RATE) == pytest.approx(1.0, abs=1e-4)
+    clock = playback.player.clock
+    assert [at for _, at in playback.played] == pytest.approx(
+        [clock.time_of(head) for head, _ in playback.played], abs=1e-4
+    )
+    assert np.array_equal(playback.ring.read(2 * RATE)[1], count_from(0, 2 * RATE))
 
 
-def test_a_burst_is_played_in_real_time(playing: Playing) -> None:
-    begin = time.monotonic()
-    playing.buffer.put(count_from(0, 2 * RATE))
-    assert playing.until(RATE) - begin == pytest.approx(1.0, abs=0.1)
-    clock = playing.player.clock
-    late = [at - clock.time_of(head) for head, at in playing.out]
-    assert min(late) >= -0.001
-    assert np.median(late) < 0.01
-    assert np.array_equal(playing.ring.read(RATE)[1], count_from(0, RATE))
+def test_playback_starts_once_the_prebuffer_is_full(virtual_time: Any) -> None:
+    playback = Playback(
+        virtual_time, (0, count_from(0, RATE // 10 - 1)), (0.25, count_from(RATE // 10 - 1, 1))
+    )
+    assert playback.played[0][1] - playback.started == pytest.approx(0.25 + 0.02, abs=1e-4)
+    assert np.array_equal(playback.ring.read(RATE)[1], count_from(0, RATE // 10))
 
 
-def test_playback_starts_once_the_prebuffer_is_full(playing: Playing) -> None:
-    playing.buffer.put(count_from(0, RATE // 10 - 1))
-    time.sleep(0.25)
-    assert playing.ring.head == 0
-    playing.buffer.put(count_from(0, 1))
-    playing.until(RATE // 10)
+def test_an_underrun_delays_audio_and_drops_none(virtual_time: Any) -> None:
+    first, second = count_from(0, RATE // 5), count_from(RATE // 5, RATE // 5)
+    playback = Playback(virtual_time, (0, first), (0.5, second))
+    clock = playback.player.clock
+    assert clock.time_of(RATE // 5) - playback.started == pytest.approx(0.5, abs=1e-4)
+    assert np.array_equal(playback.ring.read(RATE)[1], count_from(0, 2 * RATE // 5))
 
 
-def test_an_underrun_delays_audio_and_drops_none(playing: Playing) -> None:
-    playing.buffer.put(count_from(0, RATE // 5))
-    playing.until(RATE // 5)
-    time.sleep(0.3)
-    again = time.monotonic()
-    playing.buffer.put(count_from(RATE // 5, RATE // 5))
-    playing.until(2 * RATE // 5)
-    assert playing.player.clock.time_of(RATE // 5) == pytest.approx(again, abs=0.05)
-    assert np.array_equal(playing.ring.read(RATE)[1], count_from(0, 2 * RATE // 5))
+def test_lost_samples_take_their_time(virtual_time: Any) -> None:
+    quarter = count_from(0, RATE // 4)
+    playback = Playback(virtual_time, (0, quarter), (0, RATE // 2), (0, quarter))
+    assert playback.played_at(RATE) == pytest.approx(1.0, abs=1e-4)
+    reads = []
+    while len((read := playback.ring.read(RATE))[1]):
+        reads.append((read[0], len(read[1])))
+    assert reads == [(0, RATE // 4), (3 * RATE // 4, RATE // 4)]
 
 
-def test_lost_samples_take_their_time(playing: Playing) -> None:
-    begin = time.monotonic()
-    for chunk in (count_from(0, RATE // 4), RATE // 2, count_from(0, RATE // 4)):
-        playing.buffer.put(chunk)
-    playing.buffer.finish()
-    assert playing.until(RATE) - begin == pytest.approx(1.0, abs=0.1)
-    starts = []
-    while len((read := playing.ring.read(RATE))[1]):
-        starts.append((read[0], len(read[1])))
-    assert starts == [(0, RATE // 4), (3 * RATE // 4, RATE // 4)]
+def test_after_a_stall_playback_continues_without_racing(
+    virtual_time: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits = 0
+    wait = virtual_time.wait
+
+    def stall(timeout: float) -> bool:
+        nonlocal waits
+        waits += 1
+        virtual_time.now += 5.0 if waits == 10 else 0.0
+        return wait(timeout)
+
+    virtual_time.wait = stall
+    playback = Playback(virtual_time, (0, count_from(0, RATE)))
+    assert playback.played_at(RATE) == pytest.approx(6.0, abs=0.05)
+    assert "stalled for 5.0 s" in caplog.text
 
 
-def test_buffered_audio_is_played_before_the_end() -> None:
-    with Playing(prebuffer=1.0) as playing:
-        playing.buffer.put(count_from(0, RATE // 5))
-        playing.buffer.finish()
-        playing.until(RATE // 5)
+def test_buffered_audio_is_played_before_the_end(virtual_time: Any) -> None:
+    samples = count_from(0, RATE // 5)
+    playback = Playback(virtual_time, (0, samples), prebuffer=1.0)
+    assert np.array_equal(playback.ring.read(RATE)[1], samples)
+
+
+def test_a_stopped_player_returns_while_it_waits_for_audio() -> None:
+    player = Player(PlayoutBuffer(RATE), RATE, 1.0, "radio")
+    stop = threading.Event()
+    thread = threading.Thread(target=player.run, args=(RingBuffer(RATE), lambda: None, stop))
+    thread.start()
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
