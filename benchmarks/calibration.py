@@ -26,7 +26,7 @@ from streamer.demo import PIECE
 from streamer.engines import open_engine
 from streamer.tracking.calibration import LevelMeter
 from streamer.tracking.calibration.programme_level import programme_level
-from streamer.tracking.calibration.reference import Track, track
+from streamer.tracking.calibration.reference import Track, track_blocks
 from tests.support.mosquitto import Mosquitto
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 
@@ -50,7 +50,7 @@ def place(sound: NDArray[np.float32], decay: float, decibels: float) -> NDArray[
 def read_demo() -> tuple[NDArray[np.float32], Track]:
     with open_audio_file(PIECE, ()) as sound:
         blocks = list(sound.blocks(RATE // 10))
-        alone = track(blocks, sound.rate, open_engine(), Tracking())
+        alone = track_blocks(blocks, sound.rate, open_engine(), Tracking())
         return np.concatenate([block.samples for block in blocks]), alone
 
 
@@ -103,10 +103,10 @@ def print_levels(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".wav", ".flac", ".mp3", ".ogg", ".opus"):
             with open_audio_file(path, ()) as sound:
-                levels = LevelMeter(sound.rate)
+                meter = LevelMeter(sound.rate)
                 for block in sound.blocks(sound.rate):
-                    levels.push(block)
-            found.append(programme_level(levels.dbfs))
+                    meter.push(block)
+            found.append(programme_level(meter.levels))
     tenth, median, ninth = np.quantile(found, (0.1, 0.5, 0.9))
     print(f"{len(found)} files: median {median:.1f} dBFS, eight of ten {tenth:.1f} to {ninth:.1f}")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.dataset
 
-from streamer.batch.input_files import find_sounds
+from streamer.batch.input_files import find_audio_files
 from tests.support.ray_serve import kill
 from tests.support.streamer_process import PROGRAM
 
@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
 
 def _link(source: Path, music: Path, count: int) -> int:
     """Make a collection of so many files in folders of 65."""
-    sounds = [sound.path.resolve() for sound in find_sounds([source])]
+    sounds = [sound.path.resolve() for sound in find_audio_files([source])]
     for number in range(count):
         link = music / f"{number // 65:03}" / f"{number}-{sounds[number % len(sounds)].name}"
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class _Measurement:
 
     reply: ResponseTarget
     seconds: float
-    levels: LevelMeter | None = None
+    meter: LevelMeter | None = None
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -132,10 +132,10 @@ class Controller:
         measurement = self._measurements.get(zone)
         if measurement is None:
             return
-        if measurement.levels is None:
-            measurement.levels = LevelMeter(rate)
-        measurement.levels.push(block)
-        if measurement.levels.seconds >= measurement.seconds:
+        if measurement.meter is None:
+            measurement.meter = LevelMeter(rate)
+        measurement.meter.push(block)
+        if measurement.meter.seconds >= measurement.seconds:
             measurement.complete.set()
 
     async def close(self) -> None:
@@ -169,7 +169,7 @@ class Controller:
             if self._measurements.get(zone) is not measurement:
                 self._send_ack(reply, reply.rejected("cancelled by a reset"))
                 return
-            levels = measurement.levels.dbfs if measurement.levels is not None else []
+            levels = measurement.meter.levels if measurement.meter is not None else []
             calibration = calibrate_by_level(
                 self._zones[zone], levels, self._calibrations.get(zone)
             )

@@ -1,11 +1,12 @@
-"""Catalogues: trajectories of whole collections, as Parquet; a stopped run goes on.
+"""Trajectories of audio files, faster than real time: one table, or a Parquet dataset.
 
 ::
 
-    store = Store(Path("trajectories"), settings)
-    chunks = store.chunks(find_sounds([Path("music")]), CHUNK)
-    for outcome in on_threads(store.parts, chunks, engine, tracking, channels, threads):
-        ...  # goes on where a run before this one was stopped
+    dataset = ParquetDataset(Path("trajectories"), settings)
+    chunks = dataset.remaining(find_audio_files([Path("music")]), MAX_FILES_PER_PART)
+    for result in analyze_on_threads(dataset.writer, chunks, engine, tracking, channels, threads):
+        ...  # a run that was stopped continues
 
-`files` finds the sounds, `store` keeps what became of them, `local` and `on_ray` do the work.
+`input_files` finds the files, `analysis` tracks them on threads, `ray_runner` on a Ray cluster,
+`parquet_dataset` stores the trajectories.
 """

@@ -1,9 +1,9 @@
-"""Trajectories of sound files, faster than real time, by the same pipeline that runs live."""
+"""Analyze audio files, faster than real time, by the same pipeline as live audio."""
 
 import contextlib
 import csv
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,21 +23,23 @@ COLUMNS = (
     "file", "time", "valence", "arousal", "valence_std", "arousal_std",
     "raw_valence", "raw_arousal", "silence",
 )  # fmt: skip
+"""Columns of a table of trajectories."""
+
 _BLOCK_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What became of one file.
+    """Result for one file.
 
     Attributes
     ----------
     path
         The file.
     updates
-        Its trajectory; empty if it failed.
+        Its trajectory. Empty if it failed.
     seconds
-        Length of its sound.
+        Its duration.
     error
         Why it failed, or None.
     """
@@ -47,6 +49,15 @@ class Analysis:
     seconds: float
     error: StreamerError | None
 
+    def rows(self) -> Iterator[tuple[str, float, float, float, float, float, float, float, bool]]:
+        """Yield a row of `COLUMNS` for each update."""
+        for update in self.updates:
+            raw, smooth = update.raw, update.smooth
+            yield (
+                str(self.path), update.time, smooth.valence, smooth.arousal,
+                smooth.valence_std, smooth.arousal_std, raw.valence, raw.arousal, update.silence,
+            )  # fmt: skip
+
 
 def analyze(
     path: Path,
@@ -55,41 +66,48 @@ def analyze(
     channels: tuple[int, ...] = (),
     decoder: Decoder | None = None,
 ) -> tuple[list[Update], float]:
-    """Track one file; give its trajectory and its length in seconds.
+    """Analyze one file; return its trajectory and its duration in seconds.
 
-    `decoder` is for who tracks many, one after the other.
+    Parameters
+    ----------
+    path, engine, tracking
+        The file, and how to track it.
+    channels
+        Channels that are mixed, from 1. Default: all.
+    decoder
+        Reused for many files, one after the other. Default: a new one.
 
     Raises
     ------
     StreamerError
-        The file cannot be decoded, or has no end.
+        The file cannot be decoded, or is longer than the limit.
     """
     trajectory = Trajectory(
         engine.front_end.sample_rate, tracking.smoother, engine.smoothing, tracking.on_silence
     )
-    with open_audio_file(path, channels, decoder=decoder) as sound:
-        listener = WindowStream(sound.rate, engine.front_end, tracking.rate)
+    with open_audio_file(path, channels, decoder=decoder) as audio:
+        stream = WindowStream(audio.rate, engine.front_end, tracking.rate)
         seconds = 0.0
 
         def blocks() -> Iterator[Block]:
             nonlocal seconds
-            for block in sound.blocks(sound.rate * _BLOCK_SECONDS):
-                seconds = block.end_sample / sound.rate
+            for block in audio.blocks(audio.rate * _BLOCK_SECONDS):
+                seconds = block.end_sample / audio.rate
                 if seconds > limits.MAX_FILE_DURATION_S:
                     raise AudioError(
-                        f"{path} is longer than {limits.MAX_FILE_DURATION_S / 3600:g} hours; "
-                        "cut it into pieces"
+                        f"cannot analyze {path}: it is longer than "
+                        f"{limits.MAX_FILE_DURATION_S / 3600:g} hours; cut it into pieces"
                     )
                 yield block
 
-        updates = list(track_offline(blocks(), listener, engine, trajectory))
+        updates = list(track_offline(blocks(), stream, engine, trajectory))
     return updates, seconds
 
 
-def analyze_one(
+def try_analyze(
     path: Path, engine: Engine, tracking: Tracking, channels: tuple[int, ...], decoder: Decoder
 ) -> Analysis:
-    """Track one file of many, after which others come even where it fails."""
+    """Analyze one file of many; a failure is part of the result."""
     try:
         return Analysis(path, *analyze(path, engine, tracking, channels, decoder), None)
     except StreamerError as error:
@@ -103,17 +121,17 @@ def analyze_files(
     channels: tuple[int, ...],
     threads: int,
 ) -> Iterator[Analysis]:
-    """Track many files on threads; give the results in the order of the files.
+    """Analyze many files on threads; yield the results in the order of the files.
 
-    At most two files a thread are in hand, so memory does not grow with their number. Each thread
-    has a process that decodes, and another one after a file that crashed it.
+    At most two files per thread are in progress, so memory does not grow with their number. Each
+    thread has a decoder process, which is replaced after a file that crashed it.
     """
     decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
 
     def work(path: Path) -> Analysis:
         decoder = decoders.get()
         try:
-            return analyze_one(path, engine, tracking, channels, decoder)
+            return try_analyze(path, engine, tracking, channels, decoder)
         finally:
             decoders.put(decoder)
 
@@ -121,32 +139,33 @@ def analyze_files(
         for _ in range(threads):
             decoders.put(stack.enter_context(Decoder()))
         pool = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="analyze"))
-        waiting: list[Future[Analysis]] = []
+        pending: list[Future[Analysis]] = []
         try:
             for path in paths:
-                waiting.append(pool.submit(work, path))
-                if len(waiting) > 2 * threads:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
+                pending.append(pool.submit(work, path))
+                if len(pending) > 2 * threads:
+                    yield pending.pop(0).result()
+            while pending:
+                yield pending.pop(0).result()
         finally:
-            for future in waiting:
+            for future in pending:
                 future.cancel()
 
 
-def write_header(table: TextIO) -> Callable[[Analysis], None]:
-    """Write the head of the CSV; give the function that adds one file's rows."""
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
+class CsvTable:
+    """Trajectories as CSV.
 
-    def write(analysis: Analysis) -> None:
-        for update in analysis.updates:
-            numbers = (
-                update.time, update.smooth.valence, update.smooth.arousal,
-                update.smooth.valence_std, update.smooth.arousal_std,
-                update.raw.valence, update.raw.arousal,
-            )  # fmt: skip
-            row = [f"{number:.6f}" for number in numbers]
-            writer.writerow([analysis.path, *row, int(update.silence)])
+    Parameters
+    ----------
+    file
+        Gets the header at once.
+    """
 
-    return write
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow(COLUMNS)
+
+    def write(self, analysis: Analysis) -> None:
+        """Append the rows of one file."""
+        for path, *numbers, silence in analysis.rows():
+            self._writer.writerow([path, *(f"{number:.6f}" for number in numbers), int(silence)])

@@ -1,4 +1,4 @@
-"""Which sounds are meant."""
+"""Find audio files in folders, by their suffixes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,50 +13,50 @@ SUFFIXES = frozenset(
         ".webm", ".wma", ".wv",
     )
 )  # fmt: skip
-"""What names of sound files end in; a file that is named itself may have any name."""
+"""Suffixes of audio files in folders. A file that is given by itself can have any name."""
 
 
-class Sound(NamedTuple):
-    """A file, and the part of a data set that it belongs to.
+class InputFile(NamedTuple):
+    """An audio file and its partition of a dataset.
 
     Attributes
     ----------
     path
-        As it was named, or below the folder that was named.
+        As given, or below the given folder.
     folder
-        The folder that it lies in, from the one that was named on: "music/rock/live".
+        Its folder, from the given one on: "music/rock/live".
     """
 
     path: Path
     folder: str
 
 
-def find_sounds(named: Iterable[Path]) -> list[Sound]:
-    """List files as they are named, and sound files in and below folders by their names.
+def find_audio_files(paths: Iterable[Path]) -> list[InputFile]:
+    """List the given files, and the audio files in and below the given folders, sorted by name.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are skipped.
 
     Raises
     ------
     AudioError
-        A folder holds no sound file.
+        A folder has no audio file.
     """
-    found: dict[Path, Sound] = {}
-    for path in named:
+    found: dict[Path, InputFile] = {}
+    for path in paths:
         if not path.is_dir():
-            found.setdefault(path, Sound(path, path.absolute().parent.name))
+            found.setdefault(path, InputFile(path, path.absolute().parent.name))
             continue
-        below = sorted(_below(path))
-        if not below:
-            raise AudioError(f"{path} is a folder that holds no sound file; give one that does")
+        files = sorted(_audio_files_below(path))
+        if not files:
+            raise AudioError(f"cannot analyze {path}: no audio file in it; give another folder")
         root = path.resolve()
-        for file in below:
+        for file in files:
             folder = Path(root.name, file.parent.relative_to(path))
-            found.setdefault(file, Sound(file, folder.as_posix()))
+            found.setdefault(file, InputFile(file, folder.as_posix()))
     return list(found.values())
 
 
-def _below(folder: Path) -> Iterable[Path]:
+def _audio_files_below(folder: Path) -> Iterable[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():

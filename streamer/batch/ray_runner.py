@@ -1,7 +1,7 @@
-"""A catalogue on Ray: an actor for each core or GPU of a cluster, with an engine of its own.
+"""Analyze audio files on a Ray cluster: one actor per core or GPU, each with its own engine.
 
-Ray ends the process that asked it when its cluster is gone, and writes to the terminal as it likes.
-So a process of our own asks it, and tells us what became of the sounds.
+Ray ends the process that uses it when its cluster is lost, and prints to the terminal. So Ray runs
+in a child process, which sends the results over a pipe.
 """
 
 import contextlib
@@ -18,80 +18,80 @@ from pathlib import Path
 from typing import Any
 
 from streamer.audio import Decoder
-from streamer.batch.analysis import analyze_one
-from streamer.batch.parquet_dataset import Chunk, Outcome, Parts
+from streamer.batch.analysis import try_analyze
+from streamer.batch.parquet_dataset import Chunk, FileResult, PartWriter
 from streamer.config import Tracking
-from streamer.config.models import Engine as EngineTable
+from streamer.config.models import Engine as EngineConfig
 from streamer.engines import open_engine
 from streamer.errors import StreamerError, UsageError
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # of 60, until a cluster is held to be gone
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # default 60, until a cluster counts as lost
 }
-"""What Ray reads when it is imported."""
+"""Read by Ray when it is imported."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What every actor is told.
+class RayJob:
+    """Arguments of every actor.
 
     Attributes
     ----------
-    parts
-        Where they go; every machine has to see it, and the sounds, under the same path.
+    writer
+        Writes the parts. Every machine needs the dataset and the audio files under the same path.
     engine, tracking, channels
-        How sounds are tracked.
+        How files are tracked.
     """
 
-    parts: Parts
-    engine: EngineTable
+    writer: PartWriter
+    engine: EngineConfig
     tracking: Tracking
     channels: tuple[int, ...]
 
 
-class Analyzer:
-    """An actor: tracks a chunk at a time, and keeps what came of it."""
+class AnalyzerActor:
+    """Ray actor that analyzes one chunk at a time and writes its part."""
 
-    def __init__(self, work: Work) -> None:
-        wanted = work.engine
-        self._work = work
+    def __init__(self, job: RayJob) -> None:
+        wanted = job.engine
+        self._job = job
         self._engine = open_engine(
             wanted.model, wanted.backend, wanted.require, sha256=wanted.digest
         )
         self._decoder = Decoder()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Take a chunk as a row; give what became of it as another one."""
-        work = self._work
+        """Analyze a chunk; chunk and results are rows of a Ray dataset."""
+        job = self._job
         analyses = [
-            analyze_one(Path(path), self._engine, work.tracking, work.channels, self._decoder)
+            try_analyze(Path(path), self._engine, job.tracking, job.channels, self._decoder)
             for path in row["paths"]
         ]
-        outcomes = work.parts.write(row["folder"], analyses)
+        results = job.writer.write(row["folder"], analyses)
         return {
-            "paths": [str(one.path) for one in outcomes],
-            "seconds": [one.seconds for one in outcomes],
-            "errors": [one.error for one in outcomes],
+            "paths": [str(each.path) for each in results],
+            "seconds": [each.seconds for each in results],
+            "errors": [each.error for each in results],
         }
 
 
-def on_ray(work: Work, chunks: list[Chunk], actors: int | None) -> Iterator[Outcome]:
-    """Track chunks on the cluster that RAY_ADDRESS names, or else on one on this machine.
+def analyze_on_ray(job: RayJob, chunks: list[Chunk], actors: int | None) -> Iterator[FileResult]:
+    """Analyze chunks on the cluster at RAY_ADDRESS, or by default on a local one.
 
-    An actor that dies is replaced, and its chunk is done again.
+    An actor that dies is replaced, and its chunk is analyzed again.
 
     Parameters
     ----------
-    work, chunks
-        What to do.
+    job, chunks
+        What to analyze, and how.
     actors
-        How many; by default one for each core, or for each GPU where one is required.
+        Number of actors. Default: one per core, or per GPU if a GPU is required.
 
     Raises
     ------
     StreamerError
-        Ray is not installed, the cluster is not there, or it is gone; what is done is kept.
+        Ray is not installed, or the cluster cannot be reached or is lost. Written parts are kept.
     """
     if importlib.util.find_spec("ray") is None:
         raise UsageError(
@@ -101,86 +101,91 @@ def on_ray(work: Work, chunks: list[Chunk], actors: int | None) -> Iterator[Outc
     if not chunks:
         return
     spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe(duplex=False)
-    driver = spawn.Process(target=_drive, args=(work, chunks, actors, theirs), daemon=True)
+    receiver, sender = spawn.Pipe(duplex=False)
+    driver = spawn.Process(target=_run_driver, args=(job, chunks, actors, sender), daemon=True)
     driver.start()
-    theirs.close()
+    sender.close()
     try:
-        while (told := ours.recv()) is not None:
-            if isinstance(told, Exception):
-                raise told
-            yield told
+        while (message := receiver.recv()) is not None:
+            if isinstance(message, Exception):
+                raise message
+            yield message
     except EOFError:
         raise StreamerError(
-            "the Ray cluster is gone; what is done is kept, run it again to go on"
+            "the Ray cluster is lost; finished parts are kept, run the command again to continue"
         ) from None
     finally:
         driver.terminate()
         driver.join()
 
 
-def _drive(work: Work, chunks: list[Chunk], actors: int | None, told: Connection) -> None:
-    """Ask Ray, in a process of its own; the last thing told is None, or an error."""
+def _run_driver(job: RayJob, chunks: list[Chunk], actors: int | None, messages: Connection) -> None:
+    """Run Ray in a child process; send the results, and at the end None or an error."""
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # Ray shuts down at the exit
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # Ray shuts down at exit
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            for outcome in _outcomes(work, chunks, actors):
-                told.send(outcome)
+            for result in _results(job, chunks, actors):
+                messages.send(result)
         except StreamerError as error:
-            told.send(error)
+            messages.send(error)
         except Exception as error:  # noqa: BLE001 - Ray's errors share no base class
-            told.send(StreamerError(_what_failed(error)))
+            messages.send(StreamerError(_cause_of(error)))
         else:
-            told.send(None)
+            messages.send(None)
 
 
-def _outcomes(work: Work, chunks: list[Chunk], actors: int | None) -> Iterator[Outcome]:
+def _results(job: RayJob, chunks: list[Chunk], actors: int | None) -> Iterator[FileResult]:
     import ray
     from ray import data
 
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     address = os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {} if address else {"include_dashboard": False}
+    local: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **own)
+        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f" at {address}" if address else ""
-        raise StreamerError(f"no Ray cluster{where}: {_first_line(error)}") from None
-    gpu = work.engine.require == "gpu"
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    count = actors or int(there.get("GPU" if gpu else "CPU", 0))
+        raise StreamerError(
+            f"cannot connect to a Ray cluster{where}: {_first_line(error)}"
+        ) from None
+    gpu = job.engine.require == "gpu"
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    count = actors or int(resources.get("GPU" if gpu else "CPU", 0))
     if not count:
         raise StreamerError("the Ray cluster has no GPU; leave --require gpu out")
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    rows = [{"folder": one.folder, "paths": list(map(str, one.paths))} for one in chunks]
-    analyzer: Any = Analyzer
-    done = data.from_items(rows, override_num_blocks=len(rows)).map(
-        analyzer,
-        fn_constructor_args=(work,),
+    rows = [{"folder": each.folder, "paths": list(map(str, each.paths))} for each in chunks]
+    actor: Any = AnalyzerActor
+    analyzed = data.from_items(rows, override_num_blocks=len(rows)).map(
+        actor,
+        fn_constructor_args=(job,),
         concurrency=min(count, len(rows)),
         num_cpus=0 if gpu else 1,
         num_gpus=1 if gpu else 0,
     )
-    for row in done.iter_rows():
-        for path, seconds, why in zip(row["paths"], row["seconds"], row["errors"], strict=True):
-            yield Outcome(Path(path), float(seconds), str(why))
+    for row in analyzed.iter_rows():
+        for path, seconds, error in zip(row["paths"], row["seconds"], row["errors"], strict=True):
+            yield FileResult(Path(path), float(seconds), str(error))
 
 
-def _what_failed(error: Exception) -> str:
-    """Say what an actor failed with, or else Ray."""
+def _cause_of(error: Exception) -> str:
+    """Return the message of an actor's `StreamerError`, or else of Ray's error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, StreamerError):
             return str(cause)
         cause = getattr(cause, "cause", None) or cause.__cause__
-    return f"Ray: {_first_line(error)}; what is done is kept, run it again to go on"
+    return (
+        f"Ray failed: {_first_line(error)}; finished parts are kept, run the command again to "
+        "continue"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""`streamer calibrate`."""
+"""`streamer calibrate`: measure gain and correction of a zone in its room."""
 
 import asyncio
 import math
@@ -20,9 +20,10 @@ from streamer.errors import UsageError
 
 if TYPE_CHECKING:
     from streamer.audio import Block
-    from streamer.tracking.calibration.reference import Agreement
+    from streamer.tracking.calibration.reference import ReferenceDistance
 
-_AFTER_CLIPS = 15.0  # seconds to find the button on the player
+_DEFAULT_SECONDS = 60.0
+_EXTRA_SECONDS = 15.0  # to start the player, beyond the duration of the reference files
 
 
 def calibrate(
@@ -32,13 +33,13 @@ def calibrate(
             "--input",
             "-i",
             metavar="mic|PATH|URL",
-            help="What to listen to, as in `run`.  [default: the configuration's]",
+            help="Input to record, as in `run`.  [default: that of the configuration]",
         ),
     ] = None,
     device: Device = None,
     channels: Channels = None,
     zone: Annotated[
-        str | None, typer.Option(help="The zone's name.  [default: the only one, or main]")
+        str | None, typer.Option(help="Name of the zone.  [default: the only one, or main]")
     ] = None,
     reference: Annotated[
         list[str] | None,
@@ -46,8 +47,8 @@ def calibrate(
             "--reference",
             "-r",
             metavar="FILE|demo",
-            help="Music that you play in the room from a file, while this listens; may be given "
-            "several times. `demo` is the bundled piece.",
+            help="Audio file that you play in the room during the recording. Can be given several "
+            "times. `demo` is the bundled piece.",
         ),
     ] = None,
     seconds: Annotated[
@@ -56,31 +57,32 @@ def calibrate(
             min=10,
             max=3600,
             metavar="S",
-            help="How long to listen.  [default: 60; with --reference, the clips and 15 s]",
+            help="Duration of the recording.  [default: 60; with --reference, that of the files "
+            "and 15 s more]",
         ),
     ] = None,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Delete the zone's calibration, and do nothing else.")
+        bool, typer.Option("--forget", help="Delete the calibration of the zone and exit.")
     ] = False,
     model: Model = None,
     config: ConfigFile = None,
 ) -> None:
-    """Fit a zone to its room: how loud the music comes in, and what the room does to it.
+    """Calibrate a zone for its room: gain of the audio, and correction of the estimates.
 
-    Without --reference, let the music play as loud as on the evening: this finds the gain that
-    brings it to the level the model knows. With --reference, play those very files over the
-    house's loudspeakers while this listens: it finds them in what it hears, and also corrects
-    valence and arousal so that they come out as they do from the files themselves.
+    Without --reference, play any music at the volume of the event. The gain that brings it to the
+    level of the training recordings is measured. With --reference, play those files over the
+    loudspeakers of the room. They are located in the recording, and valence and arousal are
+    corrected, too, so that they match those of the files.
 
-    What was found is kept and used by `run` wherever the zone listens to the same input; a running
-    one takes it over on SIGHUP or on the command `reload`.
+    The result is stored, and `run` uses it for a zone with the same input. A running program loads
+    it on SIGHUP or on the command `reload`.
     """
     options = {"input": input, "device": device, "channels": channels, "model": model}
     settings = load(options, config_path=config, environ=os.environ)
     logs.configure("console", "warning")
-    chosen = _zone(settings, zone)
+    chosen = _choose_zone(settings, zone)
 
-    # Seconds to import, so not before help and mistakes are answered.
+    # Takes seconds to import, so help and usage errors come first.
     from streamer.tracking.calibration import (
         CalibrationStore,
         LevelMeter,
@@ -89,37 +91,40 @@ def calibrate(
     )
 
     store = CalibrationStore(settings.tracking.calibration or default_calibration_path(os.environ))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if forget:
         store.put(chosen.id, None)
-        console.print(f"the zone {chosen.id} has no calibration now", soft_wrap=True)
+        console.print(f"the zone {chosen.id} has no calibration now")
         return
-    clips = [_clip(name) for name in reference or ()]
-    if not clips:
-        blocks, rate = _listen(console, chosen, seconds or 60.0, [])
-        levels = LevelMeter(rate)
-        for block in blocks:
-            levels.push(block)
-        calibration, agreement = calibrate_by_level(chosen, levels.dbfs, store.get(chosen)), None
-    else:
+    files = [_reference_path(name) for name in reference or ()]
+    distance = None
+    if files:
         from streamer.engines import open_engine
-        from streamer.tracking.calibration.reference import calibrate_by_reference, seconds_of
+        from streamer.tracking.calibration.reference import calibrate_by_reference, total_seconds
 
         wanted = settings.engine
         engine = open_engine(wanted.model, wanted.backend, wanted.require, sha256=wanted.digest)
-        blocks, rate = _listen(console, chosen, seconds or seconds_of(clips) + _AFTER_CLIPS, clips)
+        blocks, rate = _record(
+            console, chosen, seconds or total_seconds(files) + _EXTRA_SECONDS, files
+        )
         with console.status("comparing"):
-            calibration, agreement = calibrate_by_reference(
-                chosen, blocks, rate, clips, engine, settings.tracking
+            calibration, distance = calibrate_by_reference(
+                chosen, blocks, rate, files, engine, settings.tracking
             )
+    else:
+        blocks, rate = _record(console, chosen, seconds or _DEFAULT_SECONDS, [])
+        meter = LevelMeter(rate)
+        for block in blocks:
+            meter.push(block)
+        calibration = calibrate_by_level(chosen, meter.levels, store.get(chosen))
     store.put(chosen.id, calibration)
-    console.print(f"heard at {calibration.level_dbfs:.1f} dBFS; {calibration}", soft_wrap=True)
-    if agreement is not None:
-        _tell(console, agreement)
-    console.print(f"kept for the zone {chosen.id} in {store.file}", soft_wrap=True)
+    console.print(f"programme level {calibration.level_dbfs:.1f} dBFS; {calibration}")
+    if distance is not None:
+        _print_distance(console, distance)
+    console.print(f"stored for the zone {chosen.id} in {store.file}")
 
 
-def _zone(settings: Settings, name: str | None) -> Zone:
+def _choose_zone(settings: Settings, name: str | None) -> Zone:
     zones = settings.zones
     for zone in zones:
         if zone.id == name:
@@ -127,10 +132,10 @@ def _zone(settings: Settings, name: str | None) -> Zone:
     if len(zones) == 1:
         return zones[0] if name is None else zones[0].model_copy(update={"id": name})
     names = ", ".join(zone.id for zone in zones)
-    raise UsageError(f"say which zone: --zone with one of {names}")
+    raise UsageError(f"cannot tell which zone to calibrate: give --zone with one of {names}")
 
 
-def _clip(name: str) -> Path:
+def _reference_path(name: str) -> Path:
     if name == "demo":
         from streamer.demo import PIECE
 
@@ -138,13 +143,13 @@ def _clip(name: str) -> Path:
     return Path(name)
 
 
-def _listen(
-    console: Console, zone: Zone, seconds: float, clips: list[Path]
+def _record(
+    console: Console, zone: Zone, seconds: float, files: list[Path]
 ) -> tuple[list["Block"], int]:
-    """Return what a zone hears in so many seconds, and its rate in Hz."""
-    what = " and ".join(clip.name for clip in clips) or "music as loud as on the evening"
-    now = f"; now play {what}" if zone.input == "mic" else ""
-    console.print(f"listening to {zone.input} for {seconds:.0f} s{now}", soft_wrap=True)
+    """Record the input of a zone for so many seconds; return the blocks and their rate in Hz."""
+    music = " and ".join(file.name for file in files) or "music at the volume of the event"
+    prompt = f"; now play {music}" if zone.input == "mic" else ""
+    console.print(f"recording {zone.input} for {seconds:.0f} s{prompt}")
     with (
         Progress(
             TextColumn("{task.description}"),
@@ -155,33 +160,31 @@ def _listen(
             transient=True,
             disable=not console.is_terminal,
         ) as bar,
-        asyncio.Runner(loop_factory=new_event_loop) as loops,
+        asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
-        return loops.run(_capture(zone, seconds, bar))
+        return runner.run(_capture(zone, seconds, bar))
 
 
 async def _capture(zone: Zone, seconds: float, bar: Progress) -> tuple[list["Block"], int]:
     from streamer.audio import open_source
 
-    task = bar.add_task("Listening", total=seconds, level="")
+    task = bar.add_task("Recording", total=seconds, level="")
     blocks: list[Block] = []
     async with open_source(zone) as source:
         async for block in source.blocks():
             blocks.append(block)
-            heard = block.end_sample / source.rate
+            recorded = block.end_sample / source.rate
             power = float(np.mean(np.square(block.samples, dtype=np.float64)))
-            level = f"{10 * math.log10(power):4.0f} dBFS" if power > 0 else "nothing"
-            bar.update(task, completed=heard, level=level)
-            if heard >= seconds:
+            level = f"{10 * math.log10(power):4.0f} dBFS" if power > 0 else "silence"
+            bar.update(task, completed=recorded, level=level)
+            if recorded >= seconds:
                 break
         return blocks, source.rate
 
 
-def _tell(console: Console, agreement: "Agreement") -> None:
-    for axis, before, after in zip(
-        ("valence", "arousal"), agreement.before, agreement.after, strict=True
-    ):
+def _print_distance(console: Console, distance: "ReferenceDistance") -> None:
+    axes = zip(("valence", "arousal"), distance.before, distance.after, strict=True)
+    for axis, before, after in axes:
         console.print(
-            f"{axis} was {before:.3f} away from the files' own on average, now {after:.3f}",
-            soft_wrap=True,
+            f"mean distance of {axis} to that of the files: {before:.3f} before, {after:.3f} now"
         )

@@ -1,7 +1,7 @@
-"""Rooms differ: how loud a zone's sound is heard, and what its room does to the estimates.
+"""Calibration of a zone: the gain of its audio, and the correction of its estimates for the room.
 
-`level` finds a gain from how loud the music was, `reference` a gain and a correction from music
-that is known and was played in the room; `store` keeps both from run to run.
+`programme_level` derives the gain from the level of any music. `reference` derives gain and
+correction from known music that is played in the room. `calibration_file` stores both.
 """
 
 from streamer.tracking.calibration.calibration_file import (

@@ -1,4 +1,4 @@
-"""A gain from how loud the music was."""
+"""Measure the programme level of music, and derive the gain that brings it to the reference."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,102 +15,105 @@ from streamer.tracking.gain import (
     REFERENCE_DBFS,
 )
 
-_SOUND_DBFS = -90.0  # below is no microphone's noise, but none at all
-_LEAST_LEVELS = 50
+_MIN_LEVEL_DBFS = -90.0  # the noise of any microphone is louder: below it there is no input
+_MIN_LEVELS = 50
 
 
 class LevelMeter:
-    """The level of each 100 ms of what is heard.
+    """RMS level of each 100 ms of audio.
 
     Parameters
     ----------
     rate
-        Of the sound, in Hz.
+        Sample rate in Hz.
 
     Attributes
     ----------
-    dbfs
-        The levels so far, in dBFS; digital silence is left out.
+    levels
+        Levels so far in dBFS, without digital silence.
     seconds
-        How much was heard.
+        Duration of the audio so far.
     """
 
     def __init__(self, rate: int) -> None:
-        self.dbfs: list[float] = []
+        self.levels: list[float] = []
         self.seconds = 0.0
         self._rate = rate
-        self._size = round(LEVEL_INTERVAL_S * rate)
+        self._interval = round(LEVEL_INTERVAL_S * rate)
         self._rest: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
     def push(self, block: Block) -> None:
-        """Take a block of sound."""
+        """Measure a block."""
         self.seconds += len(block.samples) / self._rate
-        sound = np.concatenate([self._rest, block.samples])
-        count = len(sound) // self._size
-        self._rest = sound[count * self._size :]
-        stretches = sound[: count * self._size].reshape(count, self._size)
-        powers = np.mean(np.square(stretches, dtype=np.float64), axis=1)
-        self.dbfs += (10.0 * np.log10(powers[powers > 0.0])).tolist()
+        samples = np.concatenate([self._rest, block.samples])
+        count = len(samples) // self._interval
+        self._rest = samples[count * self._interval :]
+        intervals = samples[: count * self._interval].reshape(count, self._interval)
+        powers = np.mean(np.square(intervals, dtype=np.float64), axis=1)
+        self.levels += (10.0 * np.log10(powers[powers > 0.0])).tolist()
 
 
 def programme_level(levels: list[float]) -> float:
-    """Return the level that music exceeds a tenth of the time, in dBFS.
+    """Return the programme level in dBFS: the 0.9 quantile of the levels.
 
     Parameters
     ----------
     levels
-        RMS in dBFS of successive stretches of about 100 ms.
+        RMS in dBFS of successive intervals of about 100 ms.
 
     Raises
     ------
     StreamerError
-        There was hardly any sound.
+        Less than 5 s of the audio is above -90 dBFS.
     """
-    heard = np.array([level for level in levels if level > _SOUND_DBFS])
-    if len(heard) < _LEAST_LEVELS:
+    audible = np.array([level for level in levels if level > _MIN_LEVEL_DBFS])
+    if len(audible) < _MIN_LEVELS:
         raise StreamerError(
-            "no calibration: hardly any sound came in; play music as loud as on the evening, and "
-            "see `streamer levels` and `streamer doctor`"
+            "cannot calibrate: there was hardly any audio; play music at the volume of the event, "
+            "and see `streamer levels` and `streamer doctor`"
         )
-    return float(np.quantile(heard, PROGRAMME_QUANTILE))
+    return float(np.quantile(audible, PROGRAMME_QUANTILE))
 
 
 def gain_for(level: float) -> float:
-    """Return the gain in dB that takes a programme level in dBFS to the reference.
+    """Return the gain in dB that brings a programme level in dBFS to the reference.
 
     Raises
     ------
     StreamerError
-        It would be beyond what a gain may be.
+        It exceeds the largest gain.
     """
     gain = round(REFERENCE_DBFS - level, 1)
     if gain > MAX_GAIN_DB:
         raise StreamerError(
-            f"no calibration: the music came in at {level:.0f} dBFS, which would need a gain of "
-            f"{gain:.0f} dB, and {MAX_GAIN_DB:.0f} are the most; "
-            "turn up the microphone or its channel"
+            f"cannot calibrate: music at {level:.0f} dBFS needs a gain of {gain:.0f} dB, and the "
+            f"largest is {MAX_GAIN_DB:.0f}; turn up the microphone or its channel"
         )
     return max(gain, MIN_GAIN_DB)
 
 
 def calibrate_by_level(
-    zone: Zone, levels: list[float], before: Calibration | None = None
+    zone: Zone, levels: list[float], earlier: Calibration | None = None
 ) -> Calibration:
-    """Return the calibration that music of these levels asks for; see `programme_level`.
+    """Return the calibration for music of these levels.
 
     Parameters
     ----------
-    before
-        What was known of the same input: its correction, measured by music, is kept.
+    zone
+        The zone that was measured.
+    levels
+        As for `programme_level`.
+    earlier
+        Earlier calibration of the zone; if the input is the same, its correction is kept.
 
     Raises
     ------
     StreamerError
-        There was hardly any sound, or it was far too quiet.
+        There was hardly any audio, or it was far too quiet.
     """
     level = programme_level(levels)
-    found = Calibration.of(zone, gain_db=gain_for(level), level_dbfs=round(level, 1))
-    if before is None or not before.is_valid_for(zone):
-        return found
-    kept = {"correction": before.correction, "reference": before.reference}
-    return found.model_copy(update=kept)
+    calibration = Calibration.of(zone, gain_db=gain_for(level), level_dbfs=round(level, 1))
+    if earlier is None or not earlier.is_valid_for(zone):
+        return calibration
+    kept = {"correction": earlier.correction, "reference": earlier.reference}
+    return calibration.model_copy(update=kept)

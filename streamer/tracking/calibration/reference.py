@@ -1,4 +1,4 @@
-"""A gain and a correction from music that is known and was played in the room."""
+"""Calibrate a zone with reference files that are played in its room."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,25 +27,26 @@ from streamer.tracking.trajectory import (
 from streamer.tracking.windows import WindowStream
 
 RATE = 10.0
-"""Estimates a second that are compared."""
+"""Estimates per second that are compared."""
 
-_ALIKE = 0.6  # correlation of two level curves that are the same music, one through a room
-_FOLLOWED = 0.7  # correlation from which the size of a movement is taken for the room's doing
-_SHORTEST = 100  # ticks
-_WARM = 30  # ticks at the beginning of which a window is not yet full
+_MIN_MATCH = 0.6  # correlation of the level curves of a file and of its recording in a room
+_MIN_TREND = 0.7  # correlation of two trajectories from which their spreads are comparable
+_MIN_TICKS = 100
+_WARM_UP_TICKS = 30  # after them the window is full
 _QUIET_DB = 40.0
+_VALLEY_DB = 30.0  # a room fills deeper valleys of the level
 
 
 @dataclass(frozen=True)
 class Track:
-    """What was heard and estimated of a piece of sound, at `RATE`.
+    """Levels and estimates of a piece of audio, at `RATE`.
 
     Attributes
     ----------
     level
-        In dBFS, shape (n,).
+        In dBFS, (n,).
     affect
-        Valence and arousal of the smoothed trajectory, shape (n, 2).
+        Smoothed valence and arousal, (n, 2).
     """
 
     level: NDArray[np.float64]
@@ -53,8 +54,8 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far the heard trajectory is from the clips' own: mean distances, valence and arousal.
+class ReferenceDistance:
+    """Mean absolute distance of the recorded trajectory to that of the files: (valence, arousal).
 
     Attributes
     ----------
@@ -66,14 +67,14 @@ class Agreement:
     after: tuple[float, float]
 
 
-def track(
+def track_blocks(
     blocks: Iterable[Block], rate: int, engine: Engine, tracking: Tracking, gain_db: float = 0.0
 ) -> Track:
-    """Hear blocks of `rate` Hz through a gain, by the pipeline that runs live."""
+    """Track blocks of `rate` Hz after a gain, by the same pipeline as live audio."""
     spec = engine.front_end
     trajectory = Trajectory(spec.sample_rate, tracking.smoother, engine.smoothing, "hold")
-    listener = WindowStream(rate, spec, RATE, gain=Gain(spec.sample_rate, gain_db))
-    updates = list(track_offline(blocks, listener, engine, trajectory))
+    stream = WindowStream(rate, spec, RATE, gain=Gain(spec.sample_rate, gain_db))
+    updates = list(track_offline(blocks, stream, engine, trajectory))
     smooth = [(update.smooth.valence, update.smooth.arousal) for update in updates]
     level = [update.level - gain_db for update in updates]
     return Track(np.array(level), np.array(smooth).reshape(-1, 2))
@@ -81,137 +82,146 @@ def track(
 
 def calibrate_by_reference(
     zone: Zone,
-    heard: Sequence[Block],
+    recording: Sequence[Block],
     rate: int,
-    clips: Sequence[Path],
+    files: Sequence[Path],
     engine: Engine,
     tracking: Tracking,
-) -> tuple[Calibration, Agreement]:
-    """Return the calibration that makes what was heard of the clips most like the clips.
+) -> tuple[Calibration, ReferenceDistance]:
+    """Return the calibration that makes the recording most similar to the files.
 
-    The clips are found in what was heard by their loudness. The gain is the one at which the
-    heard music is as loud as the reference asks for, and the correction takes the heard
-    trajectory's mean and spread to the clips' own.
+    The files are located in the recording by their level curves. The gain brings the recorded
+    music to the reference level. The correction gives the recorded trajectory the mean and the
+    spread of the files' own.
 
     Parameters
     ----------
     zone
-        The zone that listened.
-    heard
-        What it heard, at `rate` Hz, in one piece.
-    clips
-        Sound files that were played, in any order, at least half of each.
+        The zone that was recorded.
+    recording
+        Its audio in one piece, at `rate` Hz.
+    files
+        Audio files that were played, in any order, at least half of each.
     engine, tracking
         As they will run.
 
     Raises
     ------
     StreamerError
-        A clip cannot be read, was not heard, or far too quietly.
+        A file cannot be read, is not in the recording, or is far too quiet in it.
     """
-    alone = [_track_file(clip, engine, tracking) for clip in clips]
-    before = track(heard, rate, engine, tracking)
-    meetings = [_meet(clip, one, before) for clip, one in zip(clips, alone, strict=True)]
-    level = programme_level(np.concatenate([before.level[there] for _, there in meetings]).tolist())
+    originals = [_track_file(file, engine, tracking) for file in files]
+    plain = track_blocks(recording, rate, engine, tracking)
+    matches = [
+        _locate(file, original, plain) for file, original in zip(files, originals, strict=True)
+    ]
+    level = programme_level(np.concatenate([plain.level[there] for _, there in matches]).tolist())
     gain = gain_for(level)
-    after = track(heard, rate, engine, tracking, gain)
-    want, plain, have = (
+    amplified = track_blocks(recording, rate, engine, tracking, gain)
+    target, before, after = (
         np.concatenate(each)  # (n, 2)
         for each in zip(
             *(
-                _loud(one.level[here], one.affect[here], before.affect[there], after.affect[there])
-                for one, (here, there) in zip(alone, meetings, strict=True)
+                _loud_parts(
+                    original.level[here],
+                    original.affect[here],
+                    plain.affect[there],
+                    amplified.affect[there],
+                )
+                for original, (here, there) in zip(originals, matches, strict=True)
             ),
             strict=True,
         )
     )
     correction = Correction(
-        valence=_line(want[:, 0], have[:, 0]), arousal=_line(want[:, 1], have[:, 1])
+        valence=_fit_axis(target[:, 0], after[:, 0]), arousal=_fit_axis(target[:, 1], after[:, 1])
     )
-    lines = (correction.valence, correction.arousal)
-    corrected = np.stack([[line(x) for x in have[:, i]] for i, line in enumerate(lines)], axis=1)
+    axes = (correction.valence, correction.arousal)
+    corrected = np.stack([[axis(x) for x in after[:, i]] for i, axis in enumerate(axes)], axis=1)
     calibration = Calibration.of(
         zone,
         gain_db=gain,
         correction=correction,
         level_dbfs=round(level, 1),
-        reference=tuple(clip.name for clip in clips),
+        reference=tuple(file.name for file in files),
     )
-    return calibration, Agreement(_distance(plain, want), _distance(corrected, want))
+    return calibration, ReferenceDistance(_distance(before, target), _distance(corrected, target))
 
 
-def seconds_of(clips: Sequence[Path]) -> float:
-    """Return the length of the clips together.
+def total_seconds(files: Sequence[Path]) -> float:
+    """Return the duration of all files together.
 
     Raises
     ------
     StreamerError
-        One cannot be read, or has no end.
+        A file cannot be read, or is longer than the limit.
     """
     total = 0.0
     with Decoder() as decoder:
-        for clip in clips:
-            with open_audio_file(clip, decoder=decoder) as sound:
+        for file in files:
+            with open_audio_file(file, decoder=decoder) as audio:
                 end = 0.0
-                for block in sound.blocks(sound.rate):
-                    end = block.end_sample / sound.rate
+                for block in audio.blocks(audio.rate):
+                    end = block.end_sample / audio.rate
                     if end > limits.MAX_FILE_DURATION_S:
                         raise AudioError(
-                            f"{clip} is longer than {limits.MAX_FILE_DURATION_S / 3600:g} hours; "
-                            "calibrate by a piece of it"
+                            f"cannot calibrate with {file}: it is longer than "
+                            f"{limits.MAX_FILE_DURATION_S / 3600:g} hours; use a part of it"
                         )
             total += end
     return total
 
 
-def _track_file(clip: Path, engine: Engine, tracking: Tracking) -> Track:
-    """Hear a clip twice, at its own level and at the one that the room is brought to."""
+def _track_file(file: Path, engine: Engine, tracking: Tracking) -> Track:
+    """Track a file at the reference level, which the recording will be brought to."""
 
-    def heard(gain_db: float) -> Track:
-        with open_audio_file(clip, decoder=decoder) as sound:
-            return track(sound.blocks(sound.rate), sound.rate, engine, tracking, gain_db)
+    def tracked(gain_db: float) -> Track:
+        with open_audio_file(file, decoder=decoder) as audio:
+            return track_blocks(audio.blocks(audio.rate), audio.rate, engine, tracking, gain_db)
 
     with Decoder() as decoder:
-        plain = heard(0.0)
-        if len(plain.level) < _SHORTEST:
+        plain = tracked(0.0)
+        if len(plain.level) < _MIN_TICKS:
             raise StreamerError(
-                f"{clip} is too short to calibrate by; take music of a minute or more"
+                f"cannot calibrate with {file}: it is too short; use music of a minute or more"
             )
-        return heard(gain_for(programme_level(plain.level.tolist())))
+        return tracked(gain_for(programme_level(plain.level.tolist())))
 
 
-def _meet(clip: Path, alone: Track, heard: Track) -> tuple[slice, slice]:
-    """Return the ticks of a clip that were heard, half of it at least, and where that was."""
-    wanted, curve = _curve(alone.level), _curve(heard.level)
-    half = len(wanted) // 2
-    best, found = -1.0, (slice(0, 0), slice(0, 0))
-    for at in range(-half, len(curve) - half + 1):
-        here = slice(max(0, -at), min(len(wanted), len(curve) - at))
-        there = slice(here.start + at, here.stop + at)
-        alike = _likeness(wanted[here], curve[there])
-        if alike > best:
-            best, found = alike, (here, there)
-    if best < _ALIKE:
+def _locate(file: Path, original: Track, recorded: Track) -> tuple[slice, slice]:
+    """Return the ticks of a file that were recorded, at least half, and those of the recording."""
+    pattern, curve = _level_curve(original.level), _level_curve(recorded.level)
+    half = len(pattern) // 2
+    best, match = -1.0, (slice(0, 0), slice(0, 0))
+    for offset in range(-half, len(curve) - half + 1):
+        here = slice(max(0, -offset), min(len(pattern), len(curve) - offset))
+        there = slice(here.start + offset, here.stop + offset)
+        correlation = _correlation(pattern[here], curve[there])
+        if correlation > best:
+            best, match = correlation, (here, there)
+    if best < _MIN_MATCH:
         raise StreamerError(
-            f"no calibration: {clip.name} was not recognised in what was heard (likeness "
-            f"{max(best, 0.0):.2f} of {_ALIKE}); play it in the room from its beginning to its end "
-            "while `streamer calibrate` listens, louder than everything else"
+            f"cannot calibrate: {file.name} was not found in the recording (correlation "
+            f"{max(best, 0.0):.2f}, at least {_MIN_MATCH} needed); play it in the room from "
+            "beginning to end while `streamer calibrate` runs, louder than everything else"
         )
-    return found
+    return match
 
 
-def _likeness(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the correlation of two curves."""
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the correlation of two curves; -1 if they are too short or constant."""
     spread = float(one.std() * other.std())
-    if len(one) < _SHORTEST // 2 or spread == 0.0:
+    if len(one) < _MIN_TICKS // 2 or spread == 0.0:
         return -1.0
     return float(np.mean((one - one.mean()) * (other - other.mean())) / spread)
 
 
-def _loud(level: NDArray[np.float64], *affects: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return what was estimated where a clip is loud, once the window is full."""
+def _loud_parts(
+    level: NDArray[np.float64], *affects: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Return the estimates at which the file is loud and the window is full."""
     loud = level > level.max() - _QUIET_DB
-    loud[:_WARM] = False
+    loud[:_WARM_UP_TICKS] = False
     return [affect[loud] for affect in affects]
 
 
@@ -220,18 +230,18 @@ def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[flo
     return float(valence), float(arousal)
 
 
-def _curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return levels without their deep valleys, which a room fills."""
-    curve: NDArray[np.float64] = np.maximum(level, level.max() - 30.0)
+def _level_curve(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the levels without deep valleys."""
+    curve: NDArray[np.float64] = np.maximum(level, level.max() - _VALLEY_DB)
     return curve
 
 
-def _line(want: NDArray[np.float64], have: NDArray[np.float64]) -> AffineCorrection:
-    spread = float(have.std())
-    related = _likeness(want, have) > _FOLLOWED
-    scale = float(want.std()) / spread if related else 1.0
+def _fit_axis(target: NDArray[np.float64], values: NDArray[np.float64]) -> AffineCorrection:
+    """Return the correction that gives `values` the mean of `target`, and the spread if related."""
+    spread = float(values.std())
+    related = _correlation(target, values) > _MIN_TREND
+    scale = float(target.std()) / spread if related else 1.0
     scale = min(MAX_SCALE, max(MIN_SCALE, scale))
-    offset = float(want.mean() - scale * have.mean())
-    return AffineCorrection(
-        offset=round(min(MAX_OFFSET, max(-MAX_OFFSET, offset)), 4), scale=round(scale, 4)
-    )
+    offset = float(target.mean() - scale * values.mean())
+    offset = round(min(MAX_OFFSET, max(-MAX_OFFSET, offset)), 4)
+    return AffineCorrection(offset=offset, scale=round(scale, 4))

@@ -135,7 +135,7 @@ class TestCalibrate:
         await desk.play_noise(-120.0, 20)
         [(_, ack)] = desk.answers
         assert not ack.ok
-        assert "hardly any sound" in ack.reason
+        assert "hardly any audio" in ack.reason
         assert desk.store.get_valid(ZONE) is None
 
     async def test_lost_audio_ends_a_calibration(self, desk, monkeypatch):

@@ -1,4 +1,4 @@
-"""A small collection, and its trajectories as a table."""
+"""A small collection of audio files, and readers of the Parquet dataset made of it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def collection(away, music, write_wav) -> Path:
-    """Write five songs in three folders, a file that is no sound, and what is no sound by name."""
+    """Write five songs in three folders, a damaged file, an image and a hidden file."""
     for number, name in enumerate(
         ("rock/a.wav", "rock/b.wav", "rock/live/c.WAV", "d.wav", "e.wav")
     ):
@@ -22,11 +22,11 @@ def collection(away, music, write_wav) -> Path:
 
 
 def table(folder: Path) -> pyarrow.Table:
-    """Read a data set as others do, in an order of its own."""
-    found = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive").to_table()
-    return found.sort_by([("folder", "ascending"), ("file", "ascending"), ("time", "ascending")])
+    """Read a dataset with pyarrow, sorted."""
+    rows = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive").to_table()
+    return rows.sort_by([("folder", "ascending"), ("file", "ascending"), ("time", "ascending")])
 
 
 def parts(folder: Path) -> list[Path]:
-    """List what is whole; what is being written has a name that others pass over."""
+    """List the complete parts."""
     return sorted(folder.glob("folder=*/*.parquet"))

@@ -1,4 +1,4 @@
-"""`streamer analyze`: trajectories of sound files, faster than real time."""
+"""`streamer analyze`: trajectories of audio files as a CSV table."""
 
 import csv
 import math
@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from streamer.batch import analysis as analyze_module
+from streamer.batch import analysis
 from streamer.batch.analysis import analyze, analyze_files
 from streamer.config import Tracking
 from streamer.errors import AudioError
@@ -37,7 +37,7 @@ def rows(path):
 
 
 class TestTable:
-    def test_it_has_a_row_for_each_tick_under_the_columns_promised(self, streamer, away, song):
+    def test_it_has_a_row_per_tick_and_the_documented_columns(self, streamer, away, song):
         answer = streamer("analyze", song("a.wav"), "-o", "out.csv")
         assert answer.code == 0
         table = rows(away / "out.csv")
@@ -50,16 +50,16 @@ class TestTable:
             assert -1 <= float(row["valence"]) <= 1
             assert float(row["valence_std"]) > 0
 
-    def test_its_time_is_the_end_of_the_window(self, streamer, away, song):
+    def test_time_is_the_end_of_the_window(self, streamer, away, song):
         streamer("analyze", song("a.wav"), "-o", "out.csv")
         for tick, row in enumerate(rows(away / "out.csv"), start=10):
             assert 0 <= tick / 10 - float(row["time"]) < HOP_SECONDS + RESAMPLER_SECONDS
 
-    def test_the_rate_can_be_chosen(self, streamer, away, song):
+    def test_the_rate_option_sets_the_number_of_rows(self, streamer, away, song):
         streamer("analyze", song("a.wav"), "-o", "out.csv", "--rate", "5")
         assert len(rows(away / "out.csv")) == 11
 
-    def test_silence_is_told(self, streamer, away, write_wav):
+    def test_silence_is_marked(self, streamer, away, write_wav):
         sound = np.zeros(4 * 44100, np.float32)
         sound[:44100] = 0.2 * np.sin(np.arange(44100) / 20)
         streamer("analyze", write_wav(away / "a.wav", sound, 44100), "-o", "out.csv")
@@ -67,7 +67,7 @@ class TestTable:
         assert silence == sorted(silence)
         assert set(silence) == {"0", "1"}
 
-    def test_files_stand_in_the_order_given(self, streamer, away, song):
+    def test_files_keep_the_order_of_the_arguments(self, streamer, away, song):
         names = ["c.wav", "a.wav", "b.wav"]
         lengths = [4.0, 1.5, 2.0]  # the first takes longest
         for name, seconds in zip(names, lengths, strict=True):
@@ -77,48 +77,46 @@ class TestTable:
         assert list(dict.fromkeys(files)) == names
         assert files == sorted(files, key=names.index)
 
-    def test_the_speed_and_the_memory_are_told(self, streamer, song):
+    def test_the_summary_has_speed_and_memory(self, streamer, song):
         answer = streamer("analyze", song("a.wav"), song("b.wav"), "-o", "out.csv")
         assert re.search(
-            r"2 files, 6\.0 s of sound in [\d.]+ s: \d+ times real time, peak memory \d+ MB",
+            r"2 files, 6\.0 s of audio in [\d.]+ s: \d+ times real time, peak memory \d+ MB",
             answer.err,
         )
 
 
 class TestBadFiles:
-    def test_the_others_are_written_and_the_bad_one_is_named_at_the_end(self, streamer, away, song):
+    def test_the_others_are_written_and_the_failure_is_printed_last(self, streamer, away, song):
         (away / "bad.wav").write_text("no sound\n" * 100)
         answer = streamer("analyze", song("a.wav"), "bad.wav", song("b.wav"), "-o", "out.csv")
         assert answer.code == 1
         last = answer.err.splitlines()[-1]
         assert last.startswith(
-            "streamer: 1 of 3 files could not be read: cannot decode bad.wav: not audio"
+            "streamer: 1 of 3 files could not be analyzed: cannot decode bad.wav: not audio"
         )
         assert answer.err.count("streamer: ") == 1
         files = [row["file"] for row in rows(away / "out.csv")]
         assert sorted(set(files)) == [str(away / "a.wav"), str(away / "b.wav")]
 
-    def test_several_are_named_a_line_each(self, streamer, away, song):
+    def test_several_failures_are_printed_one_per_line(self, streamer, away, song):
         (away / "bad.wav").touch()
         answer = streamer("analyze", "bad.wav", song("a.wav"), "none.wav", "-o", "out.csv")
         assert answer.code == 1
         assert answer.err.splitlines()[-3:] == [
-            "streamer: 2 of 3 files could not be read:",
+            "streamer: 2 of 3 files could not be analyzed:",
             "  cannot open bad.wav: it is empty; give an audio file",
             "  cannot open none.wav: it does not exist; give the path of an audio file",
         ]
 
 
 class TestSamePipeline:
-    def test_any_number_of_threads_writes_the_same_table(self, streamer, away, song):
+    def test_the_table_does_not_depend_on_the_number_of_threads(self, streamer, away, song):
         files = [song(f"{seed}.wav", 1.5 + seed / 4, seed=seed) for seed in range(5)]
         for threads in (1, 4):
             streamer("analyze", *files, "-o", f"{threads}.csv", "--threads", threads)
         assert (away / "1.csv").read_bytes() == (away / "4.csv").read_bytes()
 
-    def test_what_comes_later_in_a_file_changes_nothing_before(
-        self, streamer, away, music, write_wav
-    ):
+    def test_later_audio_does_not_change_earlier_rows(self, streamer, away, music, write_wav):
         one, other = music(5, 44100), music(5, 44100, seed=1)
         other[: 3 * 44100] = one[: 3 * 44100]
         write_wav(away / "one.wav", one, 44100)
@@ -131,7 +129,7 @@ class TestSamePipeline:
             (before if float(first["time"]) <= 2.9 else after).append(pair)
         assert len(before) == 20
         for first, second in before:
-            # The resampler hears some milliseconds ahead; batches may round differently.
+            # The resampler looks some milliseconds ahead; batches may round differently.
             np.testing.assert_allclose(
                 np.array(first, float), np.array(second, float), rtol=0, atol=2e-6
             )
@@ -139,29 +137,29 @@ class TestSamePipeline:
 
 
 class TestMemory:
-    def test_few_files_are_in_hand_at_a_time(self, engine, monkeypatch, tmp_path):
-        monkeypatch.setattr(analyze_module, "analyze", lambda *_: ([], 1.0))
-        taken = 0
+    def test_few_files_are_in_progress_at_a_time(self, engine, monkeypatch, tmp_path):
+        monkeypatch.setattr(analysis, "analyze", lambda *_: ([], 1.0))
+        started = 0
 
         def paths():
-            nonlocal taken
+            nonlocal started
             for number in range(100):
-                taken = number + 1
+                started = number + 1
                 yield tmp_path / str(number)
 
-        for done, analysis in enumerate(analyze_files(paths(), engine, Tracking(), (), 2)):
-            assert analysis.path.name == str(done)
-            assert taken <= done + 6
+        for done, result in enumerate(analyze_files(paths(), engine, Tracking(), (), 2)):
+            assert result.path.name == str(done)
+            assert started <= done + 6
 
-    def test_it_does_not_grow_with_the_length_of_a_file(self, program, away, music, write_wav):
+    def test_it_does_not_grow_with_the_duration_of_a_file(self, program, away, music, write_wav):
         write_wav(away / "long.wav", np.tile(music(4, 44100), 30), 44100)
         answer = program("analyze", "long.wav", "-o", "out.csv")
-        peak = re.search(r"120\.0 s of sound .* peak memory (\d+) MB", answer.err)
+        peak = re.search(r"120\.0 s of audio .* peak memory (\d+) MB", answer.err)
         assert peak, answer.err
         assert int(peak[1]) < 300
 
 
-def test_from_python(engine, song):
+def test_analyze_returns_updates_and_duration(engine, song):
     updates, seconds = analyze(song("a.wav"), engine, Tracking())
     assert seconds == pytest.approx(3.0)
     assert [update.tick for update in updates] == list(range(10, 31))

@@ -17,19 +17,19 @@ def music(first, last):
 
 
 @pytest.mark.long
-def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, pulse, away):
+def test_the_level_of_a_microphone_is_measured_stored_and_deleted(streamer, pulse, away):
     pulse.plug_in("alpha")
     player = MicrophonePlayer(pulse.pipe("alpha"), music)
     options = ("--input", "mic", "--device", "alpha", "--zone", "stage")
     answer = streamer("calibrate", *options, "--seconds", 10)
     player.end()
     assert answer.code == 0, answer.err
-    assert "now play music as loud as on the evening" in answer.out
-    assert "kept for the zone stage in" in answer.out
+    assert "now play music at the volume of the event" in answer.out
+    assert "stored for the zone stage in" in answer.out
     file = away / "state" / "streamer" / "calibration.json"
-    kept = json.loads(file.read_text())["stage"]
-    assert kept["gain_db"] == pytest.approx(20, abs=0.5)
-    assert (kept["input"], kept["device"], kept["channels"]) == ("mic", "alpha", [])
+    stored = json.loads(file.read_text())["stage"]
+    assert stored["gain_db"] == pytest.approx(20, abs=0.5)
+    assert (stored["input"], stored["device"], stored["channels"]) == ("mic", "alpha", [])
     answer = streamer("calibrate", *options, "--forget")
     assert answer.out == "the zone stage has no calibration now\n"
     assert json.loads(file.read_text()) == {}
@@ -43,10 +43,10 @@ def test_the_level_of_a_microphone_is_measured_kept_and_forgotten(streamer, puls
             "cannot open gone.wav: it does not exist; give the path of an audio file",
         ),
         (["--seconds", "3"], "Invalid value"),
-        (["--zone", "attic"], "say which zone: --zone with one of stage, bar"),
+        (["--zone", "attic"], "give --zone with one of stage, bar"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(streamer, away, options, message):
+def test_invalid_options_are_a_one_line_error(streamer, away, options, message):
     (away / "config.toml").write_text('[[zones]]\nid = "stage"\n[[zones]]\nid = "bar"\n')
     if "--input" in options:
         (away / "config.toml").unlink()

@@ -1,4 +1,4 @@
-"""A room is measured by level or by music that is known, and remembered."""
+"""Calibration by level and by reference files, and its file."""
 
 import itertools
 import logging
@@ -19,7 +19,7 @@ from streamer.tracking.calibration import (
     calibrate_by_level,
     default_calibration_path,
 )
-from streamer.tracking.calibration.reference import calibrate_by_reference, track
+from streamer.tracking.calibration.reference import calibrate_by_reference, track_blocks
 from streamer.tracking.trajectory import AffineCorrection, Correction
 
 MIC = Zone(input="mic", device="scarlett", channels=(3, 4))
@@ -30,31 +30,31 @@ def calibration(zone=MIC, **found):
 
 
 class TestLevel:
-    def test_the_loud_tenth_is_taken_to_the_reference(self):
+    def test_the_gain_brings_the_loud_tenth_to_the_reference(self):
         found = calibrate_by_level(MIC, [-60.0] * 300 + [-40.0] * 500 + [-33.0] * 200)
         assert (found.level_dbfs, found.gain_db) == (-33.0, 15.0)
 
-    def test_silence_between_does_not_count(self):
+    def test_silence_does_not_count(self):
         assert calibrate_by_level(MIC, [-120.0] * 5000 + [-20.0] * 100).gain_db == 2.0
 
-    def test_too_loud_is_turned_down_as_far_as_may_be(self):
+    def test_loud_music_gets_a_negative_gain(self):
         assert calibrate_by_level(MIC, [0.0] * 100).gain_db == -18.0
 
     @pytest.mark.parametrize(
         ("levels", "message"),
         [
-            ([], "hardly any sound came in"),
-            ([-120.0] * 1000, "hardly any sound came in"),
-            ([-70.0] * 1000, "at -70 dBFS, which would need a gain of 52 dB, and 30 are the most"),
+            ([], "hardly any audio"),
+            ([-120.0] * 1000, "hardly any audio"),
+            ([-70.0] * 1000, "at -70 dBFS needs a gain of 52 dB, and the largest is 30"),
         ],
     )
-    def test_what_cannot_be_measured_is_said(self, levels, message):
+    def test_audio_that_cannot_be_measured_is_an_error(self, levels, message):
         with pytest.raises(StreamerError, match=message):
             calibrate_by_level(MIC, levels)
 
 
 class TestStore:
-    def test_what_is_kept_is_found_again_by_its_zone(self, tmp_path):
+    def test_a_stored_calibration_is_found_by_zone(self, tmp_path):
         store = CalibrationStore(tmp_path / "deep" / "calibration.json")
         correction = Correction(arousal=AffineCorrection(offset=0.1, scale=1.2))
         main, bar = calibration(correction=correction), calibration(gain_db=-2.0)
@@ -70,14 +70,14 @@ class TestStore:
     @pytest.mark.parametrize(
         "other", [{"input": "demo"}, {"device": "other"}, {"channels": (1,)}], ids=str
     )
-    def test_it_is_not_used_for_another_input(self, tmp_path, caplog, other):
+    def test_it_is_not_valid_for_another_input(self, tmp_path, caplog, other):
         caplog.set_level(logging.INFO)
         store = CalibrationStore(tmp_path / "c.json")
         store.put("main", calibration())
         assert store.get_valid(MIC.model_copy(update=other)) is None
         assert "made for another input (mic scarlett) and is not used" in caplog.text
 
-    def test_no_password_of_a_url_is_kept(self, tmp_path):
+    def test_no_password_of_a_url_is_stored(self, tmp_path):
         zone = Zone(input="https://user:canary@radio.example/live?key=canary")
         store = CalibrationStore(tmp_path / "c.json")
         store.put("main", calibration(zone))
@@ -87,7 +87,7 @@ class TestStore:
     @pytest.mark.parametrize(
         "content", [b"", b"{", b"[]", b'{"main": 3}', b"\xff\x00", b'{"main": {"gain_db": 99}}']
     )
-    def test_a_damaged_file_is_told_and_not_overwritten(self, tmp_path, caplog, content):
+    def test_a_damaged_file_is_reported_and_not_overwritten(self, tmp_path, caplog, content):
         store = CalibrationStore(tmp_path / "c.json")
         store.file.write_bytes(content)
         assert store.get_valid(MIC) is None
@@ -96,16 +96,16 @@ class TestStore:
             store.put("main", calibration())
         assert store.file.read_bytes() == content
 
-    def test_a_file_without_end_is_refused(self):
+    def test_an_endless_file_is_refused(self):
         with pytest.raises(StreamerError, match=r"cannot read .*: it is too large"):
             CalibrationStore(Path("/dev/zero")).get(MIC)
 
-    def test_a_place_that_cannot_be_written_is_told(self, tmp_path):
+    def test_an_unwritable_path_is_an_error(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(StreamerError, match=r"cannot (store|read) the calibration"):
             CalibrationStore(tmp_path / "file" / "c.json").put("main", calibration())
 
-    def test_where_it_lies(self, tmp_path):
+    def test_the_default_path(self, tmp_path):
         name = "calibration.json"
         assert (
             default_calibration_path({"STATE_DIRECTORY": "/a:/b", "HOME": "/h"}).as_posix()
@@ -133,26 +133,26 @@ def demo(engine, tmp_path_factory):
     with wave.open(str(clip), "wb") as file:
         file.setparams((1, 2, rate, 0, "NONE", ""))
         file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
-    return clip, samples, rate, track(cut(samples, rate), rate, engine, Tracking())
+    return clip, samples, rate, track_blocks(cut(samples, rate), rate, engine, Tracking())
 
 
 class TestReference:
-    def test_a_quieter_recording_through_a_room_comes_out_alike(self, demo, engine):
+    def test_a_quiet_recording_in_a_room_matches_the_file_after_calibration(self, demo, engine):
         clip, samples, rate, alone = demo
-        heard = cut(place(samples, decay=1.2, decibels=-15), rate)
-        found, agreement = calibrate_by_reference(MIC, heard, rate, [clip], engine, Tracking())
+        recording = cut(place(samples, decay=1.2, decibels=-15), rate)
+        found, distance = calibrate_by_reference(MIC, recording, rate, [clip], engine, Tracking())
         assert found.gain_db == pytest.approx(15 - 3, abs=2)  # the room adds about 3 dB
-        again = track(heard, rate, engine, Tracking(), found.gain_db)
+        again = track_blocks(recording, rate, engine, Tracking(), found.gain_db)
         arousal = np.array([found.correction.arousal(value) for value in again.affect[:, 1]])
         delay = 40  # ticks of quiet before the music
         count = len(alone.affect) - 30
         away = np.abs(arousal[delay + 30 : delay + 30 + count] - alone.affect[30:, 1])
         assert away.mean() < 0.1
-        assert agreement.after[1] == pytest.approx(away.mean(), abs=0.02)
-        assert agreement.after[1] < agreement.before[1]
+        assert distance.after[1] == pytest.approx(away.mean(), abs=0.02)
+        assert distance.after[1] < distance.before[1]
 
-    def test_music_that_was_not_played_is_not_found(self, demo, engine):
+    def test_music_that_was_not_played_is_an_error(self, demo, engine):
         clip, _, rate, _ = demo
         noise = np.random.default_rng(0).normal(0, 0.05, 30 * rate).astype(np.float32)
-        with pytest.raises(StreamerError, match=r"half\.wav was not recognised in what was hea"):
+        with pytest.raises(StreamerError, match=r"half\.wav was not found in the recording"):
             calibrate_by_reference(MIC, cut(noise, rate), rate, [clip], engine, Tracking())
