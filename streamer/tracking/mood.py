@@ -1,8 +1,8 @@
-"""Words for a point of the valence/arousal plane.
+"""Mood word and quadrant of a point in the valence/arousal plane.
 
-The circle is cut into twelve sectors of 30 degrees, three in each quadrant, and each carries a word
-that Russell (1980, "A circumplex model of affect", J. Pers. Soc. Psychol. 39, 1161-1178) scaled
-there or next to it. Close to the centre no direction is meant, and the word is `neutral`.
+The circle is divided into twelve sectors of 30 degrees, three per quadrant. Each has a word that
+Russell (1980, "A circumplex model of affect", J. Pers. Soc. Psychol. 39, 1161-1178) placed in it or
+next to it. Points near the centre are `neutral`.
 """
 
 from math import atan2, degrees, hypot, isnan
@@ -11,8 +11,8 @@ from typing import Literal, get_args
 Quadrant = Literal["Q1", "Q2", "Q3", "Q4"]
 """Q1 pleasant and excited, Q2 unpleasant and excited, Q3 unpleasant and calm, Q4 pleasant and calm.
 
-Each quadrant owns the half-axis it begins with, counter-clockwise from positive valence; the origin
-belongs to Q1.
+Each quadrant includes the half-axis it begins with, counter-clockwise from positive valence. The
+origin belongs to Q1.
 """
 
 Mood = Literal[
@@ -32,21 +32,21 @@ NEUTRAL_RADIUS = 0.15
 
 def quadrant(valence: float, arousal: float) -> Quadrant:
     """Return the quadrant of a point, both coordinates in [-1, 1]."""
-    return _fold(valence, arousal)[0]
+    return _rotate_to_first(valence, arousal)[0]
 
 
 def mood(valence: float, arousal: float) -> Mood:
-    """Return the word for a point, both coordinates in [-1, 1]; `neutral` for what is no point."""
+    """Return the word of a point, both coordinates in [-1, 1]; `neutral` for NaN."""
     distance = hypot(valence, arousal)
     if distance < NEUTRAL_RADIUS or isnan(distance):
         return "neutral"
-    name, x, y = _fold(valence, arousal)
+    name, x, y = _rotate_to_first(valence, arousal)
     sector = min(2, int(degrees(atan2(y, x)) / 30))
     return WORDS[3 * (int(name[1]) - 1) + sector]
 
 
-def _fold(valence: float, arousal: float) -> tuple[Quadrant, float, float]:
-    """Return the quadrant and the point turned into the first one."""
+def _rotate_to_first(valence: float, arousal: float) -> tuple[Quadrant, float, float]:
+    """Return the quadrant, and the point rotated into the first one."""
     if valence <= 0 < arousal:
         return "Q2", arousal, -valence
     if arousal <= 0 and valence < 0:

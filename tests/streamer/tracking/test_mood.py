@@ -26,7 +26,7 @@ def test_every_point_has_a_word_of_its_quadrant_or_is_neutral(valence, arousal):
 
 
 @given(st.floats(0.2, 1), st.floats(0, 360, exclude_max=True), st.floats(0, 29))
-def test_a_small_turn_leads_to_the_same_word_or_a_neighbour(radius, angle, turn):
+def test_a_small_rotation_gives_the_same_word_or_a_neighbour(radius, angle, turn):
     def word(degrees):
         return WORDS.index(mood(radius * cos(radians(degrees)), radius * sin(radians(degrees))))
 
@@ -54,5 +54,5 @@ def test_quadrants_follow_each_other_around_the_circle(radius, angle):
         (0.1, -0.1, "neutral"),
     ],
 )
-def test_words_lie_where_russell_put_them(valence, arousal, word):
+def test_words_are_where_russell_placed_them(valence, arousal, word):
     assert mood(valence, arousal) == word

@@ -18,7 +18,7 @@ def tone(level, seconds, *, frequency=1000.0):
 
 
 def closing_time(level):
-    """Seconds until a gate that heard music closes, None if it does not within 3."""
+    """Seconds until a gate closes after music; None if it does not within 3."""
     gate = SilenceGate(RATE, HOP)
     gate.push(tone(-20, 1))
     for step in range(3 * RATE // HOP):
@@ -42,7 +42,7 @@ def test_the_level_of_digital_silence_is_the_floor():
     assert gate.level == FLOOR_DBFS
 
 
-def test_the_level_forgets_within_200_ms():
+def test_the_level_depends_on_the_last_200_ms_only():
     gate = SilenceGate(RATE, HOP)
     gate.push(tone(-10, 1))
     gate.push(tone(-50, 0.2))
@@ -54,7 +54,7 @@ def test_it_closes_after_one_second_below_60_dbfs():
 
 
 @pytest.mark.parametrize("level", [-59, -40])
-def test_it_stays_open_above(level):
+def test_it_stays_open_above_60_dbfs(level):
     assert closing_time(level) is None
 
 
@@ -67,7 +67,7 @@ def test_a_sound_within_the_second_keeps_it_open():
         assert not gate.silent
 
 
-def test_once_closed_it_opens_above_55_dbfs_only():
+def test_a_closed_gate_opens_only_above_55_dbfs():
     gate = SilenceGate(RATE, HOP)
     gate.push(np.zeros(2 * RATE, np.float32))
     gate.push(tone(-57, 2))
@@ -85,13 +85,13 @@ def test_music_opens_it_at_once():
     assert not gate.silent
 
 
-def test_it_is_open_before_anything_was_heard():
+def test_it_is_open_at_first():
     assert not SilenceGate(RATE, HOP).silent
 
 
 @settings(max_examples=30, deadline=None)
 @given(sizes=st.lists(st.integers(1, 2 * RATE), min_size=1, max_size=20))
-def test_however_the_sound_is_cut_the_level_is_the_same(sizes):
+def test_block_sizes_do_not_change_the_level(sizes):
     levels = (-20, -70, -57, -30)
     sound = np.concatenate([tone(level, 0.7) for level in levels])
     whole, parts = SilenceGate(RATE, HOP), SilenceGate(RATE, HOP)

@@ -14,7 +14,7 @@ ALL = [*NAMES, "none"]
 
 coordinates = st.floats(-1, 1)
 deviations = st.floats(1e-3, 1)
-pauses = st.floats(0.05, 20)
+intervals = st.floats(0.05, 20)
 
 
 def affect(valence, arousal=0.0, std=0.2):
@@ -40,13 +40,13 @@ def response_time(name, rate, *, share=0.63):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_first_estimate_is_taken_as_it_is(name):
+def test_the_first_estimate_is_not_changed(name):
     first = make(name).step(affect(0.3, -0.6), 1.0)
     assert (first.valence, first.arousal) == (0.3, -0.6)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_steady_estimate_is_reached(name):
+def test_it_converges_to_a_constant_estimate(name):
     smoother = make(name)
     smoother.step(affect(-0.9, 0.9), 0.1)
     for _ in range(300):
@@ -56,11 +56,11 @@ def test_a_steady_estimate_is_reached(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-@given(steps=st.lists(st.tuples(coordinates, coordinates, deviations, pauses), max_size=30))
-def test_the_trajectory_stays_among_its_estimates_and_its_deviation_positive(name, steps):
+@given(steps=st.lists(st.tuples(coordinates, coordinates, deviations, intervals), max_size=30))
+def test_the_output_stays_in_the_range_of_the_estimates_with_positive_deviation(name, steps):
     smoother = make(name)
-    for k, (valence, arousal, std, pause) in enumerate(steps):
-        smooth = smoother.step(Affect(valence, arousal, std, std), pause)
+    for k, (valence, arousal, std, interval) in enumerate(steps):
+        smooth = smoother.step(Affect(valence, arousal, std, std), interval)
         valences, arousals = zip(*[step[:2] for step in steps[: k + 1]], strict=True)
         assert min(valences) - 1e-9 <= smooth.valence <= max(valences) + 1e-9
         assert min(arousals) - 1e-9 <= smooth.arousal <= max(arousals) + 1e-9
@@ -77,7 +77,7 @@ def test_it_is_smoother_than_its_estimates(name):
 
 
 @pytest.mark.parametrize("name", ["kalman", "exponential"])
-def test_it_is_equally_quick_at_every_rate(name):
+def test_the_response_time_does_not_depend_on_the_rate(name):
     at_10_hz = response_time(name, 10)
     assert 0.2 < at_10_hz < 2.5
     for rate in (5, 20):
@@ -85,18 +85,18 @@ def test_it_is_equally_quick_at_every_rate(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_longer_pause_lets_an_estimate_count_for_more(name):
-    def moved(pause):
+def test_an_estimate_after_a_longer_interval_has_more_weight(name):
+    def moved(interval):
         smoother = make(name)
         for _ in range(50):
             smoother.step(affect(0.0), 0.1)
-        return smoother.step(affect(0.5), pause).valence
+        return smoother.step(affect(0.5), interval).valence
 
     assert moved(0.1) < moved(0.3) < moved(5.0) <= 0.5
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_it_goes_on_from_where_it_is_settled(name):
+def test_it_continues_from_the_point_of_a_reset(name):
     smoother = make(name)
     smoother.step(affect(0.9, 0.9), 0.1)
     smoother.reset_to(affect(-0.5, 0.1))
@@ -115,18 +115,18 @@ class TestKalman:
     def test_an_uncertain_estimate_moves_it_less(self):
         assert self.moved(0.05) > 2 * self.moved(0.2) > 4 * self.moved(0.8) > 0
 
-    def test_the_axes_do_not_touch(self):
+    def test_the_axes_are_independent(self):
         assert self.moved(0.05, axis="arousal") == self.moved(0.8, axis="arousal")
 
-    def test_after_a_settling_it_is_quick_to_follow(self):
-        steady, settled = Kalman(SETTINGS), Kalman(SETTINGS)
-        for smoother in (steady, settled):
+    def test_it_follows_fast_after_a_reset(self):
+        steady, reset = Kalman(SETTINGS), Kalman(SETTINGS)
+        for smoother in (steady, reset):
             for _ in range(100):
                 smoother.step(affect(0.0), 0.1)
-        settled.reset_to(affect(0.0))
-        assert settled.step(affect(0.5), 0.1).valence > 1.2 * steady.step(affect(0.5), 0.1).valence
+        reset.reset_to(affect(0.0))
+        assert reset.step(affect(0.5), 0.1).valence > 1.2 * steady.step(affect(0.5), 0.1).valence
 
-    def test_its_deviation_is_that_of_the_estimates_to_scale(self):
+    def test_its_deviation_is_the_scaled_one_of_the_estimates(self):
         settings = KalmanSettings(drift=(0.05, 0.05), correlation=1.5, deviation_scale=(0.5, 2.0))
         smoother = Kalman(settings)
         for _ in range(100):
@@ -143,7 +143,7 @@ class TestKalman:
 
 
 class TestOneEuro:
-    def test_it_is_quicker_where_more_moves(self):
+    def test_it_follows_large_changes_faster(self):
         def share(step):
             smoother = OneEuro()
             for _ in range(50):
@@ -167,6 +167,6 @@ class TestOneEuro:
         assert smoother.delay == pytest.approx(arousal_moved)
 
 
-def test_an_unknown_smoother_is_refused():
+def test_an_unknown_smoother_is_an_error():
     with pytest.raises(ValueError, match="no smoother 'median'"):
         make("median")

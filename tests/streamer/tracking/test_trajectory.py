@@ -2,6 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from streamer.engines import KalmanSettings
 from streamer.tracking import Affect
@@ -9,6 +12,7 @@ from streamer.tracking.trajectory import AffineCorrection, Correction, Trajector
 from streamer.tracking.windows import Window
 
 RATE = 22050
+AXIS = st.floats(-1, 1)
 SETTINGS = KalmanSettings(drift=(0.05, 0.05), correlation=1.5, deviation_scale=(1.0, 1.0))
 JOY = Affect(0.8, 0.6, 0.1, 0.1)
 GRIEF = Affect(-0.8, -0.6, 0.1, 0.1)
@@ -33,14 +37,14 @@ def smoother(request):
 
 
 def follow(on_silence, smoother="kalman", *, raw=JOY, ticks=50):
-    """A trajectory that has heard music for some seconds, and its last update."""
+    """A trajectory after some seconds of music, and its last update."""
     trajectory = Trajectory(RATE, smoother, SETTINGS, on_silence)
     for tick in range(10, 10 + ticks):
         update = trajectory.step(window(tick), raw)
     return trajectory, update
 
 
-def test_an_update_tells_of_its_window():
+def test_an_update_has_the_data_of_its_window():
     trajectory, _ = follow("decay", ticks=1)
     update = trajectory.step(window(20), GRIEF)
     assert (update.tick, update.time, update.captured) == (20, 2.0, 102.0)
@@ -61,7 +65,7 @@ def test_in_silence_it_decays_to_neutral(smoother):
     assert update.smooth.valence_std > before.smooth.valence_std
 
 
-def test_the_decay_follows_time_not_ticks():
+def test_the_decay_depends_on_time_not_on_ticks():
     one, _ = follow("decay")
     many, _ = follow("decay")
     for tick in range(60, 90):
@@ -71,14 +75,14 @@ def test_the_decay_follows_time_not_ticks():
     )
 
 
-def test_in_silence_it_holds_where_that_is_asked_for(smoother):
+def test_in_silence_it_holds_if_configured(smoother):
     trajectory, before = follow("hold", smoother)
     for tick in range(60, 160):
         assert trajectory.step(window(tick, silence=True), GRIEF).smooth == before.smooth
 
 
 @pytest.mark.parametrize("on_silence", ["decay", "hold"])
-def test_in_silence_the_engines_word_counts_for_nothing(on_silence, smoother):
+def test_in_silence_the_estimates_are_ignored(on_silence, smoother):
     first, _ = follow(on_silence, smoother)
     second, _ = follow(on_silence, smoother)
     for tick in range(60, 90):
@@ -89,7 +93,7 @@ def test_in_silence_the_engines_word_counts_for_nothing(on_silence, smoother):
     assert first.step(window(90), JOY).smooth == second.step(window(90), JOY).smooth
 
 
-def test_after_a_silence_it_goes_on_from_there():
+def test_after_a_silence_it_continues_from_there():
     trajectory, _ = follow("decay")
     for tick in range(60, 90):
         rest = trajectory.step(window(tick, silence=True), GRIEF)
@@ -100,7 +104,7 @@ def test_after_a_silence_it_goes_on_from_there():
     assert after.smooth.valence == pytest.approx(GRIEF.valence, abs=0.02)
 
 
-def test_before_any_sound_silence_is_neutral_and_uncertain(smoother):
+def test_silence_at_the_start_is_neutral_and_uncertain(smoother):
     for on_silence in ("decay", "hold"):
         trajectory = Trajectory(RATE, smoother, SETTINGS, on_silence)
         smooth = trajectory.step(window(10, silence=True), JOY).smooth
@@ -108,8 +112,8 @@ def test_before_any_sound_silence_is_neutral_and_uncertain(smoother):
         assert smooth.valence_std == smooth.arousal_std == 0.5
 
 
-class TestFrozen:
-    def test_it_stays_where_it_is_whatever_is_heard(self, smoother):
+class TestHoldOutput:
+    def test_it_stays_at_its_last_value_whatever_the_estimates(self, smoother):
         trajectory, before = follow("decay", smoother)
         trajectory.hold_output = True
         for tick in range(60, 90):
@@ -118,7 +122,7 @@ class TestFrozen:
             assert update.raw == GRIEF
         assert update.silence
 
-    def test_it_goes_on_from_there(self):
+    def test_it_continues_from_there(self):
         trajectory, before = follow("decay")
         trajectory.hold_output = True
         trajectory.step(window(60), GRIEF)
@@ -129,14 +133,38 @@ class TestFrozen:
             update = trajectory.step(window(tick), GRIEF)
         assert update.smooth.valence == pytest.approx(GRIEF.valence, abs=0.02)
 
-    def test_before_the_first_estimate_there_is_nothing_to_hold(self):
+    def test_the_first_estimate_is_not_held(self):
         trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
         trajectory.hold_output = True
         assert trajectory.step(window(10), JOY).smooth == JOY
 
 
-def test_a_correction_comes_before_everything_else():
+def test_the_correction_is_applied_first():
     trajectory = Trajectory(RATE, "none", SETTINGS, "decay")
     trajectory.correction = Correction(valence=AffineCorrection(offset=-0.1, scale=0.5))
     update = trajectory.step(window(10), JOY)
     assert update.raw == update.smooth == Affect(pytest.approx(0.3), 0.6, 0.05, 0.1)
+
+
+class TestCorrection:
+    @given(valence=AXIS, arousal=AXIS)
+    def test_the_default_changes_nothing(self, valence, arousal):
+        affect = Affect(valence, arousal, 0.1, 0.2)
+        assert Correction()(affect) == affect
+
+    def test_each_axis_is_corrected_and_its_deviation_scaled(self):
+        correction = Correction(
+            valence=AffineCorrection(offset=0.1, scale=2), arousal=AffineCorrection(offset=-0.2)
+        )
+        assert correction(Affect(0.2, 0.5, 0.1, 0.2)) == Affect(0.5, 0.3, 0.2, 0.2)
+
+    @given(value=AXIS, offset=st.floats(-0.5, 0.5), scale=st.floats(0.5, 2))
+    def test_the_result_is_in_range(self, value, offset, scale):
+        assert -1 <= AffineCorrection(offset=offset, scale=scale)(value) <= 1
+
+    @pytest.mark.parametrize(
+        "wrong", [{"scale": 0}, {"scale": 3}, {"offset": 1}, {"offset": "nan"}]
+    )
+    def test_values_out_of_range_are_refused(self, wrong):
+        with pytest.raises(ValidationError):
+            AffineCorrection(**wrong)

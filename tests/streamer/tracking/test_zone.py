@@ -19,7 +19,7 @@ from streamer.tracking.zone import ZoneTracker
 
 
 class FakeEngine:
-    """Answers with the level of the cochleagram; may be slow, may fail at some calls."""
+    """Answers with a constant; may fail at some calls."""
 
     name, model = "fake", "fake"
     front_end = FrontEndSpec(window_frames=44)
@@ -41,7 +41,7 @@ class FakeEngine:
 
 
 class FakeSource(SimpleNamespace):
-    """Two seconds of sound, as fast as it is taken; may break off."""
+    """Two seconds of noise, faster than real time; may fail."""
 
     rate, name = 22050, "fake"
     overruns, non_finite, clipped = 1, 2, 3
@@ -58,7 +58,7 @@ class FakeSource(SimpleNamespace):
 
 @pytest.fixture
 def track(monkeypatch):
-    """Track two seconds of sound; give the tracker and its updates."""
+    """Track two seconds of noise; return the tracker and its updates."""
     monkeypatch.setattr(zone_source.Backoff, "next_delay", lambda self, lasted: 0.0)
 
     async def track(engine, *, pause=0.0005, breaks_at=None):
@@ -84,7 +84,7 @@ def track(monkeypatch):
     return track
 
 
-async def test_each_tick_is_an_update_of_the_zone(track):
+async def test_each_tick_gives_an_update_of_the_zone(track):
     engine = FakeEngine()
     tracker, updates = await track(engine, pause=0.002)
     assert [zone for zone, _ in updates] == ["main"] * len(updates)
@@ -103,7 +103,7 @@ async def test_the_engine_runs_in_its_worker_thread(track):
     assert engine.threads == {"engine"}
 
 
-async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counted(track):
+async def test_a_slow_engine_gets_the_newest_window_and_the_others_are_counted(track):
     engine, free = FakeEngine(), threading.Event()
     infer = engine.infer
 
@@ -118,7 +118,7 @@ async def test_an_engine_that_is_too_slow_gets_the_newest_and_the_rest_is_counte
     assert updates[-1][1].tick == 20
 
 
-async def test_a_failure_of_the_engine_costs_estimates_and_nothing_else(track, caplog):
+async def test_an_engine_error_costs_estimates_only(track, caplog):
     with caplog.at_level(logging.INFO):
         tracker, updates = await track(FakeEngine(fails={2, 3}, error=EngineError), pause=0.01)
     assert "no estimate: the engine stumbled; trying again" in caplog.text
@@ -133,19 +133,19 @@ async def test_a_failure_of_the_engine_costs_estimates_and_nothing_else(track, c
     )
 
 
-async def test_a_mistake_of_ours_restarts_the_zone(track, caplog):
+async def test_an_unexpected_exception_restarts_the_zone(track, caplog):
     with caplog.at_level(logging.ERROR):
         tracker, updates = await track(FakeEngine(fails={2, 3}))
     assert "the zone failed and starts again" in caplog.text
     ticks = [update.tick for _, update in updates]
     assert ticks == sorted(set(ticks))
-    assert ticks[-1] > 20  # zone time went on over two restarts
+    assert ticks[-1] > 20  # zone time continued over two restarts
     assert tracker.status.restarts == tracker.status.gaps == 2
     assert tracker.status.input_losses == (3, 6, 9)  # those of all three sources
     assert (tracker.status.last_error, tracker.status.ended) == ("", True)
 
 
-async def test_what_is_stale_is_given_to_nobody(track, monkeypatch):
+async def test_stale_estimates_are_dropped(track, monkeypatch):
     monkeypatch.setattr(windows, "MAX_ESTIMATE_AGE_S", -10.0)
     tracker, updates = await track(FakeEngine(), pause=0.002)
     assert updates == []
@@ -153,14 +153,14 @@ async def test_what_is_stale_is_given_to_nobody(track, monkeypatch):
     assert tracker.status.dropped == 11
 
 
-async def test_sound_that_breaks_off_is_told_as_it_is(track):
+async def test_a_source_that_fails_for_good_ends_the_zone_with_its_error(track):
     tracker, updates = await track(FakeEngine(), breaks_at=30000)
     assert isinstance(updates[-1], AudioError)
     assert str(updates[-1]) == tracker.status.last_error == "the file is damaged"
     assert tracker.status.ended
 
 
-def test_of_a_url_neither_password_nor_query_is_told():
+def test_the_input_name_of_a_url_has_no_password_and_no_query():
     url = "http://stage:canary@radio.lan/x?token=canary"
     tracker = ZoneTracker(
         Zone(input=url), Tracking(), BatchingInference(FakeEngine()), lambda *_: None
