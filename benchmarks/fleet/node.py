@@ -18,7 +18,7 @@ from streamer.helpers import Backoff
 from streamer.mqtt import VA, Controls, Health, Latency, Point, State, Topics
 from streamer.mqtt.client import json_properties
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.session import VA_EXPIRY
+from streamer.mqtt.lanes import ESTIMATE_EXPIRY_S
 from streamer.tracking.mood import mood, quadrant
 
 ZONE = "main"
@@ -35,7 +35,7 @@ _NUMBER_BYTES = 2  # what a message of QoS 1 has beyond one of QoS 0
 _STAMPS = re.compile(rb'"ts":(\d{13}),"seq":(\d{6}).*"latency_ms":(\d\d\.\d)\}')
 _TS = re.compile(rb"(?<=\"ts\":)\d{13}")
 _CONTROLS = Controls(smoothing="kalman", rate=RATE, freeze=False, gain_db=0, calibrating=False)
-_JSON, _BRIEFLY = Packed(json_properties()), Packed(json_properties(seconds=VA_EXPIRY))
+_JSON, _BRIEFLY = Packed(json_properties()), Packed(json_properties(expiry_s=ESTIMATE_EXPIRY_S))
 
 
 @dataclass

@@ -8,33 +8,32 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from streamer.mqtt import Ack, Health, Topics
+from streamer.mqtt import Ack, Health, ResponseTarget, Topics
 from streamer.mqtt.client import MqttClient
-from streamer.mqtt.commands import ResponseTarget
-from streamer.mqtt.incoming import ack_messages
+from streamer.mqtt.commands import ack_messages
 from streamer.mqtt.pending import PendingMessages
 from streamer.mqtt.session import BrokerSession
 from streamer.tracking import Update
 
 _ZONE = "zone"
 _KINDS = {"status", "va", "state", "health", "ack"}
-_PATIENCE = 2.0  # seconds; less than the sender waits for its own status to come back
+_TIMEOUT = 2.0  # seconds; less than the session waits for its own status to come back
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a message was sent.
+    """How a message is published.
 
     Attributes
     ----------
     topic
-        Where to, with `<base>`, `<zone>` and `<name>` in place of their values.
+        Topic, with the placeholders `<base>`, `<zone>` and `<name>`.
     qos
-        Quality of service.
+        Quality of service: 0, 1 or 2.
     retain
-        Whether the broker keeps it.
+        Whether the broker retains it.
     expiry
-        Seconds after which a broker that speaks MQTT 5 drops it; None for never.
+        Seconds after which an MQTT 5 broker discards it; None for never.
     """
 
     topic: str
@@ -43,22 +42,22 @@ class Delivery:
     expiry: int | None
 
 
-class _Nowhere:
-    """A link that keeps what it is to send."""
+class _RecordingClient:
+    """MQTT client that records what it is told to publish."""
 
     def __init__(self) -> None:
-        self.sent: dict[str, Delivery] = {}
-        self.all_sent = asyncio.Event()
+        self.published: dict[str, Delivery] = {}
+        self.complete = asyncio.Event()
 
     async def publish(
         self, topic: str, _payload: bytes, qos: int = 0, retain: bool = False, **more: Any
     ) -> None:
-        named = topic.replace(f"/{_ZONE}/", "/<zone>/").replace("/ack/freeze", "/ack/<name>")
+        topic = topic.replace(f"/{_ZONE}/", "/<zone>/").replace("/ack/freeze", "/ack/<name>")
         expiry = getattr(more.get("properties"), "MessageExpiryInterval", None)
-        kind = named.removeprefix("<base>/").removeprefix("<zone>/").partition("/")[0]
-        self.sent[kind] = Delivery(named, qos, retain, expiry)
-        if self.sent.keys() >= _KINDS:
-            self.all_sent.set()
+        kind = topic.removeprefix("<base>/").removeprefix("<zone>/").partition("/")[0]
+        self.published[kind] = Delivery(topic, qos, retain, expiry)
+        if self.published.keys() >= _KINDS:
+            self.complete.set()
 
     async def subscribe(self, _topic: str, qos: int = 0) -> tuple[int, ...]:
         return (qos,)
@@ -70,31 +69,31 @@ class _Nowhere:
 
 
 def deliveries(update: Update, health: Health, ack: Ack) -> dict[str, Delivery]:
-    """Return how each kind of message is sent: `status`, `va`, `state`, `health`, `ack`.
+    """Return how each kind of message is published: `status`, `va`, `state`, `health`, `ack`.
 
     Parameters
     ----------
     update
-        Captured now, or it would be left out as stale.
+        Captured just now: a stale one would be dropped.
     health, ack
         Any.
     """
-    return asyncio.run(_send(update, health, ack))
+    return asyncio.run(_publish(update, health, ack))
 
 
-async def _send(update: Update, health: Health, ack: Ack) -> dict[str, Delivery]:
-    nowhere, box, topics = _Nowhere(), PendingMessages(), Topics("<base>")
-    sender = BrokerSession(cast(MqttClient, nowhere), "5", topics=topics, boxes={_ZONE: box})
+async def _publish(update: Update, health: Health, ack: Ack) -> dict[str, Delivery]:
+    client, pending, topics = _RecordingClient(), PendingMessages(), Topics("<base>")
+    session = BrokerSession(cast(MqttClient, client), "5", topics=topics, pending={_ZONE: pending})
     stop = asyncio.get_running_loop().create_future()
-    await sender.begin()
-    running = asyncio.create_task(sender.run(stop))
-    box.put(update, keep=True)
-    box.health = health
-    for letter in ack_messages(ResponseTarget((topics.ack(_ZONE, "freeze"),)), ack):
-        sender.post(letter)
-    sender.wake()
-    async with asyncio.timeout(_PATIENCE):
-        await nowhere.all_sent.wait()
+    await session.start()
+    running = asyncio.create_task(session.run(stop))
+    pending.put_update(update, keep_estimate=True)
+    pending.health = health
+    for message in ack_messages(ResponseTarget((topics.ack(_ZONE, "freeze"),)), ack):
+        session.enqueue(message)
+    session.wake()
+    async with asyncio.timeout(_TIMEOUT):
+        await client.complete.wait()
     stop.set_result(None)
     await running
-    return nowhere.sent
+    return client.published

@@ -22,7 +22,7 @@ from streamer.mqtt.broker_address import BrokerAddress, explicit_broker_address
 from streamer.mqtt.client import BrokerConnector, MqttClient
 from streamer.mqtt.connection_errors import failure_cause, suggest_remedy
 from streamer.mqtt.mosquitto import find_mosquitto
-from streamer.mqtt.session import CONFIRMED_WITHIN
+from streamer.mqtt.session import ECHO_TIMEOUT
 from streamer.mqtt.topics import OFFLINE, Topics
 
 _TIMEOUT = 5.0  # seconds for a step
@@ -168,7 +168,7 @@ async def _publish(link: MqttClient, topics: Topics) -> Step:
     await link.subscribe(topics.status, qos=1)
     status = await _next_status(link, _RETAINED_WITHIN)
     await link.publish(topics.status, OFFLINE if status is None else status, qos=1, retain=True)
-    if await _next_status(link, CONFIRMED_WITHIN) is not None:
+    if await _next_status(link, ECHO_TIMEOUT) is not None:
         return Step("publish", True, f"own status seen on {topics.status}")
     return Step(
         "publish",

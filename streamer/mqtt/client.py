@@ -1,4 +1,4 @@
-"""One connection to a broker, and the MQTT version it is opened with."""
+"""Connect an MQTT client to a broker, and find the MQTT version that the broker accepts."""
 
 import asyncio
 import contextlib
@@ -24,62 +24,64 @@ from streamer.mqtt.connection_errors import (
     reason_code,
 )
 
+Protocol = Literal["auto", "5", "3.1.1"]
 Version = Literal["5", "3.1.1"]
 
 ANONYMOUS = Credentials()
-_WIRE = logging.getLogger("streamer.mqtt.wire")
-_WIRE.setLevel(logging.CRITICAL)  # what it would warn of reaches us as exceptions
+_PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
+_PAHO_LOGGER = logging.getLogger("streamer.mqtt.wire")
+_PAHO_LOGGER.setLevel(logging.CRITICAL)  # its warnings are raised as exceptions too
 
 
 class MqttClient(aiomqtt.Client):
-    """An aiomqtt client that leaves nothing open, and fails at once when the broker hangs up."""
+    """aiomqtt client that closes every socket and fails at once if the broker hangs up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._dialling = threading.Lock()
-        self._given_up = False
+        self._connect_lock = threading.Lock()
+        self._cancelled = False
 
     async def __aenter__(self) -> Self:
         self._client.connect_timeout = self.timeout
         try:
             return await super().__aenter__()
-        except ValueError as error:  # a host name no resolver takes
-            self._abandon()
+        except ValueError as error:  # a host name that no resolver accepts
+            self._release()
             raise aiomqtt.MqttError(f"unknown host ({error})") from None
         except asyncio.CancelledError:
-            # The thread that connects cannot be stopped; what it opens yet must be closed.
-            self._given_up = True
-            await asyncio.to_thread(self._dialling.acquire)
-            self._abandon()
+            # The connecting thread cannot be stopped: wait for it, then close what it opened.
+            self._cancelled = True
+            await asyncio.to_thread(self._connect_lock.acquire)
+            self._release()
             raise
         except BaseException:
-            self._abandon()
+            self._release()
             raise
 
     async def __aexit__(self, *exc_info: Any) -> None:
         try:
             await super().__aexit__(*exc_info)
         finally:
-            self._abandon()
+            self._release()
 
     def _client_connect(self) -> None:
-        with self._dialling:
-            if not self._given_up:
+        with self._connect_lock:
+            if not self._cancelled:
                 super()._client_connect()
 
     def _on_disconnect(self, *args: Any, **kwargs: Any) -> None:
-        # A broker that hangs up in place of an answer would otherwise be waited for.
+        # aiomqtt would wait until the time-out for a broker that closes before its CONNACK.
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError(CLOSED_BY_BROKER))
             return
         super()._on_disconnect(*args, **kwargs)
 
     def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
-        # By its turn the socket may be closed, and its number belong to another one.
+        # When the loop runs this, the socket may be closed and its number reused by another one.
         def on_writable() -> None:
             try:
                 client.loop_write()
-            except Exception as error:  # noqa: BLE001 - the connection is lost, however
+            except Exception as error:  # noqa: BLE001 - whatever it is, the connection is lost
                 if not self._disconnected.done():
                     self._disconnected.set_exception(error)
 
@@ -89,31 +91,31 @@ class MqttClient(aiomqtt.Client):
 
         self._loop.call_soon_threadsafe(register)
 
-    def _abandon(self) -> None:
+    def _release(self) -> None:
         """Close what a failed connect or disconnect leaves open: socket, callbacks, task."""
-        self._client._sock_close()  # noqa: SLF001 - paho has no other way to close without a word
+        self._client._sock_close()  # noqa: SLF001 - paho has no public way without DISCONNECT
         if self._misc_task is not None:
             self._misc_task.cancel()
         for future in (self._connected, self._disconnected):
             if future.done() and not future.cancelled():
-                future.exception()  # seen, so that asyncio does not report it
+                future.exception()  # retrieved, so that asyncio does not report it
 
 
 class BrokerConnector:
-    """Opens connections to one broker, and remembers the MQTT version it speaks.
+    """Open connections to one broker and remember the MQTT version it accepts.
 
     Parameters
     ----------
     address
-        Where the broker is.
+        Address of the broker.
     credentials
-        What it wants to see; for `mqtts://` they hold the trust in it too.
+        User and password; for `mqtts://` also the TLS context. Default: anonymous.
     protocol
-        `5`, `3.1.1`, or `auto` for the first of them that it accepts.
+        MQTT version: `5`, `3.1.1`, or `auto` for the first of them that the broker accepts.
     keepalive
-        Keep-alive in seconds.
+        Keep-alive in seconds. Default: 5.
     timeout
-        How long to wait for an answer, in seconds.
+        Longest time to wait for an answer, in seconds. Default: 3.
     """
 
     def __init__(
@@ -121,20 +123,20 @@ class BrokerConnector:
         address: BrokerAddress,
         credentials: Credentials = ANONYMOUS,
         *,
-        protocol: Literal["auto", "5", "3.1.1"] = "auto",
+        protocol: Protocol = "auto",
         keepalive: int = 5,
         timeout: float = 3.0,
     ) -> None:
         self.address = address
         self.credentials = credentials
         self._versions = _versions(address, protocol)
-        self._settled = False
+        self._version_known = False
         self._keepalive = keepalive
         self._timeout = timeout
 
     @classmethod
     def from_config(cls, config: Mqtt, address: BrokerAddress) -> Self:
-        """Return the one that a configuration asks for.
+        """Return a connector with the credentials and options of the `[mqtt]` table.
 
         Raises
         ------
@@ -152,23 +154,28 @@ class BrokerConnector:
     async def connect(
         self, name: str, will: aiomqtt.Will | None = None
     ) -> AsyncIterator[tuple[MqttClient, Version]]:
-        """Open a connection for the length of the context.
+        """Connect a client while the context is open.
 
         Parameters
         ----------
         name
-            Beginning of the client id; eight random digits follow.
+            Prefix of the client id; eight random hexadecimal digits follow.
         will
-            What the broker publishes when the connection is lost.
+            Last will, which the broker publishes when the connection is lost.
+
+        Yields
+        ------
+        tuple of MqttClient and Version
+            The connected client and its MQTT version.
 
         Raises
         ------
         aiomqtt.MqttError
-            It cannot be opened, or was lost; `describe_failure` puts it into words.
+            The connection cannot be opened, or is lost; see `describe_failure`.
         """
         async with contextlib.AsyncExitStack() as stack:
             for version in tuple(self._versions):
-                link = MqttClient(
+                client = MqttClient(
                     self.address.host,
                     self.address.port,
                     identifier=f"{name}-{secrets.token_hex(4)}",
@@ -180,59 +187,63 @@ class BrokerConnector:
                     keepalive=self._keepalive,
                     timeout=self._timeout,
                     max_queued_incoming_messages=limits.MAX_INCOMING_MESSAGES,
-                    logger=_WIRE,
+                    logger=_PAHO_LOGGER,
                 )
                 try:
-                    await stack.enter_async_context(link)
+                    await stack.enter_async_context(client)
                 except aiomqtt.MqttError as error:
-                    if version == self._versions[-1] or not self._may_be_the_version(error):
+                    if version == self._versions[-1] or not self._may_refuse_version(error):
                         raise
                     continue
-                self._settled = True
+                self._version_known = True
                 self._versions.sort(key=lambda each: each != version)
                 break
-            yield link, version
+            yield client, version
 
-    def _may_be_the_version(self, error: aiomqtt.MqttError) -> bool:
-        hung_up = str(error) == CLOSED_BY_BROKER and not self._settled
-        return hung_up or reason_code(error) in UNSUPPORTED_VERSION
+    def _may_refuse_version(self, error: aiomqtt.MqttError) -> bool:
+        closed = str(error) == CLOSED_BY_BROKER and not self._version_known
+        return closed or reason_code(error) in UNSUPPORTED_VERSION
 
 
-def _versions(address: BrokerAddress, protocol: Literal["auto", "5", "3.1.1"]) -> list[Version]:
+def _versions(address: BrokerAddress, protocol: Protocol) -> list[Version]:
+    """Return the MQTT versions to try, in order."""
     if protocol != "auto":
         return [protocol]
-    # amqtt knows 3.1.1 only, and to a client of 5 that brings a will it says nothing at all.
+    # amqtt supports 3.1.1 only, and never answers an MQTT 5 client with a last will.
     return ["3.1.1"] if address.embedded == "amqtt" else ["5", "3.1.1"]
-
-
-_PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
 
 
 async def check_connection(
     address: BrokerAddress,
     credentials: Credentials = ANONYMOUS,
     *,
-    protocol: Literal["auto", "5", "3.1.1"] = "auto",
+    protocol: Protocol = "auto",
 ) -> Version:
-    """Return the MQTT version a broker accepts.
+    """Connect once and return the MQTT version that the broker accepts.
 
     Raises
     ------
     BrokerError
-        It cannot be reached or refuses; the message says what to do.
+        The broker cannot be reached or refuses; the message says what to do.
     """
-    dialler = BrokerConnector(address, credentials, protocol=protocol)
+    connector = BrokerConnector(address, credentials, protocol=protocol)
     try:
-        async with dialler.connect("streamer-check") as (_, version):
+        async with connector.connect("streamer-check") as (_, version):
             return version
     except aiomqtt.MqttError as error:
         raise BrokerError(describe_failure(error, address, user=credentials.user)) from error
 
 
-def json_properties(*, seconds: int | None = None) -> Properties:
-    """Return MQTT 5 properties of a JSON message, which expires after `seconds` if given."""
+def json_properties(*, expiry_s: int | None = None) -> Properties:
+    """Return MQTT 5 properties of a JSON message.
+
+    Parameters
+    ----------
+    expiry_s
+        Seconds after which the broker discards an undelivered message. Default: never.
+    """
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.ContentType = "application/json"
-    if seconds is not None:
-        properties.MessageExpiryInterval = seconds
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
     return properties

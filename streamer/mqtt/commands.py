@@ -1,9 +1,9 @@
-"""Commands that a zone takes over MQTT: reading what arrived, and answering.
+"""Parse, execute and acknowledge the commands that a zone accepts over MQTT.
 
 A command is a message to `<base>/<zone>/cmd/<name>`. Its payload is the value as plain text
-(`kalman`, `5`, `on`), or a JSON object `{"value": ..., "id": ...}` whose id comes back with the
-answer on `<base>/<zone>/ack/<name>`. With MQTT 5 the answer also goes to the response topic that
-the message names, with its correlation data.
+(`kalman`, `5`, `on`), or a JSON object `{"value": ..., "id": ...}` whose id is returned with the
+acknowledgement on `<base>/<zone>/ack/<name>`. With MQTT 5, the acknowledgement is also published on
+the message's response topic, with its correlation data.
 """
 
 import json
@@ -23,6 +23,7 @@ from streamer.config.layer import display_value
 from streamer.errors import UsageError
 from streamer.mqtt.client import json_properties
 from streamer.mqtt.payloads import Ack
+from streamer.mqtt.pending import OutgoingMessage
 
 CommandName = Literal["smoothing", "rate", "freeze", "calibrate", "reload"]
 COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
@@ -30,28 +31,28 @@ CommandValue = str | float | bool
 
 logger = logging.getLogger(__name__)
 
-_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_BOOLEANS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
 class CommandError(UsageError):
-    """A command that is not carried out; its message is the reason that is answered."""
+    """A rejected command; the message is the reason in the acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is wanted of a zone.
+    """Valid command to a zone.
 
     Attributes
     ----------
     zone
-        Its name.
+        Name of the zone.
     name
-        Of the command.
+        Name of the command.
     value
-        smoothing: the name of a smoother. rate: Hz. freeze: whether. calibrate: seconds to listen,
-        or "reset". reload: "now".
+        smoothing: name of a smoother. rate: Hz. freeze: bool. calibrate: seconds to measure, or
+        "reset". reload: "now".
     respond_to
-        Where acknowledgements go.
+        Where acknowledgements are published.
     """
 
     zone: str
@@ -61,73 +62,15 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseTarget:
-    """Where answers to one command go, and what they bring back.
-
-    Attributes
-    ----------
-    topics
-        The topics to answer on.
-    id, correlation
-        Of the message that asked, where it had them.
-    """
-
-    topics: tuple[str, ...]
-    id: str | None = None
-    correlation: bytes | None = None
-
-    def ok(self, value: CommandValue | None = None) -> Ack:
-        """Return the answer that it was done."""
-        return Ack(ts=_now(), ok=True, value=value, id=self.id)
-
-    def rejected(self, reason: str) -> Ack:
-        """Return the answer that it was not done."""
-        return Ack(ts=_now(), ok=False, reason=reason, id=self.id)
-
-    def properties(self) -> Properties:
-        """Return the MQTT 5 properties of an answer."""
-        properties = json_properties()
-        if self.correlation is not None:
-            properties.CorrelationData = self.correlation
-        return properties
-
-
-CommandHandler = Callable[[Command], CommandValue | None]
-"""Carries out a command at once and returns the value in effect; raises `CommandError`."""
-
-
-def parse_response_target(message: aiomqtt.Message, topic: str, *, base: str) -> ResponseTarget:
-    """Return where to answer a message: on `topic`, and where the message asks for it.
-
-    Not below `base`, where an answer would look like another word of ours.
-    """
-    content = _object(message.payload)
-    identifier = content.get("id") if content else None
-    properties = message.properties
-    asked = getattr(properties, "ResponseTopic", None)
-    topics: tuple[str, ...] = (topic,)
-    correlation = getattr(properties, "CorrelationData", None)
-    if asked and _may_be_answered(asked, correlation or b"", base):
-        topics = (topic, asked)
-    else:
-        correlation = None
-    return ResponseTarget(
-        topics,
-        None if identifier is None else _sayable(str(identifier)[: limits.MAX_COMMAND_ID_CHARS]),
-        correlation,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """A command as it arrived, from wherever.
+    """Command as received, not yet validated.
 
     Attributes
     ----------
     zone, name, payload
-        As they were sent.
+        As received.
     retained
-        Whether nobody knows when it was sent.
+        Whether the broker had retained it, so that its age is unknown.
     """
 
     zone: str
@@ -136,35 +79,107 @@ class CommandRequest:
     retained: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseTarget:
+    """Where a command's acknowledgements go, and the data they return.
+
+    Attributes
+    ----------
+    topics
+        Topics to publish on.
+    id, correlation
+        Id and MQTT 5 correlation data of the request; None if it had none.
+    """
+
+    topics: tuple[str, ...]
+    id: str | None = None
+    correlation: bytes | None = None
+
+    def ok(self, value: CommandValue | None = None) -> Ack:
+        """Return a positive acknowledgement."""
+        return Ack(ts=_epoch_ms(), ok=True, value=value, id=self.id)
+
+    def rejected(self, reason: str) -> Ack:
+        """Return a negative acknowledgement."""
+        return Ack(ts=_epoch_ms(), ok=False, reason=reason, id=self.id)
+
+    def properties(self) -> Properties:
+        """Return the MQTT 5 properties of an acknowledgement."""
+        properties = json_properties()
+        if self.correlation is not None:
+            properties.CorrelationData = self.correlation
+        return properties
+
+
+CommandHandler = Callable[[Command], CommandValue | None]
+"""Executes a command without blocking and returns the value in effect; raises `CommandError`."""
+
+
+def ack_messages(respond_to: ResponseTarget, ack: Ack) -> list[OutgoingMessage]:
+    """Return one message with the acknowledgement for each response topic."""
+    properties = respond_to.properties()
+    return [
+        OutgoingMessage(topic, ack.to_json(), properties=properties) for topic in respond_to.topics
+    ]
+
+
+def parse_response_target(message: aiomqtt.Message, ack_topic: str, *, base: str) -> ResponseTarget:
+    """Return the response target of a command message: `ack_topic` and its response topic, if any.
+
+    A response topic below `base` is ignored: there, the acknowledgement would pass for another
+    message of this node.
+    """
+    content = _json_object(message.payload)
+    identifier = content.get("id") if content else None
+    response_topic = getattr(message.properties, "ResponseTopic", None)
+    correlation = getattr(message.properties, "CorrelationData", None)
+    topics: tuple[str, ...] = (ack_topic,)
+    if response_topic and _is_safe_response(response_topic, correlation or b"", base):
+        topics = (ack_topic, response_topic)
+    else:
+        correlation = None
+    return ResponseTarget(
+        topics,
+        None if identifier is None else _encodable(str(identifier)[: limits.MAX_COMMAND_ID_CHARS]),
+        correlation,
+    )
+
+
 def execute_request(
-    request: CommandRequest, zones: Container[str], handler: CommandHandler, reply: ResponseTarget
+    request: CommandRequest,
+    zones: Container[str],
+    handler: CommandHandler,
+    respond_to: ResponseTarget,
 ) -> Ack:
-    """Carry out a command, log it, and return the answer; nothing is raised."""
-    about = {"zone": request.zone if request.zone in zones else display_value(request.zone)}
+    """Validate and execute a command, log it, and return its acknowledgement. Never raises."""
+    fields = {"zone": request.zone if request.zone in zones else display_value(request.zone)}
     try:
-        ack = reply.ok(_carry_out(request, zones, handler, reply))
-        logger.info("command %s: %s", request.name, ack.value, extra=about)
+        ack = respond_to.ok(_execute(request, zones, handler, respond_to))
+        logger.info("command %s: %s", request.name, ack.value, extra=fields)
     except CommandError as error:
-        ack = reply.rejected(str(error))
-        logger.warning("command refused: %s", error, extra=about)
+        ack = respond_to.rejected(str(error))
+        logger.warning("rejected a command: %s", error, extra=fields)
     return ack
 
 
-def _carry_out(
-    request: CommandRequest, zones: Container[str], handler: CommandHandler, reply: ResponseTarget
+def _execute(
+    request: CommandRequest,
+    zones: Container[str],
+    handler: CommandHandler,
+    respond_to: ResponseTarget,
 ) -> CommandValue | None:
     if request.retained:
-        raise CommandError("a retained command is an old one; publish it without retain")
+        raise CommandError("a retained command may be old; publish it without the retain flag")
     if request.zone not in zones:
         raise CommandError("there is no such zone")
     name, value = parse_command(request.name, request.payload)
     try:
-        return handler(Command(request.zone, name, value, reply))
+        return handler(Command(request.zone, name, value, respond_to))
     except CommandError:
         raise
     except Exception:
         logger.exception("command %s failed", name, extra={"zone": request.zone})
-        raise CommandError("it failed; the log of streamer says why") from None
+        raise CommandError("the command failed; see the log of streamer") from None
 
 
 def parse_command(name: str, payload: Any) -> tuple[CommandName, CommandValue]:
@@ -173,33 +188,35 @@ def parse_command(name: str, payload: Any) -> tuple[CommandName, CommandValue]:
     Raises
     ------
     CommandError
-        There is no such command, or its payload cannot be meant; the message says what can.
+        The command is unknown or its payload invalid; the message names the valid ones.
     """
     if name not in COMMAND_NAMES:
-        near = schema.closest_match(name, COMMAND_NAMES)
-        advice = f'did you mean "{near}"?' if near else f"there are {', '.join(COMMAND_NAMES)}"
-        raise CommandError(f"there is no command {_shown(name)}; {advice}")
+        nearest = schema.closest_match(name, COMMAND_NAMES)
+        advice = (
+            f'did you mean "{nearest}"?' if nearest else f"there are {', '.join(COMMAND_NAMES)}"
+        )
+        raise CommandError(f"there is no command {_quoted(name)}; {advice}")
     if not isinstance(payload, bytes):
         payload = b""
     if len(payload) > limits.MAX_COMMAND_BYTES:
         raise CommandError(
-            f"the payload has {len(payload)} bytes, {limits.MAX_COMMAND_BYTES} are the most"
+            f"the payload has {len(payload)} bytes; send at most {limits.MAX_COMMAND_BYTES}"
         )
-    text = _text(payload)
-    read: Callable[[str], CommandValue | None] = _READERS[name]
-    value = read(text)
+    text = _value_text(payload)
+    parse: Callable[[str], CommandValue | None] = _PARSERS[name]
+    value = parse(text)
     if value is None:
-        raise CommandError(f"{_shown(text)} is not possible: send {_WANTED[name]}")
+        raise CommandError(f"{_quoted(text)} is invalid: send {_VALID_PAYLOADS[name]}")
     return name, value
 
 
 def describe_payload(name: CommandName) -> str:
-    """Return in words what the payload of a command may be."""
-    return _WANTED[name]
+    """Return in words which payloads a command accepts."""
+    return _VALID_PAYLOADS[name]
 
 
-def _may_be_answered(topic: str, correlation: bytes, base: str) -> bool:
-    """Whether an answer at a topic harms nobody: every broker takes it, and it is another's."""
+def _is_safe_response(topic: str, correlation: bytes, base: str) -> bool:
+    """Return whether a broker accepts a response on the topic, and the topic is not ours."""
     return (
         len(topic) <= limits.MAX_RESPONSE_TOPIC_CHARS
         and len(correlation) <= limits.MAX_CORRELATION_BYTES
@@ -209,22 +226,23 @@ def _may_be_answered(topic: str, correlation: bytes, base: str) -> bool:
     )
 
 
-def _text(payload: bytes) -> str:
-    content = _object(payload)
+def _value_text(payload: bytes) -> str:
+    """Return the value in a payload as text, whether plain or JSON."""
+    content = _json_object(payload)
     try:
         value = content["value"] if content is not None else payload.decode()
     except UnicodeDecodeError:
-        raise CommandError("the payload is no text in UTF-8") from None
+        raise CommandError("the payload is not UTF-8 text; send plain text or JSON") from None
     except KeyError:
-        raise CommandError('the payload is a JSON object without "value"') from None
+        raise CommandError('the payload is a JSON object without "value"; add it') from None
     if content is not None and content.keys() - {"value", "id"}:
-        raise CommandError('a command in JSON has "value" and "id", nothing else')
+        raise CommandError('a JSON command has only "value" and "id"; remove the other fields')
     if isinstance(value, bool):
         return "on" if value else "off"
-    return _sayable(str(value)).strip().strip('"')
+    return _encodable(str(value)).strip().strip('"')
 
 
-def _object(payload: Any) -> dict[str, Any] | None:
+def _json_object(payload: Any) -> dict[str, Any] | None:
     if (
         not isinstance(payload, bytes)
         or len(payload) > limits.MAX_COMMAND_BYTES
@@ -238,7 +256,7 @@ def _object(payload: Any) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
@@ -246,48 +264,49 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _rate(text: str) -> float | None:
-    number = _number(text)
-    node = schema.find_node(("tracking", "rate")) or {}
-    within = number is not None and node["minimum"] <= number <= node["maximum"]
-    return number if within else None
+def _parse_rate(text: str) -> float | None:
+    number = _parse_number(text)
+    if number is None or not _RATE["minimum"] <= number <= _RATE["maximum"]:
+        return None
+    return number
 
 
-def _calibrate(text: str) -> CommandValue | None:
+def _parse_calibrate(text: str) -> CommandValue | None:
     if text in ("start", "reset"):
         return 60.0 if text == "start" else text
-    number = _number(text)
-    least, most = limits.CALIBRATION_RANGE_S
-    return number if number is not None and least <= number <= most else None
+    number = _parse_number(text)
+    shortest, longest = limits.CALIBRATION_RANGE_S
+    return number if number is not None and shortest <= number <= longest else None
 
 
+_RATE = schema.find_node(("tracking", "rate")) or {}
 _SMOOTHERS = (schema.find_node(("tracking", "smoother")) or {})["enum"]
-_READERS: dict[str, Callable[[str], CommandValue | None]] = {
+_PARSERS: dict[str, Callable[[str], CommandValue | None]] = {
     "smoothing": lambda text: text if text in _SMOOTHERS else None,
-    "rate": _rate,
-    "freeze": lambda text: _SWITCH.get(text.lower()),
-    "calibrate": _calibrate,
+    "rate": _parse_rate,
+    "freeze": lambda text: _BOOLEANS.get(text.lower()),
+    "calibrate": _parse_calibrate,
     "reload": lambda text: text if text == "now" else None,
 }
-_WANTED = {
+_VALID_PAYLOADS = {
     "smoothing": " or ".join(_SMOOTHERS),
-    "rate": schema.describe_allowed(schema.find_node(("tracking", "rate")) or {}),
+    "rate": schema.describe_allowed(_RATE),
     "freeze": "on or off",
-    "calibrate": "start, reset, or how many seconds to listen, {:g} to {:g}".format(
+    "calibrate": "start, reset, or the seconds to measure, {:g} to {:g}".format(
         *limits.CALIBRATION_RANGE_S
     ),
     "reload": "now",
 }
 
 
-def _shown(text: str) -> str:
+def _quoted(text: str) -> str:
     return display_value(text) if text else "an empty payload"
 
 
-def _sayable(text: str) -> str:
-    """Return text that UTF-8 can hold; JSON can name what it cannot."""
+def _encodable(text: str) -> str:
+    """Replace what UTF-8 cannot encode, such as the lone surrogates that JSON may contain."""
     return text.encode(errors="replace").decode()
 
 
-def _now() -> int:
+def _epoch_ms() -> int:
     return round(time.time() * 1e3)

@@ -1,82 +1,53 @@
-"""What arrives over one connection: our own status, Home Assistant's birth, commands."""
+"""Handle each message that a session receives: own status, Home Assistant's birth, commands."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 
 import aiomqtt
-from paho.mqtt.properties import Properties
 
 from streamer import limits
 from streamer.helpers import TokenBucket
 from streamer.mqtt.commands import (
     CommandHandler,
     CommandRequest,
-    ResponseTarget,
+    ack_messages,
     execute_request,
     parse_response_target,
 )
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.payloads import Ack
+from streamer.mqtt.pending import OutgoingMessage
 from streamer.mqtt.topics import OFFLINE, ONLINE, Topics
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """A message that is sent once, in order.
-
-    Attributes
-    ----------
-    topic, payload, qos, retain
-        As MQTT has them.
-    properties
-        Of MQTT 5; left out before.
-    """
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-    properties: Properties | None = None
-
-
-def ack_messages(reply: ResponseTarget, ack: Ack) -> list[OutgoingMessage]:
-    """Return an answer as it is sent to each of its topics."""
-    return [
-        OutgoingMessage(topic, ack.to_json(), properties=reply.properties())
-        for topic in reply.topics
-    ]
-
-
 class IncomingMessages:
-    """Deals with each message that arrives; what is to be said in turn is posted.
+    """Handler of received messages; it enqueues what has to be published in response.
 
     Parameters
     ----------
     topics
-        Of this node.
+        Topics of this node.
     zones
         Names of its zones.
     discovery
-        What Home Assistant is told; None for nothing.
+        Home Assistant configuration of the zones; None to leave Home Assistant alone.
     handler
-        Carries out commands; None where none are taken.
-    post
-        Takes what is to be sent.
-    welcome
-        Called when Home Assistant has started and wants to hear everything again.
+        Executes commands; None to subscribe to no commands.
+    enqueue
+        Queues a message for publishing.
+    on_home_assistant_start
+        Called when Home Assistant has started and needs the states again.
 
     Attributes
     ----------
-    confirmed
-        Set once our own status came back.
-    announced
-        Set once what we announced of a zone came back.
+    status_echoed
+        Set once the broker has returned our own status.
+    discovery_echoed
+        Set once the broker has returned a zone's discovery configuration.
     ignored_commands
-        Commands that were neither carried out nor answered.
+        Count of commands neither executed nor acknowledged.
     """
 
     def __init__(
@@ -86,24 +57,24 @@ class IncomingMessages:
         *,
         discovery: Discovery | None,
         handler: CommandHandler | None,
-        post: Callable[[OutgoingMessage], None],
-        welcome: Callable[[], None],
+        enqueue: Callable[[OutgoingMessage], None],
+        on_home_assistant_start: Callable[[], None],
     ) -> None:
-        self.confirmed = asyncio.Event()
-        self.announced = asyncio.Event()
+        self.status_echoed = asyncio.Event()
+        self.discovery_echoed = asyncio.Event()
         self.ignored_commands = 0
         self._topics = topics
         self._zones = zones
         self._discovery = discovery
-        self._devices = discovery.messages() if discovery else {}
+        self._device_configs = discovery.messages() if discovery else {}
         self._handler = handler
-        self._post = post
-        self._welcome = welcome
-        self._bucket = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
+        self._enqueue = enqueue
+        self._on_home_assistant_start = on_home_assistant_start
+        self._command_limit = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
 
     @property
     def filters(self) -> list[str]:
-        """What is to be subscribed to."""
+        """Topic filters to subscribe to."""
         filters = [self._topics.status]
         if self._handler is not None:
             filters.append(self._topics.command_filter)
@@ -111,45 +82,45 @@ class IncomingMessages:
             filters += [self._discovery.birth_topic, self._discovery.config_filter]
         return filters
 
-    def announce(self) -> None:
-        """Post every zone's device, or that there is none."""
-        for topic, device in self._devices.items():
-            self._post(OutgoingMessage(topic, device, qos=1, retain=True))
+    def announce_devices(self) -> None:
+        """Enqueue every zone's discovery configuration, or its removal where discovery is off."""
+        for topic, config in self._device_configs.items():
+            self._enqueue(OutgoingMessage(topic, config, qos=1, retain=True))
 
-    def take(self, message: aiomqtt.Message) -> None:
-        """Deal with a message; nothing it holds is raised."""
+    def handle(self, message: aiomqtt.Message) -> None:
+        """Handle one message. Never raises, whatever the message contains."""
         topic, payload = str(message.topic), message.payload
         if topic == self._topics.status:
             if payload == ONLINE:
-                self.confirmed.set()
+                self.status_echoed.set()
             elif payload == OFFLINE:
-                self._post(OutgoingMessage(topic, ONLINE, qos=1, retain=True))
+                # The last will of an old session: assert that this node is online.
+                self._enqueue(OutgoingMessage(topic, ONLINE, qos=1, retain=True))
         elif self._discovery is not None and topic == self._discovery.birth_topic:
             if payload == ONLINE:
-                self.announce()
-                self._welcome()
+                self.announce_devices()
+                self._on_home_assistant_start()
         elif self._discovery is not None and message.topic.matches(self._discovery.config_filter):
-            if payload == self._devices.get(topic):
-                self.announced.set()
-        elif (asked := self._topics.parse_command_topic(topic)) is not None:
-            self._command(*asked, message)
+            if payload == self._device_configs.get(topic):
+                self.discovery_echoed.set()
+        elif (command := self._topics.parse_command_topic(topic)) is not None:
+            self._handle_command(*command, message)
 
-    def _command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
-        topic = self._topics.ack(zone, name)
-        if len(topic) > limits.MAX_COMMAND_TOPIC_CHARS or not topic.isprintable():
-            self._leave_out("a command's topic is too long, or is not printable: it is left out")
+    def _handle_command(self, zone: str, name: str, message: aiomqtt.Message) -> None:
+        ack_topic = self._topics.ack(zone, name)
+        if len(ack_topic) > limits.MAX_COMMAND_TOPIC_CHARS or not ack_topic.isprintable():
+            self._ignore_command("its topic is too long or not printable")
             return
-        if not self._bucket.try_acquire():
-            self._leave_out("commands come too fast, some are left out")
+        if not self._command_limit.try_acquire():
+            self._ignore_command(f"more than {limits.COMMANDS_PER_SECOND:g} per second")
             return
-        reply = parse_response_target(message, topic, base=self._topics.base)
-        asked = CommandRequest(zone, name, message.payload, retained=message.retain)
-        assert self._handler is not None  # noqa: S101 - or we had not subscribed
-        for letter in ack_messages(
-            reply, execute_request(asked, self._zones, self._handler, reply)
-        ):
-            self._post(letter)
+        respond_to = parse_response_target(message, ack_topic, base=self._topics.base)
+        request = CommandRequest(zone, name, message.payload, retained=message.retain)
+        assert self._handler is not None  # noqa: S101 - else we had not subscribed to commands
+        ack = execute_request(request, self._zones, self._handler, respond_to)
+        for response in ack_messages(respond_to, ack):
+            self._enqueue(response)
 
-    def _leave_out(self, why: str) -> None:
+    def _ignore_command(self, reason: str) -> None:
         self.ignored_commands += 1
-        logger.warning("%s", why)
+        logger.warning("ignored a command: %s", reason)

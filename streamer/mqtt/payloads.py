@@ -1,7 +1,7 @@
-"""What the messages hold.
+"""Payload models of every MQTT message, and their JSON Schemas.
 
-The numbers of a model are already rounded as they stand on the wire: four decimals for a place in
-the plane, one for milliseconds and decibels. Times are milliseconds since 1970 (UTC).
+Numbers are rounded to four decimals for coordinates, deviations and fractions, and to one decimal
+for milliseconds and decibels. Times are milliseconds since 1970 (UTC).
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from streamer.tracking.mood import Mood, Quadrant, mood, quadrant
 
 
 def _rounded(decimals: int) -> AfterValidator:
-    return AfterValidator(lambda number: round(number, decimals) + 0.0)  # + 0.0: never "-0.0"
+    return AfterValidator(lambda number: round(number, decimals) + 0.0)  # + 0.0 turns -0.0 into 0.0
 
 
 Coordinate = Annotated[float, Field(ge=-1, le=1), _rounded(4)]
 Deviation = Annotated[float, Field(ge=0), _rounded(4)]
-Share = Annotated[float, Field(ge=0, le=1), _rounded(4)]
+Fraction = Annotated[float, Field(ge=0, le=1), _rounded(4)]
 Milliseconds = Annotated[float, _rounded(1)]
 Decibels = Annotated[float, _rounded(1)]
 Smoothing = Literal["kalman", "one-euro", "exponential", "none"]
@@ -27,7 +27,7 @@ Epoch = Annotated[int, Field(ge=0, description="Milliseconds since 1970-01-01 UT
 
 
 class Message(BaseModel):
-    """A payload: immutable, finite numbers only, and an unknown field is an error."""
+    """Base class of all payloads: immutable, finite numbers only, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -37,49 +37,55 @@ class Message(BaseModel):
 
 
 class Point(Message):
-    """A place in the valence/arousal plane."""
+    """Point in the valence/arousal plane."""
 
-    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
-    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
+    valence: Coordinate = Field(description="From unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="From calm (-1) to excited (1).")
 
 
 class VA(Message):
-    """One estimate of the fast stream: `<base>/<zone>/va`."""
+    """Estimate of the fast stream, on `<base>/<zone>/va`."""
 
-    v: Literal[1] = Field(default=1, description="Version of this layout.")
-    ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
-    seq: NonNegativeInt = Field(description="Number of the estimate; a step over 1 tells of drops.")
-    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
-    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
+    v: Literal[1] = Field(default=1, description="Version of the message format.")
+    ts: Epoch = Field(description="Capture time of the window's newest sample, epoch ms.")
+    seq: NonNegativeInt = Field(
+        description="Sequence number; a step greater than 1 means dropped estimates."
+    )
+    valence: Coordinate = Field(description="From unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="From calm (-1) to excited (1).")
     valence_std: Deviation = Field(description="Standard deviation of the valence.")
     arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
     raw: Point = Field(
-        description="The estimate for this window alone, not smoothed; corrected where the zone is "
-        "calibrated by music."
+        description="Estimate of this window before smoothing, with the zone's music calibration, "
+        "if any, applied."
     )
-    silence: bool = Field(description="Whether the zone is held to be silent.")
-    warm: Share = Field(description="Share of the window heard since the last start or gap.")
-    latency_ms: Milliseconds = Field(description="From capture of the newest sample to publishing.")
+    silence: bool = Field(description="Whether the zone is silent.")
+    warm: Fraction = Field(
+        description="Fraction of the window that holds audio since the last start or gap, 0 to 1."
+    )
+    latency_ms: Milliseconds = Field(
+        description="Time from capture of the newest sample to publishing, ms."
+    )
 
     @classmethod
     def from_update(cls, update: Update, *, seq: int, epoch: float, latency: float) -> Self:
-        """Build the message of one update.
+        """Build the message from a tracker's update.
 
         Parameters
         ----------
         update
-            What the tracker says.
+            Update of the zone.
         seq
-            Number of the estimate in its zone.
+            Sequence number of the estimate in its zone.
         epoch
-            What to add to a monotonic time for the time since 1970, in seconds.
+            Offset from monotonic time to the time since 1970, in seconds.
         latency
-            From capture to now, in seconds.
+            Time from capture to now, in seconds.
 
         Raises
         ------
         pydantic.ValidationError
-            A number of the update is not finite.
+            A number in the update is not finite.
         """
         return cls(
             ts=_epoch_ms(update.captured + epoch),
@@ -96,35 +102,37 @@ class VA(Message):
 
 
 class Controls(Message):
-    """How a zone is set now; see the commands of those names."""
+    """Current settings of a zone; commands of the same names change them."""
 
-    smoothing: Smoothing = Field(description="How estimates become a trajectory.")
-    rate: Annotated[float, Field(gt=0), _rounded(3)] = Field(description="Estimates a second.")
-    freeze: bool = Field(description="Whether the trajectory is held where it is.")
-    gain_db: Decibels = Field(description="The calibrated gain in dB.")
-    calibrating: bool = Field(description="Whether a calibration is listening.")
+    smoothing: Smoothing = Field(description="Smoother of the trajectory.")
+    rate: Annotated[float, Field(gt=0), _rounded(3)] = Field(
+        description="Estimates per second, Hz."
+    )
+    freeze: bool = Field(description="Whether the trajectory is frozen at its last value.")
+    gain_db: Decibels = Field(description="Calibrated input gain, dB.")
+    calibrating: bool = Field(description="Whether a calibration is measuring.")
 
 
 class State(Message):
-    """The latest state of a zone, retained, at most once a second: `<base>/<zone>/state`."""
+    """Latest state of a zone on `<base>/<zone>/state`, at most once per second."""
 
-    v: Literal[1] = Field(default=1, description="Version of this layout.")
-    ts: Epoch = Field(description="When the newest sample of the window was captured, in epoch ms.")
-    valence: Coordinate = Field(description="Unpleasant (-1) to pleasant (1).")
-    arousal: Coordinate = Field(description="Calm (-1) to excited (1).")
+    v: Literal[1] = Field(default=1, description="Version of the message format.")
+    ts: Epoch = Field(description="Capture time of the window's newest sample, epoch ms.")
+    valence: Coordinate = Field(description="From unpleasant (-1) to pleasant (1).")
+    arousal: Coordinate = Field(description="From calm (-1) to excited (1).")
     valence_std: Deviation = Field(description="Standard deviation of the valence.")
     arousal_std: Deviation = Field(description="Standard deviation of the arousal.")
     quadrant: Quadrant = Field(
         description="Quadrant of the plane, counter-clockwise from the top right."
     )
-    mood: Mood = Field(description="Word for the place in the plane.")
-    silence: bool = Field(description="Whether the zone is held to be silent.")
-    level: Decibels = Field(description="Level of the sound in dBFS.")
+    mood: Mood = Field(description="Mood word for the position in the plane.")
+    silence: bool = Field(description="Whether the zone is silent.")
+    level: Decibels = Field(description="Audio level, dBFS.")
     title: str | None = Field(
-        default=None, max_length=200, description="What plays, where a network stream tells it."
+        default=None, max_length=200, description="Current title, if a network stream sends one."
     )
     controls: Controls | None = Field(
-        default=None, description="How the zone is set; null where it takes no commands."
+        default=None, description="Settings of the zone; null if it accepts no commands."
     )
 
     @classmethod
@@ -136,14 +144,14 @@ class State(Message):
         title: str | None = None,
         controls: Controls | None = None,
     ) -> Self:
-        """Build the message of one update; other parameters and errors as for `VA.from_update`.
+        """Build the message from a tracker's update; see `VA.from_update` for `epoch` and errors.
 
         Parameters
         ----------
         title
-            Of what plays, at most 200 characters; None where it is not told.
+            Title of the current track, at most 200 characters; None if unknown.
         controls
-            How the zone is set; None where it takes no commands.
+            Settings of the zone; None if it accepts no commands.
         """
         valence, arousal = _clip(update.smooth.valence), _clip(update.smooth.arousal)
         return cls(
@@ -162,143 +170,150 @@ class State(Message):
 
 
 class Drops(Message):
-    """Work that came too late and was left out, counted since the start."""
+    """Dropped work, counted since the start."""
 
-    capture: NonNegativeInt = Field(default=0, description="Overruns of the ring buffer.")
-    inference: NonNegativeInt = Field(default=0, description="Ticks the engine did not come to.")
-    publish: NonNegativeInt = Field(
-        default=0, description="Estimates that could not be published in time."
+    capture: NonNegativeInt = Field(default=0, description="Overruns of the audio ring buffer.")
+    inference: NonNegativeInt = Field(
+        default=0, description="Estimates skipped because inference was late."
     )
+    publish: NonNegativeInt = Field(default=0, description="Estimates not published in time.")
 
 
 class Cleaned(Message):
-    """Samples set right at the door, counted since the start."""
+    """Invalid input samples that were replaced, counted since the start."""
 
-    nan: NonNegativeInt = Field(default=0, description="Samples that were no finite number.")
-    clipped: NonNegativeInt = Field(default=0, description="Samples beyond full scale.")
+    nan: NonNegativeInt = Field(default=0, description="NaN or infinite samples, replaced by 0.")
+    clipped: NonNegativeInt = Field(
+        default=0, description="Samples at or beyond full scale, clipped to -1 or 1."
+    )
 
 
 class Latency(Message):
-    """How long something took, over the last minute or so."""
+    """Latency percentiles of the latest values."""
 
-    p50: Milliseconds = Field(description="Median in ms.")
-    p99: Milliseconds = Field(description="99th percentile in ms.")
-    max: Milliseconds = Field(description="Largest in ms.")
+    p50: Milliseconds = Field(description="Median, ms.")
+    p99: Milliseconds = Field(description="99th percentile, ms.")
+    max: Milliseconds = Field(description="Maximum, ms.")
 
     @classmethod
     def from_seconds(cls, seconds: Iterable[float]) -> Self | None:
-        """Return percentiles by nearest rank, None where there is nothing."""
+        """Return nearest-rank percentiles of latencies in seconds; None if there are none."""
         ordered = sorted(seconds)
         if not ordered:
             return None
-        p50, p99 = (ordered[-(-share * len(ordered) // 100) - 1] for share in (50, 99))
+        p50, p99 = (ordered[-(-percent * len(ordered) // 100) - 1] for percent in (50, 99))
         return cls(p50=p50 * 1e3, p99=p99 * 1e3, max=ordered[-1] * 1e3)
 
 
 class Delays(Message):
-    """The resampler's wait, which is in `latency_ms`, and the smoother's lag, which is not."""
+    """Signal delays: the resampler's is part of `latency_ms`, the smoother's is not."""
 
-    resampler_ms: Milliseconds = Field(default=0.0, description="Delay of the resampler.")
+    resampler_ms: Milliseconds = Field(default=0.0, description="Delay of the resampler, ms.")
     smoother_ms: Milliseconds = Field(
-        default=0.0, description="Delay of the trajectory behind the estimate."
+        default=0.0, description="Lag of the smoothed trajectory behind the raw estimate, ms."
     )
 
 
 class Recording(Message):
-    """What is kept of the run, all zones together, counted since the start."""
+    """Recording of all zones together, counted since the start."""
 
-    recorded: NonNegativeInt = Field(description="Estimates written.")
-    dropped: NonNegativeInt = Field(description="Estimates that were not written.")
-    trouble: str = Field(default="", description="Why nothing is recorded now; empty otherwise.")
+    recorded: NonNegativeInt = Field(description="Estimates recorded.")
+    dropped: NonNegativeInt = Field(description="Estimates not recorded.")
+    trouble: str = Field(
+        default="", description="Error that stops the recording now; empty if there is none."
+    )
 
 
 class Remote(Message):
-    """Questions to a server of engines, of all zones together, counted since the start."""
+    """Requests of all zones to a remote inference server, counted since the start."""
 
-    answered: NonNegativeInt = Field(description="Batches of windows that it answered in time.")
-    late: NonNegativeInt = Field(description="Those that it did not answer in time.")
-    failed: NonNegativeInt = Field(description="Those that it refused, or was lost over.")
-    local: NonNegativeInt = Field(description="Those that the engine here answered.")
+    answered: NonNegativeInt = Field(description="Batches of windows answered in time.")
+    late: NonNegativeInt = Field(description="Batches not answered in time.")
+    failed: NonNegativeInt = Field(description="Batches refused, or lost with the connection.")
+    local: NonNegativeInt = Field(description="Batches computed by the local engine instead.")
     latency_ms: Latency | None = Field(
-        default=None, description="Of the last 600 answers in time; None before the first."
+        default=None, description="Latency of the last 600 answers in time; null before the first."
     )
 
 
 class Health(Message):
-    """How a zone fares, every ten seconds or so: `<base>/<zone>/health`."""
+    """Health of a zone on `<base>/<zone>/health`, every 10 s by default."""
 
-    v: Literal[1] = Field(default=1, description="Version of this layout.")
-    ts: Epoch = Field(description="When this was written, in epoch ms.")
+    v: Literal[1] = Field(default=1, description="Version of the message format.")
+    ts: Epoch = Field(description="Time of this report, epoch ms.")
     state: Literal["ok", "warming", "silent", "degraded", "restarting", "stopped"] = Field(
-        description="In one word."
+        description="Overall state."
     )
-    reason: str = Field(default="", description="Why it is not ok; empty otherwise.")
-    source: str = Field(description="What is listened to.")
-    engine: str | None = Field(default=None, description="The engine really used.")
+    reason: str = Field(default="", description="Why the state is not ok; empty otherwise.")
+    source: str = Field(description="Audio source.")
+    engine: str | None = Field(default=None, description="Inference engine in use.")
     remote: Remote | None = Field(
-        default=None, description="The server of engines; null where none is asked."
+        default=None, description="Remote inference server; null if none is used."
     )
     uptime_s: Annotated[float, Field(ge=0), _rounded(1)] = Field(
-        description="Since the start, in s."
+        description="Time since the start, s."
     )
-    estimates: NonNegativeInt = Field(default=0, description="Estimates made since the start.")
+    estimates: NonNegativeInt = Field(default=0, description="Estimates since the start.")
     drops: Drops = Drops()
     gaps: NonNegativeInt = Field(
-        default=0, description="Interruptions of the sound since the start."
+        default=0, description="Interruptions of the audio since the start."
     )
     restarts: NonNegativeInt = Field(
-        default=0, description="Times the source was lost and came back."
+        default=0, description="Reopenings of a lost source since the start."
     )
     cleaned: Cleaned = Cleaned()
     reconnects: NonNegativeInt = Field(
-        default=0, description="Times the broker was lost and found again."
+        default=0, description="Reconnections to the broker since the start."
     )
     rate_hz: Annotated[float, Field(gt=0), _rounded(3)] | None = Field(
         default=None,
-        description="Estimates made a second now: fewer than wanted where the machine is too slow.",
+        description="Actual estimates per second, Hz; below the configured rate if the machine is "
+        "too slow.",
     )
     drift_ppm: Annotated[float, _rounded(1)] | None = Field(
         default=None,
-        description="How much faster the source's clock runs than ours, in parts per million.",
+        description="Clock drift of the source against this machine, ppm; positive if faster.",
     )
     latency_ms: Latency | None = Field(
         default=None,
-        description="From capture of a window's newest sample to publishing; None before the first "
-        "estimate went out.",
+        description="Time from capture of a window's newest sample to publishing; null before the "
+        "first published estimate.",
     )
     delays: Delays = Delays()
     gain_db: Decibels = Field(
-        default=0.0, description="What the sound is raised by before it is heard, in dB."
+        default=0.0, description="Gain applied to the audio before the views, dB."
     )
-    recording: Recording | None = Field(default=None, description="null where nothing is recorded.")
-    versions: dict[str, str] = Field(default={}, description="Program and weights.")
+    recording: Recording | None = Field(default=None, description="Recording; null if off.")
+    versions: dict[str, str] = Field(
+        default={}, description="Versions of the program and the weights."
+    )
     cpu_percent: Annotated[float, _rounded(1)] | None = Field(
-        default=None, description="Of one core."
+        default=None, description="CPU time, percent of one core."
     )
     memory_mb: Annotated[float, _rounded(1)] | None = Field(
-        default=None, description="Resident memory."
+        default=None, description="Resident memory, MB."
     )
 
 
 class Ack(Message):
-    """The answer to a command: `<base>/<zone>/ack/<name>`."""
+    """Acknowledgement of a command, on `<base>/<zone>/ack/<name>`."""
 
-    v: Literal[1] = Field(default=1, description="Version of this layout.")
-    ts: Epoch = Field(description="When it was answered, in epoch ms.")
-    ok: bool = Field(description="Whether it was done.")
+    v: Literal[1] = Field(default=1, description="Version of the message format.")
+    ts: Epoch = Field(description="Time of the acknowledgement, epoch ms.")
+    ok: bool = Field(description="Whether the command was executed.")
     value: str | float | bool | None = Field(
-        default=None, description="What is in effect now; what was found, of a calibration."
+        default=None, description="Value now in effect; the measured gain for a calibration, dB."
     )
-    reason: str = Field(default="", description="Why it was not done; empty otherwise.")
-    id: str | None = Field(default=None, description="The id that came with the command.")
+    reason: str = Field(default="", description="Why it was rejected; empty otherwise.")
+    id: str | None = Field(default=None, description="Id from the command.")
 
 
 KINDS: dict[str, type[Message]] = {"va": VA, "state": State, "health": Health, "ack": Ack}
-"""Message of each kind, by the level of its topic that follows the zone."""
+"""Payload model of each message kind; the key is the topic level after the zone."""
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema (2020-12) of each kind of message, by the keys of `KINDS`."""
+    """Return the JSON Schema (2020-12) of each message kind, by the keys of `KINDS`."""
     return {kind: model.model_json_schema(mode="serialization") for kind, model in KINDS.items()}
 
 

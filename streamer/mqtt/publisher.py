@@ -14,10 +14,9 @@ from streamer.config.models import HomeAssistant, Mqtt
 from streamer.helpers import Backoff
 from streamer.mqtt.broker_address import BrokerAddress
 from streamer.mqtt.client import BrokerConnector, Version
-from streamer.mqtt.commands import CommandHandler, ResponseTarget
+from streamer.mqtt.commands import CommandHandler, ResponseTarget, ack_messages
 from streamer.mqtt.connection_errors import failure_cause
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.incoming import ack_messages
 from streamer.mqtt.payloads import Ack, Controls, Health, Latency
 from streamer.mqtt.pending import Counters, PendingMessages
 from streamer.mqtt.session import BrokerSession
@@ -118,7 +117,7 @@ class Publisher(Sink):
 
     def latency(self, zone: str) -> Latency | None:
         """Return a zone's latencies over its last 600 estimates sent, None before the first."""
-        return self._boxes[zone].latency.percentiles()
+        return self._boxes[zone].latency_percentiles()
 
     async def wait_connected(self) -> None:
         """Wait until the broker was told that we are `online`."""
@@ -128,7 +127,7 @@ class Publisher(Sink):
         """Publish an update on `va`, and at most once a second as `state` with its title."""
         sender = self._sender
         keep = sender is not None and not sender.stalled
-        self._boxes[zone].put(update, keep=keep, title=self._title_of(zone))
+        self._boxes[zone].put_update(update, keep_estimate=keep, title=self._title_of(zone))
         if sender is not None:
             sender.wake()
 
@@ -151,7 +150,7 @@ class Publisher(Sink):
         """Answer a command later on; while the broker is away, the answer is lost."""
         if self._sender is not None:
             for letter in ack_messages(reply, ack):
-                self._sender.post(letter)
+                self._sender.enqueue(letter)
 
     async def run(self) -> None:
         """Stay connected, publish what is offered, return after `close`.
@@ -216,19 +215,19 @@ class Publisher(Sink):
                 link,
                 version,
                 topics=self.topics,
-                boxes=self._boxes,
+                pending=self._boxes,
                 discovery=self._discovery,
                 handler=self._handler,
             )
             try:
-                await sender.begin()
+                await sender.start()
                 self._begin(sender, version)
                 await sender.run(stop)
             finally:
                 try:
                     if stop.done():
                         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                            await asyncio.wait_for(sender.say(OFFLINE), 1.0)
+                            await asyncio.wait_for(sender.publish_status(OFFLINE), 1.0)
                 finally:
                     self._end()
 

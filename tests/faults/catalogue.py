@@ -287,7 +287,7 @@ async def called_offline(place: Place) -> AsyncIterator[None]:
     yield
 
 
-@fault("hostile commands", lasts=(1.0, 2.0), told=("commands come too fast",))
+@fault("hostile commands", lasts=(1.0, 2.0), told=("ignored a command: more than",))
 @asynccontextmanager
 async def hostile_commands(place: Place) -> AsyncIterator[None]:
     payloads = [b"", b"\xff" * 5000, b"{" * 900, b"nan", b"1e999", b'{"value":{}}', b"\x00" * 10]

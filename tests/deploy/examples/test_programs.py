@@ -210,7 +210,7 @@ class TestCommand:
         assert command("hall", "main", "freeze", "off") == (0, "freeze: false\n", "")
 
     def test_a_refusal_says_why(self, command):
-        reason = '"quick" is not possible: send a number from 0.1 to 20'
+        reason = '"quick" is invalid: send a number from 0.1 to 20'
         assert command("hall", "main", "rate", "quick") == (1, "", f"refused: {reason}\n")
 
     def test_where_nobody_answers_but_somebody_else_it_says_so(self, command, broker):

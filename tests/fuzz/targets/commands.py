@@ -19,8 +19,9 @@ from streamer.errors import ConfigError
 from streamer.helpers import TokenBucket
 from streamer.mqtt.commands import COMMAND_NAMES
 from streamer.mqtt.discovery import Discovery
-from streamer.mqtt.incoming import IncomingMessages, OutgoingMessage
+from streamer.mqtt.incoming import IncomingMessages
 from streamer.mqtt.payloads import Ack
+from streamer.mqtt.pending import OutgoingMessage
 from streamer.mqtt.topics import Topics
 from streamer.tracking.batching import BatchingInference
 from streamer.tracking.calibration import CalibrationStore
@@ -51,7 +52,7 @@ class CommandTarget(Target):
         self._loop = asyncio.new_event_loop()
         self._inference = BatchingInference(open_engine())
         self._inference.__enter__()
-        self._letters: list[OutgoingMessage] = []
+        self._messages: list[OutgoingMessage] = []
         self._loop.run_until_complete(self._begin())
 
     def make(self, chance: Random) -> Input:
@@ -94,15 +95,15 @@ class CommandTarget(Target):
             on_controls=lambda *_: None,
         )
         self._control.apply(Tracking())
-        self._inbox = IncomingMessages(
+        self._incoming = IncomingMessages(
             self._topics,
             {"main": None},
             discovery=Discovery(HomeAssistant(), MQTT, ["main"], controlled=True),
             handler=self._control.execute,
-            post=self._letters.append,
-            welcome=lambda: None,
+            enqueue=self._messages.append,
+            on_home_assistant_start=lambda: None,
         )
-        self._inbox._bucket = TokenBucket(1e9, 1e9)  # else most would be left out
+        self._incoming._command_limit = TokenBucket(1e9, 1e9)  # else most would be left out
 
     def _reload(self) -> ReloadResult:
         if not self._reloadable:
@@ -116,18 +117,18 @@ class CommandTarget(Target):
         if message is None:
             return "no topic"
         topic = str(message.topic)
-        self._letters.clear()
-        before, ignored_commands = self._zone(), self._inbox.ignored_commands
-        self._inbox.take(message)
+        self._messages.clear()
+        before, ignored_commands = self._zone(), self._incoming.ignored_commands
+        self._incoming.handle(message)
         await asyncio.sleep(0)
-        for letter in self._letters:
-            _check_letter(letter)
+        for each in self._messages:
+            _check_message(each)
         if self._topics.parse_command_topic(topic) is None:
             return "no command"
-        if self._inbox.ignored_commands > ignored_commands:
+        if self._incoming.ignored_commands > ignored_commands:
             self._expect_unchanged(before)
             return "left out"
-        answers = [letter for letter in self._letters if "/ack/" in letter.topic]
+        answers = [each for each in self._messages if "/ack/" in each.topic]
         if not answers:
             raise Finding(f"no answer to {topic[:200]!a}")
         ack = Ack.model_validate_json(answers[0].payload)
@@ -189,15 +190,15 @@ def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
         return None
 
 
-def _check_letter(letter: OutgoingMessage) -> None:
+def _check_message(message: OutgoingMessage) -> None:
     """Raise where a broker would not take it, or should not have to."""
-    topic = letter.topic.encode()
-    properties = b"" if letter.properties is None else letter.properties.pack()
-    if set(letter.topic) & set("+#\0") or not topic:
-        raise Finding(f"an answer on {letter.topic[:100]!a}")
-    ours = letter.topic.startswith("streamer/fuzz/") and "/ack/" not in letter.topic
-    status = (letter.topic, letter.payload) == ("streamer/fuzz/status", b"online")
-    if letter.topic.startswith("$") or (ours and not status):
-        raise Finding(f"an answer on {letter.topic[:100]!a}")
-    if len(topic) + len(properties) + len(letter.payload) > LARGEST_ANSWER:
-        raise Finding(f"an answer of {len(topic) + len(properties) + len(letter.payload)} bytes")
+    topic = message.topic.encode()
+    properties = b"" if message.properties is None else message.properties.pack()
+    if set(message.topic) & set("+#\0") or not topic:
+        raise Finding(f"an answer on {message.topic[:100]!a}")
+    ours = message.topic.startswith("streamer/fuzz/") and "/ack/" not in message.topic
+    status = (message.topic, message.payload) == ("streamer/fuzz/status", b"online")
+    if message.topic.startswith("$") or (ours and not status):
+        raise Finding(f"an answer on {message.topic[:100]!a}")
+    if len(topic) + len(properties) + len(message.payload) > LARGEST_ANSWER:
+        raise Finding(f"an answer of {len(topic) + len(properties) + len(message.payload)} bytes")

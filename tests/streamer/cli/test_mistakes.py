@@ -230,7 +230,7 @@ class TestBroker:
     def test_it_wants_a_password(self, streamer, launch):
         closed = launch("allow_anonymous false")
         answer = streamer("run", "--broker", str(closed.address))
-        assert_one_line(answer, 1, "wants a user and password", "STREAMER_MQTT__PASSWORD")
+        assert_one_line(answer, 1, "requires a valid user and password", "STREAMER_MQTT__PASSWORD")
 
     @pytest.mark.parametrize("broker", ["auto", "embedded"])
     def test_the_port_is_taken_by_another_program(self, streamer, monkeypatch, broker):

@@ -183,7 +183,7 @@ class TestAtABroker:
         async with publish(broker.address, home_assistant=HomeAssistant()) as publisher:
             await publisher.wait_connected()
             async with asyncio.timeout(8):
-                while "Home Assistant cannot find us" not in log.text:  # noqa: ASYNC110
+                while "cannot announce the zones to Home Assistant" not in log.text:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
 

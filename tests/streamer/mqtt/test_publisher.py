@@ -171,12 +171,12 @@ async def test_a_broker_that_does_not_answer_is_told(mosquitto, publish, log):
         mosquitto.hang()
         try:
             async with asyncio.timeout(3):  # when aiomqtt gives up
-                while not told("the broker does not answer"):  # noqa: ASYNC110
+                while not told("the broker does not respond"):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         finally:
             mosquitto.resume()
         async with asyncio.timeout(2):
-            while not told("the broker answers again"):  # noqa: ASYNC110
+            while not told("the broker responds again"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
@@ -210,7 +210,7 @@ async def test_an_update_without_numbers_is_left_out_and_told_once(
         assert [message["seq"] for message in seen.payloads(VA)] == [3]
     told = [record for record in log.records if record.levelname == "ERROR"]
     assert [record.getMessage() for record in told] == [
-        "an update is not published, out of range: valence"
+        "cannot publish an update: out of range: valence"
     ]
 
 

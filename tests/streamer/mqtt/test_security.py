@@ -80,7 +80,7 @@ class TestTls:
             broker=f"mqtts://127.0.0.1:{launch(*certificates.tls).port}", ca_file=certificates.ca
         )
         async with refused(config) as message:
-            assert "write the address with the name that stands in its certificate" in message
+            assert "write the address with the host name in its certificate" in message
 
     async def test_a_broker_without_tls_is_told(self, launch, certificates):
         async with refused(at(launch(), ca_file=certificates.ca)) as message:
@@ -88,7 +88,7 @@ class TestTls:
 
     async def test_a_broker_with_tls_reached_without_is_told(self, launch, certificates):
         async with refused(at(launch(*certificates.tls))) as message:
-            assert "if it speaks TLS, write mqtts://" in message
+            assert "if it uses TLS, write mqtts://" in message
 
     async def test_a_client_certificate_is_shown_where_it_is_wanted(self, launch, certificates):
         broker = launch(*certificates.tls, "require_certificate true")
@@ -154,15 +154,15 @@ class TestAccessControl:
     async def test_a_denial_is_told_while_it_runs_and_so_is_its_end(
         self, guard, publish, caplog, monkeypatch, tmp_path
     ):
-        monkeypatch.setattr("streamer.mqtt.session.CONFIRMED_WITHIN", 0.3)
+        monkeypatch.setattr("streamer.mqtt.session.ECHO_TIMEOUT", 0.3)
         broker = guard("user stage", "topic read #")
         caplog.set_level(logging.INFO, "streamer")
         async with publish(broker.address, user="stage", password=SECRET) as publisher:
             await publisher.wait_connected()
-            await _until(lambda: "access control list (ACL) seems to forbid it" in caplog.text)
+            await _until(lambda: "access control list (ACL) seems to deny them" in caplog.text)
             (tmp_path / "acl").write_text("user stage\ntopic readwrite streamer/#\n")
             broker.reload()
-            await _until(lambda: "the broker lets us publish now" in caplog.text)
+            await _until(lambda: "the broker accepts our messages now" in caplog.text)
 
 
 async def _until(done, seconds=8.0):

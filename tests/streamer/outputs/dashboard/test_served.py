@@ -122,9 +122,9 @@ def test_a_command_changes_tracking_and_is_confirmed_here_and_over_mqtt(run):
     ("name", "value", "reason"),
     [
         ("rate", "quick", "send a number from 0.1 to 20"),
-        ("smoothing", "butter", "is not possible"),
+        ("smoothing", "butter", "is invalid"),
         ("explode", "now", "there is no command"),
-        ("calibrate", "1", "is not possible"),
+        ("calibrate", "1", "is invalid"),
     ],
 )
 def test_what_is_not_possible_is_refused_with_the_reason(run, name, value, reason):

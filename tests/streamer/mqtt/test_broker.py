@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import aiomqtt
 import psutil
@@ -12,8 +11,7 @@ import pytest
 
 from streamer.config.models import Mqtt
 from streamer.errors import BrokerError
-from streamer.mqtt import BrokerAddress, Publisher, mosquitto, open_broker
-from streamer.mqtt import broker as broker_module
+from streamer.mqtt import BrokerAddress, Publisher, broker, mosquitto, open_broker
 from streamer.mqtt.broker import is_listening, run_embedded_broker
 from streamer.mqtt.client import check_connection
 
@@ -22,38 +20,84 @@ pytestmark = pytest.mark.peer
 STATUS, VA, STATE = (f"streamer/test/{topic}" for topic in ("status", "main/va", "main/state"))
 
 
-async def until_silent(port, seconds=10):
+async def until_port_closed(port, seconds=10):
     async with asyncio.timeout(seconds):
         while await is_listening(BrokerAddress("127.0.0.1", port)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
+async def never_taken(port):
+    """See a free port, as a process does that looks just before another one binds."""
+
+
 @pytest.fixture
 def spawned(monkeypatch):
-    """The children that were started, in order."""
+    """Child processes that were started, in order."""
     children = []
     spawn = mosquitto._spawn
 
-    def spawn_and_note(command, log):
+    def spawn_and_record(command, log):
         children.append(spawn(command, log))
         return children[-1]
 
-    monkeypatch.setattr(mosquitto, "_spawn", spawn_and_note)
+    monkeypatch.setattr(mosquitto, "_spawn", spawn_and_record)
     return children
 
 
-async def test_mosquitto_serves_for_the_length_of_the_context(free_port, spawned):
+async def test_a_broker_that_is_not_running_is_one_line(free_port):
+    url = f"mqtt://127.0.0.1:{free_port}"
+    with pytest.raises(BrokerError) as caught:
+        async with open_broker(Mqtt(broker=url)):
+            pass
+    assert str(caught.value) == (
+        f"cannot use the MQTT broker at {url}: nothing listens there; "
+        "start the broker, correct the address, or use --broker embedded"
+    )
+    assert caught.value.exit_code == 1
+
+
+async def test_a_running_broker_is_used(mosquitto):
+    async with open_broker(Mqtt(broker=str(mosquitto.address))) as address:
+        assert address == mosquitto.address
+
+
+async def test_auto_uses_the_broker_on_this_machine(mosquitto):
+    async with open_broker(Mqtt(), port=mosquitto.port) as address:
+        assert address == BrokerAddress("localhost", mosquitto.port)
+
+
+async def test_auto_embeds_a_broker_if_none_is_running(free_port):
+    async with open_broker(Mqtt(), port=free_port) as address:
+        assert address.embedded == "mosquitto"
+
+
+@pytest.mark.parametrize("name", ["auto", "embedded"])
+async def test_a_port_taken_by_another_program_is_named(name):
+    async def hang_up(reader, writer):
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BrokerError) as caught:
+            async with open_broker(Mqtt(broker=name), port=port):
+                pass
+    assert f"{port}" in str(caught.value)
+    assert "--broker mqtt://HOST[:PORT]" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_mosquitto_runs_while_the_context_is_open(free_port, spawned):
     async with run_embedded_broker(free_port) as address:
         assert address == BrokerAddress("127.0.0.1", free_port, embedded="mosquitto")
         assert await check_connection(address) == "5"
-    await until_silent(free_port)
+    await until_port_closed(free_port)
     assert [child.returncode is not None for child in spawned] == [True]
 
 
 @pytest.mark.parametrize("program", ["mosquitto", "amqtt"])
-async def test_it_can_be_reached_from_this_machine_alone(free_port, monkeypatch, program):
+async def test_only_this_machine_can_connect(free_port, monkeypatch, program):
     if program == "amqtt":
-        monkeypatch.setattr(broker_module, "find_mosquitto", lambda: None)
+        monkeypatch.setattr(broker, "find_mosquitto", lambda: None)
     async with run_embedded_broker(free_port):
         here = [c.laddr.ip for c in psutil.net_connections("inet") if c.laddr[1:] == (free_port,)]
     assert here
@@ -63,7 +107,7 @@ async def test_it_can_be_reached_from_this_machine_alone(free_port, monkeypatch,
 async def test_offline_reaches_a_subscriber_before_the_broker_ends(free_port, subscribe, publish):
     async with contextlib.AsyncExitStack() as outer:
         async with run_embedded_broker(free_port) as address:
-            # The subscriber outlives the broker, whose end it hears of as an error.
+            # The subscriber outlives the broker, whose end is an error to it.
             outer.enter_context(contextlib.suppress(aiomqtt.MqttError))
             seen = await outer.enter_async_context(subscribe(address))
             async with publish(address) as publisher:
@@ -71,7 +115,7 @@ async def test_offline_reaches_a_subscriber_before_the_broker_ends(free_port, su
         await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
 
 
-async def test_a_child_that_ends_is_started_again(free_port, subscribe, publish, spawned):
+async def test_a_child_that_ends_is_restarted(free_port, subscribe, publish, spawned):
     async with run_embedded_broker(free_port) as address, publish(address) as publisher:
         await publisher.wait_connected()
         spawned[0].kill()
@@ -90,7 +134,7 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_the_child(free_port, spawne
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="setpriv is for Linux")
-async def test_the_child_ends_when_we_are_killed(free_port):
+async def test_the_child_ends_when_its_parent_is_killed(free_port):
     program = (
         "import asyncio\n"
         "from streamer.mqtt.broker import run_embedded_broker\n"
@@ -108,16 +152,13 @@ async def test_the_child_ends_when_we_are_killed(free_port):
     finally:
         process.send_signal(signal.SIGKILL)
         await process.communicate()
-    await until_silent(free_port)
+    await until_port_closed(free_port)
 
 
-async def test_of_two_at_once_one_serves_and_both_are_served(
+async def test_of_two_started_at_once_one_runs_and_both_are_usable(
     free_port, monkeypatch, subscribe, publish
 ):
-    async def free(port):
-        """See a free port, as one does who looks just before the other binds."""
-
-    monkeypatch.setattr(broker_module, "_raise_if_port_taken", free)
+    monkeypatch.setattr(broker, "_raise_if_port_taken", never_taken)
     async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as second:
         addresses = await asyncio.gather(
             first.enter_async_context(run_embedded_broker(free_port)),
@@ -128,47 +169,24 @@ async def test_of_two_at_once_one_serves_and_both_are_served(
             await seen.until(lambda: seen.on(VA))
 
 
-async def test_a_broker_that_is_there_is_used_and_left_alone(mosquitto):
+async def test_a_broker_that_already_runs_is_used_and_left_running(mosquitto):
     async with run_embedded_broker(mosquitto.port) as address:
         assert address == mosquitto.address
     assert await check_connection(mosquitto.address) == "5"
 
 
-@pytest.mark.parametrize("broker", ["auto", "embedded"])
-async def test_a_port_taken_by_something_else_is_named(broker):
-    async def hang_up(reader, writer):
-        writer.close()
-
-    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(BrokerError) as caught:
-            async with open_broker(Mqtt(broker=broker), port=port):
-                pass
-    assert f"{port}" in str(caught.value)
-    assert "--broker mqtt://HOST[:PORT]" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-async def test_auto_takes_the_broker_of_this_machine(mosquitto):
-    async with open_broker(Mqtt(), port=mosquitto.port) as address:
-        assert address == BrokerAddress("localhost", mosquitto.port)
-
-
-async def test_auto_embeds_one_where_nothing_listens(free_port):
-    async with open_broker(Mqtt(), port=free_port) as address:
-        assert address.embedded == "mosquitto"
-
-
-async def test_a_mosquitto_that_does_not_start_is_one_clear_line(free_port, monkeypatch):
+async def test_a_mosquitto_that_does_not_start_is_one_line(free_port, monkeypatch):
     monkeypatch.setattr(mosquitto, "_CONFIG", "no_such_option {host} {port}\n")
-    with pytest.raises(BrokerError, match="the embedded mosquitto did not start") as caught:
+    with pytest.raises(
+        BrokerError, match=r"cannot start the embedded broker \(mosquitto\)"
+    ) as caught:
         async with run_embedded_broker(free_port):
             pass
     assert "\n" not in str(caught.value)
 
 
-async def test_without_any_program_it_says_what_to_install(free_port, monkeypatch):
-    monkeypatch.setattr(broker_module, "find_mosquitto", lambda: None)
+async def test_without_a_broker_program_the_error_names_the_package(free_port, monkeypatch):
+    monkeypatch.setattr(broker, "find_mosquitto", lambda: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BrokerError, match="apt install mosquitto"):
         async with run_embedded_broker(free_port):
@@ -176,43 +194,38 @@ async def test_without_any_program_it_says_what_to_install(free_port, monkeypatc
 
 
 class TestAmqtt:
-    """The broker inside this process, where mosquitto is not installed."""
+    """Broker in this process, where mosquitto is not installed."""
 
     @pytest.fixture(autouse=True)
     def without_mosquitto(self, monkeypatch):
         pytest.importorskip("amqtt", reason="the extra 'broker' is not installed")
-        monkeypatch.setattr(broker_module, "find_mosquitto", lambda: None)
+        monkeypatch.setattr(broker, "find_mosquitto", lambda: None)
 
-    async def test_it_serves_in_the_older_version(self, free_port, subscribe, publish):
+    async def test_it_serves_mqtt_3_1_1(self, free_port, subscribe, publish):
         async with run_embedded_broker(free_port) as address:
             assert address.embedded == "amqtt"
             assert await check_connection(address) == "3.1.1"
-            begun = time.monotonic()
             async with subscribe(address) as seen:
                 async with publish(address):
                     await seen.until(lambda: len(seen.on(VA)) >= 3 and seen.on(STATE))
-                    assert time.monotonic() - begun < 5
                 await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
 
-    async def test_nobody_waits_for_a_version_that_it_does_not_know(self, free_port):
+    async def test_the_publisher_does_not_try_mqtt_5_first(self, free_port):
         async with run_embedded_broker(free_port) as address:
             publisher = Publisher(Mqtt(), address, zones=["main"])
             running = asyncio.create_task(publisher.run())
-            await asyncio.wait_for(publisher.wait_connected(), 2.5)
+            await asyncio.wait_for(publisher.wait_connected(), 2.5)  # a refusal takes 3 s
             await publisher.close()
             await running
 
-    async def test_a_fixed_version_that_it_refuses_is_one_clear_line(self, free_port):
+    async def test_a_refused_fixed_version_is_one_line(self, free_port):
         async with run_embedded_broker(free_port) as address:
             with pytest.raises(
                 BrokerError, match='refuses this MQTT version; set protocol = "auto"'
             ):
                 await check_connection(address, protocol="5")
 
-    async def test_a_port_that_is_taken_meanwhile_leads_to_its_broker(self, mosquitto, monkeypatch):
-        async def free(port):
-            pass
-
-        monkeypatch.setattr(broker_module, "_raise_if_port_taken", free)
+    async def test_if_the_port_is_taken_meanwhile_that_broker_is_used(self, mosquitto, monkeypatch):
+        monkeypatch.setattr(broker, "_raise_if_port_taken", never_taken)
         async with run_embedded_broker(mosquitto.port) as address:
             assert address == mosquitto.address
