@@ -199,13 +199,13 @@ class Run:
     def _send_ack(self, reply: ResponseTarget, ack: Ack) -> None:
         """Send the answer to a command to where commands come from: MQTT and dashboard."""
         if self._publisher is not None:
-            self._publisher.answer(reply, ack)
+            self._publisher.publish_ack(reply, ack)
         if self._outputs is not None and self._outputs.dashboard is not None:
             self._outputs.dashboard.answer(reply, ack)
 
     def _on_controls(self, zone: str, controls: Controls) -> None:
         if self._publisher is not None:
-            self._publisher.show_controls(zone, controls)
+            self._publisher.offer_controls(zone, controls)
 
     def _offer_update(self, zone: str, update: Update) -> None:
         for sink in self._sinks:

@@ -1,4 +1,4 @@
-"""Puts what the trackers say on the wire, whatever becomes of the broker."""
+"""Publish the zones of this node over MQTT, and reconnect whenever the broker is lost."""
 
 import asyncio
 import contextlib
@@ -24,35 +24,38 @@ from streamer.mqtt.topics import OFFLINE, Topics, default_node
 from streamer.outputs.sink import Sink
 from streamer.tracking import Update
 
+_OFFLINE_TIMEOUT = 1.0  # seconds to publish `offline` on a clean stop
+
 logger = logging.getLogger(__name__)
 
 
 class Publisher(Sink):
-    """Publishes the zones of this node; `run` keeps it connected until `close`.
+    """MQTT output of a run: estimates, states, health and acknowledgements.
 
-    What is offered never waits and never blocks: each zone has one slot for its newest estimate,
-    one for its state, one for its health. While the broker is away or silent, estimates are dropped
-    and the newest state is kept. All methods belong to the event loop's thread.
+    Offers never block: each zone has one slot for its newest estimate, one for its state, one for
+    its health. While the broker is unreachable or does not respond, estimates are dropped and the
+    newest state is kept. The last will is `offline`, so that the broker publishes it when this
+    process dies. All methods belong to the event loop's thread.
 
     Parameters
     ----------
     config
         The `[mqtt]` table.
     address
-        Where the broker is; see `open_broker`.
+        Address of the broker; see `open_broker`.
     zones
-        Names of the zones that will be offered.
+        Names of the zones.
     home_assistant
-        How Home Assistant is told of them; not at all by default.
+        The `[home_assistant]` table. Default: no discovery.
     handler
-        Carries out the commands that arrive; without one none are taken.
+        Executes received commands. Default: subscribe to no commands.
     title_of
-        Returns the title of what a zone plays, None if unknown.
+        Returns the current title of a zone; None if unknown.
 
     Attributes
     ----------
     topics
-        The topics in use.
+        Topics of this node.
 
     Examples
     --------
@@ -78,87 +81,84 @@ class Publisher(Sink):
     ) -> None:
         self._title_of = title_of
         self.topics = Topics.from_config(config)
-        self._name = f"streamer-{config.node or default_node()}"
+        self._client_name = f"streamer-{config.node or default_node()}"
         self._address = address
-        self._dialler = BrokerConnector.from_config(config, address)
-        self._boxes = {zone: PendingMessages() for zone in zones}
+        self._connector = BrokerConnector.from_config(config, address)
+        self._pending = {zone: PendingMessages() for zone in zones}
         self._handler = handler
         self._discovery = (
-            Discovery(home_assistant, config, self._boxes, controlled=handler is not None)
+            Discovery(home_assistant, config, self._pending, controlled=handler is not None)
             if home_assistant is not None
             else None
         )
         self._connected = asyncio.Event()
-        self._sender: BrokerSession | None = None
+        self._session: BrokerSession | None = None
         self._connections = 0
-        self._trouble = ""
         self._connected_at = math.inf
+        self._last_error = ""
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
     @property
     def address(self) -> BrokerAddress:
-        """Where the broker is."""
+        """Address of the broker."""
         return self._address
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there and was told that we are `online`."""
+        """Whether the broker is connected and has our status `online`."""
         return self._connected.is_set()
 
     @property
     def reconnects(self) -> int:
-        """How often the broker was lost and found again."""
+        """Count of connections after the first."""
         return max(0, self._connections - 1)
 
     def counters(self, zone: str) -> Counters:
-        """Return what became of a zone's estimates."""
-        return self._boxes[zone].counters
+        """Return the counts of a zone's estimates."""
+        return self._pending[zone].counters
 
     def latency(self, zone: str) -> Latency | None:
-        """Return a zone's latencies over its last 600 estimates sent, None before the first."""
-        return self._boxes[zone].latency_percentiles()
+        """Return latency percentiles of a zone's last 600 published estimates."""
+        return self._pending[zone].latency_percentiles()
 
     async def wait_connected(self) -> None:
-        """Wait until the broker was told that we are `online`."""
+        """Wait until the broker is connected and has our status `online`."""
         await self._connected.wait()
 
     def offer_update(self, zone: str, update: Update) -> None:
-        """Publish an update on `va`, and at most once a second as `state` with its title."""
-        sender = self._sender
-        keep = sender is not None and not sender.stalled
-        self._boxes[zone].put_update(update, keep_estimate=keep, title=self._title_of(zone))
-        if sender is not None:
-            sender.wake()
+        """Publish an update on `va`, and at most once per second as `state` with its title."""
+        session = self._session
+        can_send = session is not None and not session.stalled
+        self._pending[zone].put_update(update, keep_estimate=can_send, title=self._title_of(zone))
+        self._wake_session()
 
     def offer_health(self, zone: str, health: Health) -> None:
-        """Let a zone's health be published."""
-        self._boxes[zone].health = health
-        if self._sender is not None:
-            self._sender.wake()
+        """Publish a zone's health."""
+        self._pending[zone].health = health
+        self._wake_session()
 
-    def show_controls(self, zone: str, controls: Controls) -> None:
-        """Let a zone's state say how it is set, from now on."""
-        box = self._boxes[zone]
-        if controls != box.controls:
-            box.controls = controls
-            box.mark_state_pending()
-            if self._sender is not None:
-                self._sender.wake()
+    def offer_controls(self, zone: str, controls: Controls) -> None:
+        """Publish a zone's settings with its state, now and from now on."""
+        pending = self._pending[zone]
+        if controls != pending.controls:
+            pending.controls = controls
+            pending.mark_state_pending()
+            self._wake_session()
 
-    def answer(self, reply: ResponseTarget, ack: Ack) -> None:
-        """Answer a command later on; while the broker is away, the answer is lost."""
-        if self._sender is not None:
-            for letter in ack_messages(reply, ack):
-                self._sender.enqueue(letter)
+    def publish_ack(self, respond_to: ResponseTarget, ack: Ack) -> None:
+        """Publish a later acknowledgement of a command; dropped if the broker is unreachable."""
+        if self._session is not None:
+            for message in ack_messages(respond_to, ack):
+                self._session.enqueue(message)
 
     async def run(self) -> None:
-        """Stay connected, publish what is offered, return after `close`.
+        """Stay connected and publish what is offered, until `close`.
 
-        Being cancelled is a clean stop too: `offline` is published first. Nothing that happens to
-        the broker is raised; it is logged, one line for each cause.
+        Cancelling it is a clean stop too: `offline` is published first. Failures of the broker are
+        never raised, but logged once per cause and retried.
         """
-        self._task = asyncio.create_task(self._stay_connected(), name="mqtt-publisher")
+        self._task = asyncio.create_task(self._reconnect_until_closed(), name="mqtt-publisher")
         try:
             await asyncio.shield(self._task)
         except asyncio.CancelledError:
@@ -168,35 +168,42 @@ class Publisher(Sink):
             self._task.cancel()
 
     async def close(self) -> None:
-        """Publish `offline`, disconnect, let `run` return. Takes a few seconds at most."""
+        """Publish `offline`, disconnect, and let `run` return. Takes a few seconds at most."""
         self._stop.set()
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def _stay_connected(self) -> None:
+    def _wake_session(self) -> None:
+        if self._session is not None:
+            self._session.wake()
+
+    async def _reconnect_until_closed(self) -> None:
         backoff = Backoff()
         stop = asyncio.create_task(self._stop.wait(), name="mqtt-stop")
         try:
             while not stop.done():
                 self._connected_at = math.inf
                 try:
-                    await self._session_or_stop(stop)
+                    await self._run_session_or_stop(stop)
                 except (aiomqtt.MqttError, OSError) as error:
-                    self._trouble = failure_cause(error)
+                    self._last_error = failure_cause(error)
                     logger.warning(
-                        "MQTT broker at %s: %s; trying again", self._address, self._trouble
+                        "MQTT broker at %s: %s; trying again", self._address, self._last_error
                     )
                 except Exception as error:
-                    self._trouble = str(error)
-                    logger.exception("publishing failed and begins anew")
-                lasted = time.monotonic() - self._connected_at
-                await asyncio.wait({stop}, timeout=backoff.next_delay(lasted))
+                    self._last_error = str(error)
+                    logger.exception("publishing failed; reconnecting")
+                uptime = time.monotonic() - self._connected_at
+                await asyncio.wait({stop}, timeout=backoff.next_delay(uptime))
         finally:
             stop.cancel()
 
-    async def _session_or_stop(self, stop: "asyncio.Task[Any]") -> None:
-        """Run a session, which sees `stop` by itself once it is connected."""
-        session = asyncio.create_task(self._session(stop), name="mqtt-session")
+    async def _run_session_or_stop(self, stop: "asyncio.Task[Any]") -> None:
+        """Run a session; cancel it if `stop` comes before it is connected.
+
+        A connected session notices `stop` itself, and publishes `offline`.
+        """
+        session = asyncio.create_task(self._run_session(stop), name="mqtt-session")
         try:
             await asyncio.wait({session, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not self.connected:
@@ -207,41 +214,48 @@ class Publisher(Sink):
         if not session.cancelled():
             session.result()
 
-    async def _session(self, stop: "asyncio.Task[Any]") -> None:
+    async def _run_session(self, stop: "asyncio.Task[Any]") -> None:
         """Connect, and publish until the connection is lost or `stop` is done."""
-        will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
-        async with self._dialler.connect(self._name, will) as (link, version):
-            sender = BrokerSession(
-                link,
+        last_will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
+        connection = self._connector.connect(self._client_name, last_will)
+        async with connection as (client, version):
+            session = BrokerSession(
+                client,
                 version,
                 topics=self.topics,
-                pending=self._boxes,
+                pending=self._pending,
                 discovery=self._discovery,
                 handler=self._handler,
             )
             try:
-                await sender.start()
-                self._begin(sender, version)
-                await sender.run(stop)
+                await session.start()
+                self._on_connected(session, version)
+                await session.run(stop)
             finally:
                 try:
                     if stop.done():
+                        # A clean disconnect suppresses the last will.
                         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                            await asyncio.wait_for(sender.publish_status(OFFLINE), 1.0)
+                            offline = session.publish_status(OFFLINE)
+                            await asyncio.wait_for(offline, _OFFLINE_TIMEOUT)
                 finally:
-                    self._end()
+                    self._on_disconnected()
 
-    def _begin(self, sender: BrokerSession, version: Version) -> None:
-        self._sender = sender
+    def _on_connected(self, session: BrokerSession, version: Version) -> None:
+        self._session = session
         self._connections += 1
         self._connected_at = time.monotonic()
         self._connected.set()
-        where = (self.topics.base, self._address, version)
-        cause = f"connected after: {self._trouble}"
-        logger.info("publishing %s/# at %s (MQTT %s)", *where, extra={"cause": cause})
+        logger.info(
+            "publishing %s/# at %s (MQTT %s)",
+            self.topics.base,
+            self._address,
+            version,
+            extra={"cause": f"connected after: {self._last_error}"},
+        )
 
-    def _end(self) -> None:
-        self._sender = None
+    def _on_disconnected(self) -> None:
+        self._session = None
         self._connected.clear()
-        for box in self._boxes.values():
-            box.drop_estimate()
+        for pending in self._pending.values():
+            pending.drop_estimate()

@@ -258,7 +258,7 @@ class TestAtABroker:
             await client.publish("streamer/test/main/cmd/calibrate", "start")
             await seen.until(lambda: seen.on(f"{ACK}/calibrate"))
             target = handler.commands[0].respond_to
-            publisher.answer(target, target.ok(3.5))
+            publisher.publish_ack(target, target.ok(3.5))
             await seen.until(lambda: len(seen.on(f"{ACK}/calibrate")) == 2)
             assert seen.payloads(f"{ACK}/calibrate")[1]["value"] == 3.5
 

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import logging
 import subprocess
 import sys
@@ -235,3 +236,25 @@ async def test_stopping_without_a_broker_is_quick(free_port, publish):
         assert not publisher.connected
         begun = time.monotonic()
     assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("shift", [-3600, 3600])
+async def test_after_a_jump_of_the_system_clock_time_stamps_follow_it(
+    mosquitto, subscribe, publish, monkeypatch, shift
+):
+    offset, system_time = 0.0, time.time
+    monkeypatch.setattr("streamer.helpers.time.time", lambda: system_time() + offset)
+    async with subscribe(mosquitto.address) as seen, publish(mosquitto.address):
+        await seen.until(lambda: len(seen.on(VA)) >= 5)
+        offset = shift
+        before = len(seen.on(VA))
+        await seen.until(lambda: len(seen.on(VA)) >= before + 10)
+        payloads = seen.payloads(VA)
+    sequence = [payload["seq"] for payload in payloads]
+    assert sequence == list(range(sequence[0], sequence[0] + len(sequence)))
+    assert max(payload["latency_ms"] for payload in payloads) < 500
+    steps = [b["ts"] - a["ts"] for a, b in itertools.pairwise(payloads)]
+    jumps = [step for step in steps if abs(step) > abs(shift) * 1e3 / 2]
+    assert len(jumps) == 1
+    assert jumps[0] == pytest.approx(shift * 1e3, abs=2000)
+    assert all(step > 0 for step in steps if step not in jumps)
