@@ -151,5 +151,7 @@ class PendingMessages:
     def republish_state(self) -> None:
         """Publish the last state once more at once, if there is one that is not stale."""
         state = self._state
-        self._state_pending = state is not None and self.clock() - state[0].captured < MAX_ESTIMATE_AGE_S
+        self._state_pending = (
+            state is not None and self.clock() - state[0].captured < MAX_ESTIMATE_AGE_S
+        )
         self._state_sent_at = float("-inf")
