@@ -75,6 +75,7 @@ class TestParseCommand:
             parse_command(name, payload)
         assert reason in str(caught.value)
 
+    @settings(deadline=None)
     @given(
         name=st.sampled_from([*COMMAND_NAMES, "other", "\x00"]), payload=st.binary(max_size=2000)
     )
