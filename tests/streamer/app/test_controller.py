@@ -139,7 +139,7 @@ class TestCalibrate:
         assert desk.store.get_valid(ZONE) is None
 
     async def test_lost_audio_ends_a_calibration(self, desk, monkeypatch):
-        monkeypatch.setattr("streamer.app.controller.PATIENCE", -19.9)
+        monkeypatch.setattr("streamer.app.controller.CALIBRATION_GRACE", -19.9)
         desk.send("calibrate", 20.0)
         await desk.play_noise(-33.0, 5)
         assert desk.answers[-1][1].reason == "the audio was lost meanwhile"
