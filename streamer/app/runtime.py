@@ -22,6 +22,7 @@ from streamer.errors import AudioError, BrokerError, StreamerError
 from streamer.mqtt import (
     Ack,
     BrokerAddress,
+    BrokerStatus,
     Controls,
     Health,
     Publisher,
@@ -29,7 +30,6 @@ from streamer.mqtt import (
     open_broker,
 )
 from streamer.mqtt.commands import ResponseTarget
-from streamer.outputs.run_status import BrokerStatus
 from streamer.outputs.sink import Sink
 from streamer.tracking import Update
 from streamer.tracking.batching import BatchingInference
@@ -110,17 +110,16 @@ class Run:
             self._health = HealthMonitor(
                 self.engine, self.trackers, publisher, self._outputs.recorder
             )
-            self._systemd = SystemdReporter(notifier, self)
+            self._systemd = SystemdReporter(
+                notifier, self.trackers, self.health, lambda: publisher.status
+            )
             controller.apply(config.tracking)
             await self._run_tasks(publisher, controller)
 
     @property
     def broker(self) -> BrokerStatus:
         """Connection to the MQTT broker."""
-        publisher = self._publisher
-        if publisher is None:
-            return BrokerStatus()
-        return BrokerStatus(str(publisher.address), publisher.connected, publisher.reconnects)
+        return self._publisher.status if self._publisher is not None else BrokerStatus()
 
     @property
     def stall(self) -> str:

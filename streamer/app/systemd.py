@@ -6,11 +6,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Self
 
 from streamer.app.health import StallDetector
-from streamer.outputs.run_status import RunStatus
+from streamer.mqtt import BrokerStatus, Health
+from streamer.tracking.zone import ZoneTracker
 
 READY_TIMEOUT = 10.0
 """Seconds after which a run is reported ready although a zone or the broker is still missing."""
@@ -90,16 +91,28 @@ class SystemdReporter:
     ----------
     notifier
         Connection to the service manager.
-    run
-        The run.
+    trackers
+        By zone id.
+    health
+        Returns the health of each zone.
+    broker
+        Returns the connection to the broker.
     """
 
-    def __init__(self, notifier: Notifier, run: RunStatus) -> None:
+    def __init__(
+        self,
+        notifier: Notifier,
+        trackers: Mapping[str, ZoneTracker],
+        health: Callable[[], Mapping[str, Health]],
+        broker: Callable[[], BrokerStatus],
+    ) -> None:
         watchdog = notifier.watchdog
         self._interval = min(CHECK_INTERVAL, watchdog / 2) if watchdog else CHECK_INTERVAL
-        self._stall_detector = StallDetector(run.trackers, self._interval)
+        self._stall_detector = StallDetector(trackers, self._interval)
         self._notifier = notifier
-        self._run = run
+        self._trackers = trackers
+        self._health = health
+        self._broker = broker
         self._ready = False
         self._status = ""
 
@@ -141,8 +154,8 @@ class SystemdReporter:
         self._notifier.close()
 
     def _report_ready(self, elapsed: float) -> None:
-        complete = self._run.broker.connected and all(
-            tracker.status.estimates for tracker in self._run.trackers.values()
+        complete = self._broker().connected and all(
+            tracker.status.estimates for tracker in self._trackers.values()
         )
         if complete or elapsed >= READY_TIMEOUT:
             self._ready = self._notifier.send("READY=1", f"STATUS={self._status_line()}")
@@ -164,10 +177,10 @@ class SystemdReporter:
 
     def _status_line(self) -> str:
         """Return the states of zones and broker on one line."""
-        broker = self._run.broker
+        broker = self._broker()
         parts = [
             f"{zone}: {health.state}" + (f" ({health.reason})" if health.reason else "")
-            for zone, health in self._run.health().items()
+            for zone, health in self._health().items()
         ]
         away = "" if broker.connected else ", away"
         line = "; ".join([*parts, f"broker {broker.address}{away}"])

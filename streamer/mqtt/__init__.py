@@ -29,13 +29,14 @@ from streamer.mqtt.payloads import (
     json_schemas,
 )
 from streamer.mqtt.pending import Counters
-from streamer.mqtt.publisher import Publisher
+from streamer.mqtt.publisher import BrokerStatus, Publisher
 from streamer.mqtt.topics import Topics, default_node
 
 __all__ = [
     "VA",
     "Ack",
     "BrokerAddress",
+    "BrokerStatus",
     "Cleaned",
     "Command",
     "CommandError",

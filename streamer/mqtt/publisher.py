@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import aiomqtt
@@ -27,6 +28,25 @@ from streamer.tracking import Update
 _OFFLINE_TIMEOUT = 1.0  # seconds to publish `offline` on a clean stop
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """Connection to the MQTT broker.
+
+    Attributes
+    ----------
+    address
+        URL without credentials; empty before the broker was found.
+    connected
+        Whether `online` is published; None during the first attempt.
+    reconnects
+        Times the connection was lost and re-established.
+    """
+
+    address: str = ""
+    connected: bool | None = None
+    reconnects: int = 0
 
 
 class Publisher(Sink):
@@ -113,6 +133,11 @@ class Publisher(Sink):
     def reconnects(self) -> int:
         """Count of connections after the first."""
         return max(0, self._connections - 1)
+
+    @property
+    def status(self) -> BrokerStatus:
+        """Connection to the broker."""
+        return BrokerStatus(str(self._address), self.connected, self.reconnects)
 
     def counters(self, zone: str) -> Counters:
         """Return the counts of a zone's estimates."""

@@ -2,35 +2,16 @@
 
 from __future__ import annotations  # the types below are slow to import
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streamer.engines import Engine
+    from streamer.mqtt import BrokerStatus
     from streamer.mqtt.commands import Command, CommandValue, ResponseTarget
     from streamer.mqtt.payloads import Ack, Controls, Health
     from streamer.tracking.zone import ZoneTracker
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerStatus:
-    """Connection to the MQTT broker.
-
-    Attributes
-    ----------
-    address
-        URL without credentials; empty before the broker was found.
-    connected
-        Whether `online` is published; None during the first attempt.
-    reconnects
-        Times the connection was lost and re-established.
-    """
-
-    address: str = ""
-    connected: bool | None = None
-    reconnects: int = 0
 
 
 class RunStatus(Protocol):

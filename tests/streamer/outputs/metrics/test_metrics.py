@@ -12,11 +12,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.config.listen import ListenAddress, parse_listen_address
-from streamer.mqtt import Cleaned, Delays, Drops, Health, Latency, Recording, Remote
+from streamer.mqtt import BrokerStatus, Cleaned, Delays, Drops, Health, Latency, Recording, Remote
 from streamer.outputs.metrics import Metrics
 from streamer.outputs.metrics.collector import RunCollector
 from streamer.outputs.metrics.exporter import MAX_CONNECTIONS, Response, serve_http
-from streamer.outputs.run_status import BrokerStatus
 from streamer.tracking import Affect, Update
 from streamer.tracking.rate_control import RateController
 from streamer.tracking.zone_status import ZoneStatus
