@@ -1,3 +1,3 @@
-"""streamer: live music in, a smooth valence/arousal trajectory over MQTT out."""
+"""Track the emotion of live music: valence and arousal over MQTT."""
 
 __version__ = "0.1.0"

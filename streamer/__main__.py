@@ -1,4 +1,4 @@
-"""`python -m streamer` is `streamer`."""
+"""Run the command line: `python -m streamer` is `streamer`."""
 
 from streamer.cli import main
 

@@ -1,37 +1,37 @@
-"""The errors of the runtime.
+"""Exceptions of the runtime.
 
 ::
 
     StreamerError               exit code 1
-    +-- UsageError              exit code 2: options, configuration, input that cannot be meant
-    |   +-- ConfigError
-    +-- AudioError              sound cannot be opened, decoded or read
-    +-- EngineError             weights or inference
-    +-- BrokerError             MQTT broker, ours or another
+    +-- UsageError              exit code 2: invalid options, arguments or input
+    |   +-- ConfigError         invalid configuration
+    +-- AudioError              audio cannot be opened, decoded or read
+    +-- EngineError             weights or inference engine cannot be used
+    +-- BrokerError             MQTT broker cannot be started or reached
 
-Each message says what happened, with what, and what to do about it. The command line prints it as
-one line and exits with `exit_code`; a traceback is never shown for them.
+Each message says what failed, on what, why, and how to fix it. The command line prints it as one
+line, without a traceback, and exits with `exit_code`.
 """
 
 
 class StreamerError(Exception):
-    """Root of every error a user can meet."""
+    """Base class of all errors that a user can meet."""
 
     exit_code = 1
 
 
 class UsageError(StreamerError):
-    """What was asked for cannot be meant."""
+    """An option, argument or input is invalid."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A configuration value is unknown, ill-typed or out of range."""
+    """A configuration value is unknown, of the wrong type, or out of range."""
 
 
 class AudioError(StreamerError):
-    """Sound cannot be opened, decoded or read."""
+    """Audio cannot be opened, decoded or read."""
 
 
 class EngineError(StreamerError):

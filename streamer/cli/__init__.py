@@ -1,4 +1,4 @@
-"""The command line."""
+"""Command line: one module per command; `options` declares the options that they share."""
 
 from streamer.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The configuration: what can be set, and where it is read from.
+"""Configuration: models, and loading from options, environment and file.
 
 >>> import os
 >>> config = load({"input": "concert.flac", "rate": 5}, config_path=None, environ=os.environ)

@@ -1,7 +1,4 @@
-"""Who we are to a server, and whom we trust: user, password, certificates.
-
-Secrets that stand in files of their own.
-"""
+"""Credentials for a broker or inference server: user, password, TLS certificates, secret files."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -15,7 +12,7 @@ from streamer.errors import ConfigError
 
 
 class LoginSettings(Protocol):
-    """The keys that a table of the configuration has for a server; see the configuration."""
+    """Keys of a configuration table that describe a login: `[mqtt]`, `[engine.remote]`."""
 
     user: str | None
     password: SecretStr | None
@@ -27,36 +24,36 @@ class LoginSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
-    """Whom the credentials are for, as errors name it.
+    """The server that credentials are for, as error messages name it.
 
     Attributes
     ----------
     table
-        The table of the configuration: "mqtt".
+        Table of the configuration: "mqtt".
     title
-        What and where it is: "the broker is mqtt://localhost:1883".
+        Kind and address: "the broker is mqtt://localhost:1883".
     tls
         Whether the connection is encrypted.
-    write
-        How its address is written with TLS: "mqtts://HOST[:PORT]".
+    tls_address
+        Form of an address with TLS: "mqtts://HOST[:PORT]".
     """
 
     table: str
     title: str
     tls: bool
-    write: str
+    tls_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a connection is opened with.
+    """User, password and TLS context of a connection.
 
     Attributes
     ----------
     user, password
-        None where none is given. The password stands in no representation.
+        None if not configured. The password is not part of the representation.
     tls
-        How the server's certificate is verified, and ours; None for a connection without TLS.
+        How to verify the server and which client certificate to send; None without TLS.
     """
 
     user: str | None = None
@@ -64,8 +61,8 @@ class Credentials:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
-class _Socket(ssl.SSLSocket):
-    """One that is closed where no connection comes of it; paho would leave it open."""
+class _ClosingSocket(ssl.SSLSocket):
+    """TLS socket that is closed if the handshake fails (paho leaks it)."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -75,8 +72,8 @@ class _Socket(ssl.SSLSocket):
             raise
 
 
-def read_credentials(login: LoginSettings, peer: ServerIdentity) -> Credentials:
-    """Read what a table of the configuration names.
+def read_credentials(login: LoginSettings, server: ServerIdentity) -> Credentials:
+    """Read the files that a table names, and return the credentials.
 
     The server's certificate is always verified, against `ca_file` or else the authorities that this
     machine trusts.
@@ -84,13 +81,13 @@ def read_credentials(login: LoginSettings, peer: ServerIdentity) -> Credentials:
     Raises
     ------
     ConfigError
-        Keys that do not go together, or a file that cannot be read.
+        Keys contradict each other, or a file cannot be read.
     """
-    return Credentials(login.user, _password(login, peer), _tls(login, peer))
+    return Credentials(login.user, _read_password(login, server), _tls_context(login, server))
 
 
-def _password(login: LoginSettings, peer: ServerIdentity) -> str | None:
-    table = f"[{peer.table}]"
+def _read_password(login: LoginSettings, server: ServerIdentity) -> str | None:
+    table = f"[{server.table}]"
     if login.password is not None and login.password_file is not None:
         raise ConfigError(f"{table} has a password and a password_file; give one of them")
     if login.user is None and (login.password is not None or login.password_file is not None):
@@ -102,41 +99,45 @@ def _password(login: LoginSettings, peer: ServerIdentity) -> str | None:
     return read_secret(login.password_file, f"{table} password_file")
 
 
-def _tls(login: LoginSettings, peer: ServerIdentity) -> ssl.SSLContext | None:
-    table = f"[{peer.table}]"
-    if not peer.tls:
+def _tls_context(login: LoginSettings, server: ServerIdentity) -> ssl.SSLContext | None:
+    table = f"[{server.table}]"
+    if not server.tls:
         for key in ("ca_file", "cert_file", "key_file"):
             if getattr(login, key) is not None:
-                raise ConfigError(f"{table} {key} is for TLS, but {peer.title}; write {peer.write}")
+                raise ConfigError(
+                    f"{table} {key} is for TLS, but {server.title}; write {server.tls_address}"
+                )
         return None
     if login.key_file is not None and login.cert_file is None:
         raise ConfigError(f"{table} has a key_file but no cert_file; give cert_file too")
-    context = _context(login.ca_file, table)
-    context.sslsocket_class = _Socket
+    context = _verifying_context(login.ca_file, table)
+    context.sslsocket_class = _ClosingSocket
     if login.cert_file is not None:
-        _add_own_certificate(context, login.cert_file, login.key_file, table)
+        _load_client_certificate(context, login.cert_file, login.key_file, table)
     return context
 
 
-def _context(ca_file: Path | None, table: str) -> ssl.SSLContext:
-    what = f"{table} ca_file {ca_file}"
+def _verifying_context(ca_file: Path | None, table: str) -> ssl.SSLContext:
+    file = f"{table} ca_file {ca_file}"
     try:
         return ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        raise ConfigError(f"{what} holds no certificate; give a file in PEM format") from None
+        raise ConfigError(f"{file} holds no certificate; give a file in PEM format") from None
     except OSError as error:
-        raise ConfigError(unreadable_message(what, error)) from None
+        raise ConfigError(_unreadable(file, error)) from None
 
 
-def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None, table: str) -> None:
+def _load_client_certificate(
+    context: ssl.SSLContext, cert: Path, key: Path | None, table: str
+) -> None:
     for file, name in ((cert, "cert_file"), (key, "key_file")):
         try:
             if file is not None:
                 file.open("rb").close()
         except OSError as error:
-            raise ConfigError(unreadable_message(f"{table} {name} {file}", error)) from None
+            raise ConfigError(_unreadable(f"{table} {name} {file}", error)) from None
     try:
-        context.load_cert_chain(cert, key, password=lambda: "")  # else it asks the terminal
+        context.load_cert_chain(cert, key, password=lambda: "")  # else OpenSSL prompts for it
     except (ssl.SSLError, ValueError) as error:
         if "KEY_VALUES_MISMATCH" in str(error):
             raise ConfigError(
@@ -149,35 +150,34 @@ def _add_own_certificate(context: ssl.SSLContext, cert: Path, key: Path | None, 
 
 
 def read_secret(file: Path, key: str) -> str:
-    """Return what a file holds but for the end of its line.
+    """Return the content of a secret file without its line end.
 
     Parameters
     ----------
     file
-        It holds the secret and nothing else, in UTF-8.
+        Contains only the secret, in UTF-8.
     key
-        What named the file, for the error: "[mqtt] password_file".
+        Key that names the file, for error messages: "[mqtt] password_file".
 
     Raises
     ------
     ConfigError
-        It cannot be read, or holds no secret.
+        The file cannot be read, or is empty or too long.
     """
-    what, noun = f"{key} {file}", key.rpartition(" ")[2].removesuffix("_file")
+    subject, noun = f"{key} {file}", key.rpartition(" ")[2].removesuffix("_file")
     try:
         with file.open("rb") as opened:
             content = opened.read(limits.MAX_PASSWORD_BYTES + 2)
         secret = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise ConfigError(f"{what} is no text in UTF-8; write the {noun} alone in it") from None
+        raise ConfigError(f"{subject} is no text in UTF-8; write the {noun} alone in it") from None
     except OSError as error:
-        raise ConfigError(unreadable_message(what, error)) from None
+        raise ConfigError(_unreadable(subject, error)) from None
     if not secret or len(content) > limits.MAX_PASSWORD_BYTES:
-        raise ConfigError(f"{what} holds no {noun}; write the {noun} alone in it")
+        raise ConfigError(f"{subject} holds no {noun}; write the {noun} alone in it")
     return secret
 
 
-def unreadable_message(what: str, error: OSError) -> str:
-    """Put into words that a file of the configuration cannot be read."""
-    why = (error.strerror or str(error)).lower()
-    return f"{what} cannot be read ({why}); correct the path, or allow this user to read it"
+def _unreadable(subject: str, error: OSError) -> str:
+    cause = (error.strerror or str(error)).lower()
+    return f"{subject} cannot be read ({cause}); correct the path, or allow this user to read it"

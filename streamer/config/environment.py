@@ -1,4 +1,4 @@
-"""The environment as configuration: `STREAMER_TRACKING__RATE`, `STREAMER_ZONES__0__INPUT`."""
+"""Read settings from environment variables, such as `STREAMER_TRACKING__RATE`."""
 
 import re
 from collections.abc import Mapping
@@ -10,31 +10,31 @@ from streamer.helpers import truncate
 
 PREFIX = "STREAMER_"
 FILE_VARIABLE = "STREAMER_CONFIG"
-"""Names the configuration file where no option does."""
+"""Variable with the path of the configuration file, unless `--config` is given."""
 
-# Kubernetes tells every container of a service called "streamer..." where that service listens.
+# Kubernetes sets such variables in every container for a service named "streamer...".
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$")
 
 
 def read_environment(environ: Mapping[str, str]) -> list[Override]:
-    """Return the values that the environment sets.
+    """Return the settings in the environment; empty variables are ignored.
 
     Raises
     ------
     ConfigError
-        A variable has the prefix and names no key.
+        A variable has the prefix but names no key.
     """
-    found = []
+    overrides = []
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name == FILE_VARIABLE or not text:
             continue
         path = _path(name)
         node = schema.find_node(path)
         if node is not None and schema.is_leaf(node) and isinstance(path[-1], str):
-            found.append(Override(path, text, name))
+            overrides.append(Override(path, text, name))
         elif not _is_service_link(name, text):
             raise ConfigError(f"{truncate(name)}: {_advice(path, known=node is not None)}")
-    return found
+    return overrides
 
 
 def _is_service_link(name: str, text: str) -> bool:
@@ -44,7 +44,7 @@ def _is_service_link(name: str, text: str) -> bool:
 
 
 def variable_name(path: schema.Path) -> str:
-    """Return the name of the variable that sets the key at `path`."""
+    """Return the environment variable that sets the key at `path`."""
     return PREFIX + "__".join(str(step).upper() for step in path)
 
 

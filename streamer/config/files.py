@@ -1,8 +1,7 @@
-"""Configuration files: where they lie, and reading one.
+"""Find and read the configuration file; resolve its relative paths.
 
-Relative paths of a configuration file start at that file's folder.
-
-TOML in a time that grows with its length.
+The search paths are our own rather than platformdirs', which takes relative values of
+XDG_CONFIG_HOME and other folders on macOS and Windows.
 """
 
 import re
@@ -19,13 +18,29 @@ from streamer.errors import ConfigError
 from streamer.helpers import truncate
 
 SYSTEM_FILE = Path("/etc/streamer/config.toml")
-"""The configuration of the machine, used where there is no nearer one."""
+"""Configuration of the machine, used if there is none in the nearer folders."""
 
 _ROOT = Path(__file__).parents[2]
+_INPUT_WORDS = {"demo", "mic", "-"}
+_PATH_KEYS = (
+    ("tracking", "calibration"),
+    ("engine", "model"),
+    ("mqtt", "password_file"),
+    ("mqtt", "ca_file"),
+    ("mqtt", "cert_file"),
+    ("mqtt", "key_file"),
+    ("lights", "show"),
+    ("record", "folder"),
+)
+_PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.){0,100}"|'[^'\n]{0,100}')"""
+_LONG_KEY = re.compile(
+    rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.MAX_KEY_PARTS}}}",
+    re.MULTILINE,
+)
 
 
 def search_paths(environ: Mapping[str, str]) -> list[Path]:
-    """Return where a configuration is looked up, the nearest first.
+    """Return the paths at which a configuration is looked for, in order of precedence.
 
     The working directory, the user's configuration folder (`$XDG_CONFIG_HOME`, by default
     `~/.config`; on Windows `%APPDATA%`), `/etc/streamer`.
@@ -45,16 +60,16 @@ def search_paths(environ: Mapping[str, str]) -> list[Path]:
 def find_and_read(
     path: Path | None, environ: Mapping[str, str]
 ) -> tuple[Path | None, dict[str, Any]]:
-    """Read the file that was asked for, or the first that exists.
+    """Read the given file, or else the first of `search_paths` that exists.
 
     Returns
     -------
-    The file's path and its content; None and nothing where no file exists.
+    Path and content of the file; None and an empty dict if there is none.
 
     Raises
     ------
     ConfigError
-        The file asked for is missing, or one cannot be read or is not TOML in UTF-8.
+        The given file is missing, or a file cannot be read or is not TOML in UTF-8.
     """
     if path is not None:
         try:
@@ -73,7 +88,7 @@ def find_and_read(
 
 
 def default_text() -> str:
-    """Return the default configuration with its comments, to start a file of one's own from."""
+    """Return the default configuration file, with a comment for each key."""
     packaged = Path(__file__).with_name("default.toml")
     source = packaged if packaged.is_file() else _ROOT / "config.toml"
     return source.read_text(encoding="utf-8")
@@ -81,7 +96,7 @@ def default_text() -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = _content(path).decode("utf-8-sig")
+        text = _read_bytes(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise
     except UnicodeDecodeError as error:
@@ -92,7 +107,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            f"{display_path(path)}: the configuration cannot be read: {reason}"
+            f"{display_path(path)}: cannot read the configuration: {reason}; correct the path, or "
+            "allow this user to read it"
         ) from None
     try:
         return parse_toml(text)
@@ -107,70 +123,51 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _content(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(limits.MAX_CONFIG_BYTES + 1)
     if len(content) > limits.MAX_CONFIG_BYTES:
         raise ConfigError(
-            f"{display_path(path)}: no configuration is larger than {limits.MAX_CONFIG_BYTES} bytes"
+            f"{display_path(path)}: cannot read the configuration: it has more than "
+            f"{limits.MAX_CONFIG_BYTES} bytes; correct the path"
         )
     return content
 
 
-_WORDS = {"demo", "mic", "-"}
-_PATHS = (
-    ("tracking", "calibration"),
-    ("engine", "model"),
-    ("mqtt", "password_file"),
-    ("mqtt", "ca_file"),
-    ("mqtt", "cert_file"),
-    ("mqtt", "key_file"),
-    ("lights", "show"),
-    ("record", "folder"),
-)
-
-
 def resolve_relative_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a validated file's content with its paths made relative to the working directory."""
+    """Return a file's content with its paths resolved against the file's folder."""
     result: dict[str, Any] = deepcopy(dict(content))
-    for table, key in _PATHS:
+    for table, key in _PATH_KEYS:
         node = result.get(table, {})
         if node.get(key) is not None:
-            node[key] = _path(node[key], folder)
+            node[key] = _resolve(node[key], folder)
     for zone in result.get("zones", []):
         entry = zone.get("input", "demo")
-        if entry not in _WORDS and "://" not in entry:
-            zone["input"] = _path(entry, folder)
+        if entry not in _INPUT_WORDS and "://" not in entry:
+            zone["input"] = _resolve(entry, folder)
     return result
 
 
-def _path(text: str, folder: Path) -> str:
+def _resolve(text: str, folder: Path) -> str:
     try:
         return str(folder / Path(text).expanduser())
     except RuntimeError:
         raise ConfigError(
-            f'"{text}": the home folder that "~" stands for is not known; write the whole path'
+            f'cannot resolve "{text}": the home folder is unknown; write the whole path'
         ) from None
 
 
-_PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.){0,100}"|'[^'\n]{0,100}')"""
-_LONG_KEY = re.compile(
-    rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.MAX_KEY_PARTS}}}",
-    re.MULTILINE,
-)
-
-
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return what a file in TOML says.
+    """Parse TOML in a time that is linear in its length.
 
-    The time that `tomllib` takes grows with the square of a key's parts.
+    `tomllib` takes time quadratic in the number of parts of a dotted key, so that is limited.
 
     Raises
     ------
     ValueError
-        It is no TOML, or has a key of more than `limits.MAX_KEY_PARTS` parts.
+        The text is not TOML, or a key has more than `limits.MAX_KEY_PARTS` parts.
     RecursionError
-        It is nested too deeply.
+        The content is nested too deeply.
     """
     if _LONG_KEY.search(text):
         raise ValueError(f"a key has more than {limits.MAX_KEY_PARTS} parts")

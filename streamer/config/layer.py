@@ -1,6 +1,6 @@
-"""Values laid over a configuration file, and what is said of a value that cannot be.
+"""Apply overrides to a configuration file's content, and report the first invalid value.
 
-Nothing here changes what it is given: each step answers with a copy.
+All functions return copies; none changes its arguments.
 """
 
 import json
@@ -19,21 +19,21 @@ from streamer.config.models import Config
 from streamer.errors import ConfigError
 from streamer.helpers import escape_unprintable, truncate
 
-_LOOKED_AT = 1000  # characters
+_MAX_SCANNED_CHARS = 1000
 
 
 @dataclass(frozen=True)
 class Override:
-    """One value from an option or a variable.
+    """A value from an option or an environment variable.
 
     Attributes
     ----------
     path
-        The key it sets: ("zones", 0, "input").
+        Key that it sets: ("zones", 0, "input").
     value
-        The value as it was given.
+        Value as given.
     source
-        The name of the option or the variable.
+        Name of the option or variable.
     """
 
     path: schema.Path
@@ -42,7 +42,7 @@ class Override:
 
 
 def flatten(content: Any, path: schema.Path = ()) -> Iterator[tuple[schema.Path, Any]]:
-    """Yield each plain value with its path; a list is a plain value unless it holds tables."""
+    """Yield the path and value of every leaf; a list is a leaf unless it holds tables."""
     if isinstance(content, dict):
         for name, value in content.items():
             yield from flatten(value, (*path, name))
@@ -58,46 +58,49 @@ def _is_list_of_tables(content: Any) -> bool:
     return bool(items) and all(isinstance(item, dict) for item in items)
 
 
-def apply_overrides(content: Mapping[str, Any], given: Sequence[Override]) -> dict[str, Any]:
-    """Return `content` with the given values set; the zone after the last one is added.
+def apply_overrides(content: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
+    """Return validated `content` with the overrides applied.
 
-    `content` has been validated, so tables are tables.
+    A zone index one past the last adds a zone.
     """
     result: dict[str, Any] = deepcopy(dict(content))
-    for item in sorted(given, key=lambda item: item.path):
+    for override in sorted(overrides, key=lambda override: override.path):
         node: Any = result
-        for step, following in zip(item.path[:-1], item.path[1:], strict=True):
+        for step, following in zip(override.path[:-1], override.path[1:], strict=True):
             if isinstance(step, str):
                 node = node.setdefault(step, [{}] if isinstance(following, int) else {})
                 continue
             if step > len(node):
                 raise ConfigError(
-                    f"{item.source}: zone {step} does not follow the last, which is zone "
+                    f"{override.source}: zone {step} does not follow the last, which is zone "
                     f"{len(node) - 1} (zones are counted from 0)"
                 )
             if step == len(node):
                 node.append({})
             node = node[step]
-        node[item.path[-1]] = _split(item)
+        node[override.path[-1]] = _split_list(override)
     return result
 
 
-def validate(content: Mapping[str, Any], given: Sequence[Override], file: Path | None) -> Config:
-    """Return the configuration in `content`, or say in one line what is wrong with it.
+def validate(
+    content: Mapping[str, Any], overrides: Sequence[Override], file: Path | None
+) -> Config:
+    """Return the configuration in `content`; report the first invalid value on one line.
 
     Parameters
     ----------
     content
         Tables and values.
-    given
-        What was laid over a valid configuration last, so that it is to blame. None: the file is.
+    overrides
+        Overrides applied last, to a valid configuration, so that errors are theirs. Empty: errors
+        are the file's.
     file
-        The configuration file.
+        The configuration file, if any.
 
     Raises
     ------
     ConfigError
-        A value is unknown, ill-typed or out of range; the message speaks of the first.
+        A key is unknown, or a value of the wrong type or out of range.
     """
     try:
         return Config.model_validate(content)
@@ -105,7 +108,7 @@ def validate(content: Mapping[str, Any], given: Sequence[Override], file: Path |
         first = error.errors(include_url=False)[0]
     path = first["loc"]
     if first["type"] == "extra_forbidden":
-        raise ConfigError(f"{display_path(file)}: {_unknown(path, content)}")
+        raise ConfigError(f"{display_path(file)}: {_unknown_key_message(path, content)}")
     node = schema.find_node(path)
     while path and (node is None or (isinstance(path[-1], int) and schema.is_leaf(node))):
         path = path[:-1]
@@ -117,23 +120,23 @@ def validate(content: Mapping[str, Any], given: Sequence[Override], file: Path |
     else:
         reason = f"it must be {schema.describe_allowed(node or {})}"
     if not path:  # values of several tables that do not go together
-        raise ConfigError(reason if given else f"{display_path(file)}: {reason}")
-    blamed = [item for item in given if item.path[: len(path)] == path]
+        raise ConfigError(reason if overrides else f"{display_path(file)}: {reason}")
+    culprits = [item for item in overrides if item.path[: len(path)] == path]
     secret = _may_hold_secret(path)
-    if len(blamed) == 1:
-        value = "the value" if secret else display_value(blamed[0].value)
-        raise ConfigError(f"{blamed[0].source}: {value} is not possible: {reason}")
-    if blamed:
-        raise ConfigError(f"{', '.join(item.source for item in blamed)}: {reason}")
+    if len(culprits) == 1:
+        value = "the value" if secret else display_value(culprits[0].value)
+        raise ConfigError(f"{culprits[0].source}: {value} is invalid: {reason}")
+    if culprits:
+        raise ConfigError(f"{', '.join(item.source for item in culprits)}: {reason}")
     table = table_heading(path[:-1], content)
     if isinstance(path[-1], int):
         raise ConfigError(f"{display_path(file)}: {table_heading(path, content).strip()}: {reason}")
     value = "" if secret else f" = {display_value(_value(content, path))}"
-    raise ConfigError(f"{display_path(file)}: {table}{path[-1]}{value} is not possible: {reason}")
+    raise ConfigError(f"{display_path(file)}: {table}{path[-1]}{value} is invalid: {reason}")
 
 
 def table_heading(path: schema.Path, content: Mapping[str, Any]) -> str:
-    """Return the heading of a table as it stands in the file, with a space after it."""
+    """Return a table's heading as written in the file, followed by a space; "" at the root."""
     names = [step for step in path if isinstance(step, str)]
     if not names:
         return ""
@@ -145,9 +148,9 @@ def table_heading(path: schema.Path, content: Mapping[str, Any]) -> str:
 
 
 def display_value(value: object) -> str:
-    """Return a value on one line, no longer than a line has room for.
+    """Return a value on one line, truncated.
 
-    Of a URL only its scheme, and of a table nothing: the rest may hold a password.
+    Tables are left out and URLs cut after their scheme: they may contain a password.
     """
     if isinstance(value, dict) or (
         isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
@@ -155,35 +158,35 @@ def display_value(value: object) -> str:
         return "(a table)"
     try:
         text = json.dumps(value, default=str, ensure_ascii=False)
-    except ValueError:  # Python writes no whole number of more than 4300 digits
+    except ValueError:  # Python formats no integer of more than 4300 digits
         text = "a number of thousands of digits"
     text = re.sub(r'://(?:[^"\\]|\\.)+', "://…", text)
-    text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text[:_LOOKED_AT])  # takes its square
+    text = re.sub(r'[^\s":/@]*:[^\s":/@]*@', "…@", text[:_MAX_SCANNED_CHARS])  # quadratic
     return truncate(text, limits.MAX_ERROR_VALUE_CHARS)
 
 
 def display_path(path: Path | None) -> str:
-    """Return a path as it may be shown."""
+    """Return a path for display, on one line."""
     return escape_unprintable(str(path))
 
 
-def _unknown(path: schema.Path, content: Mapping[str, Any]) -> str:
+def _unknown_key_message(path: schema.Path, content: Mapping[str, Any]) -> str:
     name, table = str(path[-1]), path[:-1]
     node = schema.find_node(table) or {}
     known = list(node.get("properties", {}))
     where = f" in {table_heading(table, content).strip()}" if table else ""
-    said = f"there is no key {display_value(name)}{where}"
+    message = f"there is no key {display_value(name)}{where}"
     if near := schema.closest_match(name, known):
-        return f'{said}; did you mean "{near}"?'
+        return f'{message}; did you mean "{near}"?'
     elsewhere = {str(key[-1]): key for key in schema.iter_keys()}
     if near := schema.closest_match(name, list(elsewhere)):
         home = table_heading(elsewhere[near][:-1], {"zones": [{}]}).strip()
-        return f'{said}; did you mean "{near}" in {home}?'
-    return f"{said}; it has {', '.join(known)}"
+        return f'{message}; did you mean "{near}" in {home}?'
+    return f"{message}; it has {', '.join(known)}"
 
 
 def _may_hold_secret(path: schema.Path) -> bool:
-    """Whether the value at `path` is a password, or a table with a key for one."""
+    """Whether `path` is a secret or a table that contains one."""
     start = tuple(0 if isinstance(step, int) else step for step in path)
     below = (
         schema.find_node(key) or {} for key in schema.iter_keys() if key[: len(start)] == start
@@ -197,9 +200,9 @@ def _value(content: Any, path: schema.Path) -> object:
     return content
 
 
-def _split(item: Override) -> object:
-    """Cut the text of a list at its commas."""
-    node = schema.find_node(item.path)
-    if node is not None and schema.is_list(node) and isinstance(item.value, str):
-        return [part.strip() for part in item.value.strip("[] ").split(",")]
-    return item.value
+def _split_list(override: Override) -> object:
+    """Split the text of a list at its commas; return other values unchanged."""
+    node = schema.find_node(override.path)
+    if node is not None and schema.is_list(node) and isinstance(override.value, str):
+        return [part.strip() for part in override.value.strip("[] ").split(",")]
+    return override.value

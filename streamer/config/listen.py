@@ -1,4 +1,4 @@
-"""Addresses to listen at, as they stand in the configuration."""
+"""Listen addresses, HOST:PORT."""
 
 import ipaddress
 import socket
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class ListenAddress(NamedTuple):
-    """A host name or address, and a port."""
+    """Host name or IP address, and port."""
 
     host: str
     port: int
@@ -17,7 +17,7 @@ class ListenAddress(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only this machine can reach the address."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -25,7 +25,7 @@ class ListenAddress(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where a browser finds it, in this machine's network where it listens everywhere."""
+        """URL for a browser; of a wildcard address, one that other machines can reach."""
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
@@ -35,33 +35,33 @@ class ListenAddress(NamedTuple):
 
 
 def _own_address(version: int) -> str:
-    """Return the address that others see us by, or our name where there is no network."""
-    family, anybody = (
+    """Return this machine's address in its network, or its host name without a network."""
+    family, documentation_address = (
         (socket.AF_INET, "192.0.2.1") if version == 4 else (socket.AF_INET6, "2001:db8::1")
-    )  # RFC 5737 and 3849: nobody has them, and nothing is sent
-    with socket.socket(family, socket.SOCK_DGRAM) as unsent:
+    )  # RFC 5737 and 3849; connecting a UDP socket sends nothing
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
         try:
-            unsent.connect((anybody, 9))
+            udp.connect((documentation_address, 9))
         except OSError:
             return socket.gethostname()
-        return str(unsent.getsockname()[0])
+        return str(udp.getsockname()[0])
 
 
 def parse_listen_address(text: str) -> ListenAddress:
-    """Read `HOST:PORT`, where an IPv6 address stands in brackets.
+    """Parse `HOST:PORT`; an IPv6 address is in brackets.
 
     Raises
     ------
     ValueError
-        It is something else; the message says what to write.
+        The text has another form; the message gives an example.
     """
-    write = "write HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464"
+    remedy = "write HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464"
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(write) from None
+        raise ValueError(remedy) from None
     whole = parts.netloc == text and "@" not in text and text.isascii() and text.isprintable()
     if not host or not port or not whole or " " in text:
-        raise ValueError(write)
+        raise ValueError(remedy)
     return ListenAddress(host, port)

@@ -1,4 +1,4 @@
-"""Loading: options over environment over file over defaults, and one clear line for each mistake.
+"""Load the configuration: options override environment, environment the file, the file defaults.
 
 The environment names a key by its tables and its name, in capitals, with two underscores between
 them: `STREAMER_MQTT__BROKER`, `STREAMER_ZONES__0__INPUT` (zones are counted from 0; the number
@@ -50,22 +50,22 @@ OPTIONS: Mapping[str, schema.Path] = {
     "log": ("log", "format"),
     "log-level": ("log", "level"),
 }
-"""Options of the command line, without their dashes, and the key that each sets."""
+"""Command-line options without their dashes, and the key that each sets."""
 
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """A configuration and where it came from.
+    """A configuration and the origin of each value.
 
     Attributes
     ----------
     config
         The effective configuration.
     file
-        The file that was read, if there was one.
+        The file that was read, if any.
     origins
-        What set a key ("zones.0.input"): the option, the variable or the file. Keys that nothing
-        set, and so have their defaults, are left out.
+        Option, variable or file that set a key ("zones.0.input"). Keys with their defaults are
+        left out.
     """
 
     config: Config
@@ -73,7 +73,7 @@ class LoadedConfig:
     origins: Mapping[str, str]
 
     def settings(self) -> Iterator[tuple[str, object, str]]:
-        """Yield each key, its effective value and its origin, "default" where nothing set it."""
+        """Yield key, effective value and origin of every setting; the origin may be "default"."""
         for path, value in flatten(self.config.model_dump(mode="json")):
             key = _dotted(path)
             yield key, value, self.origins.get(key, "default")
@@ -82,24 +82,24 @@ class LoadedConfig:
 def load(
     options: Mapping[str, object], *, config_path: Path | None, environ: Mapping[str, str]
 ) -> Config:
-    """Return the effective configuration.
+    """Load and validate the effective configuration.
 
     Parameters
     ----------
     options
-        By the names of `OPTIONS`, hyphens or underscores; None stands for "not given". Those of a
-        zone are for a configuration with one zone.
+        Values by the names of `OPTIONS`, with hyphens or underscores; None means not given. Those
+        of a zone require a configuration with one zone.
     config_path
-        The file to read; None looks it up.
+        The file to read. None: the first of `files.search_paths`.
     environ
-        The environment, such as `os.environ`.
+        Environment variables, such as `os.environ`.
 
     Raises
     ------
     ConfigError
-        A file cannot be read or a key is unknown, ill-typed or out of range.
+        A file cannot be read, a key is unknown, or a value of the wrong type or out of range.
     UsageError
-        Options speak of one zone and the configuration has several.
+        An option sets a key of a zone, but the configuration has several zones.
     """
     return load_with_origins(options, config_path=config_path, environ=environ).config
 
@@ -107,7 +107,7 @@ def load(
 def load_with_origins(
     options: Mapping[str, object], *, config_path: Path | None, environ: Mapping[str, str]
 ) -> LoadedConfig:
-    """Do what `load` does, and tell where each value came from."""
+    """Load the configuration as `load` does, with the origin of each value."""
     if config_path is None and environ.get(FILE_VARIABLE):
         config_path = Path(environ[FILE_VARIABLE])
     file, content = find_and_read(config_path, environ)
@@ -120,15 +120,15 @@ def load_with_origins(
     content = apply_overrides(content, variables)
     config = validate(content, variables, file)
 
-    chosen = _given_by_options(options)
-    _refuse_options_for_several_zones(chosen, config, file)
+    chosen = _option_overrides(options)
+    _check_zone_options(chosen, config, file)
     config = validate(apply_overrides(content, chosen), chosen, file)
 
     origins |= {_dotted(item.path): item.source for item in (*variables, *chosen)}
     return LoadedConfig(config, file, origins)
 
 
-def _given_by_options(options: Mapping[str, object]) -> list[Override]:
+def _option_overrides(options: Mapping[str, object]) -> list[Override]:
     names = {name.replace("_", "-"): value for name, value in options.items()}
     return [
         Override(OPTIONS[name], value, f"--{name}")
@@ -137,14 +137,12 @@ def _given_by_options(options: Mapping[str, object]) -> list[Override]:
     ]
 
 
-def _refuse_options_for_several_zones(
-    chosen: list[Override], config: Config, file: Path | None
-) -> None:
-    of_a_zone = [item.source for item in chosen if item.path[0] == "zones"]
-    if of_a_zone and len(config.zones) > 1:
+def _check_zone_options(chosen: list[Override], config: Config, file: Path | None) -> None:
+    zone_options = [item.source for item in chosen if item.path[0] == "zones"]
+    if zone_options and len(config.zones) > 1:
         names = ", ".join(zone.id for zone in config.zones)
         raise UsageError(
-            f"{of_a_zone[0]} is for one zone, but {file or 'the environment'} has "
+            f"{zone_options[0]} is for one zone, but {file or 'the environment'} has "
             f"{len(config.zones)} ({names}); edit them there, or use a file with one zone"
         )
 

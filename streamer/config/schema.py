@@ -1,4 +1,4 @@
-"""The keys that exist and what each allows, read from the models' JSON Schema."""
+"""Look up keys and their allowed values in the JSON Schema of the configuration models."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from streamer.config.models import Config
 
 Path = tuple[str | int, ...]
-"""Where a value stands: ("zones", 0, "raw", "rate")."""
+"""Path of a value: ("zones", 0, "raw", "rate")."""
 
 _KINDS = {
     "integer": "a whole number",
@@ -24,7 +24,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _resolve(node: dict[str, Any]) -> dict[str, Any]:
-    """Follow references, and the part of an optional key that is not null."""
+    """Follow references, and the non-null alternative of an optional key."""
     if "$ref" in node:
         return _resolve(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
     for choice in node.get("anyOf", ()):
@@ -34,7 +34,7 @@ def _resolve(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_node(path: Sequence[str | int]) -> dict[str, Any] | None:
-    """Return the JSON Schema of the value at `path`; None where no key has that name."""
+    """Return the JSON Schema of the value at `path`; None if there is no such key."""
     node = _schema()
     for step in path:
         if isinstance(step, int) and node.get("type") == "array":
@@ -47,17 +47,17 @@ def find_node(path: Sequence[str | int]) -> dict[str, Any] | None:
 
 
 def is_list(node: dict[str, Any]) -> bool:
-    """Whether the value is a list of plain values, such as channels."""
+    """Whether a value is a list of plain values, such as channels."""
     return node.get("type") == "array" and "properties" not in _resolve(node["items"])
 
 
 def is_leaf(node: dict[str, Any]) -> bool:
-    """Whether the value is no table and no list of tables."""
+    """Whether a value is neither a table nor a list of tables."""
     return "properties" not in node and (node.get("type") != "array" or is_list(node))
 
 
 def iter_keys(table: Sequence[str | int] = ()) -> Iterator[Path]:
-    """Yield the path of every key below `table`; of a list of tables, those of the first."""
+    """Yield the path of every key below `table`; in a list of tables, those of index 0."""
     node = find_node(table) or {}
     for name in node.get("properties", {}):
         path = (*table, name)
@@ -71,13 +71,13 @@ def iter_keys(table: Sequence[str | int] = ()) -> Iterator[Path]:
 
 
 def closest_match(name: str, candidates: Sequence[str]) -> str | None:
-    """Return the candidate most like `name`, if one is like it at all."""
+    """Return the candidate most similar to `name`; None if none is similar."""
     found = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.65)
     return found[0] if found else None
 
 
 def describe_allowed(node: dict[str, Any]) -> str:
-    """Say in words what a value may be: "a whole number from 1 to 600"."""
+    """Describe the allowed values: "a whole number from 1 to 600"."""
     if "enum" in node:
         return "one of " + ", ".join(f'"{choice}"' for choice in node["enum"])
     if "const" in node:

@@ -43,5 +43,5 @@ def kind_of(text: str) -> str:
     """Return a message without what differs from one input to the next."""
     text = re.sub(r'"(?:[^"\\]|\\.)*"?', '"…"', text)
     text = re.sub(r"'(?:[^'\\]|\\.)*'", "'…'", text)
-    text = re.sub(r"= .* is not possible", "= … is not possible", text)
+    text = re.sub(r"= .* is invalid", "= … is invalid", text)
     return re.sub(r"\d[\d.,:e+-]*", "N", text)[:120]

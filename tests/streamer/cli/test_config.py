@@ -30,7 +30,9 @@ def file(away):
 
 
 class TestTable:
-    def test_without_a_file_all_is_default_and_it_says_where_it_looked(self, streamer, away):
+    def test_without_a_file_all_values_are_defaults_and_the_search_paths_are_listed(
+        self, streamer, away
+    ):
         answer = streamer("config")
         assert (answer.code, answer.err) == (0, "")
         assert answer.out.startswith("No configuration file; looked for ")
@@ -39,7 +41,7 @@ class TestTable:
         assert rows(answer)["engine.model"] == ("not set", "default")
         assert {origin for _, origin in rows(answer).values()} == {"default"}
 
-    def test_what_a_file_and_a_variable_set_is_told(self, streamer, file, monkeypatch):
+    def test_origins_are_the_file_and_the_variable(self, streamer, file, monkeypatch):
         path = file('[tracking]\nrate = 5\n[[zones]]\nid = "stage"\n')
         monkeypatch.setenv("STREAMER_TRACKING__SMOOTHER", "none")
         answer = streamer("config")
@@ -48,12 +50,12 @@ class TestTable:
         assert rows(answer)["zones.0.id"] == ('"stage"', "config.toml")
         assert rows(answer)["tracking.smoother"] == ('"none"', "STREAMER_TRACKING__SMOOTHER")
 
-    def test_a_file_of_another_name(self, streamer, file):
+    def test_a_given_file_is_read(self, streamer, file):
         path = file("[tracking]\nrate = 5\n", "show.toml")
         answer = streamer("config", "--config", path)
         assert rows(answer)["tracking.rate"] == ("5.0", str(path))
 
-    def test_every_key_is_there(self, streamer):
+    def test_every_key_is_listed(self, streamer):
         named = {key.replace("zones.0.", "") for key in rows(streamer("config"))}
         for table in ("Tracking", "Engine", "Mqtt", "Log"):
             model = Config.model_fields[table.lower()].annotation
@@ -62,7 +64,7 @@ class TestTable:
         assert {f"engine.remote.{name}" for name in Remote.model_fields} <= named
         assert {"id", "input", "device", "channels", "loop", "raw.rate"} <= named
 
-    def test_what_a_terminal_would_not_print_is_escaped(self, streamer, file):
+    def test_control_characters_are_escaped(self, streamer, file):
         file('[[zones]]\ninput = "a\\u001b[31mb"\n')
         assert "\x1b[31m" not in streamer("config").out
 
@@ -78,7 +80,7 @@ def test_as_json(streamer, file):
 
 class TestSecrets:
     @pytest.mark.parametrize("form", [[], ["--json"]])
-    def test_they_are_not_shown(self, streamer, file, monkeypatch, form):
+    def test_they_are_not_printed(self, streamer, file, monkeypatch, form):
         file(
             f'[mqtt]\nuser = "a"\npassword = "{SECRET}"\n'
             f'[[zones]]\ninput = "http://stage:{SECRET}@radio.lan/live?token={SECRET}"\n'
@@ -89,7 +91,7 @@ class TestSecrets:
         assert "http://radio.lan/live" in answer.out
         assert "**********" in answer.out
 
-    def test_nor_where_they_are_wrong(self, streamer, file):
+    def test_they_are_not_printed_in_errors(self, streamer, file):
         path = file(f'[mqtt]\npassword = ["{SECRET}"]\n')
         answer = streamer("config", "--check", path)
         assert answer.code == 2
@@ -99,7 +101,7 @@ class TestSecrets:
 
 class TestCheck:
     def test_a_valid_file(self, streamer, file, monkeypatch):
-        monkeypatch.setenv("STREAMER_TRACKING__RATE", "quick")  # is looked at by nobody
+        monkeypatch.setenv("STREAMER_TRACKING__RATE", "quick")  # ignored by --check
         path = file('[tracking]\nsmoother = "none"\n', "show.toml")
         answer = streamer("config", "--check", path)
         assert (answer.code, answer.out, answer.err) == (0, f"{path} is valid\n", "")
@@ -107,14 +109,14 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("[tracking]\nrate = 90\n", "rate = 90 is not possible"),
+            ("[tracking]\nrate = 90\n", "rate = 90 is invalid"),
             ("[tracking]\nrat = 5\n", 'did you mean "rate"?'),
             ("tracking rate\n", ":1:10: not valid TOML"),
             ('[mqtt]\nbroker = "localhost"\n', "has no scheme: write mqtt://HOST[:PORT]"),
             ('[[zones]]\ninput = "ftp://host/x"\n', "ftp streams are not supported"),
         ],
     )
-    def test_a_wrong_file_is_one_line(self, streamer, file, text, said):
+    def test_an_invalid_file_is_reported_on_one_line(self, streamer, file, text, said):
         path = file(text, "show.toml")
         answer = streamer("config", "--check", path)
         assert (answer.code, answer.out) == (2, "")
@@ -122,13 +124,13 @@ class TestCheck:
         assert said in answer.err
         assert str(path) in answer.err
 
-    def test_a_missing_one_too(self, streamer, away):
+    def test_a_missing_file_is_reported(self, streamer, away):
         answer = streamer("config", "--check", away / "gone.toml")
         assert answer.code == 2
         assert "there is no such configuration file" in answer.err
 
 
-def test_the_schema_accepts_the_default_file_and_refuses_mistakes(streamer):
+def test_the_schema_accepts_the_default_file_and_rejects_errors(streamer):
     schema = json.loads(streamer("config", "--schema").out)
     default = tomllib.loads(streamer("config", "--default").out)
     validator = jsonschema.validators.validator_for(schema)
@@ -139,7 +141,7 @@ def test_the_schema_accepts_the_default_file_and_refuses_mistakes(streamer):
     assert "description" in schema["$defs"]["Mqtt"]["properties"]["broker"]
 
 
-def test_the_default_file_is_valid_and_says_what_is_the_default(streamer, file):
+def test_the_default_file_is_valid_and_holds_the_defaults(streamer, file):
     path = file(streamer("config", "--default").out, "default.toml")
     answer = streamer("config", "--check", path)
     assert answer.code == 0
@@ -160,7 +162,7 @@ def test_the_default_file_is_valid_and_says_what_is_the_default(streamer, file):
         ["--config", "a.toml", "--schema"],
     ],
 )
-def test_what_exclude_each_other(streamer, arguments):
+def test_contradicting_options_are_rejected(streamer, arguments):
     answer = streamer("config", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.count("\n") == 1

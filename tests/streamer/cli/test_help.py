@@ -3,13 +3,13 @@ import pytest
 import streamer as package
 
 
-def test_without_arguments_it_says_what_it_can_do(streamer):
+def test_without_arguments_it_lists_the_commands(streamer):
     answer = streamer()
     assert "run" in answer.out + answer.err
     assert "analyze" in answer.out + answer.err
 
 
-def test_help_names_the_commands_and_where_to_start(program):
+def test_help_lists_the_commands_and_a_first_step(program):
     answer = program("--help")
     assert answer.code == 0
     for word in ("run", "analyze", "valence", "MQTT", "streamer run --input demo"):
@@ -17,7 +17,7 @@ def test_help_names_the_commands_and_where_to_start(program):
     assert answer.err == ""
 
 
-def test_the_help_of_run_teaches(streamer):
+def test_the_help_of_run_explains_its_options(streamer):
     answer = streamer("run", "--help")
     assert answer.code == 0
     for option in (
@@ -36,7 +36,7 @@ def test_the_help_of_run_teaches(streamer):
         assert f"[default: {default}]" in " ".join(answer.out.replace("│", " ").split())
 
 
-def test_the_help_of_analyze_teaches(streamer):
+def test_the_help_of_analyze_explains_its_options(streamer):
     answer = streamer("analyze", "--help")
     assert answer.code == 0
     for word in ("FILE", "--output", "OUT.csv", "--threads", "--rate", "exit code is 1"):
@@ -51,7 +51,7 @@ def test_the_version_is_that_of_the_package(program):
 @pytest.mark.parametrize(
     "arguments", [["--nosuch"], ["walk"], ["run", "--rate", "quick"], ["analyze", "a.wav"]]
 )
-def test_what_the_command_line_does_not_know_is_a_usage_error(streamer, arguments):
+def test_unknown_options_and_commands_are_usage_errors(streamer, arguments):
     answer = streamer(*arguments)
     assert answer.code == 2
     assert "Usage: streamer" in answer.err

@@ -1,4 +1,4 @@
-"""The configuration file at the root of the repository is the documentation of every key."""
+"""config.toml documents every key with its default."""
 
 import itertools
 import re
@@ -18,14 +18,14 @@ def test_its_values_are_the_defaults():
     assert Config.model_validate(tomllib.loads(TEXT)) == Config()
 
 
-def test_loading_it_changes_nothing(tmp_path):
+def test_loading_it_gives_the_defaults(tmp_path):
     empty = tmp_path / "empty.toml"
     empty.touch()
     with_file = load({}, config_path=ROOT / "config.toml", environ={})
     assert with_file == load({}, config_path=empty, environ={}) == Config()
 
 
-def test_every_key_is_in_it_and_nothing_else():
+def test_it_has_every_key_and_no_other():
     content = tomllib.loads(COMMENTED_KEY.sub(r"\1", TEXT))
     Config.model_validate(content)
 
@@ -40,7 +40,7 @@ def test_every_key_is_in_it_and_nothing_else():
     assert sorted(keys(content)) == sorted(schema.iter_keys())
 
 
-def test_a_key_without_a_default_stands_there_as_a_comment():
+def test_a_key_without_a_default_is_commented_out():
     without = {"model", "digest", "node", "base_topic", "user", "password", "password_file"}
     without |= {"listen", "token", "token_file", "url"}
     files = {"ca_file", "cert_file", "key_file", "calibration", "show", "folder"}
@@ -71,5 +71,5 @@ def test_the_comment_names_every_choice(path):
         assert f'"{choice}"' in " ".join(comment)
 
 
-def test_the_package_can_show_it():
+def test_the_package_contains_it():
     assert default_text() == TEXT

@@ -1,4 +1,4 @@
-"""Addresses to listen at, and where a browser finds what listens there."""
+"""Listen addresses, and the URL under which a browser finds them."""
 
 import socket
 
@@ -9,7 +9,7 @@ from streamer.config.listen import parse_listen_address
 
 
 @pytest.mark.parametrize(
-    ("text", "here", "url"),
+    ("text", "is_loopback", "url"),
     [
         ("127.0.0.1:8710", True, "http://127.0.0.1:8710"),
         ("[::1]:8710", True, "http://[::1]:8710"),
@@ -18,19 +18,19 @@ from streamer.config.listen import parse_listen_address
         ("stage.example:80", False, "http://stage.example:80"),
     ],
 )
-def test_one_address_is_where_it_is_found(text, here, url):
+def test_a_single_address_is_its_own_url(text, is_loopback, url):
     listen = parse_listen_address(text)
-    assert (str(listen), listen.is_loopback, listen.url) == (text, here, url)
+    assert (str(listen), listen.is_loopback, listen.url) == (text, is_loopback, url)
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0:8710", "[::]:8710"])
-def test_all_addresses_are_found_at_one_that_others_reach(text):
+def test_a_wildcard_address_has_the_url_of_this_machine(text):
     ours = {one.address for many in psutil.net_if_addrs().values() for one in many}
     found = parse_listen_address(text).url.removeprefix("http://").removesuffix(":8710").strip("[]")
     assert found in ours | {socket.gethostname()}
 
 
-def test_without_a_network_it_is_the_name_of_the_machine(monkeypatch):
+def test_without_a_network_the_url_has_the_host_name(monkeypatch):
     def unreachable(*_):
         raise OSError(101, "Network is unreachable")
 

@@ -1,4 +1,4 @@
-"""Where values come from, and which one holds."""
+"""Precedence and origin of settings: options, environment, file, defaults."""
 
 from pathlib import Path
 
@@ -27,11 +27,11 @@ def loaded(options=None, environ=None, file=None) -> Config:
     return load(options or {}, config_path=file, environ=environ or {})
 
 
-def test_with_nothing_given_the_defaults_hold():
+def test_without_settings_the_defaults_apply():
     assert loaded() == Config()
 
 
-def test_options_beat_environment_beats_file_beats_defaults():
+def test_options_override_environment_overrides_file_overrides_defaults():
     file = write("c.toml", "[tracking]\nrate = 2\n")
     environ = {"STREAMER_TRACKING__RATE": "3"}
     assert loaded().tracking.rate == 10
@@ -40,11 +40,11 @@ def test_options_beat_environment_beats_file_beats_defaults():
     assert loaded({"rate": 4.0}, environ, file).tracking.rate == 4
 
 
-def test_an_option_that_is_none_was_not_given():
+def test_an_option_that_is_none_is_ignored():
     assert loaded({"rate": None, "input": None}) == Config()
 
 
-def test_options_may_be_written_with_underscores():
+def test_option_names_may_have_underscores():
     assert loaded({"raw_rate": 8000}).zones[0].raw.rate == 8000
 
 
@@ -58,7 +58,7 @@ def test_options_of_a_zone_change_the_only_zone():
     assert (zone.id, zone.input, zone.channels, zone.loop) == ("hall", "a.wav", (3, 4), True)
 
 
-def test_options_of_a_zone_are_refused_where_there_are_several():
+def test_options_of_a_zone_are_rejected_with_several_zones():
     file = write("c.toml", TWO_ZONES)
     with pytest.raises(UsageError, match=r"^--input is for one zone, but c.toml has 2 \(hall, bar"):
         loaded({"input": "a.wav"}, file=file)
@@ -66,7 +66,7 @@ def test_options_of_a_zone_are_refused_where_there_are_several():
 
 
 class TestEnvironment:
-    def test_reaches_a_zone_by_its_number(self):
+    def test_sets_a_key_of_a_zone_by_its_index(self):
         environ = {"STREAMER_ZONES__1__INPUT": "a.wav"}
         config = loaded(environ=environ, file=write("c.toml", TWO_ZONES))
         assert [zone.input for zone in config.zones] == ["demo", "a.wav"]
@@ -80,13 +80,13 @@ class TestEnvironment:
             zone = loaded(environ={"STREAMER_ZONES__0__CHANNELS": text}).zones[0]
             assert zone.channels == (3, 4)
 
-    def test_an_empty_variable_is_not_set(self):
+    def test_ignores_an_empty_variable(self):
         assert loaded(environ={"STREAMER_MQTT__NODE": ""}) == Config()
 
-    def test_other_programs_variables_are_left_alone(self):
+    def test_ignores_variables_of_other_programs(self):
         assert loaded(environ={"STREAM": "1", "MQTT__BROKER": "x"}) == Config()
 
-    def test_what_kubernetes_tells_about_a_service_named_streamer_is_left_alone(self):
+    def test_ignores_kubernetes_variables_of_a_service_named_streamer(self):
         environ = {
             "STREAMER_SERVICE_HOST": "10.0.0.1",
             "STREAMER_SERVICE_PORT_MQTT": "1883",
@@ -95,14 +95,14 @@ class TestEnvironment:
         }
         assert loaded(environ=environ) == Config()
 
-    def test_a_key_that_ends_like_one_of_those_is_not(self):
+    def test_rejects_a_misspelt_key_that_ends_like_one_of_those(self):
         with pytest.raises(
             ConfigError, match=r"STREAMER_MQTT_PORT: .*did you mean STREAMER_MQTT__"
         ):
             loaded(environ={"STREAMER_MQTT_PORT": "1999"})
 
-    def test_a_password_that_is_no_utf8_is_refused_and_not_shown(self):
-        with pytest.raises(ConfigError, match="the value is not possible: it must be text in UTF-"):
+    def test_rejects_a_password_that_is_not_utf8_without_showing_it(self):
+        with pytest.raises(ConfigError, match="the value is invalid: it must be text in UTF-"):
             loaded(
                 environ={"STREAMER_MQTT__PASSWORD": b"p\xe4ss".decode("utf-8", "surrogateescape")}
             )
@@ -135,38 +135,38 @@ class TestFile:
         environ = {**home, "STREAMER_CONFIG": "variable.toml"}
         assert loaded(environ=environ, file=option).tracking.rate == 5
 
-    def test_the_users_folder_can_be_elsewhere(self):
+    def test_the_user_folder_follows_xdg_config_home(self):
         write("xdg/streamer/config.toml", "[tracking]\nrate = 6\n")
         environ = {"XDG_CONFIG_HOME": str(Path("xdg").absolute()), "HOME": "/nowhere"}
         assert loaded(environ=environ).tracking.rate == 6
 
-    def test_may_begin_with_a_byte_order_mark(self):
+    def test_may_start_with_a_byte_order_mark(self):
         file = write("c.toml", "\ufeff[tracking]\nrate = 7\n")
         assert loaded(file=file).tracking.rate == 7
 
-    def test_its_relative_paths_start_at_its_folder(self):
+    def test_its_relative_paths_are_resolved_against_its_folder(self):
         text = '[[zones]]\ninput = "music/a.wav"\n[engine]\nmodel = "m.onnx"\n'
         config = loaded(file=write("etc/config.toml", text))
         assert config.zones[0].input == str(Path("etc/music/a.wav"))
         assert config.engine.model == Path("etc/m.onnx")
 
-    def test_paths_from_elsewhere_start_at_the_working_directory(self):
+    def test_other_relative_paths_are_resolved_against_the_working_directory(self):
         config = loaded({"model": "m.onnx"}, {"STREAMER_ZONES__0__INPUT": "a.wav"})
         assert (config.engine.model, config.zones[0].input) == (Path("m.onnx"), "a.wav")
 
     @pytest.mark.parametrize("word", ["demo", "-", "https://radio.example/live", "/srv/a.wav"])
-    def test_inputs_that_are_no_relative_paths_stay_as_they_are(self, word):
+    def test_inputs_that_are_not_relative_paths_are_unchanged(self, word):
         file = write("etc/config.toml", f'[[zones]]\ninput = "{word}"\n')
         assert loaded(file=file).zones[0].input == word
 
-    def test_a_tilde_is_the_home_folder(self, monkeypatch):
+    def test_a_tilde_is_expanded_to_the_home_folder(self, monkeypatch):
         monkeypatch.setenv("HOME", "/home/ann")
         monkeypatch.setenv("USERPROFILE", "/home/ann")
         file = write("etc/config.toml", '[[zones]]\ninput = "~/a.wav"\n')
         assert loaded(file=file).zones[0].input == str(Path("/home/ann/a.wav"))
 
 
-def test_each_value_can_be_traced_to_what_set_it():
+def test_each_value_has_its_origin():
     file = write("c.toml", "[tracking]\nrate = 2\nsmoother = 'none'\n")
     environ = {"STREAMER_TRACKING__RATE": "3"}
     found = load_with_origins({"input": "a.wav"}, config_path=file, environ=environ)

@@ -1,4 +1,4 @@
-"""A secret goes where it is meant to go, and nowhere else."""
+"""Secrets appear in no error, listing, log, process list or message."""
 
 import asyncio
 import contextlib
@@ -65,10 +65,10 @@ WAYS = (
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=words, way=st.sampled_from(WAYS))
-def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret, way):
+def test_a_secret_in_a_file_is_in_no_error_and_no_listing(tmp_path, secret, way):
     file = tmp_path / "c.toml"
     file.write_text(way.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
-    assert CANARY not in said_of(lambda: load_with_origins({}, config_path=file, environ={}))
+    assert CANARY not in output_of(lambda: load_with_origins({}, config_path=file, environ={}))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -78,23 +78,23 @@ def test_a_secret_in_a_file_is_said_by_no_error_and_no_listing(tmp_path, secret,
         ["MQTT__PASSWORD", "MQTT__PASSWORD__X", "MQTT__PASSWORT", "DASHBOARD__TOKEN"]
     ),
 )
-def test_a_secret_in_the_environment_is_said_by_no_error_and_no_listing(secret, name):
+def test_a_secret_in_the_environment_is_in_no_error_and_no_listing(secret, name):
     environ = {f"STREAMER_{name}": secret, "STREAMER_MQTT__USER": "u"}
-    assert CANARY not in said_of(lambda: load_with_origins({}, config_path=None, environ=environ))
+    assert CANARY not in output_of(lambda: load_with_origins({}, config_path=None, environ=environ))
 
 
 @settings(deadline=None, max_examples=200)
 @given(
     user=in_urls, password=in_urls, token=in_urls, scheme=st.sampled_from(["http", "rtsp", "ftp"])
 )
-def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, token, scheme):
+def test_no_display_of_a_url_contains_its_secrets(user, password, token, scheme):
     url = f"{scheme}://{user}:{password}@127.0.0.1:1/live?token={token}#{token}"
     zone = Zone(input=url)
     said = [
         redact_url(url),
-        said_of(lambda: check_url(url)),
-        said_of(lambda: open_audio_file(url)),
-        said_of(lambda: parse_broker_address(url.replace(scheme, "mqtt", 1))),
+        output_of(lambda: check_url(url)),
+        output_of(lambda: open_audio_file(url)),
+        output_of(lambda: parse_broker_address(url.replace(scheme, "mqtt", 1))),
         Calibration.of(zone, gain_db=0.0, level_dbfs=-20.0).model_dump_json(),
     ]
     assert CANARY not in " ".join(said)
@@ -104,13 +104,13 @@ def test_nothing_that_is_shown_of_a_url_holds_what_it_keeps(user, password, toke
 @given(password=in_urls, token=in_urls)
 def test_a_stream_that_cannot_be_heard_is_told_without_them(password, token):
     url = f"http://me:{quote(password)}@127.0.0.1:1/live?token={token}"
-    said = said_of(lambda: StreamInput(url, ()))
+    said = output_of(lambda: StreamInput(url, ()))
     assert "nothing listens there" in said
     assert CANARY not in said
 
 
-def said_of(action):
-    """Return all that is said of what an action gives or refuses."""
+def output_of(action):
+    """Return the text of an action's result or error."""
     try:
         found = action()
     except StreamerError as error:
@@ -120,8 +120,8 @@ def said_of(action):
 
 
 @pytest.mark.peer
-async def test_a_whole_run_keeps_every_secret_to_itself(away, tmp_path, subscribe_as):
-    """The broker's password and TLS key, the stream's password and token: everywhere we look."""
+async def test_a_whole_run_reveals_no_secret(away, tmp_path, subscribe_as):
+    """Secrets: broker password, TLS key, stream password, stream token."""
     password, word, token = (secrets.token_urlsafe(12) for _ in range(3))
     certificates = Certificates(tmp_path)
     broker = Mosquitto(tmp_path, *guarded(tmp_path, "stage", password), *certificates.tls[1:])
@@ -144,9 +144,9 @@ async def test_a_whole_run_keeps_every_secret_to_itself(away, tmp_path, subscrib
             '[log]\nlevel = "debug"\nformat = "json"\n'
         )
         said, commands = await run_and_listen(config, subscribe_as(broker, certificates, password))
-        said += told_by("config", "--json", "--config", str(config))
-        said += told_by("config", "--config", str(config))
-        said += told_by("doctor", "--json", "--config", str(config))
+        said += run_command("config", "--json", "--config", str(config))
+        said += run_command("config", "--config", str(config))
+        said += run_command("doctor", "--json", "--config", str(config))
     key = re.findall(rb"[A-Za-z0-9+/=]{40,}", certificates.client_key.read_bytes())
     kept = [password, word, token, *(line.decode() for line in key)]
     assert heard
@@ -165,7 +165,7 @@ class Closing:
 
 @pytest.fixture
 def subscribe_as():
-    """Hear all that a broker with TLS and passwords says."""
+    """Return a command that subscribes to everything on a broker with TLS and passwords."""
 
     def command(broker, certificates, password):
         return [
@@ -177,7 +177,7 @@ def subscribe_as():
 
 
 async def run_and_listen(config, listening):
-    """Run until estimates came; return all that is said, and every command line and environment."""
+    """Run until estimates arrive; return all output, and every command line and environment."""
     listener = await asyncio.create_subprocess_exec(*listening, stdout=asyncio.subprocess.PIPE)
     program = await asyncio.create_subprocess_exec(
         PROGRAM, "run", "--config", str(config),
@@ -198,7 +198,7 @@ async def run_and_listen(config, listening):
 
 
 def seen_from_outside(pid):
-    """Return the command lines of a process and all it started, and its children's environments."""
+    """Return the command lines of a process tree, and its children's environments."""
     found = ""
     with contextlib.suppress(psutil.Error, OSError):
         found += " ".join(psutil.Process(pid).cmdline())
@@ -207,7 +207,7 @@ def seen_from_outside(pid):
     return found
 
 
-def told_by(*arguments):
+def run_command(*arguments):
     done = subprocess.run(
         [PROGRAM, *arguments], capture_output=True, text=True, check=False, env=os.environ
     )

@@ -119,4 +119,4 @@ def test_the_configuration_is_wrong(failures, away):
     (away / "config.toml").write_text('[tracking]\nsmoother = "kalmann"\n')
     [found] = failures()
     assert "fail configuration" in found
-    assert 'config.toml: [tracking] smoother = "kalmann" is not possible' in found
+    assert 'config.toml: [tracking] smoother = "kalmann" is invalid' in found
