@@ -19,15 +19,15 @@ from deploy.export import export_onnx
 from deploy.half import halve
 from deploy.quantize import quantize
 from streamer.engines import KalmanSettings, OnnxEngine
-from training.cli import DEFAULT_CACHE, DEFAULT_DATA
 from training.datasets import read_data_sets
-from training.evaluation.crossval import cross_validate
-from training.evaluation.folds import split
-from training.evaluation.metrics import bootstrap_interval, mean_ccc
-from training.evaluation.predict import AXES, Trajectory, piece_means
-from training.fitting.recipe import FitRecipe, changed, load_recipe
-from training.fitting.sampling import window_ends, windows
-from training.sound.features import Rendition, in_every, open_frames
+from training.evaluation.cross_validation import cross_validate
+from training.fitting.recipe import FitRecipe, load_recipe, with_overrides
+from training.metrics import bootstrap_interval, mean_ccc
+from training.options import DEFAULT_CACHE, DEFAULT_DATA
+from training.predict import AXES, Trajectory, piece_means
+from training.sound.feature_cache import load_renditions
+from training.sound.renditions import Rendition, all_renderings, cut_windows, window_ends
+from training.splits import split
 
 _RECIPE, _CHANGE = "distilled", "saml={}"
 _FOLDS, _SEED = 5, 0
@@ -45,16 +45,16 @@ def measure_precision() -> dict[str, Any]:
         By precision: `ms`, the median CPU time of a window on ONNX Runtime; by data set and axis
         the `ccc` over pieces, and for the smaller ones `change` with its 95 % `interval`.
     """
-    recipe = changed(load_recipe(FitRecipe, _RECIPE), _CHANGE)
-    pieces = read_data_sets(recipe.shares, DEFAULT_DATA)
+    recipe = with_overrides(load_recipe(FitRecipe, _RECIPE), _CHANGE)
+    pieces = read_data_sets(recipe.batch_shares, DEFAULT_DATA)
     paths: dict[str, list[Trajectory]] = {"fp32": [], **{kind: [] for kind in _SMALLER}}
     times: dict[str, list[float]] = {kind: [] for kind in paths}
     results = cross_validate(recipe, pieces, DEFAULT_CACHE, _FOLDS, [_SEED], jobs=1)
     for result in track(results, description="Precision"):
         test = split(pieces, result.fold, _FOLDS, _SEED, recipe.datasets).test
         judged = [piece for piece in test if piece.dataset in recipe.datasets]
-        heard = open_frames(
-            in_every(judged, recipe.renderings[:1]), recipe.front_end, DEFAULT_CACHE
+        heard = load_renditions(
+            all_renderings(judged, recipe.renderings[:1]), recipe.front_end, DEFAULT_CACHE
         )
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder, "fp32.onnx")
@@ -83,7 +83,7 @@ def _estimate(engine: OnnxEngine, rendition: Rendition, times: list[float]) -> T
     ends = window_ends(rendition, _EVERY_SECONDS, spec)
     answers = []
     for k in range(len(ends)):
-        views = [view.numpy() for view in windows(rendition, ends[k : k + 1], spec)]
+        views = [view.numpy() for view in cut_windows(rendition, ends[k : k + 1], spec)]
         begun = time.process_time()
         answers.append(engine.infer(*views))
         times.append(1e3 * (time.process_time() - begun))

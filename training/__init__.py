@@ -1,1 +1,1 @@
-"""The school where the model learns: data sets, features, fitting, evaluation."""
+"""Training stack: data sets, features, fitting, evaluation, annotation; see `docs/training.md`."""

@@ -1,4 +1,4 @@
-"""`python -m training`: data sets, distillation, fitting, judging."""
+"""Entry point of `python -m training`."""
 
 from training.cli import app
 

@@ -1,4 +1,4 @@
-"""The commands of `python -m training`."""
+"""Commands of `python -m training`."""
 
 import json
 from pathlib import Path
@@ -10,62 +10,133 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from training.annotation.reliability import compare_ways
-from training.annotation.reliability import markdown as rater_tables
-from training.annotation.report import write_agreement
+from training.annotation.agreement_report import write_agreement_report
+from training.annotation.reliability import agreement_markdown, compare_label_methods
 from training.annotation.server import make_app
 from training.annotation.session import Session
-from training.datasets import CATALOGUE, Piece, find_data_set, read_data_sets
+from training.datasets import CATALOGUE, find_data_set, read_data_sets
 from training.datasets.own import LABELS
 from training.datasets.vgmidi import read_vgmidi_ratings
-from training.evaluation.ablation import FULL, arms_of, summarise
+from training.evaluation.ablation import FULL, ablation_arms, summarise
 from training.evaluation.ablation import ablate as run_ablation
-from training.evaluation.ablation import markdown as ablation_table
-from training.evaluation.ablation_report import write_ablation
-from training.evaluation.attention import attention_table, open_fitted, windows_of
+from training.evaluation.ablation import markdown as ablation_markdown
+from training.evaluation.ablation_report import write_ablation_report
+from training.evaluation.attention import attention_table, cut_audio_windows, load_fitted
 from training.evaluation.compare import compare as compare_evaluations
 from training.evaluation.evaluate import evaluate as evaluate_recipe
-from training.evaluation.evaluate import write_json
-from training.evaluation.figures import attention as draw_attention
-from training.evaluation.folds import hold_out, validation_split
-from training.evaluation.report import write_report
-from training.evaluation.tables import markdown
-from training.features import features
+from training.evaluation.evaluation_report import write_evaluation_report
+from training.evaluation.figures import attention as plot_attention
+from training.evaluation.markdown import markdown as evaluation_markdown
+from training.fitting.checkpoint import save_atomically
 from training.fitting.distill import distill as distill_network
-from training.fitting.loop import write_whole
-from training.fitting.pretrained import PRETRAINED, Pretrained, load_pretrained, save_pretrained
-from training.fitting.recipe import DistillRecipe, FitRecipe, changed, load_recipe
-from training.fitting.sampling import EmbeddedSampler
-from training.fitting.soup import Sides, fit_soup, open_sides
-from training.options import DEFAULT_CACHE as DEFAULT_CACHE
-from training.options import DEFAULT_DATA as DEFAULT_DATA
+from training.fitting.pretrained import (
+    PRETRAINED_DIR,
+    Pretrained,
+    load_pretrained,
+    save_pretrained,
+)
+from training.fitting.recipe import (
+    DistillRecipe,
+    FitRecipe,
+    load_any_recipe,
+    load_recipe,
+    with_overrides,
+)
+from training.fitting.selection import (
+    FitData,
+    every_rendition,
+    hold_out_groups,
+    load_distillation_data,
+    load_fit_data,
+    training_renditions,
+)
+from training.fitting.soup import fit_soup
 from training.options import (
+    DEFAULT_CACHE,
+    DEFAULT_DATA,
     Cache,
     Change,
     Data,
+    Jobs,
     RecipeName,
     Report,
+    RunDir,
     Threads,
-    as_report,
-    bad_input,
-    leads,
-    report,
-    steps,
+    exit_on_error,
+    is_first_rank,
+    report_path,
+    require_html,
+    step_progress,
 )
-from training.sound.features import in_turn, open_embeddings, open_frames, training_work
+from training.reports import write_json
+from training.sound.feature_cache import (
+    load_embeddings,
+    load_renditions,
+    pack_frames,
+    select_part,
+)
 from training.sound.render import decode
+from training.splits import validation_split
 
 app = typer.Typer(
-    help="The school where the model learns.", no_args_is_help=True, add_completion=False
+    help="Train, evaluate and annotate: data sets, distillation, fitting, reports.",
+    no_args_is_help=True,
+    add_completion=False,
 )
-app.command()(features)
+
+
+@app.command()
+def features(
+    recipe: RecipeName,
+    part: Annotated[
+        str, typer.Option(help="Part to compute of how many, to share among machines: 2/4.")
+    ] = "1/1",
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Cache folder to pack the frames into, as few large files."),
+    ] = None,
+    data: Data = None,
+    cache: Cache = DEFAULT_CACHE,
+) -> None:
+    """Compute the features for `fit`, `distill` and `evaluate`, all or a part; pack them.
+
+    Every command takes a packed folder as its --cache, or several copied into one.
+    """
+    with exit_on_error():
+        number, parts = _parse_part(part)
+        chosen = load_any_recipe(recipe)
+        if chosen.origin == "external":
+            raise ValueError(
+                f"cannot compute features for {recipe}: its data sets have precomputed views"
+            )
+        names = chosen.all_datasets if isinstance(chosen, FitRecipe) else chosen.pool
+        needed = every_rendition(chosen, read_data_sets(names, data or DEFAULT_DATA))
+        own = select_part(needed, number, parts)
+        renditions = load_renditions(own, chosen.front_end, cache)
+        hours = sum(one.seconds(chosen.front_end) for one in renditions) / 3600
+        typer.echo(f"part {part}: {len(own)} renditions, {hours:.2f} h, in {cache}")
+        if isinstance(chosen, DistillRecipe):
+            load_embeddings(own, cache)
+        if pack:
+            shards = pack_frames(renditions, chosen.front_end, pack)
+            typer.echo(f"packed into {len(shards)} new shards in {pack}")
+
+
+def _parse_part(text: str) -> tuple[int, int]:
+    number, _, parts = text.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise ValueError(f"invalid --part {text}: the second part of four is 2/4")
+    return int(number), int(parts)
 
 
 @app.command()
 def distill(
     recipe: RecipeName = "student",
     run: Annotated[
-        Path, typer.Option("--run-dir", help="Folder for state and logs; goes on there.")
+        Path,
+        typer.Option(
+            "--run-dir", help="Folder of checkpoints and metrics; a run that is in it is resumed."
+        ),
     ] = Path("runs/student"),
     output: Annotated[
         Path | None,
@@ -76,92 +147,65 @@ def distill(
     seed: int = 0,
     threads: Threads = 1,
 ) -> None:
-    """Teach a network MusiCNN's embedding of music without labels; `fit` begins with it."""
-    with bad_input():
+    """Distil MusiCNN's embedding into a student on unlabelled music; `fit` starts from it."""
+    with exit_on_error():
         chosen = load_recipe(DistillRecipe, recipe)
         pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
-        begun = load_pretrained(chosen)
-        held = begun.held_out if begun else _held_out(pieces, chosen, seed)
-        work = in_turn(pieces, chosen.renderings)
-        learnt, held_out = (
-            [one for one in work if ((one[0].dataset, one[0].group) in held) == side]
-            for side in (False, True)
-        )
-        heard = EmbeddedSampler(
-            open_frames(learnt, chosen.front_end, cache),
-            open_embeddings(learnt, cache),
-            chosen.front_end,
-            (begun.mean, begun.std) if begun else None,
-        )
-        watched = EmbeddedSampler(
-            open_frames(held_out, chosen.front_end, cache),
-            open_embeddings(held_out, cache),
-            chosen.front_end,
-            (heard.mean, heard.std),
-        )
+        pretrained = load_pretrained(chosen)
+        held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)
+        statistics = (pretrained.mean, pretrained.std) if pretrained else None
+        training, validation = load_distillation_data(pieces, chosen, held_out, statistics, cache)
         torch.set_num_threads(threads)
-        typer.echo(f"{len(heard)} windows to learn from, {len(watched)} held out")
-        with steps("Distilling", chosen.steps) as progress:
-            student, trained = distill_network(
-                heard, watched, chosen, seed, pretrained=begun, run=run, on_step=progress
+        typer.echo(f"{len(training)} windows for training, {len(validation)} held out")
+        with step_progress("Distilling", chosen.steps) as progress:
+            student, result = distill_network(
+                training, validation, chosen, seed, pretrained=pretrained, run=run, on_step=progress
             )
-        output = output or PRETRAINED / f"{chosen.name}.pt"
-        taught = Pretrained(student.state_dict(), heard.mean, heard.std, held)
-        if leads():
-            save_pretrained(taught, chosen, seed, dict(trained.history)[trained.step], output)
+        output = output or PRETRAINED_DIR / f"{chosen.name}.pt"
+        new = Pretrained(student.state_dict(), training.mean, training.std, held_out)
+        if is_first_rank():
+            save_pretrained(new, chosen, seed, dict(result.history)[result.step], output)
             typer.echo(f"wrote {output}")
-
-
-def _held_out(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tuple[str, str]]:
-    """Choose data set and group of what is only watched."""
-    held = set()
-    for dataset in recipe.pool:
-        own = [piece for piece in pieces if piece.dataset == dataset]
-        held |= {(dataset, group) for group in hold_out(own, recipe.validation_share, seed)}
-    return held
 
 
 @app.command()
 def fit(
     recipe: RecipeName,
     change: Change = "",
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            "--run-dir",
-            help="Folder for state and logs; goes on there.",
-            show_default="runs/RECIPE",
-        ),
-    ] = None,
+    run: RunDir = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     seed: int = 0,
     threads: Threads = 1,
 ) -> None:
-    """Fit to all music but what chooses the step; the judging is `evaluate`'s.
+    """Fit to all music except what chooses the step; `evaluate` evaluates a recipe.
 
-    Writes RUN/model.pt; `python -m deploy export` makes of it what `streamer` opens.
+    Writes RUN/model.pt; `python -m deploy export` converts it to ONNX for `streamer`.
     """
-    with bad_input():
-        chosen = changed(load_recipe(FitRecipe, recipe), change)
+    with exit_on_error():
+        chosen = with_overrides(load_recipe(FitRecipe, recipe), change)
         if change and run is None:
-            raise ValueError("with --change, name a --run-dir beside that of the recipe as it is")
+            raise ValueError(
+                "cannot use the default run folder with --change: name a --run-dir for it"
+            )
         run = run or Path("runs") / chosen.name
-        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
-        open_frames(training_work(chosen, pieces), chosen.front_end, cache)
+        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        load_renditions(training_renditions(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
 
-        def sides(number: int) -> Sides:
-            parts = validation_split(pieces, seed * chosen.fits + number, chosen.datasets)
-            return open_sides(parts, pieces, chosen, cache)
+        def load_data(number: int) -> FitData:
+            split = validation_split(pieces, seed * chosen.fits + number, chosen.datasets)
+            return load_fit_data(split, pieces, chosen, cache)
 
-        with steps("Fitting", chosen.fits * chosen.steps) as progress:
-            soup = fit_soup(sides, chosen, seed, pretrained=pretrained, run=run, on_step=progress)
+        with step_progress("Fitting", chosen.fits * chosen.steps) as progress:
+            soup = fit_soup(
+                load_data, chosen, seed, pretrained=pretrained, run=run, on_step=progress
+            )
         weights = soup.network.state_dict()
         content = {"weights": weights, "recipe": chosen.model_dump(mode="json"), "seed": seed}
-        if leads():
-            write_whole(content, run / "model.pt")
+        if is_first_rank():
+            save_atomically(content, run / "model.pt")
             typer.echo(f"wrote {run / 'model.pt'}")
 
 
@@ -174,37 +218,38 @@ def evaluate(
     cache: Cache = DEFAULT_CACHE,
     folds: int = 5,
     seeds: int = 3,
-    jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+    jobs: Jobs = 2,
 ) -> None:
-    """Cross-validate a recipe by group beside the baselines; write a report and its numbers."""
-    with bad_input():
-        chosen = changed(load_recipe(FitRecipe, recipe), change)
+    """Cross-validate a recipe by group beside baselines; write a report and its numbers."""
+    with exit_on_error():
+        chosen = with_overrides(load_recipe(FitRecipe, recipe), change)
         if change and output is None:
-            raise ValueError("with --change, name an --output beside that of the recipe as it is")
-        output = report(output, chosen)
-        pieces = read_data_sets(chosen.music, data or DEFAULT_DATA)
-        found = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
-        write_json(found.summary, output.with_suffix(".json"))
-        write_report(found, chosen, cache, output)
+            raise ValueError("cannot use the default report with --change: name an --output for it")
+        output = report_path(output, chosen)
+        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        evaluation = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
+        write_json(evaluation.summary, output.with_suffix(".json"))
+        write_evaluation_report(evaluation, chosen, cache, output)
     typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
 @app.command()
 def annotate(
-    folder: Annotated[Path, typer.Argument(help="Your music, also in folders below.")],
-    rater: Annotated[str, typer.Option(help="Whose ratings these are.")] = "me",
-    port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8123,
+    folder: Annotated[Path, typer.Argument(help="Folder of your music, also in subfolders.")],
+    rater: Annotated[str, typer.Option(help="Name of the rater.")] = "me",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8123,
 ) -> None:
-    """Rate your own music in the browser; `own` reads the labels.csv that comes of it.
+    """Rate your own music in the browser, for the data set `own`.
 
-    Begins with four exemplars, ends with a clip that is heard twice. Every rater's ratings stay in
-    FOLDER/ratings.csv; labels.csv is their mean, weighed by how near raters are to each other.
+    A session begins with four exemplars and ends with a repeated clip. The ratings of all raters
+    are in FOLDER/ratings.csv; labels.csv is their mean, weighted by how close raters are to each
+    other.
     """
-    with bad_input():
+    with exit_on_error():
         session = Session(folder, rater)
-        for name in session.left_out:
-            typer.echo(f"left out, for its name cannot stand in a table: {name!r}", err=True)
-        typer.echo(f"{len(session.steps)} things to hear: http://127.0.0.1:{port} (Ctrl-C ends)")
+        for name in session.skipped_files:
+            typer.echo(f"skipped {name!r}: its name cannot be stored in a table", err=True)
+        typer.echo(f"{len(session.steps)} steps: http://127.0.0.1:{port} (Ctrl-C ends)")
         uvicorn.run(make_app(session), host="127.0.0.1", port=port, log_level="warning")
         if (folder / LABELS).exists():
             typer.echo(f"labels: {folder / LABELS}")
@@ -213,23 +258,26 @@ def annotate(
 @app.command()
 def agreement(
     data: Data = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Random halvings of the raters.")] = 20,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Random splits of the raters into halves.")
+    ] = 20,
     output: Annotated[
-        Path, typer.Option(help="HTML to write; its numbers beside it, as JSON.")
+        Path, typer.Option(help="HTML report to write; its numbers go beside it, as JSON.")
     ] = Path("runs/agreement.html"),
 ) -> None:
-    """Report how well VGMIDI's raters agree, and what filtering and weighing them does."""
-    with bad_input():
+    """Report the agreement of VGMIDI's raters, and the effect of filtering and weighting them."""
+    with exit_on_error():
         folder = find_data_set("vgmidi", data or DEFAULT_DATA)
         if folder is None:
             raise ValueError(
-                "vgmidi is not here; `python -m training datasets` says where to get it"
+                "cannot find vgmidi; `python -m training datasets` says where to get it"
             )
-        output = as_report(output)
+        output = require_html(output)
         ratings = read_vgmidi_ratings(folder)
-        ways = compare_ways(ratings, rounds)
-        typer.echo(rater_tables(ratings, ways))
-        write_json(write_agreement(ratings, ways, output), output.with_suffix(".json"))
+        methods = compare_label_methods(ratings, rounds)
+        typer.echo(agreement_markdown(ratings, methods))
+        summary = write_agreement_report(ratings, methods, output)
+        write_json(summary, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
@@ -240,63 +288,65 @@ def ablate(
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     drift_of: Annotated[
-        str, typer.Option(help="Data set whose styles are read from the embeddings.")
+        str, typer.Option(help="Data set whose embeddings are probed for style and track.")
     ] = "musemodataset",
     variant: Annotated[
         list[str] | None,
         typer.Option(
-            help='One more arm: changes of the recipe, such as "network.layers=2 pcl=none"; '
-            "may be given again."
+            help='One more arm: overrides of the recipe, such as "network.layers=2 pcl=none"; '
+            "repeatable."
         ),
     ] = None,
     against: Annotated[
-        str, typer.Option(help="Arm, but constant-Q, that the others are compared with, by name.")
+        str, typer.Option(help="Arm to compare the others with, by name; not constant-Q.")
     ] = FULL,
-    jobs: Annotated[int, typer.Option(help="Fits at a time, one core each.")] = 2,
+    jobs: Jobs = 2,
 ) -> None:
-    """Fit without each part in turn, seed s on fold s; print what each part is worth."""
-    with bad_input():
+    """Fit without each part in turn, seed s on fold s; report what each part is worth."""
+    with exit_on_error():
         chosen = load_recipe(FitRecipe, recipe)
-        recipes = arms_of(chosen, variant or [])
-        output = report(output, chosen)
+        recipes = ablation_arms(chosen, variant or [])
+        output = report_path(output, chosen)
         if drift_of not in chosen.datasets:
-            raise ValueError(f"--drift-of {drift_of} is no data set of {chosen.name}")
+            raise ValueError(
+                f"invalid --drift-of {drift_of}: {chosen.name} has {', '.join(chosen.datasets)}"
+            )
         if against not in recipes:
-            raise ValueError(f"--against {against} is none of {', '.join(recipes)}")
-        music = dict.fromkeys(name for one in recipes.values() for name in one.music)
-        pieces = read_data_sets(list(music), data or DEFAULT_DATA)
+            raise ValueError(f"invalid --against {against}: arms are {', '.join(recipes)}")
+        names = dict.fromkeys(name for one in recipes.values() for name in one.all_datasets)
+        pieces = read_data_sets(list(names), data or DEFAULT_DATA)
         arms = run_ablation(chosen, pieces, cache, jobs, variant or [])
-        found = summarise(arms, list(chosen.datasets), against)
-        typer.echo(ablation_table(found, against))
-        numbers = write_ablation(arms, found, pieces, drift_of, cache, output, against)
+        summary = summarise(arms, list(chosen.datasets), against)
+        typer.echo(ablation_markdown(summary, against))
+        numbers = write_ablation_report(arms, summary, pieces, drift_of, cache, output, against)
         write_json(numbers, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
 
 
 @app.command()
 def attention(
-    model: Annotated[Path, typer.Argument(help="What `fit` wrote: model.pt.")],
-    sounds: Annotated[list[Path], typer.Argument(help="Sound files.")],
+    model: Annotated[Path, typer.Argument(help="model.pt that `fit` wrote.")],
+    sounds: Annotated[list[Path], typer.Argument(help="Audio files.")],
     at: Annotated[
-        float, typer.Option(min=0.0, max=1e6, help="Second of the first sound that is drawn.")
+        float, typer.Option(min=0.0, max=1e6, help="Second of the first file to plot.")
     ] = 0.0,
-    output: Annotated[Path, typer.Option(help="Picture to write: png, svg or pdf.")] = Path(
+    output: Annotated[Path, typer.Option(help="Figure to write: png, svg or pdf.")] = Path(
         "runs/attention.png"
     ),
 ) -> None:
-    """Draw what the two views ask of each other in a window, and say it in numbers of all."""
-    with bad_input():
-        network, spec = open_fitted(model)
-        heard = [windows_of(decode(sound, spec.sample_rate), spec) for sound in sounds]
-        views = [torch.cat(parts) for parts in zip(*heard, strict=True)]
+    """Plot the attention between the views in one window; print statistics of all windows."""
+    with exit_on_error():
+        network, spec = load_fitted(model)
+        windows = [cut_audio_windows(decode(one, spec.sample_rate), spec) for one in sounds]
+        mel, cochleagram = (torch.cat(parts) for parts in zip(*windows, strict=True))
         start = round(at * spec.sample_rate)
         try:
-            shown = windows_of(decode(sounds[0], spec.sample_rate)[start:], spec)
+            plotted = cut_audio_windows(decode(sounds[0], spec.sample_rate)[start:], spec)
         except ValueError as error:
-            raise ValueError(f"from --at {at:g} on {error}") from None
-        typer.echo(attention_table(network, (views[0], views[1]), spec))
+            raise ValueError(f"cannot plot from --at {at:g}: {error}") from None
+        typer.echo(attention_table(network, (mel, cochleagram), spec))
         title = f"{sounds[0].name} at {at:g} s"
-        figure = draw_attention(title, network, shown[0][:1], shown[1][:1])
+        figure = plot_attention(title, network, plotted[0][:1], plotted[1][:1])
         output.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(output, bbox_inches="tight")
         typer.echo(f"wrote {output}")
@@ -307,30 +357,30 @@ def tables(
     summary: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote.")],
 ) -> None:
     """Print the tables of an evaluation as Markdown."""
-    with bad_input():
-        typer.echo(markdown(json.loads(summary.read_text(encoding="utf-8"))))
+    with exit_on_error():
+        typer.echo(evaluation_markdown(json.loads(summary.read_text(encoding="utf-8"))))
 
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote of one recipe.")],
-    after: Annotated[Path, typer.Argument(help="And of another.")],
+    before: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote for one recipe.")],
+    after: Annotated[Path, typer.Argument(help="JSON for another recipe.")],
 ) -> None:
-    """Print two evaluations side by side, with the interval of the difference, as Markdown."""
-    with bad_input():
+    """Print the scores of two evaluations and intervals of the difference, as Markdown."""
+    with exit_on_error():
         one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (before, after))
         typer.echo(compare_evaluations(one, other))
 
 
 @app.command()
 def datasets(data: Data = None) -> None:
-    """List the data sets that can be read: what, where to get it, terms, whether it is here."""
+    """List the supported data sets: content, source, terms, and the folder found."""
     roots = data or DEFAULT_DATA
-    table = Table("name", "folder", "content", "where to get it", "terms", "here", show_lines=True)
+    table = Table("name", "folder", "content", "source", "terms", "found", show_lines=True)
     for one in CATALOGUE.values():
         found = find_data_set(one.name, roots)
         table.add_row(
             one.name, one.folder, one.content, one.source, one.terms, str(found) if found else "no"
         )
     Console().print(table)
-    typer.echo(f"Looked in {', '.join(map(str, roots))}; --data names other folders.")
+    typer.echo(f"Searched {', '.join(map(str, roots))}; --data names other folders.")

@@ -1,4 +1,4 @@
-"""What the commands of `python -m training` have in common."""
+"""Options and helpers shared by the commands of `python -m training`."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,32 +11,45 @@ from rich.progress import Progress, TextColumn
 
 from training.fitting.recipe import FitRecipe
 
-RecipeName = Annotated[str, typer.Option("--recipe", help="A file in training/recipes, or a path.")]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help="Name of a file in training/recipes, or a path to one.")
+]
 Change = Annotated[
-    str,
-    typer.Option(help='Numbers of the recipe to change, such as "steps=200 saml.weight=0.5".'),
+    str, typer.Option(help='Overrides of the recipe, such as "steps=200 saml.weight=0.5".')
 ]
 Data = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder that holds data sets, each in its official layout; may be given again.",
+        help="Folder of data sets in their official layouts; repeatable.",
         show_default="../shared/data and .cache/data",
     ),
 ]
 Report = Annotated[
     Path | None,
     typer.Option(
-        help="HTML to write; its numbers beside it, as JSON.", show_default="runs/RECIPE.html"
+        help="HTML report to write; its numbers go beside it, as JSON.",
+        show_default="runs/RECIPE.html",
     ),
 ]
-Cache = Annotated[Path, typer.Option(help="Folder for frames and embeddings, computed once.")]
-Threads = Annotated[int, typer.Option(help="Cores; one gives the same weights each time.")]
+Cache = Annotated[Path, typer.Option(help="Folder of computed features and results.")]
+Threads = Annotated[
+    int, typer.Option(help="CPU threads; with 1 the weights are reproducible to the bit.")
+]
+RunDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--run-dir",
+        help="Folder of checkpoints and metrics; a run that is in it is resumed.",
+        show_default="runs/RECIPE",
+    ),
+]
+Jobs = Annotated[int, typer.Option(help="Fits to run at a time, one core each.")]
 DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Path(".cache")
 
 
 @contextmanager
-def bad_input() -> Iterator[None]:
-    """Turn what is wrong with files, tables and recipes into one line."""
+def exit_on_error() -> Iterator[None]:
+    """Exit with code 1 and one line on errors in files, tables and recipes."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -44,27 +57,27 @@ def bad_input() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def report(output: Path | None, recipe: FitRecipe) -> Path:
-    """Give the page to write, by default named as its recipe."""
-    return as_report(output or Path("runs") / f"{recipe.name}.html")
+def report_path(output: Path | None, recipe: FitRecipe) -> Path:
+    """Path of the HTML report, by default named as the recipe."""
+    return require_html(output or Path("runs") / f"{recipe.name}.html")
 
 
-def as_report(output: Path) -> Path:
-    """Refuse what is no name of a page, before the work is done: its numbers go beside it."""
+def require_html(output: Path) -> Path:
+    """Refuse a path that does not end in .html, before the work is done."""
     if output.suffix != ".html":
-        raise ValueError(f"--output {output} must end in .html")
+        raise ValueError(f"cannot write a report to {output}: --output must end in .html")
     return output
 
 
-def leads() -> bool:
-    """Whether this is the process that writes: the only one, or torchrun's first."""
+def is_first_rank() -> bool:
+    """Whether this process writes: the only one, or rank 0 of torchrun's."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def steps(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress; gives what has to be called with each step."""
+def step_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on the first rank; yield the function to call with each step."""
     columns = (*Progress.get_default_columns(), TextColumn("{task.completed}"))
-    with Progress(*columns, disable=not leads()) as progress:
+    with Progress(*columns, disable=not is_first_rank()) as progress:
         task = progress.add_task(title, total=total)
         yield lambda step: progress.update(task, completed=step)

@@ -20,9 +20,9 @@ from streamer.demo import PIECE
 from streamer.engines import open_engine
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
 from tests.support.streamer_process import listening
-from training.cli import DEFAULT_DATA
 from training.datasets import read_data_sets
-from training.sound.render import Rendering, decode, sound_of
+from training.options import DEFAULT_DATA
+from training.sound.render import Rendering, decode, load_audio
 
 _SHARE = 0.63
 _PAIRS = 12
@@ -62,7 +62,7 @@ def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
     ranked = sorted(pieces, key=lambda one: float(one.arousal.mean()))
     chosen = zip(ranked[:_PAIRS], ranked[::-1][:_PAIRS], strict=True)
     return "musemodataset", [
-        (_part(sound_of(calm, Rendering(), RATE)), _part(sound_of(excited, Rendering(), RATE)))
+        (_part(load_audio(calm, Rendering(), RATE)), _part(load_audio(excited, Rendering(), RATE)))
         for calm, excited in chosen
     ]
 

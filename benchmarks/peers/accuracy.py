@@ -17,11 +17,11 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.peers.contest import VIBENET
 from benchmarks.peers.environment import ROOT, python_of
-from training.cli import DEFAULT_DATA
 from training.datasets import Piece, read_data_sets
-from training.evaluation.folds import fold_of_each
-from training.evaluation.metrics import agreement
-from training.sound.render import Rendering, sound_of
+from training.metrics import agreement
+from training.options import DEFAULT_DATA
+from training.sound.render import Rendering, load_audio
+from training.splits import fold_of_each
 
 _FOLDS = 5
 _ALPHAS = np.logspace(-2, 4, 13)
@@ -65,7 +65,7 @@ def _asked(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sounds.npz")
         sounds: dict[str, Any] = {
-            str(k): sound_of(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
+            str(k): load_audio(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
         }
         np.savez(path, **sounds)
         done = subprocess.run(

@@ -11,7 +11,7 @@ from damer.nn import NetworkSize
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
 from training.fitting.recipe import Augmentation, FitRecipe
-from training.sound.features import RECORDED, Rendition
+from training.sound.renditions import RECORDED, Rendition
 
 RATE = FrontEndSpec().sample_rate
 

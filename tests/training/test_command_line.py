@@ -20,7 +20,7 @@ def the_error(result):
 
 @pytest.mark.parametrize("command", ["distill", "fit", "evaluate"])
 def test_an_unknown_recipe_is_one_line(command):
-    assert "no recipe 'nope'" in the_error(run(command, "--recipe", "nope"))
+    assert "cannot load recipe 'nope'" in the_error(run(command, "--recipe", "nope"))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_data_sets_are_listed_with_where_they_were_looked_for(tmp_path):
     result = run("datasets", "--data", tmp_path)
     assert result.exit_code == 0
     assert "vgmidi" in result.output
-    assert f"Looked in {tmp_path}" in result.output
+    assert f"Searched {tmp_path}" in result.output
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate"])
@@ -53,18 +53,18 @@ def test_a_change_that_cannot_be_is_one_line(command):
 
 def test_an_arm_that_is_not_there_is_named(tmp_path):
     result = run("ablate", "--against", "everything", "--data", tmp_path)
-    assert "--against everything is none of full, without DSAF" in the_error(result)
+    assert "invalid --against everything: arms are full, without DSAF" in the_error(result)
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path):
     result = run("attention", tmp_path / "model.pt", tmp_path / "song.wav")
-    assert "model.pt is missing" in the_error(result)
+    assert "model.pt: it is missing" in the_error(result)
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate"])
 def test_a_changed_recipe_needs_a_place_of_its_own(command, tmp_path):
     result = run(command, "--recipe", "distilled", "--change", "steps=3", "--data", tmp_path)
-    assert "--change, name" in the_error(result)
+    assert "with --change: name" in the_error(result)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "ablate"])

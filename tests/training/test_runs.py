@@ -95,8 +95,8 @@ def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
     table = finish(
         [sys.executable, "-m", "training", "attention", str(unbroken / "model.pt"), *arguments]
     )
-    assert "| 1 | Mel asks cochleagram |" in table
-    assert "layer 1: cochleagram asks Mel" in picture.read_text(encoding="utf-8")
+    assert "| 1 | Mel attends to cochleagram |" in table
+    assert "layer 1: cochleagram attends to Mel" in picture.read_text(encoding="utf-8")
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
@@ -147,7 +147,7 @@ def test_the_state_of_another_recipe_is_refused_by_name(venue, unbroken):
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
-    assert "state.pt is of another recipe" in done.stderr
+    assert "state.pt: it is of another recipe" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -160,5 +160,5 @@ def test_a_damaged_state_is_refused_by_name(venue, unbroken):
         command(venue, run), capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 1
-    assert "state.pt is damaged" in done.stderr
+    assert "state.pt: it is damaged" in done.stderr
     assert "Traceback" not in done.stderr

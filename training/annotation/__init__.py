@@ -1,1 +1,1 @@
-"""How far labels can be trusted: raters, their agreement, and a consensus that weighs them."""
+"""Annotation: rate music in the browser, measure rater agreement, weight raters into labels."""

@@ -1,7 +1,7 @@
-"""How well raters agree: statistics of the field, defined also where ratings are missing.
+"""Inter-rater agreement with missing ratings: Krippendorff's alpha, ICC, split-half reliability.
 
-Every function takes ratings of shape (raters, units) of one quantity, NaN where one is missing, and
-gives NaN where nothing can be said: one rater, one unit, or ratings that do not differ.
+Every function takes ratings of one quantity, (raters, units), NaN where one is missing, and returns
+NaN if it is undefined: for one rater, one unit, or constant ratings.
 """
 
 import warnings
@@ -13,26 +13,26 @@ Matrix = NDArray[np.float64]
 
 
 def krippendorff_alpha(ratings: Matrix) -> float:
-    """Krippendorff's alpha for interval data: 1 is full agreement, 0 is that of chance.
+    """Krippendorff's alpha for interval data: 1 is full agreement, 0 is chance.
 
     alpha = 1 - D_o / D_e, where D_o is the mean squared difference of ratings of the same unit,
-    each unit weighed by its ratings, and D_e that of all ratings. Units with one rating are left
+    each unit weighted by its ratings, and D_e that of all ratings. Units with one rating are left
     out. Krippendorff, "Computing Krippendorff's alpha-reliability", 2011.
     """
     counts = (~np.isnan(ratings)).sum(axis=0)
     paired = ratings[:, counts > 1]
-    known = paired[~np.isnan(paired)]
-    if not known.size or not known.var() > 0:
+    values = paired[~np.isnan(paired)]
+    if not values.size or not values.var() > 0:
         return float("nan")
     within = np.nanvar(paired, axis=0, ddof=1) * counts[counts > 1]
-    return float(1.0 - within.sum() / len(known) / known.var(ddof=1))
+    return float(1.0 - within.sum() / len(values) / values.var(ddof=1))
 
 
 def intraclass_correlation(ratings: Matrix) -> tuple[float, float]:
-    """ICC(1,1) and ICC(1,k): of a single rating, and of the mean of the raters of a unit.
+    """ICC(1,1) of a single rating, and ICC(1,k) of the mean of the raters of a unit.
 
-    From a one-way analysis of variance, for raters need not be the same from unit to unit; k is the
-    usual number of ratings of a unit, k0 = (N - sum n_i^2 / N) / (units - 1) where numbers differ.
+    From a one-way analysis of variance, because raters may differ from unit to unit. If their
+    numbers differ, k is k0 = (N - sum n_i^2 / N) / (units - 1).
     Shrout and Fleiss, "Intraclass correlations", 1979.
     """
     counts = (~np.isnan(ratings)).sum(axis=0)
@@ -43,18 +43,18 @@ def intraclass_correlation(ratings: Matrix) -> tuple[float, float]:
     means = np.nanmean(rated, axis=0)
     between = (counts * (means - np.nansum(rated) / total) ** 2).sum() / (units - 1)
     within = np.nansum((rated - means) ** 2) / (total - units)
-    usual = (total - (counts**2).sum() / total) / (units - 1)
+    k0 = (total - (counts**2).sum() / total) / (units - 1)
     if not between + within > 0:
         return float("nan"), float("nan")
-    single = (between - within) / (between + (usual - 1) * within)
+    single = (between - within) / (between + (k0 - 1) * within)
     mean = (between - within) / between if between > 0 else float("nan")
     return float(single), float(mean)
 
 
 def split_half(ratings: Matrix, random: np.random.Generator, rounds: int = 50) -> float:
-    """Mean Pearson r between the means of two halves of the raters, over random halvings.
+    """Mean Pearson r between the means of two halves of the raters, over random splits.
 
-    It says how reliable the mean of half the raters is; `spearman_brown` gives that of all.
+    This is the reliability of the mean of half the raters; `spearman_brown` extrapolates to all.
     """
     raters = len(ratings)
     if raters < 2:
@@ -63,7 +63,7 @@ def split_half(ratings: Matrix, random: np.random.Generator, rounds: int = 50) -
     for _ in range(rounds):
         order = random.permutation(raters)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # units that one half did not rate
+            warnings.simplefilter("ignore", RuntimeWarning)  # units without a rating in one half
             one, other = (
                 np.nanmean(ratings[half], axis=0)
                 for half in (order[: raters // 2], order[raters // 2 :])
@@ -75,5 +75,5 @@ def split_half(ratings: Matrix, random: np.random.Generator, rounds: int = 50) -
 
 
 def spearman_brown(reliability: float, times: float = 2.0) -> float:
-    """Give the reliability of so many times as many raters (Spearman, Brown, 1910)."""
+    """Predict the reliability of `times` as many raters (Spearman, Brown, 1910)."""
     return times * reliability / (1.0 + (times - 1.0) * reliability)

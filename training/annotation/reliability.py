@@ -1,8 +1,8 @@
-"""What filtering and weighing raters does to the labels: the reliability of each way, measured.
+"""Measure how reliable labels are with different ways to filter and weight raters.
 
-A filter that keeps those who agree raises the agreement of those it kept, whatever it is worth. So
-each way is applied to two halves of the raters who know nothing of each other, and the labels that
-the halves arrive at are compared.
+A filter that keeps raters who agree raises the agreement of those it kept in any case. So each
+method is applied to two independent halves of the raters, and the labels of the halves are
+compared.
 """
 
 from collections.abc import Callable
@@ -18,40 +18,39 @@ from training.annotation.agreement import (
     spearman_brown,
     split_half,
 )
-from training.annotation.consensus import CONSISTENT, agree, weighted_mean
-from training.datasets.records import Ratings
-from training.evaluation.metrics import bootstrap_interval
-from training.evaluation.predict import AXES
-from training.evaluation.tables import markdown_table
+from training.annotation.consensus import CONSISTENCY_THRESHOLD, find_consensus, weighted_mean
+from training.datasets.pieces import AXES, Ratings
+from training.metrics import bootstrap_interval
+from training.reports import markdown_table
 
-THRESHOLDS = (CONSISTENT, 0.35, 0.5, 0.7, np.inf)
+THRESHOLDS = (CONSISTENCY_THRESHOLD, 0.35, 0.5, 0.7, np.inf)
 Labels = NDArray[np.float64]
-_AGREEMENT = (
+_AGREEMENT_HEAD = (
     *("axis", "Krippendorff's alpha", "ICC(1,1)", "ICC(1,k)"),
-    *("split half", "foretold for all (Spearman-Brown)"),
+    *("split half", "predicted for all (Spearman-Brown)"),
 )
-_EXPLAINED = """\
-Labels of two halves of the raters, valence / arousal: their correlation over pieces and inside a
-piece, and by how much the latter is above that of the plain mean (95 % bootstrap interval over
+_EXPLANATION = """\
+Labels of two halves of the raters, valence / arousal: their correlation over pieces and within
+pieces, and the difference of the latter to that of the plain mean (95 % bootstrap interval over
 pieces):"""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way from ratings to labels, and how reliable its labels are; pairs are of the axes.
+class LabelMethod:
+    """One method to aggregate ratings into labels, and its reliability; pairs are of the axes.
 
     Attributes
     ----------
     name
-        What is done.
+        Name in reports.
     kept
         Share of the raters that is kept.
     spread
-        Standard deviation over pieces of the mean label.
+        Standard deviation of the mean label over pieces.
     between
         Correlation over pieces of the mean labels of two halves of the raters.
     within_pieces
-        Correlation inside each piece of the labels of two halves, (pieces, 2).
+        Correlation within each piece of the labels of two halves, (pieces, 2).
     """
 
     name: str
@@ -65,15 +64,15 @@ class Way:
         """Mean of `within_pieces`."""
         return _pair(np.nanmean(self.within_pieces, axis=0))
 
-    def summary(self, plain: "Way", names: list[str]) -> dict[str, Any]:
-        """Give all numbers, and by how much the labels are more reliable than the plain mean's.
+    def summary(self, plain: "LabelMethod", names: list[str]) -> dict[str, Any]:
+        """Collect all numbers, and the difference in reliability to the plain mean.
 
         Parameters
         ----------
         plain
-            The plain mean.
+            Method of the plain mean.
         names
-            Of the pieces, over which the interval is.
+            Names of the pieces, for the interval.
         """
         gains = self.within_pieces - plain.within_pieces
         table: dict[str, Any] = {"kept": self.kept}
@@ -92,11 +91,11 @@ class Way:
         return table
 
 
-def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
-    """Agreement on the mean of each piece, by axis.
+def rater_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
+    """Agreement on the mean rating of each piece, by axis.
 
-    Krippendorff's alpha, ICC of one rating and of the mean, r of the means of two halves of the
-    raters, and what that foretells for all of them.
+    Krippendorff's alpha, ICC of one rating and of the mean, split-half r, and its Spearman-Brown
+    prediction for all raters.
     """
     most = max(len(one.raters) for one in ratings)
     table = {}
@@ -104,8 +103,8 @@ def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
         means = np.full((most, len(ratings)), np.nan)
         for column, one in enumerate(ratings):
             own = one.values[:, :, k]
-            spoke = ~np.isnan(own).all(axis=1)
-            means[: len(one.raters), column][spoke] = np.nanmean(own[spoke], axis=1)
+            present = ~np.isnan(own).all(axis=1)
+            means[: len(one.raters), column][present] = np.nanmean(own[present], axis=1)
         single, mean = intraclass_correlation(means)
         half = split_half(means, np.random.default_rng(0))
         table[axis] = {
@@ -118,23 +117,23 @@ def raters_agreement(ratings: list[Ratings]) -> dict[str, dict[str, float]]:
     return table
 
 
-def compare_ways(ratings: list[Ratings], rounds: int, seed: int = 0) -> list[Way]:
-    """Measure the plain mean and consensuses of several thresholds, from strict to none.
+def compare_label_methods(ratings: list[Ratings], rounds: int, seed: int = 0) -> list[LabelMethod]:
+    """Measure the plain mean, and consensus with thresholds from strict to none.
 
     Parameters
     ----------
     ratings
         Pieces with several raters each.
     rounds
-        How many random halvings are averaged over.
+        Number of random splits into halves to average over.
     seed
-        Of the halvings, which are the same for every way.
+        Seed of the splits, which are the same for every method.
     """
-    ways = [_measure("plain mean", _plain, ratings, rounds, seed)]
+    methods = [_measure("plain mean", _plain, ratings, rounds, seed)]
     for threshold in THRESHOLDS:
         name = "weighed" if np.isinf(threshold) else f"within {threshold:g}, weighed"
-        ways.append(_measure(name, _consensus(threshold), ratings, rounds, seed))
-    return ways
+        methods.append(_measure(name, _consensus(threshold), ratings, rounds, seed))
+    return methods
 
 
 def _plain(ratings: Ratings) -> tuple[Labels, float]:
@@ -143,7 +142,7 @@ def _plain(ratings: Ratings) -> tuple[Labels, float]:
 
 def _consensus(threshold: float) -> Callable[[Ratings], tuple[Labels, float]]:
     def labels(ratings: Ratings) -> tuple[Labels, float]:
-        consensus = agree(ratings, threshold)
+        consensus = find_consensus(ratings, threshold)
         return consensus.mean, float(consensus.kept.mean())
 
     return labels
@@ -155,20 +154,20 @@ def _measure(
     ratings: list[Ratings],
     rounds: int,
     seed: int,
-) -> Way:
+) -> LabelMethod:
     random = np.random.default_rng(seed)
-    whole = [labels(one) for one in ratings]
+    full = [labels(one) for one in ratings]
     between, within = [], []
     for _ in range(rounds):
         halves = [[labels(half)[0] for half in _halves(one, random)] for one in ratings]
         means = np.array([[np.nanmean(half, axis=0) for half in pair] for pair in halves])
-        between.append([_r(means[:, 0, k], means[:, 1, k]) for k in range(2)])
-        inside = [[_r(one[:, k], other[:, k]) for k in range(2)] for one, other in halves]
+        between.append([_correlation(means[:, 0, k], means[:, 1, k]) for k in range(2)])
+        inside = [[_correlation(one[:, k], other[:, k]) for k in range(2)] for one, other in halves]
         within.append(inside)
-    means = np.array([np.nanmean(one, axis=0) for one, _ in whole])
-    return Way(
+    means = np.array([np.nanmean(one, axis=0) for one, _ in full])
+    return LabelMethod(
         name,
-        float(np.mean([kept for _, kept in whole])),
+        float(np.mean([kept for _, kept in full])),
         _pair(means.std(axis=0)),
         _pair(np.mean(between, axis=0)),
         np.nanmean(within, axis=0),
@@ -188,9 +187,9 @@ def _halves(ratings: Ratings, random: np.random.Generator) -> list[Ratings]:
     ]
 
 
-def _r(one: Labels, other: Labels) -> float:
-    known = ~np.isnan(one) & ~np.isnan(other)
-    one, other = one[known], other[known]
+def _correlation(one: Labels, other: Labels) -> float:
+    present = ~np.isnan(one) & ~np.isnan(other)
+    one, other = one[present], other[present]
     if len(one) < 2 or not (np.std(one) > 1e-9 and np.std(other) > 1e-9):
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])
@@ -200,27 +199,35 @@ def _pair(values: NDArray[np.floating]) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def markdown(ratings: list[Ratings], ways: list[Way]) -> str:
-    """Write agreement and ways as tables in Markdown."""
+def agreement_markdown(ratings: list[Ratings], methods: list[LabelMethod]) -> str:
+    """Format agreement and methods as Markdown tables."""
     raters = np.mean([len(one.raters) for one in ratings])
     agreement = [
         [axis, *(f"{one[key]:.2f}" for key in ("alpha", "icc_1", "icc_k", "half", "all"))]
-        for axis, one in raters_agreement(ratings).items()
+        for axis, one in rater_agreement(ratings).items()
     ]
     names = [one.name for one in ratings]
     rows = []
-    for way in ways:
-        summary = way.summary(ways[0], names)
-        pairs = [f"{a:.2f} / {b:.2f}" for a, b in (way.spread, way.between, way.within)]
+    for method in methods:
+        summary = method.summary(methods[0], names)
+        columns = (method.spread, method.between, method.within)
+        pairs = [f"{valence:.2f} / {arousal:.2f}" for valence, arousal in columns]
         gains = " / ".join(_gain(summary[axis]) for axis in AXES)
-        rows.append([way.name, f"{way.kept:.2f}", *pairs, gains])
+        rows.append([method.name, f"{method.kept:.2f}", *pairs, gains])
     return "\n\n".join(
         (
             f"{len(ratings)} pieces, {raters:.1f} raters each. Agreement on the mean of a piece:",
-            markdown_table(_AGREEMENT, agreement),
-            _EXPLAINED,
+            markdown_table(_AGREEMENT_HEAD, agreement),
+            _EXPLANATION,
             markdown_table(
-                ("way", "raters kept", "spread", "over pieces", "inside", "above the plain mean"),
+                (
+                    "method",
+                    "raters kept",
+                    "spread",
+                    "over pieces",
+                    "within",
+                    "above the plain mean",
+                ),
                 rows,
             ),
         )

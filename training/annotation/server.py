@@ -1,4 +1,4 @@
-"""The page on which a rater listens and moves in the valence/arousal plane."""
+"""Web server of the annotation page: serve the audio of a session, receive ratings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,14 @@ from starlette.routing import Route
 from training.annotation.session import QUADRANTS, Session
 
 _PAGE = Path(__file__).with_name("page.html")
-_MOST_BYTES = 4_000_000
-_FRESH = {"cache-control": "no-store"}
+_MAX_BODY_BYTES = 4_000_000
+_NO_STORE = {"cache-control": "no-store"}
 
 Axis = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 
-class Answer(BaseModel):
-    """What the page sends of a step: (seconds, valence, arousal) as the pointer moved."""
+class RatingsMessage(BaseModel):
+    """Ratings of a step: (seconds, valence, arousal) samples of the pointer."""
 
     token: str
     step: Annotated[int, Field(ge=0)]
@@ -29,16 +29,16 @@ class Answer(BaseModel):
 
 
 def make_app(session: Session) -> Starlette:
-    """Make the application of one sitting; it serves the session's sounds and nothing else.
+    """Build the application of one session; it serves no file but the session's audio.
 
-    What it gives is never kept by the browser, for numbers mean other clips in another sitting.
+    Responses are not cached by the browser, because step numbers differ between sessions.
     """
 
     async def page(_: Request) -> Response:
-        return FileResponse(_PAGE, media_type="text/html", headers=_FRESH)
+        return FileResponse(_PAGE, media_type="text/html", headers=_NO_STORE)
 
     async def steps(_: Request) -> Response:
-        described = [
+        descriptions = [
             {
                 "kind": step.kind,
                 "name": step.name,
@@ -49,33 +49,33 @@ def make_app(session: Session) -> Starlette:
             }
             for step in session.steps
         ]
-        return JSONResponse({"token": session.token, "steps": described}, headers=_FRESH)
+        return JSONResponse({"token": session.token, "steps": descriptions}, headers=_NO_STORE)
 
     async def sound(request: Request) -> Response:
         number = request.path_params["number"]
         if request.path_params["token"] != session.token or number >= len(session.steps):
             return JSONResponse({"error": "no such sound"}, status_code=404)
-        return FileResponse(session.steps[number].sound, headers=_FRESH)
+        return FileResponse(session.steps[number].audio, headers=_NO_STORE)
 
     async def ratings(request: Request) -> Response:
-        if request.headers.get("content-type") != "application/json":  # no form of another site
-            return JSONResponse({"error": "JSON is expected"}, status_code=415)
+        if request.headers.get("content-type") != "application/json":  # refuse forms of other sites
+            return JSONResponse({"error": "expected JSON"}, status_code=415)
         body = b""
         async for part in request.stream():
             body += part
-            if len(body) > _MOST_BYTES:
-                return JSONResponse({"error": "too much"}, status_code=413)
+            if len(body) > _MAX_BODY_BYTES:
+                return JSONResponse({"error": "the message is too large"}, status_code=413)
         try:
-            answer = Answer.model_validate_json(body)
-            if answer.token != session.token:
-                error = "this page is of another sitting; load it again"
+            message = RatingsMessage.model_validate_json(body)
+            if message.token != session.token:
+                error = "this page is of another session; load it again"
                 return JSONResponse({"error": error}, status_code=409)
-            verdict = session.add(answer.step, answer.samples)
+            feedback = session.add(message.step, message.samples)
         except ValidationError as error:
             return JSONResponse({"error": error.errors()[0]["msg"]}, status_code=400)
         except (ValueError, OSError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"good": verdict.good, "distance": verdict.distance})
+        return JSONResponse({"good": feedback.good, "distance": feedback.distance})
 
     return Starlette(
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],

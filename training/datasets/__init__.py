@@ -1,6 +1,14 @@
-"""Readers, one a data set; each takes the set's official layout and gives `Piece` records."""
+"""Data set readers: each reads the official layout of one data set into `Piece` objects."""
 
 from training.datasets.catalogue import CATALOGUE, DataSet, find_data_set, read_data_sets
-from training.datasets.records import Piece, ReadyViews
+from training.datasets.pieces import AXES, Piece, PrecomputedViews
 
-__all__ = ["CATALOGUE", "DataSet", "Piece", "ReadyViews", "find_data_set", "read_data_sets"]
+__all__ = [
+    "AXES",
+    "CATALOGUE",
+    "DataSet",
+    "Piece",
+    "PrecomputedViews",
+    "find_data_set",
+    "read_data_sets",
+]

@@ -1,4 +1,4 @@
-"""Every data set that can be read: what it is, where to get it, under which terms."""
+"""Catalogue of the supported data sets: content, source, terms, reader."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ from training.datasets.mediaeval import read_mediaeval
 from training.datasets.memo2496 import read_memo2496
 from training.datasets.musemodataset import read_musemodataset
 from training.datasets.own import read_own
+from training.datasets.pieces import Piece
 from training.datasets.pmemo import read_pmemo
-from training.datasets.records import Piece
 from training.datasets.unlabelled import read_unlabelled
 from training.datasets.vgmidi import read_vgmidi
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A data set that can be read.
+    """A supported data set.
 
     Attributes
     ----------
     name
-        As recipes call it.
+        Name in recipes.
     folder
-        Name of its folder.
+        Name of its folder in a data folder.
     read
-        From that folder to pieces.
+        Reader of that folder.
     content
-        What it is and what its labels are.
+        Its music and its labels.
     source, terms
-        Where to get it and what may be done with it.
+        Where to get it, and its terms of use.
     """
 
     name: str
@@ -43,7 +43,7 @@ class DataSet:
 
 
 _MEMO2496 = (
-    "github.com/Bearlo-Z/Memo2496 (the authors'; the arrays of the paper)",
+    "github.com/Bearlo-Z/Memo2496 (the arrays of the paper)",
     "as stated there; research",
 )
 _DEAM = ("cvml.unige.ch/databases/DEAM", "CC BY-NC 4.0")
@@ -110,10 +110,10 @@ CATALOGUE: dict[str, DataSet] = {
                 *_MEMO2496,
             )
             for name, content in (
-                ("memo2496", "2,496 instrumental tracks as ready arrays, 87 frames"),
-                ("memo2496-pmemo", "PMEmo as ready arrays, 44 frames"),
-                ("memo2496-1000songs", "1000songs as ready arrays, 44 frames"),
-                ("memo2496-deam", "DEAM as ready arrays"),
+                ("memo2496", "2,496 instrumental tracks as precomputed arrays, 87 frames"),
+                ("memo2496-pmemo", "PMEmo as precomputed arrays, 44 frames"),
+                ("memo2496-1000songs", "1000songs as precomputed arrays, 44 frames"),
+                ("memo2496-deam", "DEAM as precomputed arrays"),
             )
         ),
         DataSet(
@@ -137,7 +137,7 @@ CATALOGUE: dict[str, DataSet] = {
 
 
 def find_data_set(name: str, roots: Iterable[Path]) -> Path | None:
-    """Find a set's folder in the first of several folders that holds it."""
+    """Find the folder of a data set in the first root that has it; None if no root has."""
     return next(
         (
             root / CATALOGUE[name].folder
@@ -149,21 +149,24 @@ def find_data_set(name: str, roots: Iterable[Path]) -> Path | None:
 
 
 def read_data_sets(names: Iterable[str], roots: list[Path]) -> list[Piece]:
-    """Read several data sets.
+    """Read several data sets, one after the other.
 
     Raises
     ------
     ValueError
-        A set is unknown or not found, or its files are not as they should be.
+        A data set is unknown or not found, or its files are invalid.
     """
     pieces: list[Piece] = []
     for name in names:
         if name not in CATALOGUE:
-            raise ValueError(f"no data set {name!r}; there are {', '.join(CATALOGUE)}")
+            raise ValueError(
+                f"cannot read {name!r}: unknown data set; known are {', '.join(CATALOGUE)}"
+            )
         folder = find_data_set(name, roots)
         if folder is None:
             raise ValueError(
-                f"{CATALOGUE[name].folder} is in none of {', '.join(map(str, roots))}; "
+                f"cannot read {name}: {CATALOGUE[name].folder} is in none of "
+                f"{', '.join(map(str, roots))}; "
                 "`python -m training datasets` says where to get it"
             )
         pieces += CATALOGUE[name].read(folder)

@@ -1,7 +1,7 @@
-"""EMOPIA: clips of pop piano, each with its quadrant of the valence/arousal plane.
+"""Read EMOPIA: clips of pop piano, each labelled with a quadrant of the valence/arousal plane.
 
 Hung et al., "EMOPIA: A Multi-Modal Pop Piano Dataset For Emotion Recognition and Emotion-based
-Music Generation", ISMIR 2021. The full set is on Zenodo; this reader takes its MIDI files, named
+Music Generation", ISMIR 2021. The data set is on Zenodo. MIDI files are named
 Q<quadrant>_<YouTube id>_<clip>.mid.
 """
 
@@ -9,16 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from training.datasets.records import Piece
+from training.datasets.pieces import Piece
 
-_APART = 0.3  # only the signs are known; about as far as pieces of continuous sets stand apart
+_MAGNITUDE = 0.3  # only the signs are known; about the spread of continuously rated sets
 _SIGNS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}
 
 
 def read_emopia(folder: Path) -> list[Piece]:
-    """Read the clips below `folder`, each labelled with one point of its quadrant.
+    """Read the clips in `folder/midi`, each labelled with one point of its quadrant.
 
     The group is the YouTube id.
+
+    Raises
+    ------
+    ValueError
+        There are no clips.
     """
     pieces = []
     for source in sorted((folder / "midi").glob("Q[1-4]_*.mid")):
@@ -31,10 +36,10 @@ def read_emopia(folder: Path) -> list[Piece]:
                 group=rest.rsplit("_", 1)[0],
                 source=source,
                 times=np.zeros(1),
-                valence=np.array([valence * _APART]),
-                arousal=np.array([arousal * _APART]),
+                valence=np.array([valence * _MAGNITUDE]),
+                arousal=np.array([arousal * _MAGNITUDE]),
             )
         )
     if not pieces:
-        raise ValueError(f"{folder / 'midi'} holds no Q1_... to Q4_....mid")
+        raise ValueError(f"cannot read EMOPIA: {folder / 'midi'} has no Q1_... to Q4_....mid")
     return pieces

@@ -1,4 +1,4 @@
-"""emoMusic (1000songs) and DEAM: 45 s excerpts of free music from the MediaEval benchmark.
+"""Read emoMusic (1000songs) and DEAM: 45 s excerpts of free music, of the MediaEval benchmark.
 
 Soleymani et al., "1000 songs for emotional analysis of music", CrowdMM 2013, and Aljanaby, Yang,
 Soleymani, "Developing a benchmark for emotional analysis of music", PLOS ONE 2017. Both are at
@@ -10,97 +10,102 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets.records import Piece
-from training.datasets.tables import NINE_POINT, UNIT, Scale, Table, find_sounds, find_table
+from training.datasets.pieces import AXES, Piece
+from training.datasets.tables import NINE_POINT, UNIT, Scale, Table, find_audio_files, find_table
+
+_STD_SCALE = Scale(0.0, NINE_POINT.high - NINE_POINT.low)
+
+Labels = tuple[
+    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None
+]  # times, valence, arousal, rater_std
 
 
 def read_mediaeval(folder: Path, *, dataset: str, dynamic: bool) -> list[Piece]:
-    """Read the songs below `folder` whose sound is there.
+    """Read the labelled songs below `folder` whose audio file exists.
 
     Parameters
     ----------
     folder
-        The official layout, or any in which the official names occur: `static_annotations.csv` or
+        Official layout, or any with the official file names: `static_annotations.csv` or
         `static_annotations_averaged*.csv` with means and deviations on nine points; `arousal*.csv`
-        and `valence*.csv` with a column for each half second in [-1, 1]; mp3 files named by song
-        number.
+        and `valence*.csv` with one column a half second in [-1, 1]; mp3 files named by song number.
     dataset
         "emomusic" or "deam".
     dynamic
-        Take the labels of each half second, in place of one a song.
+        Whether to read the labels of each half second instead of one a song.
+
+    Raises
+    ------
+    ValueError
+        Audio files or tables are missing, or a table is invalid.
     """
-    sounds = find_sounds(folder)
-    if not sounds:
-        raise ValueError(f"{folder} holds no sound files")
+    audio = find_audio_files(folder)
+    if not audio:
+        raise ValueError(f"cannot read {dataset}: {folder} has no audio files")
     labels = _dynamic(folder) if dynamic else _static(folder)
     pieces = [
         Piece(
             dataset=f"{dataset}-dynamic" if dynamic else dataset,
             name=song,
             group=f"mediaeval {song}",
-            source=sounds[song],
+            source=audio[song],
             times=times,
             valence=valence,
             arousal=arousal,
-            spread=spread,
+            rater_std=rater_std,
         )
-        for song, (times, valence, arousal, spread) in labels.items()
-        if song in sounds
+        for song, (times, valence, arousal, rater_std) in labels.items()
+        if song in audio
     ]
     if not pieces:
-        raise ValueError(f"{folder} holds the sound of none of the songs in its tables")
+        raise ValueError(
+            f"cannot read {dataset}: {folder} has no audio file of a song in its tables"
+        )
     return pieces
 
 
-Labels = tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None
-]
-
-
 def _static(folder: Path) -> dict[str, Labels]:
-    names = ("static_annotations.csv", "static_annotations_averaged*.csv")  # not each rater's
+    names = ("static_annotations.csv", "static_annotations_averaged*.csv")  # not per rater
     paths = sorted(path for name in names for path in folder.rglob(name))
     if not paths:
-        raise ValueError(f"{folder} holds none of {', '.join(names)}")
+        raise ValueError(f"cannot read labels: {folder} has none of {', '.join(names)}")
     labels: dict[str, Labels] = {}
     for path in paths:
         table = Table(path)
-        columns = {  # DEAM says valence_mean, emoMusic mean_valence
-            (axis, kind): f"{axis}_{kind}" if table.has(f"{axis}_mean") else f"{kind}_{axis}"
-            for axis in ("valence", "arousal")
+        columns = {  # valence_mean in DEAM, mean_valence in emoMusic
+            (axis, kind): f"{axis}_{kind}" if table.has_column(f"{axis}_mean") else f"{kind}_{axis}"
+            for axis in AXES
             for kind in ("mean", "std")
         }
         for row in range(len(table)):
-            mean = [table.number(row, columns[axis, "mean"], NINE_POINT) for axis in _AXES]
-            spread = [table.number(row, columns[axis, "std"], _DEVIATION) for axis in _AXES]
+            mean = [table.number(row, columns[axis, "mean"], NINE_POINT) for axis in AXES]
+            rater_std = [table.number(row, columns[axis, "std"], _STD_SCALE) for axis in AXES]
             valence, arousal = NINE_POINT.convert(mean)
-            labels[table.text(row, "song_id")] = (
+            labels[table.cell(row, "song_id")] = (
                 np.zeros(1),
                 np.array([valence]),
                 np.array([arousal]),
-                NINE_POINT.convert_spread([spread]),
+                NINE_POINT.convert_std([rater_std]),
             )
     return labels
 
 
-_AXES = ("valence", "arousal")
-_DEVIATION = Scale(0.0, NINE_POINT.high - NINE_POINT.low)
-
-
 def _dynamic(folder: Path) -> dict[str, Labels]:
-    means = [_series(folder, (f"{axis}.csv", f"{axis}_cont_average.csv"), UNIT) for axis in _AXES]
-    spreads = [_series(folder, (f"{axis}_std.csv", f"{axis}_cont_std.csv")) for axis in _AXES]
+    means = [_series(folder, (f"{axis}.csv", f"{axis}_cont_average.csv"), UNIT) for axis in AXES]
+    stds = [_series(folder, (f"{axis}_std.csv", f"{axis}_cont_std.csv")) for axis in AXES]
     if not all(means):
-        raise ValueError(f"{folder} holds no valence.csv and arousal.csv of each half second")
+        raise ValueError(
+            f"cannot read labels: {folder} has no valence.csv and arousal.csv of each half second"
+        )
     labels: dict[str, Labels] = {}
     for song, (times, valence) in means[0].items():
         if song not in means[1]:
             continue
         arousal = np.interp(times, *means[1][song])
-        spread = None
-        if all(song in one for one in spreads):
-            spread = np.stack([np.interp(times, *one[song]) for one in spreads], axis=1)
-        labels[song] = (times, UNIT.convert(valence), UNIT.convert(arousal), spread)
+        rater_std = None
+        if all(song in one for one in stds):
+            rater_std = np.stack([np.interp(times, *one[song]) for one in stds], axis=1)
+        labels[song] = (times, UNIT.convert(valence), UNIT.convert(arousal), rater_std)
     return labels
 
 
@@ -112,5 +117,5 @@ def _series(
         return {}
     table = Table(path)
     return {
-        table.text(row, "song_id"): table.series(row, "sample_", scale) for row in range(len(table))
+        table.cell(row, "song_id"): table.series(row, "sample_", scale) for row in range(len(table))
     }

@@ -1,8 +1,8 @@
-"""Ready arrays in the official layout of Memo2496, and its sibling folders for other sets.
+"""Read precomputed arrays in the official layout of Memo2496 and its folders for other data sets.
 
 Li, Chen, Zhang, "Memo2496: Expert-Annotated Dataset and Dual-View Adaptive Framework for Music
-Emotion Recognition", arXiv 2512.13998. The scaling of the arrays is not stated, so they train
-networks of their own (`origin = "external"`), which no running front end can feed.
+Emotion Recognition", arXiv 2512.13998. The scaling of the arrays is not stated, so networks
+trained on them (`origin = "external"`) cannot be used with the front end of the runtime.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets.records import Piece, ReadyViews
+from training.datasets.pieces import Piece, PrecomputedViews
 from training.datasets.tables import UNIT, ZERO_TO_ONE, Scale
 
 _MEL_BANDS, _CHANNELS = 128, 84
@@ -23,12 +23,17 @@ LAYOUTS: dict[str, tuple[str, Scale]] = {
 
 
 def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
-    """Read one folder of arrays, a piece for each row.
+    """Read one folder of arrays, one piece a row.
 
     `mel_spec.npy` (N, 128, T), `cochlegram.npy` (N, 84, T), `labels/label_v.npy` and
-    `labels/label_a.npy` (N,); T is 87 (1 s) or 44 (0.5 s). Rows that follow each other with the
-    same labels are segments of one track and make a group; an optional `labels/group.npy` (N,)
-    says it better.
+    `labels/label_a.npy` (N,); T is 87 (1 s) or 44 (0.5 s). Consecutive rows with the same labels
+    are taken as segments of one track, and form a group; an optional `labels/group.npy`, (N,),
+    gives the groups instead.
+
+    Raises
+    ------
+    ValueError
+        An array is missing, or has a wrong shape, type or value.
     """
     subfolder, scale = LAYOUTS[dataset]
     root = folder / subfolder
@@ -37,7 +42,7 @@ def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
     for path, view, bands in zip((mel, cochleagram), views, (_MEL_BANDS, _CHANNELS), strict=True):
         expected = (views[0].shape[0], bands, views[0].shape[2])
         if view.shape != expected:
-            raise ValueError(f"{path} has shape {view.shape}, where {expected} is expected")
+            raise ValueError(f"{path} has shape {view.shape}, expected {expected}")
     labels = []
     for letter in "va":
         path = root / "labels" / f"label_{letter}.npy"
@@ -59,7 +64,7 @@ def read_memo2496(folder: Path, *, dataset: str) -> list[Piece]:
             dataset=dataset,
             name=str(row),
             group=f"{dataset} {groups[row]}",
-            source=ReadyViews(mel, cochleagram, row),
+            source=PrecomputedViews(mel, cochleagram, row),
             times=np.zeros(1),
             valence=labels[0][row : row + 1],
             arousal=labels[1][row : row + 1],
@@ -84,11 +89,11 @@ def _load(path: Path, dimensions: int) -> NDArray[np.float64]:
     try:
         array: NDArray[np.float64] = np.load(path, mmap_mode="r")
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing") from None
+        raise ValueError(f"cannot read {path}: it is missing") from None
     except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is no NumPy array: {error}") from None
+        raise ValueError(f"cannot read {path}: not a NumPy array ({error})") from None
     if array.ndim != dimensions or not len(array):
-        raise ValueError(f"{path} has shape {array.shape}, where {dimensions} axes are expected")
+        raise ValueError(f"{path} has shape {array.shape}, expected {dimensions} axes")
     if array.dtype.kind not in "fiu":
-        raise ValueError(f"{path} holds {array.dtype}, where numbers are expected")
+        raise ValueError(f"{path} has type {array.dtype}, expected numbers")
     return array

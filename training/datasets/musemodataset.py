@@ -1,31 +1,35 @@
-"""musemodataset: six-second excerpts of ten genres with one valence and arousal each.
+"""Read musemodataset: six-second excerpts of ten genres with one valence and arousal each.
 
 J. Grekow, "Music Emotion Recognition Using Recurrent Neural Networks and Pretrained Models",
-Journal of Intelligent Information Systems, 2021. The full set is on GitHub at
-grekowj/musemodataset; this reader takes its `All_annotations.csv` and `audio/`.
+Journal of Intelligent Information Systems, 2021. On GitHub: grekowj/musemodataset.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from training.datasets.records import Piece
-from training.datasets.tables import TEN_BOTH_WAYS, Table
+from training.datasets.pieces import Piece
+from training.datasets.tables import PLUS_MINUS_TEN, Table
 
 
 def read_musemodataset(folder: Path) -> list[Piece]:
-    """Read the clips below `folder` that are there.
+    """Read the clips of `All_annotations.csv` that exist in `audio/`.
 
-    The group is genre and number, so that a clip rated twice ("- Kopia") stays beside its twin.
+    The group is genre and number, so that both ratings of a clip rated twice ("- Kopia") are in it.
+
+    Raises
+    ------
+    ValueError
+        The table is missing or invalid, or no clip of it exists.
     """
     table = Table(folder / "All_annotations.csv")
     pieces = []
     for row in range(len(table)):
-        source = folder / "audio" / table.text(row, "Name")
+        source = folder / "audio" / table.cell(row, "Name")
         if not source.exists():
             continue
-        valence, arousal = TEN_BOTH_WAYS.convert(
-            [table.number(row, column, TEN_BOTH_WAYS) for column in ("Valence", "Arousal")]
+        valence, arousal = PLUS_MINUS_TEN.convert(
+            [table.number(row, column, PLUS_MINUS_TEN) for column in ("Valence", "Arousal")]
         )
         group = source.stem.removeprefix("out_").split(" ", 1)[0]
         pieces.append(
@@ -41,5 +45,8 @@ def read_musemodataset(folder: Path) -> list[Piece]:
             )
         )
     if not pieces:
-        raise ValueError(f"{folder / 'audio'} holds none of the clips of {table.path.name}")
+        raise ValueError(
+            f"cannot read musemodataset: {folder / 'audio'} has none of the clips of "
+            f"{table.path.name}"
+        )
     return pieces

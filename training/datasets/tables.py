@@ -1,4 +1,4 @@
-"""Label tables and their scales: every table is read, and every scale converted, here."""
+"""Read CSV label tables, and convert rating scales to [-1, 1]."""
 
 import csv
 import math
@@ -10,19 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class Scale(NamedTuple):
-    """Range in which a data set states valence and arousal."""
+    """Range of valence and arousal in a data set."""
 
     low: float
     high: float
 
     def convert(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Bring values to [-1, 1]."""
+        """Convert values to [-1, 1]."""
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
         converted: NDArray[np.float64] = (np.asarray(values, dtype=float) - middle) / half
         return converted
 
-    def convert_spread(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Bring standard deviations to the scale of [-1, 1]."""
+    def convert_std(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Convert standard deviations to the scale of [-1, 1]."""
         converted: NDArray[np.float64] = (
             np.asarray(values, dtype=float) * 2 / (self.high - self.low)
         )
@@ -32,18 +32,19 @@ class Scale(NamedTuple):
 UNIT = Scale(-1.0, 1.0)  # VGMIDI, dynamic DEAM and emoMusic, Memo2496
 NINE_POINT = Scale(1.0, 9.0)  # static DEAM and emoMusic: self-assessment manikins
 ZERO_TO_ONE = Scale(0.0, 1.0)  # PMEmo
-TEN_BOTH_WAYS = Scale(-10.0, 10.0)  # musemodataset
+PLUS_MINUS_TEN = Scale(-10.0, 10.0)  # musemodataset
 
 
 class Table:
-    """A CSV file whose cells are asked for by name; whatever is wrong is told by file and line.
+    """CSV file with named columns; every error names file and line.
 
-    Blanks and tabs around names and cells are not part of them.
+    Spaces and tabs around names and cells are stripped.
 
     Raises
     ------
     ValueError
-        The file is missing, is not CSV, has no rows, or lacks a column or number asked for.
+        The file is missing, is not CSV or has no rows; or, when a cell is read, it is missing or
+        not a valid number.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,74 +54,77 @@ class Table:
                 reader = csv.reader(file)
                 rows = [([cell.strip() for cell in row], reader.line_num) for row in reader]
         except FileNotFoundError:
-            raise ValueError(f"{path} is missing") from None
+            raise ValueError(f"cannot read {path}: it is missing") from None
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is no CSV table: {error}") from None
+            raise ValueError(f"cannot read {path}: not a CSV table ({error})") from None
         rows = [(cells, line) for cells, line in rows if any(cells)]
         if not rows:
-            raise ValueError(f"{path} is empty")
+            raise ValueError(f"cannot read {path}: it is empty")
         self.columns, self._rows = rows[0][0], rows[1:]
         if not self._rows:
-            raise ValueError(f"{path} has no rows")
+            raise ValueError(f"cannot read {path}: it has no rows")
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def has(self, column: str) -> bool:
-        """Whether there is such a column."""
+    def has_column(self, column: str) -> bool:
+        """Whether the table has a column."""
         return column in self.columns
 
-    def where(self, row: int) -> str:
-        """File and line of a row, for messages."""
+    def location(self, row: int) -> str:
+        """File and line of a row, for error messages."""
         return f"{self.path}, line {self._rows[row][1]}"
 
-    def text(self, row: int, column: str) -> str:
-        """One cell."""
+    def cell(self, row: int, column: str) -> str:
+        """Text of one cell."""
         if column not in self.columns:
             raise ValueError(f"{self.path} has no column {column!r}")
         cells, place = self._rows[row][0], self.columns.index(column)
         if place >= len(cells):
-            raise ValueError(f"{self.where(row)}: no cell for {column}")
+            raise ValueError(f"{self.location(row)}: no cell for {column}")
         return cells[place]
 
     def number(self, row: int, column: str, scale: Scale | None = None) -> float:
-        """One cell as a finite number, within the scale where one is given."""
-        text = self.text(row, column)
+        """Finite number in one cell, checked against a scale if given."""
+        text = self.cell(row, column)
         try:
             value = float(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ValueError(f"{self.where(row)}: {column} is {text!r}, not a number")
+            raise ValueError(f"{self.location(row)}: {column} is {text!r}, not a number")
         if scale and not scale.low <= value <= scale.high:
             raise ValueError(
-                f"{self.where(row)}: {column} is {text}, outside {scale.low:g} to {scale.high:g}"
+                f"{self.location(row)}: {column} is {text}, outside {scale.low:g} to {scale.high:g}"
             )
         return value
 
     def series(
         self, row: int, prefix: str, scale: Scale | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Seconds and values of one row's columns `prefix<milliseconds>ms`, empty cells out."""
+        """Read times in seconds and values of the columns `prefix<milliseconds>ms` of a row.
+
+        Empty cells are left out.
+        """
         times, values = [], []
         for column in self.columns:
-            if column.startswith(prefix) and self.text(row, column):
+            if column.startswith(prefix) and self.cell(row, column):
                 milliseconds = column.removeprefix(prefix).removesuffix("ms")
                 if not milliseconds.isdecimal():
                     raise ValueError(f"{self.path}: column {column!r} is not {prefix}<number>ms")
                 times.append(int(milliseconds) / 1000)
                 values.append(self.number(row, column, scale))
         if not values:
-            raise ValueError(f"{self.where(row)}: no value in any column {prefix}<number>ms")
+            raise ValueError(f"{self.location(row)}: no value in any column {prefix}<number>ms")
         return np.array(times), np.array(values)
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """Find a table anywhere below a folder; sets come in several layouts."""
+    """Find a table anywhere below a folder, because data sets come in several layouts."""
     return next(iter(sorted(folder.rglob(name))), None)
 
 
-def find_sounds(folder: Path) -> dict[str, Path]:
-    """Find the sound files below a folder, by their name without ending."""
-    endings = {".mp3", ".wav", ".flac", ".ogg", ".m4a"}
-    return {one.stem: one for one in sorted(folder.rglob("*")) if one.suffix.lower() in endings}
+def find_audio_files(folder: Path) -> dict[str, Path]:
+    """Find the audio files below a folder, by name without suffix."""
+    suffixes = {".mp3", ".wav", ".flac", ".ogg", ".m4a"}
+    return {one.stem: one for one in sorted(folder.rglob("*")) if one.suffix.lower() in suffixes}

@@ -1,47 +1,56 @@
-"""Unlabelled music: any folder of sound files, each a piece of its own.
+"""Read unlabelled music: a folder of audio files, each one piece.
 
-`scripts/free-music` fills one with some twenty-seven hours of free game music from Debian.
+`scripts/free-music` fills such a folder with 27 hours of free game music from Debian.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from training.datasets.records import Piece
+from training.datasets.pieces import Piece
 
-SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
-_SHORTEST = 30.0  # seconds; what is shorter in a game is an effect, not music
+AUDIO_SUFFIXES = {".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+_MIN_SECONDS = 30.0  # shorter files of a game are effects, not music
 
 
 def read_unlabelled(folder: Path) -> list[Piece]:
-    """Read the sound files below `folder` that last at least half a minute.
+    """Read the audio files below `folder` that last at least 30 s.
 
-    The group is the folder directly below `folder`, since versions of one tune lie together.
+    The group is the folder directly below `folder`, because versions of one tune are in one folder.
+
+    Raises
+    ------
+    ValueError
+        There is no such file.
     """
-    nothing = np.empty(0)
+    no_labels = np.empty(0)
     pieces = [
         Piece(
             dataset="unlabelled",
             name=str(source.relative_to(folder)),
             group=source.relative_to(folder).parts[0],
             source=source,
-            times=nothing,
-            valence=nothing,
-            arousal=nothing,
+            times=no_labels,
+            valence=no_labels,
+            arousal=no_labels,
         )
         for source in sorted(folder.rglob("*"))
-        if source.suffix.lower() in SUFFIXES and not source.is_symlink() and _lasts(source)
+        if source.suffix.lower() in AUDIO_SUFFIXES
+        and not source.is_symlink()
+        and _is_long_enough(source)
     ]
     if not pieces:
-        raise ValueError(f"{folder} holds no sound that lasts {_SHORTEST:g} s")
+        raise ValueError(
+            f"cannot read unlabelled music: {folder} has no audio file of {_MIN_SECONDS:g} s"
+        )
     return pieces
 
 
-def _lasts(source: Path) -> bool:
+def _is_long_enough(source: Path) -> bool:
     import av
 
     try:
         with av.open(str(source), metadata_errors="replace") as container:
-            return bool(container.streams.audio) and (container.duration or 0) >= _SHORTEST * 1e6
+            return bool(container.streams.audio) and (container.duration or 0) >= _MIN_SECONDS * 1e6
     except av.FFmpegError:
         return False

@@ -1,1 +1,1 @@
-"""Judging: folds, metrics, baselines, reports."""
+"""Evaluation: cross-validation, baselines, ablation, diagnostics, reports."""

@@ -1,7 +1,7 @@
-"""What each part is worth: the same fit without it, on the same folds, paired.
+"""Ablation: fit without each part in turn, on the same folds, and compare paired.
 
-Seed s is judged on fold s, so that every piece is judged once by each arm. All arms
-but variants have the same steps, batches and, but for the bands of a view, number of parameters.
+Seed s is evaluated on fold s, so that each arm evaluates every piece once. All arms but variants
+have the same steps, batches and, but for the bands of a view, number of parameters.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets import Piece
-from training.evaluation.crossval import FoldResult, Job, everything, run_jobs
-from training.evaluation.metrics import agreement, bootstrap_interval, mean_ccc
-from training.evaluation.predict import AXES, Trajectory, piece_means, scores
-from training.evaluation.tables import markdown_table
-from training.fitting.recipe import FitRecipe, changed
-from training.sound.constant_q import constant_q_cache, hear_constant_q
+from training.datasets import AXES, Piece
+from training.evaluation.cross_validation import FoldResult, Job, run_jobs
+from training.fitting.recipe import FitRecipe, with_overrides
+from training.fitting.selection import every_rendition
+from training.metrics import agreement, bootstrap_interval, mean_ccc
+from training.predict import Trajectory, piece_means, scores
+from training.reports import markdown_table
+from training.sound.constant_q import compute_constant_q, constant_q_cache
 
 FULL, CONSTANT_Q = "full", "constant-Q for gammatone"
 ONE_VIEW = "Mel only", "cochleagram only"
@@ -29,42 +30,43 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to fit.
+    """One arm of an ablation.
 
     Attributes
     ----------
     name
-        What is left out, or changed.
+        What is left out or changed.
     recipe
-        How it is fitted.
+        Recipe of the arm.
     results
-        A fold each.
+        Results, one a fold.
     """
 
     name: str
     recipe: FitRecipe
     results: list[FoldResult]
 
-    def paths(self, dataset: str) -> list[Trajectory]:
-        """Give the test trajectories of one data set."""
+    def trajectories(self, dataset: str) -> list[Trajectory]:
+        """Test trajectories of one data set."""
         return [path for one in self.results for path in one.test if path.piece.dataset == dataset]
 
 
-def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRecipe]:
-    """Give the recipe of each arm; PCL and SAML are left out where the recipe has them.
+def ablation_arms(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRecipe]:
+    """Build the recipe of each arm; PCL and SAML have arms if the recipe has them.
 
     Parameters
     ----------
     recipe
-        The full one.
+        The full recipe.
     variants
-        Other arms, each as changes of the full one; see `training.fitting.recipe.changed`.
+        Further arms, each as overrides of the full recipe; see
+        `training.fitting.recipe.with_overrides`.
 
     Raises
     ------
     ValueError
-        A recipe begins with a student, which has learnt with all parts; or a change is wrong, or
-        changes what is heard or judged.
+        A recipe starts from a student, which was trained with all parts; or overrides are invalid,
+        or change windows, renderings or data sets.
     """
     concatenated = {"network": replace(recipe.network, fusion="concatenation")}
     changes: dict[str, dict[str, Any]] = {
@@ -81,16 +83,20 @@ def arms_of(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, FitRec
     if recipe.saml is None:
         del changes["without SAML"]
     arms = {name: recipe.model_copy(update=change) for name, change in changes.items()}
-    arms |= {variant: changed(recipe, variant) for variant in variants}
+    arms |= {variant: with_overrides(recipe, variant) for variant in variants}
     for name, one in arms.items():
         if one.pretrained:
-            raise ValueError(f"{name}: an ablation begins from scratch, without `pretrained`")
-        if _judged(one) != _judged(recipe):
-            raise ValueError(f"{name}: window, renderings and data sets are those of all arms")
+            raise ValueError(
+                f"cannot ablate {name}: an ablation starts from scratch; remove `pretrained`"
+            )
+        if _evaluated_on(one) != _evaluated_on(recipe):
+            raise ValueError(
+                f"cannot compare {name}: window, renderings and data sets must be those of all arms"
+            )
     return arms
 
 
-def _judged(recipe: FitRecipe) -> tuple[object, ...]:
+def _evaluated_on(recipe: FitRecipe) -> tuple[object, ...]:
     return recipe.front_end, recipe.renderings, recipe.datasets
 
 
@@ -101,40 +107,50 @@ def ablate(
     processes: int,
     variants: Sequence[str] = (),
 ) -> list[Arm]:
-    """Fit every arm; finished fits are kept in the cache.
+    """Fit every arm, and one more with a constant-Q transform; finished fits are cached.
 
-    One more arm is the full one with a constant-Q transform in the place of the gammatone.
+    Parameters
+    ----------
+    recipe, variants
+        As for `ablation_arms`.
+    pieces
+        Pieces of all data sets of the arms.
+    cache
+        Folder of features and results.
+    processes
+        Fits to run at a time.
     """
-    arms = [(name, one, cache) for name, one in arms_of(recipe, variants).items()]
-    hear_constant_q(everything(recipe, heard_by(recipe, pieces)), recipe.front_end, cache)
+    arms = [(name, one, cache) for name, one in ablation_arms(recipe, variants).items()]
+    renditions = every_rendition(recipe, pieces_of(recipe, pieces))
+    compute_constant_q(renditions, recipe.front_end, cache)
     arms.append((CONSTANT_Q, recipe, constant_q_cache(cache)))
-    work = [
-        Job(recipe=one, pieces=heard_by(one, pieces), cache=at, folds=FOLDS, fold=fold, seed=fold)
+    jobs = [
+        Job(recipe=one, pieces=pieces_of(one, pieces), cache=at, folds=FOLDS, fold=fold, seed=fold)
         for fold in range(FOLDS)
         for _, one, at in arms
     ]
-    results = run_jobs(work, processes)
+    results = run_jobs(jobs, processes)
     return [Arm(name, one, results[k :: len(arms)]) for k, (name, one, _) in enumerate(arms)]
 
 
-def heard_by(recipe: FitRecipe, pieces: list[Piece]) -> list[Piece]:
-    """Give the pieces of the data sets that a recipe names."""
-    return [piece for piece in pieces if piece.dataset in recipe.music]
+def pieces_of(recipe: FitRecipe, pieces: list[Piece]) -> list[Piece]:
+    """Pieces of the data sets of a recipe."""
+    return [piece for piece in pieces if piece.dataset in recipe.all_datasets]
 
 
 def summarise(arms: list[Arm], datasets: list[str], reference: str = FULL) -> dict[str, Any]:
-    """Score every arm, and by how much the reference is above it, with paired intervals."""
-    compared = next(arm for arm in arms if arm.name == reference)
+    """Score every arm, and the difference of the reference to it, with paired intervals."""
+    reference_arm = next(arm for arm in arms if arm.name == reference)
     return {
-        dataset: {arm.name: _compare(compared, arm, dataset) for arm in arms}
+        dataset: {arm.name: _compare(reference_arm, arm, dataset) for arm in arms}
         for dataset in datasets
     }
 
 
 def _compare(reference: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
-    ours, labels, names, groups = _points(reference.paths(dataset))
-    theirs, *_ = _points(arm.paths(dataset))
-    within = scores(arm.paths(dataset))
+    ours, labels, names, groups = _points(reference.trajectories(dataset))
+    theirs, *_ = _points(arm.trajectories(dataset))
+    within = scores(arm.trajectories(dataset))
     table = {}
     for k, axis in enumerate(AXES):
 
@@ -152,51 +168,48 @@ def _compare(reference: Arm, arm: Arm, dataset: str) -> dict[str, Any]:
     return table
 
 
-def _points(paths: list[Trajectory]) -> tuple[Points, Points, list[str], list[str]]:
-    """Estimates and labels of the pieces by name, (pieces, 2), with names and groups."""
-    pieces = {path.piece.name: path.piece for path in paths}
+def _points(trajectories: list[Trajectory]) -> tuple[Points, Points, list[str], list[str]]:
+    """Predictions and labels of pieces sorted by name, (pieces, 2), with names and groups."""
+    pieces = {path.piece.name: path.piece for path in trajectories}
     order = np.argsort(list(pieces))
-    estimates, labels = piece_means(paths)
+    predictions, labels = piece_means(trajectories)
     names = sorted(pieces)
-    return estimates[order], labels[order], names, [pieces[name].group for name in names]
+    return predictions[order], labels[order], names, [pieces[name].group for name in names]
 
 
-def where_views_differ(arms: list[Arm], dataset: str) -> dict[str, Any]:
-    """Compare what each view hears alone, by style: mean errors, and the difference's interval.
+def compare_views_by_style(arms: list[Arm], dataset: str) -> dict[str, Any]:
+    """Compare the mean errors of the one-view arms by style, with intervals of the difference.
 
-    The interval is over groups; a style of one group, which one fit has judged, has none.
+    The interval is over groups; a style of one group has none.
     """
-    by_name = {arm.name: arm.paths(dataset) for arm in arms}
+    by_name = {arm.name: arm.trajectories(dataset) for arm in arms}
     points = [_points(by_name[name]) for name in ONE_VIEW]
-    errors = [np.abs(estimates - labels) for estimates, labels, *_ in points]
+    errors = [np.abs(predictions - labels) for predictions, labels, *_ in points]
     _, _, names, groups = points[0]
     style_of = {path.piece.name: path.piece.style for path in by_name[FULL]}
     styles = np.array([style_of[name] for name in names])
     table: dict[str, Any] = {}
     for style in np.unique(styles):
         mel, cochleagram = (error[styles == style] for error in errors)
-        units = [groups[k] for k in np.flatnonzero(styles == style)]
-        table[str(style)] = {"pieces": len(mel), "groups": len(set(units))}
+        own_groups = [groups[k] for k in np.flatnonzero(styles == style)]
+        table[str(style)] = {"pieces": len(mel), "groups": len(set(own_groups))}
         for k, axis in enumerate(AXES):
-            apart = mel[:, k] - cochleagram[:, k]
             table[str(style)][axis] = {
                 "mel": float(mel[:, k].mean()),
                 "cochleagram": float(cochleagram[:, k].mean()),
-                "interval": _over_groups(apart, units),
+                "interval": _interval_over_groups(mel[:, k] - cochleagram[:, k], own_groups),
             }
     return table
 
 
-def _over_groups(values: Points, groups: list[str]) -> tuple[float, float] | None:
-    return bootstrap_interval(partial(_mean, values), groups) if len(set(groups)) > 1 else None
-
-
-def _mean(values: Points, rows: NDArray[np.int64]) -> float:
-    return float(values[rows].mean())
+def _interval_over_groups(values: Points, groups: list[str]) -> tuple[float, float] | None:
+    if len(set(groups)) < 2:
+        return None
+    return bootstrap_interval(lambda rows: float(values[rows].mean()), groups)
 
 
 def markdown(summary: dict[str, Any], reference: str = FULL) -> str:
-    """Write the table of an ablation in Markdown."""
+    """Format the summary of an ablation as a Markdown table."""
     rows = []
     for dataset, arms in summary.items():
         for axis in AXES:
@@ -204,12 +217,12 @@ def markdown(summary: dict[str, Any], reference: str = FULL) -> str:
                 one = table[axis]
                 above = ["", "", ""]
                 if name != reference:
-                    spans = [_span(one[units], "+.3f") for units in ("pieces", "groups")]
-                    above = [f"{one['reference_is_above']:+.3f}", *spans]
-                within = one["within_piece_r"]
+                    intervals = [_interval(one[units], "+.3f") for units in ("pieces", "groups")]
+                    above = [f"{one['reference_is_above']:+.3f}", *intervals]
+                ccc, within = f"{one['ccc']:.3f}", one["within_piece_r"]
                 rows.append(
                     [
-                        *(dataset, axis, name, f"{one['ccc']:.3f}", _span(one["interval"], ".2f")),
+                        *(dataset, axis, name, ccc, _interval(one["interval"], ".2f")),
                         "-" if np.isnan(within) else f"{within:.2f}",
                         *above,
                     ]
@@ -218,5 +231,5 @@ def markdown(summary: dict[str, Any], reference: str = FULL) -> str:
     return markdown_table([*head, f"{reference} is above by", "pieces", "groups"], rows)
 
 
-def _span(pair: tuple[float, float], how: str) -> str:
-    return f"{pair[0]:{how}} to {pair[1]:{how}}"
+def _interval(pair: tuple[float, float], style: str) -> str:
+    return f"{pair[0]:{style}} to {pair[1]:{style}}"

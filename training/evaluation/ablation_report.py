@@ -1,6 +1,5 @@
-"""An ablation as one HTML file: bars, what embeddings hold, how pseudo labels went."""
+"""HTML report of an ablation: scores, embedding probes, pseudo-label curves."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,33 +8,32 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
-from training.datasets import Piece
+from training.datasets import AXES, Piece
 from training.evaluation.ablation import (
     CONSTANT_Q,
     FOLDS,
     FULL,
     Arm,
-    arms_of,
-    heard_by,
-    where_views_differ,
+    ablation_arms,
+    compare_views_by_style,
+    pieces_of,
 )
-from training.evaluation.crossval import FoldResult
-from training.evaluation.drift import Readings, read_embeddings
-from training.evaluation.folds import split
-from training.evaluation.metrics import bootstrap_interval
-from training.evaluation.page import write_page
-from training.evaluation.predict import AXES, embeddings
+from training.evaluation.cross_validation import FoldResult
+from training.evaluation.embedding_probe import ProbeResults, probe_embeddings
 from training.fitting.recipe import FitRecipe
-from training.fitting.sampling import window_ends
-from training.sound.features import in_every, open_frames
+from training.metrics import bootstrap_interval
+from training.predict import embeddings
+from training.reports import AXIS_COLOURS, write_page
+from training.sound.feature_cache import load_renditions
+from training.sound.renditions import all_renderings, window_ends
+from training.splits import split
 
-_TEMPLATE = Path(__file__).with_name("ablation.html.j2")
-_GAP_SECONDS = 0.1  # between windows, which share no sound
-_COLOURS = {"valence": "#b2182b", "arousal": "#2166ac"}
+_TEMPLATE = Path(__file__).with_name("ablation_report.html.j2")
+_GAP_SECONDS = 0.1  # between windows, so that they share no audio
 
 
-class Embedded(NamedTuple):
-    """Windows of test pieces in one network.
+class EmbeddedWindows(NamedTuple):
+    """Embeddings of test windows by one network.
 
     Attributes
     ----------
@@ -44,7 +42,7 @@ class Embedded(NamedTuple):
     label
         Mean valence and arousal of the piece, (n, 2).
     style, track
-        Names, (n,).
+        Names of style and piece, (n,).
     """
 
     embedding: NDArray[np.float64]
@@ -53,23 +51,22 @@ class Embedded(NamedTuple):
     track: NDArray[np.str_]
 
 
-def embed_test(
+def embed_test_windows(
     result: FoldResult, recipe: FitRecipe, pieces: list[Piece], dataset: str, cache: Path
-) -> Embedded:
+) -> EmbeddedWindows:
     """Embed the windows of a fold's test pieces of one data set, in one rendering."""
     spec = recipe.front_end
-    heard = heard_by(recipe, pieces)
-    test = split(heard, result.fold, FOLDS, result.seed, recipe.datasets).test
+    test = split(pieces_of(recipe, pieces), result.fold, FOLDS, result.seed, recipe.datasets).test
     own = [piece for piece in test if piece.dataset == dataset]
     network = result.network(recipe)
     parts, labels, styles, tracks = [], [], [], []
-    for rendition in open_frames(in_every(own, recipe.renderings[:1]), spec, cache):
+    for rendition in load_renditions(all_renderings(own, recipe.renderings[:1]), spec, cache):
         ends = window_ends(rendition, spec.window_seconds + _GAP_SECONDS, spec)
         parts.append(embeddings(network, rendition, ends, spec).numpy())
         labels.append(np.tile(rendition.piece.mean_label, (len(ends), 1)))
         styles += [rendition.piece.style] * len(ends)
         tracks += [rendition.piece.name] * len(ends)
-    return Embedded(
+    return EmbeddedWindows(
         np.concatenate(parts).astype(np.float64),
         np.concatenate(labels),
         np.array(styles),
@@ -78,23 +75,24 @@ def embed_test(
 
 
 def drift_table(
-    arms: dict[str, list[Embedded]], reference: str = FULL
+    arms: dict[str, list[EmbeddedWindows]], reference: str = FULL
 ) -> dict[str, dict[str, Any]]:
-    """Say of each arm how much of style and track its embeddings hold, with intervals over tracks.
+    """Probe the embeddings of each arm for style and track, with intervals over tracks.
 
-    Windows of all folds, each read within its own fold's embeddings; also by how much more is read
-    from them than from those of the reference.
+    Windows of all folds, each probed within its own fold; also the difference to the reference.
     """
     tracks = [name for one in arms[reference] for name in one.track]
-    readings = {
-        name: _joined([read_embeddings(one.embedding, one.style, one.track) for one in folds])
+    results = {
+        name: _concatenate([probe_embeddings(one.embedding, one.style, one.track) for one in folds])
         for name, folds in arms.items()
     }
     table = {}
-    for name, read in readings.items():
+    for name, own in results.items():
         columns = {
-            what: (values, values - known)
-            for what, values, known in zip(Readings._fields, read, readings[reference], strict=True)
+            what: (values, values - base)
+            for what, values, base in zip(
+                ProbeResults._fields, own, results[reference], strict=True
+            )
         }
         table[name] = {
             what: {
@@ -108,19 +106,15 @@ def drift_table(
     return table
 
 
-def _joined(readings: list[Readings]) -> Readings:
-    return Readings(*(np.concatenate(parts) for parts in zip(*readings, strict=True)))
+def _concatenate(results: list[ProbeResults]) -> ProbeResults:
+    return ProbeResults(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
 
 
 def _interval(values: NDArray[np.float64], tracks: list[str]) -> tuple[float, float]:
-    return bootstrap_interval(partial(_mean, values), tracks)
+    return bootstrap_interval(lambda rows: float(np.nanmean(values[rows])), tracks)
 
 
-def _mean(values: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    return float(np.nanmean(values[rows]))
-
-
-def write_ablation(
+def write_ablation_report(
     arms: list[Arm],
     summary: dict[str, Any],
     pieces: list[Piece],
@@ -129,18 +123,20 @@ def write_ablation(
     path: Path,
     reference: str = FULL,
 ) -> dict[str, Any]:
-    """Write tables and pictures to `path`; give all numbers, those of drift of `dataset`."""
+    """Write the HTML report; return all numbers. The embeddings of `dataset` are probed."""
     embedded = {
-        arm.name: [embed_test(one, arm.recipe, pieces, dataset, cache) for one in arm.results]
+        arm.name: [
+            embed_test_windows(one, arm.recipe, pieces, dataset, cache) for one in arm.results
+        ]
         for arm in arms
         if arm.name in (FULL, reference) or arm.recipe.saml != arms[0].recipe.saml
     }
     drift = drift_table(embedded, reference)
-    views = {name: where_views_differ(arms, name) for name in summary}
-    figures = {name: bars(name, table, reference) for name, table in summary.items()}
+    views = {name: compare_views_by_style(arms, name) for name in summary}
+    figures = {name: score_bars(name, table, reference) for name, table in summary.items()}
     for name, folds in embedded.items():
         figures[f"embeddings {name}"] = embedding_map(name, folds[0])
-    plain = {*arms_of(arms[0].recipe), CONSTANT_Q} - {FULL}
+    plain = {*ablation_arms(arms[0].recipe), CONSTANT_Q} - {FULL}
     for arm in arms:
         if arm.recipe.pcl and arm.name not in plain:
             curves = pseudo_label_curves(arm.name, arm.results)
@@ -166,25 +162,25 @@ def write_ablation(
     }
 
 
-def bars(dataset: str, table: dict[str, Any], reference: str = FULL) -> Figure:
-    """Draw the CCC of every arm with its interval over pieces, the reference in colour."""
+def score_bars(dataset: str, table: dict[str, Any], reference: str = FULL) -> Figure:
+    """Plot the CCC of every arm with its interval over pieces, the reference in colour."""
     figure = Figure(figsize=(9, 0.4 * len(table) + 1.2))
     names = list(table)[::-1]
     for place, axis in enumerate(AXES):
         axes = figure.add_subplot(1, 2, place + 1)
         values = np.array([table[name][axis]["ccc"] for name in names])
-        spans = np.array([table[name][axis]["interval"] for name in names])
-        colours = [_COLOURS[axis] if name == reference else "#bbbbbb" for name in names]
+        intervals = np.array([table[name][axis]["interval"] for name in names])
+        colours = [AXIS_COLOURS[axis] if name == reference else "#bbbbbb" for name in names]
         axes.barh(names, values, color=colours)
-        axes.hlines(names, spans[:, 0], spans[:, 1], color="black")
+        axes.hlines(names, intervals[:, 0], intervals[:, 1], color="black")
         axes.set(title=f"{dataset}: {axis}", xlabel="CCC")
         if place:
             axes.set_yticklabels([])
     return figure
 
 
-def embedding_map(name: str, one: Embedded) -> Figure:
-    """Draw the windows of one fold in two dimensions (t-SNE), by style and by emotion.
+def embedding_map(name: str, one: EmbeddedWindows) -> Figure:
+    """Plot the embeddings of one fold in two dimensions (t-SNE), by style and by emotion.
 
     Van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
     """
@@ -210,13 +206,13 @@ def embedding_map(name: str, one: Embedded) -> Figure:
 
 
 def pseudo_label_curves(name: str, results: list[FoldResult]) -> Figure:
-    """Draw coverage, agreement and drift of the pseudo labels over the steps, a line a fold."""
+    """Plot coverage, agreement and drift of the pseudo labels over the steps, one line a fold."""
     figure = Figure(figsize=(12, 3))
     figure.suptitle(f"pseudo labels: {name}", y=1.05)
     for place, what in enumerate(("coverage", "agreement", "drift")):
         axes = figure.add_subplot(1, 3, place + 1)
         for result in results:
-            for history, notes in zip(result.histories, result.notes, strict=True):
-                axes.plot([step for step, _ in history], [note[what] for note in notes], lw=0.9)
+            for history, diagnostics in zip(result.histories, result.diagnostics, strict=True):
+                axes.plot([step for step, _ in history], [one[what] for one in diagnostics], lw=0.9)
         axes.set(title=what, xlabel="step", ylim=(0, 1))
     return figure

@@ -1,4 +1,4 @@
-"""What the two views ask of each other, in numbers: of the attention maps of many windows."""
+"""Statistics of the cross-view attention of a fitted network over many windows."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,111 +12,113 @@ from torch.nn import functional
 
 from damer.nn import DAMER
 from damer.views import FrontEnd, FrontEndSpec
-from training.evaluation.tables import markdown_table
-from training.fitting.loop import read_checkpoint
+from training.fitting.checkpoint import load_checkpoint
 from training.fitting.recipe import FitRecipe
+from training.reports import markdown_table
 
-DIRECTIONS = ("Mel asks cochleagram", "cochleagram asks Mel")
+DIRECTIONS = ("Mel attends to cochleagram", "cochleagram attends to Mel")
 
 
-class Attending(NamedTuple):
-    """How one direction of a layer attends.
+class AttentionStats(NamedTuple):
+    """Statistics of one direction of a layer.
 
     Attributes
     ----------
-    evenness
-        Entropy of the attention, as a share of that of even attention: 1 asks all alike, 0 one.
-    common
-        Share of the attention that all asking tokens give alike, each moment counting as the one
-        who gives it least: 1 where it does not matter who asks.
+    entropy
+        Entropy of the attention relative to that of uniform attention: 1 is uniform, 0 one token.
+    shared
+        Share of the attention that does not depend on the query: the sum over context tokens of the
+        least attention that any query gives them, in [0, 1].
     distance
-        Mean distance in seconds between asking and asked token.
-    evenly
-        What the distance would be if all were asked alike.
-    loud, onset
-        Correlation, inside a window, of how much a token is asked with its level and with the rise
+        Mean distance in seconds between query and context token.
+    uniform_distance
+        The same for uniform attention.
+    level_r, onset_r
+        Correlation, within a window, of the attention to a token with its level and with the rise
         of the level since the token before.
     """
 
-    evenness: float
-    common: float
+    entropy: float
+    shared: float
     distance: float
-    evenly: float
-    loud: float
-    onset: float
+    uniform_distance: float
+    level_r: float
+    onset_r: float
 
 
-def attending(weights: Tensor, level: Tensor, token_seconds: float) -> Attending:
-    """Measure attention.
+def attention_stats(weights: Tensor, level: Tensor, token_seconds: float) -> AttentionStats:
+    """Compute the statistics of attention maps.
 
     Parameters
     ----------
     weights
-        Of asking tokens to asked ones, (B, heads, N, N), N at least 2.
+        Attention of query to context tokens, (B, heads, N, N), N at least 2.
     level
-        Of the asked tokens, (B, N).
+        Level of the context tokens, (B, N).
     token_seconds
         Length of a token.
     """
     count = weights.shape[-1]
     entropy = -torch.special.xlogy(weights, weights).sum(dim=-1)
-    asked = weights.mean(dim=(1, 2))
+    received = weights.mean(dim=(1, 2))
     rise = level.diff(dim=1, prepend=level[:, :1])
-    places = torch.arange(count)
-    distance = (places[None] - places[:, None]).abs() * token_seconds
-    return Attending(
-        evenness=float(entropy.mean()) / float(np.log(count)),
-        common=float(weights.amin(dim=2).sum(dim=-1).mean()),
+    positions = torch.arange(count)
+    distance = (positions[None] - positions[:, None]).abs() * token_seconds
+    return AttentionStats(
+        entropy=float(entropy.mean()) / float(np.log(count)),
+        shared=float(weights.amin(dim=2).sum(dim=-1).mean()),
         distance=float((weights * distance).sum(dim=-1).mean()),
-        evenly=float(distance.mean()),
-        loud=_correlation(asked, level),
-        onset=_correlation(asked, rise),
+        uniform_distance=float(distance.mean()),
+        level_r=_mean_correlation(received, level),
+        onset_r=_mean_correlation(received, rise),
     )
 
 
-def _correlation(one: Tensor, other: Tensor) -> float:
-    """Mean over rows of the Pearson correlation of two (B, N); rows that are constant have none."""
+def _mean_correlation(one: Tensor, other: Tensor) -> float:
+    """Mean over rows of the Pearson correlation of two (B, N), without constant rows."""
     centred = [values - values.mean(dim=1, keepdim=True) for values in (one, other)]
-    above = (centred[0] * centred[1]).sum(dim=1)
-    below = centred[0].norm(dim=1) * centred[1].norm(dim=1)
-    return float(torch.where(below > 1e-9, above / below, torch.nan).nanmean())
+    covariance = (centred[0] * centred[1]).sum(dim=1)
+    scale = centred[0].norm(dim=1) * centred[1].norm(dim=1)
+    return float(torch.where(scale > 1e-9, covariance / scale, torch.nan).nanmean())
 
 
-def open_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
-    """Open what `fit` wrote, and what it hears.
+def load_fitted(path: Path) -> tuple[DAMER, FrontEndSpec]:
+    """Load a network that `fit` wrote, and its front end.
 
     Raises
     ------
     ValueError
-        It is missing, damaged or something else, or its views do not ask each other or are such as
-        no sound gives.
+        The file is missing, damaged or something else; or its network has no cross-view attention,
+        or takes precomputed views.
     """
-    content = read_checkpoint(path)
+    content = load_checkpoint(path)
     try:
         recipe = FitRecipe(**content["recipe"])
         network = DAMER(recipe.network)
         network.load_state_dict(content["weights"])
     except (KeyError, ValidationError, RuntimeError):
-        raise ValueError(f"{path} was not written by `fit`") from None
+        raise ValueError(f"cannot load {path}: it was not written by `fit`") from None
     if recipe.origin != "internal":
-        raise ValueError(f"{path} was fitted to ready views, which no sound gives")
+        raise ValueError(
+            f"cannot use {path}: it was fitted to precomputed views, which audio cannot give"
+        )
     if recipe.network.fusion != "dsaf" or recipe.network.views != "both":
-        raise ValueError(f"in {path} the views do not ask each other")
+        raise ValueError(f"cannot use {path}: its network has no attention between two views")
     return network.eval(), recipe.front_end
 
 
-def windows_of(sound: NDArray[np.float32], spec: FrontEndSpec) -> tuple[Tensor, Tensor]:
-    """Cut sound into whole windows of both views, (n, bands, T), one after the other.
+def cut_audio_windows(audio: NDArray[np.float32], spec: FrontEndSpec) -> tuple[Tensor, Tensor]:
+    """Cut mono audio into consecutive windows of both views, (n, bands, T) each.
 
     Raises
     ------
     ValueError
-        The sound is shorter than a window.
+        The audio is shorter than a window.
     """
-    frames = FrontEnd(spec).push(sound)
+    frames = FrontEnd(spec).push(audio)
     count = len(frames.mel) // spec.window_frames
     if not count:
-        raise ValueError(f"the sound is shorter than a window of {spec.window_seconds:.1f} s")
+        raise ValueError(f"the audio is shorter than a window of {spec.window_seconds:.1f} s")
     mel, cochleagram = (
         torch.from_numpy(view[: count * spec.window_frames])
         .view(count, spec.window_frames, -1)
@@ -128,24 +130,24 @@ def windows_of(sound: NDArray[np.float32], spec: FrontEndSpec) -> tuple[Tensor, 
 
 @torch.inference_mode()
 def attention_table(network: DAMER, views: tuple[Tensor, Tensor], spec: FrontEndSpec) -> str:
-    """Write how each layer attends in windows (n, bands, T) as a table in Markdown."""
+    """Format the attention statistics of windows, (n, bands, T), as a Markdown table."""
     frames = network.size.token_frames
     seconds = frames * spec.hop / spec.sample_rate
-    mel, cochleagram = (_levels(view, frames) for view in views)
+    mel, cochleagram = (_token_levels(view, frames) for view in views)
     rows = []
     for number, pair in enumerate(network.attention_maps(*views), start=1):
         for direction, weights, level in zip(DIRECTIONS, pair, (cochleagram, mel), strict=True):
-            one = attending(weights, level, seconds)
-            shares = f"{one.evenness:.2f}", f"{one.common:.2f}"
-            sounds = f"{one.loud:+.2f}", f"{one.onset:+.2f}"
-            far = f"{one.distance:.2f} ({one.evenly:.2f})"
-            rows.append([str(number), direction, *shares, far, *sounds])
-    head = "layer, direction, evenness, whoever asks, distance in s (if even), loud, onset"
+            one = attention_stats(weights, level, seconds)
+            shares = f"{one.entropy:.2f}", f"{one.shared:.2f}"
+            correlations = f"{one.level_r:+.2f}", f"{one.onset_r:+.2f}"
+            distance = f"{one.distance:.2f} ({one.uniform_distance:.2f})"
+            rows.append([str(number), direction, *shares, distance, *correlations])
+    head = "layer, direction, entropy, shared, distance in s (if uniform), level r, onset r"
     return markdown_table(head.split(", "), rows)
 
 
-def _levels(view: Tensor, token_frames: int) -> Tensor:
-    """Mean level (n, N) of the tokens of a view (n, bands, T), padded on the left as they are."""
+def _token_levels(view: Tensor, token_frames: int) -> Tensor:
+    """Mean level of the tokens of a view, (n, bands, T) -> (n, N), padded as in the network."""
     level = view.mean(dim=1)
     padded = functional.pad(level, (-level.shape[1] % token_frames, 0), mode="replicate")
     return padded.view(len(padded), -1, token_frames).mean(dim=2)

@@ -1,6 +1,6 @@
-"""The ladder to climb: what simpler means reach on the same folds, in the same run."""
+"""Baselines on the same folds: mean, Mel statistics, eGeMAPS and MusiCNN with simple regressors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,113 +17,128 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from training.datasets import Piece
-from training.evaluation.folds import fold_of_each
-from training.evaluation.predict import Trajectory
 from training.fitting.recipe import FitRecipe
-from training.sound.features import (
-    Work,
-    judged_work,
-    open_embeddings,
-    open_frames,
-    open_functionals,
-)
+from training.fitting.selection import evaluation_renditions
+from training.predict import Trajectory
+from training.sound.feature_cache import load_egemaps, load_embeddings, load_renditions
+from training.sound.renditions import PieceRendering
+from training.splits import fold_of_each
 
 _SVR_GRID = {"svr__C": [0.03, 0.1, 0.3, 1.0, 3.0], "svr__gamma": ["scale", 0.001]}
 _RIDGE_ALPHAS = np.logspace(1, 5, 9)
 _WINDOW_SECONDS = 3.0
 
 
-class Unavailable(Exception):  # noqa: N818 - a reason, not a failure
-    """Why a baseline cannot be had on this machine."""
+class BaselineUnavailable(Exception):  # noqa: N818 - a reason, not a failure
+    """Why a baseline cannot be evaluated on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a baseline hears of one rendition: a feature vector for each of its moments.
+class BaselineFeatures:
+    """Features of one rendition: a vector for each window.
 
     Attributes
     ----------
-    work
+    rendition
         Piece and rendering.
     ends
-        Seconds at which the moments end, (n,); one for the whole piece.
+        Ends of the windows in seconds, (n,); one for the whole piece.
     features
         (n, size).
     """
 
-    work: Work
+    rendition: PieceRendering
     ends: NDArray[np.float64]
     features: NDArray[np.float64]
 
     @property
     def labels(self) -> NDArray[np.float64]:
-        """Valence and arousal of each moment, (n, 2); the piece's mean where there is one."""
-        piece, rendering = self.work
+        """Valence and arousal of each window, (n, 2); the mean of the piece if there is one."""
+        piece, rendering = self.rendition
         if len(self.ends) == 1:
             return piece.mean_label[None]
         return piece.labels_at(self.ends * rendering.tempo).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One baseline: what it hears, how it regresses, and whether one model serves all judged sets.
+class Baseline:
+    """One baseline.
 
-    Those that hear sound cannot be had for ready views.
+    Attributes
+    ----------
+    name
+        Name in reports.
+    extract
+        Computes the features of renditions.
+    regress
+        Predicts (n, 2) from training features, labels, groups, and test features.
+    needs_audio
+        Whether it cannot use precomputed views. Default: True.
+    joint
+        Whether one model is fitted to all data sets together. Default: False.
     """
 
     name: str
-    hear: Callable[[list[Work], FitRecipe, Path], list[Heard]]
+    extract: Callable[[list[PieceRendering], FitRecipe, Path], list[BaselineFeatures]]
     regress: Callable[..., NDArray[np.float64]]
-    sound: bool = True
+    needs_audio: bool = True
     joint: bool = False
 
 
-def climb(
+def evaluate_baselines(
     recipe: FitRecipe, pieces: list[Piece], cache: Path, folds: int, jobs: int
 ) -> dict[str, dict[str, list[Trajectory]]]:
-    """Give the trajectories of each rung on each data set, every piece judged by its test fold."""
-    work = judged_work(recipe, pieces)
+    """Cross-validate the baselines; return test trajectories by data set and baseline.
+
+    Baselines that are unavailable on this machine are skipped, with a message.
+    """
+    renditions = evaluation_renditions(recipe, pieces)
     fold_of = fold_of_each(pieces, folds)
-    sounding = all(isinstance(piece.source, Path) for piece in pieces)
+    have_audio = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []
-    for rung in RUNGS:
-        if rung.sound and not sounding:
+    for baseline in BASELINES:
+        if baseline.needs_audio and not have_audio:
             continue
         try:
-            heard = rung.hear(work, recipe, cache)
-        except Unavailable as reason:
-            print(f"{rung.name} is left out: {reason}")
+            features = baseline.extract(renditions, recipe, cache)
+        except BaselineUnavailable as reason:
+            print(f"skipped baseline {baseline.name}: {reason}")
             continue
-        sets = [list(recipe.datasets)] if rung.joint else [[name] for name in recipe.shares]
-        for chosen in sets:
-            part = [one for one in heard if one.work[0].dataset in chosen]
+        separately = [[name] for name in recipe.batch_shares]
+        for chosen in [list(recipe.datasets)] if baseline.joint else separately:
+            part = [one for one in features if one.rendition[0].dataset in chosen]
             if part:
-                tasks += [(rung, part, fold_of, fold) for fold in range(folds)]
-                names += [rung.name] * folds
-    answers: dict[str, dict[str, list[Trajectory]]] = {}
+                tasks += [(baseline, part, fold_of, fold) for fold in range(folds)]
+                names += [baseline.name] * folds
+    table: dict[str, dict[str, list[Trajectory]]] = {}
     with ProcessPoolExecutor(jobs) as pool:
-        done = track(pool.map(_predict, tasks), description="Baselines", total=len(tasks))
-        for name, paths in zip(names, done, strict=True):
-            for path in paths:
-                answers.setdefault(path.piece.dataset, {}).setdefault(name, []).append(path)
-    return answers
+        done = track(pool.map(_predict_fold, tasks), description="Baselines", total=len(tasks))
+        for name, trajectories in zip(names, done, strict=True):
+            for one in trajectories:
+                table.setdefault(one.piece.dataset, {}).setdefault(name, []).append(one)
+    return table
 
 
-def _predict(task: tuple[Rung, list[Heard], dict[tuple[str, str], int], int]) -> list[Trajectory]:
-    rung, heard, fold_of, fold = task
-    tested = [fold_of[one.work[0].dataset, one.work[0].group] == fold for one in heard]
-    train = [one for one, test in zip(heard, tested, strict=True) if not test]
-    test = [one for one, test in zip(heard, tested, strict=True) if test]
-    estimates = rung.regress(
+def _predict_fold(
+    task: tuple[Baseline, list[BaselineFeatures], dict[tuple[str, str], int], int],
+) -> list[Trajectory]:
+    """Fit a baseline to the other folds, and predict the test fold."""
+    baseline, features, fold_of, fold = task
+    train: list[BaselineFeatures] = []
+    test: list[BaselineFeatures] = []
+    for one in features:
+        piece, _ = one.rendition
+        (test if fold_of[piece.dataset, piece.group] == fold else train).append(one)
+    predictions = baseline.regress(
         np.concatenate([one.features for one in train]),
         np.concatenate([one.labels for one in train]),
-        np.repeat([one.work[0].group for one in train], [len(one.ends) for one in train]),
+        np.repeat([one.rendition[0].group for one in train], [len(one.ends) for one in train]),
         np.concatenate([one.features for one in test]),
     )
     cuts = np.cumsum([len(one.ends) for one in test])[:-1]
     return [
-        Trajectory(*one.work, one.ends, mean, np.full_like(mean, np.nan), _WINDOW_SECONDS)
-        for one, mean in zip(test, np.split(estimates, cuts), strict=True)
+        Trajectory(*one.rendition, one.ends, mean, np.full_like(mean, np.nan), _WINDOW_SECONDS)
+        for one, mean in zip(test, np.split(predictions, cuts), strict=True)
     ]
 
 
@@ -133,14 +148,14 @@ def _svr(
     groups: NDArray[np.str_],
     test: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Support vector regression; its settings chosen by five folds over the training groups."""
+    """Support vector regression; hyperparameters by five folds over the training groups."""
     folds = GroupKFold(min(5, len(np.unique(groups))))
     model = make_pipeline(StandardScaler(), SVR(epsilon=0.05))
-    answers = []
+    predictions = []
     for axis in range(2):
         search = GridSearchCV(model, _SVR_GRID, cv=folds, scoring="neg_mean_squared_error")
-        answers.append(search.fit(train, labels[:, axis], groups=groups).predict(test))
-    return np.stack(answers, axis=1)
+        predictions.append(search.fit(train, labels[:, axis], groups=groups).predict(test))
+    return np.stack(predictions, axis=1)
 
 
 def _ridge(
@@ -151,67 +166,76 @@ def _ridge(
 ) -> NDArray[np.float64]:
     folds = list(GroupKFold(min(5, len(np.unique(groups)))).split(train, groups=groups))
     model = make_pipeline(StandardScaler(), RidgeCV(_RIDGE_ALPHAS, cv=folds))
-    answer: NDArray[np.float64] = model.fit(train, labels).predict(test)
-    return answer
+    predictions: NDArray[np.float64] = model.fit(train, labels).predict(test)
+    return predictions
 
 
 def _mean(
     train: NDArray[np.float64], labels: NDArray[np.float64], _groups: object, test: Any
 ) -> NDArray[np.float64]:
-    answer: NDArray[np.float64] = DummyRegressor().fit(train, labels).predict(test)
-    return answer
+    predictions: NDArray[np.float64] = DummyRegressor().fit(train, labels).predict(test)
+    return predictions
 
 
-def _mel_statistics(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Heard]:
+def _mel_statistics(
+    renditions: list[PieceRendering], recipe: FitRecipe, cache: Path
+) -> list[BaselineFeatures]:
     """Mean and standard deviation over time of each Mel band, (256,)."""
-
-    def statistics() -> Iterator[Heard]:
-        for one, rendition in zip(work, open_frames(work, recipe.front_end, cache), strict=True):
-            mel = rendition.frames[:, : recipe.front_end.mel_bands].astype(np.float64)
-            values = np.concatenate([mel.mean(axis=0), mel.std(axis=0)])
-            yield Heard(one, np.zeros(1), values[None])
-
-    return list(statistics())
+    features = []
+    for one in load_renditions(renditions, recipe.front_end, cache):
+        mel = one.frames[:, : recipe.front_end.mel_bands].astype(np.float64)
+        values = np.concatenate([mel.mean(axis=0), mel.std(axis=0)])
+        features.append(BaselineFeatures((one.piece, one.rendering), np.zeros(1), values[None]))
+    return features
 
 
-def _musicnn_windows(work: list[Work], _recipe: FitRecipe, cache: Path) -> list[Heard]:
-    """MusiCNN's embedding of each window."""
+def _musicnn_windows(
+    renditions: list[PieceRendering], _recipe: FitRecipe, cache: Path
+) -> list[BaselineFeatures]:
+    """MusiCNN embeddings of windows."""
     try:
-        embedded = open_embeddings(work, cache)
+        embedded = load_embeddings(renditions, cache)
     except FileNotFoundError as error:
-        raise Unavailable(str(error)) from None
+        raise BaselineUnavailable(str(error)) from None
     return [
-        Heard(one, ends, values.astype(np.float64))
-        for one, (ends, values) in zip(work, embedded, strict=True)
+        BaselineFeatures(one, ends, values.astype(np.float64))
+        for one, (ends, values) in zip(renditions, embedded, strict=True)
     ]
 
 
-def _musicnn_means(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Heard]:
-    """MusiCNN's embedding, the mean over a piece."""
+def _musicnn_means(
+    renditions: list[PieceRendering], recipe: FitRecipe, cache: Path
+) -> list[BaselineFeatures]:
+    """MusiCNN embedding, averaged over a piece."""
     return [
-        Heard(one.work, np.zeros(1), one.features.mean(axis=0, keepdims=True))
-        for one in _musicnn_windows(work, recipe, cache)
+        BaselineFeatures(one.rendition, np.zeros(1), one.features.mean(axis=0, keepdims=True))
+        for one in _musicnn_windows(renditions, recipe, cache)
     ]
 
 
-def _egemaps(work: list[Work], recipe: FitRecipe, cache: Path) -> list[Heard]:
-    """Give eGeMAPS functionals of a piece by openSMILE, (88,); of judged sets, in one rendering."""
-    first: dict[tuple[str, str], Work] = {}
-    for piece, how in work:
+def _egemaps(
+    renditions: list[PieceRendering], recipe: FitRecipe, cache: Path
+) -> list[BaselineFeatures]:
+    """Extract eGeMAPS functionals of a piece, (88,), in one rendering; not of auxiliary sets."""
+    first: dict[tuple[str, str], PieceRendering] = {}
+    for piece, rendering in renditions:
         if piece.dataset in recipe.datasets:
-            first.setdefault((piece.dataset, piece.name), (piece, how))
+            first.setdefault((piece.dataset, piece.name), (piece, rendering))
     chosen = list(first.values())
-    values = open_functionals(chosen, cache)
+    values = load_egemaps(chosen, cache)
     if values is None:
-        raise Unavailable("openSMILE is missing (pip install '.[peers]')")
-    return [Heard(one, np.zeros(1), row[None]) for one, row in zip(chosen, values, strict=True)]
+        raise BaselineUnavailable("openSMILE is not installed; run pip install '.[peers]'")
+    return [
+        BaselineFeatures(one, np.zeros(1), row[None])
+        for one, row in zip(chosen, values, strict=True)
+    ]
 
 
-RUNGS = (
-    Rung("mean", _mel_statistics, _mean, sound=False),
-    Rung("Mel statistics + SVR", _mel_statistics, _svr, sound=False),
-    Rung("eGeMAPS + SVR", _egemaps, _svr),
-    Rung("MusiCNN + ridge", _musicnn_windows, _ridge),
-    Rung("MusiCNN + SVR", _musicnn_means, _svr),
-    Rung("MusiCNN + SVR, one for both", _musicnn_means, _svr, joint=True),
+BASELINES = (
+    Baseline("mean", _mel_statistics, _mean, needs_audio=False),
+    Baseline("Mel statistics + SVR", _mel_statistics, _svr, needs_audio=False),
+    Baseline("eGeMAPS + SVR", _egemaps, _svr),
+    Baseline("MusiCNN + ridge", _musicnn_windows, _ridge),
+    Baseline("MusiCNN + SVR", _musicnn_means, _svr),
+    Baseline("MusiCNN + SVR, one for both", _musicnn_means, _svr, joint=True),
 )

@@ -1,1 +1,1 @@
-"""Learning: recipes, batches, losses, the loop."""
+"""Fitting: recipes, sampling, augmentation, losses, the training loop, distillation, soups."""

@@ -1,4 +1,4 @@
-"""Fit the network to labels, watched on a validation split."""
+"""Fit a network to valence/arousal labels, choosing the step by a validation split."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,50 +12,54 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from damer.nn import DAMER
-from training.evaluation.predict import Trajectory, scores, trajectory
 from training.fitting.augment import Augment
-from training.fitting.learner import Heard, Known, Learner, Pool, Views
+from training.fitting.distributed import RankSlice, all_gather
+from training.fitting.learner import Learner, Predictions, Targets, UnlabelledViews, Views
 from training.fitting.loop import train
-from training.fitting.objective import objective
-from training.fitting.pretrained import Pretrained
-from training.fitting.probe import begin_heads
+from training.fitting.loss import label_loss
+from training.fitting.pretrained import Pretrained, init_heads_by_ridge
 from training.fitting.recipe import FitRecipe
-from training.fitting.sampling import LabelledSampler, PoolSampler, draw, first_batches
-from training.fitting.shares import Share, whole
-from training.sound.features import Rendition
+from training.fitting.sampling import (
+    LabelledSampler,
+    UnlabelledSampler,
+    draw_uniforms,
+    initial_uniforms,
+)
+from training.predict import Trajectory, predict_trajectory, scores
+from training.sound.renditions import Rendition
 
 VALIDATION_SECONDS = 4.0
-_LEAST_TO_CHOOSE_BY = 5  # pieces of each data set: a CCC of fewer is chance
+_MIN_VALIDATION_PIECES = 5  # of each data set: the CCC of fewer is chance
 _STATISTICS_BATCHES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FitResult:
     """A fitted network.
 
     Attributes
     ----------
     network
-        The averaged weights of the chosen step; its deviations are not yet fitted.
+        Averaged weights of the chosen step; its deviation head is not fitted yet.
     step
         The chosen step.
     history
-        Validation score, the mean piece-level CCC over axes and data sets, at each look.
-    notes
-        How the pseudo labels went, at each look.
+        Step and score of each validation: the mean piece-level CCC over axes and data sets.
+    diagnostics
+        Pseudo-label diagnostics at each validation.
     validation
-        What it estimates for the validation pieces.
+        Predictions for the validation renditions.
     """
 
     network: DAMER
     step: int
     history: list[tuple[int, float]]
-    notes: list[dict[str, float]]
+    diagnostics: list[dict[str, float]]
     validation: list[Trajectory]
 
 
 def fit(
-    heard: list[Rendition],
+    training: list[Rendition],
     validation: list[Rendition],
     recipe: FitRecipe,
     seed: int,
@@ -64,56 +68,56 @@ def fit(
     pool: list[Rendition] | None = None,
     run: Path | None = None,
     on_step: Callable[[int], object] = lambda _: None,
-) -> Fit:
-    """Fit once. Where validation has too few pieces, the last step is chosen.
+) -> FitResult:
+    """Fit once. With too few validation pieces, the last step is chosen.
 
     Parameters
     ----------
-    heard, validation
-        Labelled music to fit to, and to choose the step by.
+    training, validation
+        Labelled renditions to train on, and to choose the step by.
     recipe, seed
-        How.
+        Hyperparameters and the seed of all randomness.
     pretrained
-        What the network begins with; from scratch without.
+        Student to start from. Default: from scratch.
     pool
-        Music without labels, where the recipe has PCL.
+        Unlabelled renditions; required if the recipe has PCL.
     run, on_step
-        As for `train`.
+        As for `training.fitting.loop.train`.
     """
     torch.manual_seed(seed)
     network = DAMER(recipe.network)
-    sampler = LabelledSampler(heard, recipe)
+    sampler = LabelledSampler(training, recipe)
     if pretrained:
-        network.load_state_dict(pretrained.encoders(), strict=False)
-        begin_heads(network, sampler, recipe)
+        network.load_state_dict(pretrained.network_weights(), strict=False)
+        init_heads_by_ridge(network, sampler, recipe)
     else:
-        network.fit_standardisation(*_statistics(sampler, recipe, seed))
-    unlabelled = PoolSampler(pool or [], recipe.front_end) if recipe.pcl else None
-    task = _Labels(sampler, unlabelled, validation, recipe, seed)
+        network.fit_standardisation(*_first_batches(sampler, recipe, seed))
+    unlabelled = UnlabelledSampler(pool or [], recipe.front_end) if recipe.pcl else None
+    task = _LabelTask(sampler, unlabelled, validation, recipe, seed)
     learner = Learner(network, recipe, sampler.styles)
-    trained = train(learner, task, recipe, seed, run=run, on_step=on_step)
-    learner.load_state_dict(trained.weights)
+    result = train(learner, task, recipe, seed, run=run, on_step=on_step)
+    learner.load_state_dict(result.weights)
     network = learner.network.eval()
-    looks = [_look(network, one, recipe) for one in validation]
-    return Fit(network, trained.step, trained.history, trained.notes, looks)
+    predictions = [_predict(network, one, recipe) for one in validation]
+    return FitResult(network, result.step, result.history, result.diagnostics, predictions)
 
 
 class _Batch(NamedTuple):
-    """What is heard of a share, what is known of the whole batch, and the rows of its data sets."""
+    """Views of a rank slice, targets of the whole batch, and the batch rows of each data set."""
 
     views: Views
-    pool: Pool | None
-    known: Known
+    pool: UnlabelledViews | None
+    targets: Targets
     rows: dict[str, slice]
 
 
-class _Labels:
-    """Labels of the training pieces and, where the recipe says so, music without labels."""
+class _LabelTask:
+    """Task of fitting to labels, with unlabelled windows if the recipe has PCL."""
 
     def __init__(
         self,
         sampler: LabelledSampler,
-        pool: PoolSampler | None,
+        pool: UnlabelledSampler | None,
         validation: list[Rendition],
         recipe: FitRecipe,
         seed: int,
@@ -122,33 +126,37 @@ class _Labels:
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
 
-    def batch(self, step: int, share: Share) -> _Batch:
+    def batch(self, step: int, rank_slice: RankSlice) -> _Batch:
         count = self._recipe.batch
-        more = self._recipe.pcl.batch if self._recipe.pcl else 0
-        labelled, unlabelled = np.split(draw(self._seed, step, count + more), [count])
-        mel, cochleagram, label, rows, track, style = self._sampler.batch(labelled, share)
-        views = self._augment(mel, cochleagram, share.of(labelled))
+        pool_count = self._recipe.pcl.batch if self._recipe.pcl else 0
+        uniforms = draw_uniforms(self._seed, step, count + pool_count)
+        labelled, unlabelled = np.split(uniforms, [count])
+        mel, cochleagram, label, rows, track, style = self._sampler.batch(labelled, rank_slice)
+        views = self._augment(mel, cochleagram, rank_slice.select(labelled))
         pool = None
         if self._pool:
-            plain = self._pool.batch(unlabelled, share)
-            pool = Pool(plain, self._augment(*plain, share.of(unlabelled)))
-        return _Batch(views, pool, Known(label, track, style), rows)
+            plain = self._pool.batch(unlabelled, rank_slice)
+            augmented = self._augment(*plain, rank_slice.select(unlabelled))
+            pool = UnlabelledViews(plain, augmented)
+        return _Batch(views, pool, Targets(label, track, style), rows)
 
     def loss(self, model: nn.Module, batch: _Batch, fabric: Fabric, step: int) -> Tensor:
-        views, pool, known = fabric.to_device((batch.views, batch.pool, batch.known))
+        views, pool, targets = fabric.to_device((batch.views, batch.pool, batch.targets))
         labelled, unlabelled = model(views, pool)
-        heard = Heard(whole(fabric, labelled), whole(fabric, unlabelled))
-        extra = cast("Learner", model.module).loss(heard, known, step / self._recipe.steps)
-        return objective(heard.labelled[:3], known.label, batch.rows, self._recipe) + extra
+        predictions = Predictions(all_gather(fabric, labelled), all_gather(fabric, unlabelled))
+        learner = cast("Learner", model.module)
+        auxiliary = learner.loss(predictions, targets, step / self._recipe.steps)
+        heads = predictions.labelled[:3]
+        return label_loss(heads, targets.label, batch.rows, self._recipe) + auxiliary
 
     def score(self, network: nn.Module) -> float | None:
         pieces = {(one.piece.dataset, one.piece.name) for one in self._validation}
         counts = Counter(dataset for dataset, _ in pieces)
-        if min(counts[dataset] for dataset in self._recipe.datasets) < _LEAST_TO_CHOOSE_BY:
+        if min(counts[dataset] for dataset in self._recipe.datasets) < _MIN_VALIDATION_PIECES:
             return None
         return validate(cast("Learner", network).network, self._validation, self._recipe)
 
-    def notes(self, network: nn.Module) -> dict[str, float]:
+    def diagnostics(self, network: nn.Module) -> dict[str, float]:
         diagnostics = cast("Learner", network).diagnostics
         return diagnostics._asdict() if diagnostics else {}
 
@@ -157,21 +165,23 @@ def validate(network: DAMER, validation: list[Rendition], recipe: FitRecipe) -> 
     """Mean piece-level CCC over both axes and all data sets."""
     values = []
     for dataset in recipe.datasets:
-        paths = [_look(network, one, recipe) for one in validation if one.piece.dataset == dataset]
-        values += [axis["ccc"] for axis in scores(paths).values()]
+        own = [one for one in validation if one.piece.dataset == dataset]
+        table = scores([_predict(network, one, recipe) for one in own])
+        values += [axis["ccc"] for axis in table.values()]
     return float(np.mean(values))
 
 
-def _look(network: DAMER, rendition: Rendition, recipe: FitRecipe) -> Trajectory:
-    every = VALIDATION_SECONDS if rendition.piece.is_midi else 1.0
-    return trajectory(network, rendition, every, recipe.front_end)
+def _predict(network: DAMER, rendition: Rendition, recipe: FitRecipe) -> Trajectory:
+    interval = VALIDATION_SECONDS if rendition.piece.is_midi else 1.0
+    return predict_trajectory(network, rendition, interval, recipe.front_end)
 
 
-def _statistics(sampler: LabelledSampler, recipe: FitRecipe, seed: int) -> tuple[Tensor, Tensor]:
+def _first_batches(sampler: LabelledSampler, recipe: FitRecipe, seed: int) -> tuple[Tensor, Tensor]:
+    """Augmented windows by which the network standardises its inputs."""
     augment = Augment(recipe)
     views = []
-    for chances in first_batches(seed, _STATISTICS_BATCHES, recipe.batch):
-        batch = sampler.batch(chances)
-        views.append(augment(batch.mel, batch.cochleagram, chances))
+    for uniforms in initial_uniforms(seed, _STATISTICS_BATCHES, recipe.batch):
+        batch = sampler.batch(uniforms)
+        views.append(augment(batch.mel, batch.cochleagram, uniforms))
     mels, cochleagrams = zip(*views, strict=True)
     return torch.cat(mels), torch.cat(cochleagrams)

@@ -1,4 +1,4 @@
-"""A network while it learns: with momentum copies and a memory where a recipe asks for them."""
+"""Network in training, with the momentum copies and the memory of PCL and SAML."""
 
 import copy
 from typing import NamedTuple
@@ -23,15 +23,15 @@ from training.fitting.recipe import PCL, SAML, FitRecipe
 Views = tuple[Tensor, Tensor]
 
 
-class Known(NamedTuple):
-    """What is known of a labelled batch.
+class Targets(NamedTuple):
+    """Targets of a labelled batch.
 
     Attributes
     ----------
     label
         Valence and arousal, (B, 2).
     track, style
-        Numbers, (B,).
+        Indices of the piece and of its style, (B,).
     """
 
     label: Tensor
@@ -39,23 +39,23 @@ class Known(NamedTuple):
     style: Tensor
 
 
-class Pool(NamedTuple):
-    """Windows without labels, as they are and as the network that learns hears them."""
+class UnlabelledViews(NamedTuple):
+    """Unlabelled windows: plain for the labelling copy, augmented for the network in training."""
 
     plain: Views
     augmented: Views
 
 
-class Heard(NamedTuple):
-    """What the networks say of windows.
+class Predictions(NamedTuple):
+    """Predictions for the windows of a batch.
 
     Attributes
     ----------
     labelled
-        Of labelled windows: fused head and heads of the views, (B, 2) each; with SAML the embedding
-        too, and the momentum encoder's, (B, width).
+        For labelled windows: fused, Mel and cochleagram head, (B, 2) each; with SAML also the
+        embedding and that of the momentum encoder, (B, width) each.
     pool
-        With PCL, of windows without labels: the three heads, and those of the network that labels.
+        With PCL, for unlabelled windows: the three heads, then those of the labelling copy.
     """
 
     labelled: tuple[Tensor, ...]
@@ -63,17 +63,17 @@ class Heard(NamedTuple):
 
 
 class Learner(nn.Module):
-    """The network that learns, and what PCL and SAML keep beside it.
+    """The network in training, PCL's labelling copy, SAML's momentum encoder and memory.
 
-    Everything is in its state, so that a fit that goes on goes on with the same memory.
+    All of it is in the state, so that a resumed fit continues with the same memory.
     """
 
     def __init__(self, network: DAMER, recipe: FitRecipe, styles: int) -> None:
         super().__init__()
         self.network = network
         self._pcl, self._saml = recipe.pcl, recipe.saml
-        self.labeller = _frozen(network) if recipe.pcl else None
-        self.encoder = _frozen(network) if recipe.saml else None
+        self.labeller = _frozen_copy(network) if recipe.pcl else None
+        self.encoder = _frozen_copy(network) if recipe.saml else None
         self.memory = (
             StyleAnchoredMemory(
                 recipe.saml.size, network.size.width, styles, recipe.saml.anchor_decay
@@ -91,8 +91,8 @@ class Learner(nn.Module):
                 frozen.eval()
         return self
 
-    def forward(self, views: Views, pool: Pool | None) -> Heard:
-        """Hear a share of a batch, or all of it; the momentum copies make a step."""
+    def forward(self, views: Views, pool: UnlabelledViews | None) -> Predictions:
+        """Predict a rank slice of a batch, or all of it; update the momentum copies first."""
         output = self.network(*views)
         labelled: tuple[Tensor, ...] = _heads(output)
         unlabelled: tuple[Tensor, ...] = ()
@@ -105,24 +105,25 @@ class Learner(nn.Module):
             with torch.no_grad():
                 unlabelled = _heads(self.labeller(*pool.plain))
             unlabelled = _heads(self.network(*pool.augmented)) + unlabelled
-        return Heard(labelled, unlabelled)
+        return Predictions(labelled, unlabelled)
 
-    def loss(self, heard: Heard, known: Known, progress: float) -> Tensor:
-        """Give the loss of PCL and SAML, 0 without them, and remember the batch.
+    def loss(self, predictions: Predictions, targets: Targets, progress: float) -> Tensor:
+        """Compute the loss of PCL and SAML, 0 without them, and add the batch to the memory.
 
         Parameters
         ----------
-        heard, known
-            What was said, and what is known, of the whole batch.
+        predictions, targets
+            Of the whole batch.
         progress
             Share of the training that is done, in [0, 1].
         """
-        loss = heard.labelled[0].new_zeros(())
+        loss = predictions.labelled[0].new_zeros(())
         if self._saml and self.memory is not None:
-            embedding, key = heard.labelled[3:]
-            loss = loss + self._contrast(self._saml, self.memory, embedding, key, known)
-        if self._pcl and heard.pool:
-            loss = loss + self._pseudo(self._pcl, heard.pool[:3], heard.pool[3:], known, progress)
+            embedding, key = predictions.labelled[3:]
+            loss = loss + self._contrast(self._saml, self.memory, embedding, key, targets)
+        if self._pcl and predictions.pool:
+            heads, labelling_heads = predictions.pool[:3], predictions.pool[3:]
+            loss = loss + self._pseudo(self._pcl, heads, labelling_heads, targets, progress)
         return loss
 
     def _contrast(
@@ -131,32 +132,34 @@ class Learner(nn.Module):
         memory: StyleAnchoredMemory,
         embedding: Tensor,
         key: Tensor,
-        known: Known,
+        targets: Targets,
     ) -> Tensor:
+        """Weighted contrastive loss of SAML; then enqueue the keys."""
         loss = contrastive_loss(
             embedding,
-            *known,
+            *targets,
             memory,
             temperature=saml.temperature,
             bandwidth=saml.bandwidth,
             across=saml.across,
         )
-        memory.enqueue(key, *known)
+        memory.enqueue(key, *targets)
         return saml.weight * loss
 
     def _pseudo(
         self,
         pcl: PCL,
         heads: tuple[Tensor, ...],
-        labelling: tuple[Tensor, ...],
-        known: Known,
+        labelling_heads: tuple[Tensor, ...],
+        targets: Targets,
         progress: float,
     ) -> Tensor:
+        """Weighted pseudo-label loss of PCL, averaged over the heads."""
         settings = pcl.settings
-        labels = pseudo_labels(torch.stack(labelling), progress, settings)
+        labels = pseudo_labels(torch.stack(labelling_heads), progress, settings)
         losses = [pseudo_label_loss(head, labels) for head in heads]
-        centres = cell_centres(settings.cells).to(known.label)
-        reference = cell_distribution(known.label, centres, temperature_at(progress, settings))
+        centres = cell_centres(settings.cells).to(targets.label)
+        reference = cell_distribution(targets.label, centres, temperature_at(progress, settings))
         self.diagnostics = diagnose(labels, reference.mean(dim=0))
         return pcl.weight * weight_at(progress, settings) * torch.stack(losses).mean()
 
@@ -165,5 +168,5 @@ def _heads(output: NetworkOutput) -> tuple[Tensor, Tensor, Tensor]:
     return output.fused.mean, output.mel, output.cochleagram
 
 
-def _frozen(network: DAMER) -> DAMER:
+def _frozen_copy(network: DAMER) -> DAMER:
     return copy.deepcopy(network).requires_grad_(False).eval()

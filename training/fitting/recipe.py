@@ -1,4 +1,4 @@
-"""A recipe: every number of a fit in one small file that can be compared line by line."""
+"""Recipes: all hyperparameters of a fit or a distillation in one TOML file, validated."""
 
 import tomllib
 from dataclasses import fields
@@ -21,7 +21,7 @@ from damer.nn.saml import Across
 from damer.views import FrontEndSpec
 from training.sound.render import Rendering
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPE_DIR = Path(__file__).parents[1] / "recipes"
 _Strict = ConfigDict(frozen=True, extra="forbid")
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -31,8 +31,8 @@ Weight = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-def _known(kind: type[Any]) -> BeforeValidator:
-    """Refuse by name what is no field of a dataclass."""
+def _forbid_unknown_keys(kind: type[Any]) -> BeforeValidator:
+    """Build a validator that refuses unknown fields of a dataclass by name."""
 
     def check(values: Any) -> Any:
         if isinstance(values, dict):
@@ -49,22 +49,23 @@ def _rename_stored_keys(values: Any) -> Any:
 
 
 class Augmentation(BaseModel):
-    """What may happen to a window in training.
+    """Random changes of windows in training.
 
     Attributes
     ----------
     gain_db, equaliser_db
-        Greatest random gain and random equaliser ripple.
+        Largest random gain, and largest random gain of an equaliser band. Default: 3.
     noise
-        Share of windows with steady coloured noise, 0 to 40 dB below the music.
+        Share of windows with stationary coloured noise, 0 to 40 dB below the music. Default: 0.
     people
-        Share of windows with a person, a table or a crowd talking, 0 to 25 dB below the music.
+        Share of windows with babble of one voice, a table or a crowd, 0 to 25 dB below the music.
+        Default: 0.
     room
-        Share of windows in a reverberant room, 0.3 to 3 s.
+        Share of windows with reverberation of 0.3 to 3 s. Default: 0.
     codec
-        Share of windows low-passed as by a lossy codec, from 5 kHz.
+        Share of windows low-passed as by a lossy codec, from 5 kHz. Default: 0.
     mask_frames, mask_bands
-        Longest stretch of frames, and widest of bands, that SpecAugment masks.
+        Most frames and most bands that SpecAugment masks. Default: 20 and 12.
     """
 
     model_config = _Strict
@@ -80,36 +81,38 @@ class Augmentation(BaseModel):
 
 
 class Recipe(BaseModel):
-    """What every kind of training has.
+    """Hyperparameters of every kind of training.
 
     Attributes
     ----------
     name
-        The recipe's file name without ".toml".
+        File name of the recipe without ".toml".
     window_frames
         Frames of a window.
     origin
-        "external" for data sets of ready views, which no running front end can produce.
+        "external" for data sets of precomputed views, which the runtime cannot compute. Default:
+        "internal".
     pretrained
-        Name of the distillation whose weights the network begins with; none: from scratch.
+        Name of the student to start from. Default: from scratch.
     renderings
-        How MIDI is rendered.
+        Renderings of MIDI. Default: none.
     variations
-        More renderings, for training only.
+        Further renderings, for training only. Default: none.
     steps, batch
-        Optimiser steps, windows in each.
+        Optimiser steps, and windows in each. Default: 700 and 64.
     learning_rate, weight_decay, warmup
-        AdamW's peak rate, its decay, and the steps until the peak; a cosine follows.
+        AdamW's peak rate, its decay, and the steps until the peak; a cosine follows. Default: 2e-3,
+        0.2 and 50.
     averaging
-        Decay of the moving average of the weights, which is what is evaluated.
+        Decay of the moving average of the weights, which is evaluated. Default: 0.98.
     check_every
-        Steps between looks at validation, and between checkpoints.
+        Steps between validations, and between checkpoints. Default: 100.
     patience
-        Looks without a better score after which training ends early; 0 for never.
+        Validations without a better score after which training stops; 0: never. Default: 0.
     precision
-        Lightning Fabric's: "bf16-mixed" pays on a GPU, not on a CPU.
+        Precision of Lightning Fabric. "bf16-mixed" is faster on a GPU only. Default: "32-true".
     augmentation
-        What may happen to a window.
+        Random changes of windows.
     network
         Size of the network.
     """
@@ -134,38 +137,41 @@ class Recipe(BaseModel):
     augmentation: Augmentation = Augmentation()
     network: Annotated[
         NetworkSize,
-        _known(NetworkSize),
+        _forbid_unknown_keys(NetworkSize),
         BeforeValidator(_rename_stored_keys),
         PlainSerializer(NetworkSize.to_stored),
     ] = NetworkSize()
 
     @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        what = self.augmentation
-        changes = what.gain_db, what.equaliser_db, what.noise, what.people, what.room, what.codec
-        if self.origin == "external" and any(changes):
-            raise ValueError("augmentation of ready views, whose scaling is unknown: only masks")
+    def _only_masks_on_external_views(self) -> Self:
+        one = self.augmentation
+        power = one.gain_db, one.equaliser_db, one.noise, one.people, one.room, one.codec
+        if self.origin == "external" and any(power):
+            raise ValueError(
+                "cannot augment precomputed views other than by masks: their scaling is unknown; "
+                "set every other field of `augmentation` to 0"
+            )
         return self
 
     @property
     def front_end(self) -> FrontEndSpec:
-        """What the network hears."""
+        """Front end of the network."""
         return FrontEndSpec(window_frames=self.window_frames, origin=self.origin)
 
 
 class PCL(BaseModel):
-    """Pseudo labels beside the labels.
+    """Progressive Confidence Labelling: pseudo labels for unlabelled windows.
 
     Attributes
     ----------
     pool
-        Data sets whose music is used without labels; of those that are judged, never the test side.
+        Data sets used without labels; of evaluated ones, never the test side.
     batch
-        Windows of the pool in a step.
+        Unlabelled windows in a step. Default: 32.
     weight
-        Weight of their loss when the ramp is done.
+        Weight of their loss after the ramp. Default: 1.
     decay
-        Of the weights that label, a moving average of those that learn.
+        Decay of the labelling copy, a moving average of the network. Default: 0.99.
     settings
         The curriculum.
     """
@@ -176,20 +182,20 @@ class PCL(BaseModel):
     batch: Count = 32
     weight: Weight = 1.0
     decay: Share = 0.99
-    settings: Annotated[PCLSettings, _known(PCLSettings)] = PCLSettings()
+    settings: Annotated[PCLSettings, _forbid_unknown_keys(PCLSettings)] = PCLSettings()
 
 
 class SAML(BaseModel):
-    """Contrast with a memory.
+    """Style Anchored Memory Learning: contrastive loss against a memory of embeddings.
 
     Attributes
     ----------
     size
-        Windows that are remembered.
+        Windows in the memory. Default: 1024.
     weight
-        Weight of the contrast.
+        Weight of the loss. Default: 0.1.
     decay
-        Of the momentum encoder, a moving average of the network.
+        Decay of the momentum encoder, a moving average of the network. Default: 0.99.
     temperature, bandwidth, anchor_decay, across
         See `damer.nn.saml`.
     """
@@ -206,24 +212,24 @@ class SAML(BaseModel):
 
 
 class FitRecipe(Recipe):
-    """Fitting to labels.
+    """Recipe of a fit to labels.
 
     Attributes
     ----------
     datasets
-        Share in a batch of each data set that is fitted to and judged by.
+        Batch share of each data set for training, validation and evaluation.
     auxiliary
-        Share in a batch of each data set that is fitted to but not chosen by.
+        Batch share of each data set for training only. Default: none.
     error_loss
-        Weight of the squared error beside the concordance.
+        Weight of the squared error relative to the CCC loss. Default: 0.1.
     view_loss
-        Weight of the two view heads beside the fused head.
+        Weight of the two view heads relative to the fused head. Default: 0.3.
     fits
-        Fits whose weights are averaged; they need a student to begin with alike.
+        Number of fits whose weights are averaged; more than 1 requires `pretrained`. Default: 1.
     pcl, saml
-        Pseudo labels and contrastive memory; left out: without.
+        Pseudo labels and contrastive memory. Default: without.
     cold_start
-        Share of windows that end within their first T frames, as after a start.
+        Share of windows that end within the first T frames, as after a start. Default: 0.1.
     """
 
     datasets: dict[str, Part]
@@ -236,33 +242,35 @@ class FitRecipe(Recipe):
     saml: SAML | None = None
 
     @model_validator(mode="after")
-    def _alike(self) -> Self:
+    def _soup_is_pretrained(self) -> Self:
         if self.fits > 1 and self.pretrained is None:
-            raise ValueError("several fits are averaged, but without a student none begin alike")
+            raise ValueError(
+                "cannot average several fits from scratch: set `pretrained`, or `fits` to 1"
+            )
         return self
 
     @property
-    def music(self) -> list[str]:
-        """Every data set that is heard, with labels or without."""
-        return list(dict.fromkeys([*self.shares, *(self.pcl.pool if self.pcl else ())]))
+    def all_datasets(self) -> list[str]:
+        """Every data set of the recipe, labelled or not."""
+        return list(dict.fromkeys([*self.batch_shares, *(self.pcl.pool if self.pcl else ())]))
 
     @property
-    def shares(self) -> dict[str, float]:
-        """Share in a batch of every data set that is fitted to."""
+    def batch_shares(self) -> dict[str, float]:
+        """Batch share of every labelled data set."""
         return self.datasets | self.auxiliary
 
 
 class DistillRecipe(Recipe):
-    """Learning MusiCNN's embedding.
+    """Recipe of a distillation from MusiCNN.
 
     Attributes
     ----------
     pool
-        Data sets whose sound is heard; no label is used.
+        Data sets, used without labels.
     view_loss
-        Weight of the two view heads beside the fused head.
+        Weight of the two view heads relative to the fused head. Default: 0.3.
     validation_share
-        Share of the pieces, by group, that are held out to watch.
+        Share of the pieces held out for validation, by group. Default: 0.05.
     """
 
     pool: list[str]
@@ -274,41 +282,41 @@ Kind = TypeVar("Kind", bound=Recipe)
 
 
 def load_recipe(kind: type[Kind], name: str) -> Kind:
-    """Read `recipes/<name>.toml`, or the file itself where `name` is a path to one.
+    """Load and validate `recipes/<name>.toml`, or the file if `name` is a path.
 
     Raises
     ------
     ValueError
-        The recipe does not exist, or a key is unknown, missing or has a wrong value.
+        The recipe does not exist, or a key is unknown, missing or invalid.
     """
     path, values = _read(name)
-    return _checked(kind, values, path.name)
+    return _validate(kind, values, path.name)
 
 
 def load_any_recipe(name: str) -> FitRecipe | DistillRecipe:
-    """Read a recipe of either kind, as `load_recipe`: what has `datasets` is fitted to labels."""
+    """Load a recipe of either kind: one with `datasets` is a `FitRecipe`."""
     path, values = _read(name)
     if "datasets" in values:
-        return _checked(FitRecipe, values, path.name)
-    return _checked(DistillRecipe, values, path.name)
+        return _validate(FitRecipe, values, path.name)
+    return _validate(DistillRecipe, values, path.name)
 
 
 def _read(name: str) -> tuple[Path, dict[str, Any]]:
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    path = Path(name) if name.endswith(".toml") else RECIPE_DIR / f"{name}.toml"
     if not path.exists():
-        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
-        raise ValueError(f"no recipe {name!r}; there are {known}")
+        known = ", ".join(sorted(file.stem for file in RECIPE_DIR.glob("*.toml")))
+        raise ValueError(f"cannot load recipe {name!r}: it does not exist; known are {known}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"cannot load {path.name}: not TOML ({error})") from None
     return path, {**values, "name": path.stem}
 
 
-def changed(recipe: Kind, changes: str) -> Kind:
-    """Give a recipe with some numbers changed, for example "network.layers=2 pcl=none".
+def with_overrides(recipe: Kind, overrides: str) -> Kind:
+    """Copy a recipe with overrides, such as "network.layers=2 pcl=none".
 
-    Changes are parted by spaces; values are TOML's, and `none` leaves a table out.
+    Overrides are separated by spaces. Values are TOML; `none` removes a table.
 
     Raises
     ------
@@ -316,7 +324,7 @@ def changed(recipe: Kind, changes: str) -> Kind:
         As for `load_recipe`.
     """
     values: dict[str, Any] = recipe.model_dump()
-    for change in changes.split():
+    for change in overrides.split():
         key, _, text = change.partition("=")
         *tables, last = key.split(".")
         place = values
@@ -325,18 +333,18 @@ def changed(recipe: Kind, changes: str) -> Kind:
                 case dict(inner):
                     place = inner
                 case _:
-                    raise ValueError(f"{change}: {recipe.name} has no table {table}")
+                    raise ValueError(f"cannot apply {change}: {recipe.name} has no table {table}")
         try:
             place[last] = None if text == "none" else tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            raise ValueError(f"{change}: {text!r} is no value of TOML") from None
-    return _checked(type(recipe), values, changes)
+            raise ValueError(f"cannot apply {change}: {text!r} is not a TOML value") from None
+    return _validate(type(recipe), values, f"{recipe.name} with {overrides}")
 
 
-def _checked(kind: type[Kind], values: dict[str, Any], source: str) -> Kind:
+def _validate(kind: type[Kind], values: dict[str, Any], source: str) -> Kind:
     try:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{source}: {where}: {first['msg']}") from None
+        raise ValueError(f"invalid recipe {source}: {where}: {first['msg']}") from None

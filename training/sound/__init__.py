@@ -1,1 +1,1 @@
-"""What the network hears of the music: rendered, decoded, turned into frames, embedded."""
+"""Audio and features of the pieces: decoding, MIDI rendering, venues, frames, embeddings."""

@@ -1,4 +1,4 @@
-"""Sound of a piece: decoded, or rendered from MIDI with a sound font."""
+"""Load the audio of a piece: decode audio files, render MIDI with sound fonts."""
 
 import tempfile
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ import soxr
 from numpy.typing import NDArray
 
 from training.datasets import Piece
-from training.sound.venue import treat
+from training.sound.venue import simulate_venue
 
 SOUND_FONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"))
 _SYNTHESIS_RATE = 44100
 _TAIL_SECONDS = 2
-_LEAST_DECODED = 0.9  # of the stated length
-_RENDERED_RMS = 0.1  # -20 dBFS, the order of mastered music; sound fonts differ by 10 dB
+_MIN_DECODED_SHARE = 0.9  # of the stated length
+_RENDERED_RMS = 0.1  # -20 dBFS, about that of mastered music; sound fonts differ by 10 dB
 _CHANNELS, _DRUM_CHANNEL = 16, 9
 _RESET_ALL_CONTROLLERS, _NO_BEND = 121, 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """How a piece is made to sound. Recorded sound has only one: the one without a sound font.
+    """How a piece is rendered to audio. The default is that of recordings: no sound font.
 
     Attributes
     ----------
     sound_font
-        File name of the sound font; empty for recorded sound.
+        File name of the sound font. Default: none.
     transpose
-        Semitones up; drums stay.
+        Semitones up, drums excepted. Default: 0.
     tempo
-        Speed; at 2 a piece lasts half as long.
+        Factor of the tempo; at 2 a piece lasts half as long. Default: 1.
     venue
-        Name of one of `training.sound.venue.TREATMENTS`; empty for none.
+        Name in `training.sound.venue.VENUES` of a simulated venue. Default: none.
     """
 
     sound_font: str = ""
@@ -45,52 +45,72 @@ class Rendering:
     venue: str = ""
 
 
-def sound_of(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.float32]:
-    """Give the piece's own part of its source as mono sound, shape (n,).
+def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.float32]:
+    """Load the segment of a piece as mono audio at a sample rate in Hz, (n,).
 
     Raises
     ------
     ValueError
-        The file cannot be decoded, or nothing of it lies between the piece's start and end.
+        The file is missing, cannot be decoded, or ends before the segment.
     """
     if not isinstance(piece.source, Path):
-        raise TypeError(f"{piece.name} has ready views and no sound")
+        raise TypeError(f"{piece.name} has precomputed views and no audio")
     if not piece.source.is_file():
-        raise ValueError(f"{piece.source} is missing")
+        raise ValueError(f"cannot read {piece.source}: it is missing")
     if piece.is_midi:
-        sound = render_midi(piece.source, rendering, rate, piece.end)
+        audio = render_midi(piece.source, rendering, rate, piece.end)
     else:
-        sound = decode(piece.source, rate)
+        audio = decode(piece.source, rate)
     end = None if piece.end is None else round(piece.end / rendering.tempo * rate)
-    part = sound[round(piece.start / rendering.tempo * rate) : end]
-    if not len(part):
-        raise ValueError(f"{piece.source} ends before {piece.start:g} s, where {piece.name} begins")
-    return treat(rendering.venue, part, rate, piece.name) if rendering.venue else part
+    segment = audio[round(piece.start / rendering.tempo * rate) : end]
+    if not len(segment):
+        raise ValueError(
+            f"cannot load {piece.name}: {piece.source} ends before its start at {piece.start:g} s"
+        )
+    return (
+        simulate_venue(rendering.venue, segment, rate, piece.name) if rendering.venue else segment
+    )
 
 
 def find_sound_font(name: str) -> Path:
-    """Find a sound font by file name where Debian's packages put them."""
+    """Find a sound font by file name in the folders of Debian's packages."""
     for folder in SOUND_FONT_FOLDERS:
         if (folder / name).exists():
             return folder / name
-    raise FileNotFoundError(f"sound font {name} is not installed (see `make install-training`)")
+    raise FileNotFoundError(
+        f"cannot find sound font {name}: it is not installed; run `make install-training`"
+    )
 
 
 def render_midi(
     midi: Path, rendering: Rendering, rate: int, end: float | None = None
 ) -> NDArray[np.float32]:
-    """Render a MIDI file to mono, shape (n,), dynamics kept, at -20 dBFS RMS, with a short tail.
+    """Render a MIDI file to mono audio at -20 dBFS RMS, with a short tail, (n,).
 
-    With `end` about so many seconds of the score only.
+    Parameters
+    ----------
+    midi
+        Score.
+    rendering
+        Sound font, transposition and tempo.
+    rate
+        Sample rate in Hz.
+    end
+        Seconds of the score to render, about. Default: all.
+
+    Raises
+    ------
+    ValueError
+        The rendering is silent.
     """
     import tinysoundfont  # installed by the second step of `make install-training`
 
     synth = _synthesizer(find_sound_font(rendering.sound_font))
-    _forget(synth)
+    _reset(synth)
     sequencer = tinysoundfont.Sequencer(synth)
-    with tempfile.NamedTemporaryFile(suffix=".mid") as varied:
-        _vary(midi, rendering).save(varied.name)
-        sequencer.midi_load(varied.name)
+    with tempfile.NamedTemporaryFile(suffix=".mid") as score:
+        _with_variation(midi, rendering).save(score.name)
+        sequencer.midi_load(score.name)
     parts: list[NDArray[np.float32]] = []
     tail = _TAIL_SECONDS
     last = np.inf if end is None else end / rendering.tempo + 1
@@ -101,13 +121,13 @@ def render_midi(
     samples = _resample(np.concatenate(parts), _SYNTHESIS_RATE, rate)
     loudness = float(np.sqrt(np.mean(np.square(samples))))
     if loudness == 0.0:
-        raise ValueError(f"{midi.name} is silent with {rendering.sound_font}")
+        raise ValueError(f"cannot render {midi.name}: it is silent with {rendering.sound_font}")
     scaled: NDArray[np.float32] = np.clip(samples * (_RENDERED_RMS / loudness), -1.0, 1.0)
     return scaled
 
 
-def _vary(midi: Path, rendering: Rendering) -> mido.MidiFile:
-    """Transpose a score and change its tempo; notes that would leave the keyboard stay in it."""
+def _with_variation(midi: Path, rendering: Rendering) -> mido.MidiFile:
+    """Transpose a score and scale its tempo; clip notes to the MIDI range."""
     score = mido.MidiFile(midi, clip=True)
     for track in score.tracks:
         for message in track:
@@ -115,14 +135,14 @@ def _vary(midi: Path, rendering: Rendering) -> mido.MidiFile:
                 message.tempo = round(message.tempo / rendering.tempo)
             elif message.type in ("note_on", "note_off") and message.channel != _DRUM_CHANNEL:
                 message.note = min(127, max(0, message.note + rendering.transpose))
-    if rendering.tempo != 1.0:  # MIDI's own tempo where the score states none
+    if rendering.tempo != 1.0:  # MIDI's default tempo, in case the score sets none
         first = mido.MetaMessage("set_tempo", tempo=round(mido.bpm2tempo(120) / rendering.tempo))
         score.tracks[0].insert(0, first)
     return score
 
 
-def _forget(synth: Any) -> None:
-    """Bring a synthesizer back to where it began: the piece before may have left notes ringing."""
+def _reset(synth: Any) -> None:
+    """Reset a synthesizer: stop notes, and restore controllers, pitch bend and programs."""
     synth.callback = None
     synth.sounds_off()
     for channel in range(_CHANNELS):
@@ -133,7 +153,7 @@ def _forget(synth: Any) -> None:
         pass
 
 
-@lru_cache(maxsize=1)  # a compressed font takes seconds to open and gigabytes to hold
+@lru_cache(maxsize=1)  # a compressed font takes seconds to load and gigabytes of memory
 def _synthesizer(sound_font: Path) -> Any:
     import tinysoundfont
 
@@ -143,12 +163,12 @@ def _synthesizer(sound_font: Path) -> Any:
 
 
 def decode(path: Path, rate: int) -> NDArray[np.float32]:
-    """Decode a sound file to mono, shape (n,). Damage in its last tenth only shortens it.
+    """Decode an audio file to mono at a sample rate in Hz, (n,). Damage in its last tenth is cut.
 
     Raises
     ------
     ValueError
-        It holds no sound that can be decoded, or too little of what it states.
+        The file is not audio, or less than 90 % of its stated length can be decoded.
     """
     import av
 
@@ -156,19 +176,19 @@ def decode(path: Path, rate: int) -> NDArray[np.float32]:
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.audio[0]
-            rate_of_source, stated = stream.rate, (container.duration or 0) / 1e6
+            source_rate, stated_seconds = stream.rate, (container.duration or 0) / 1e6
             resampler = av.AudioResampler(format="fltp")
             try:
                 for frame in container.decode(stream):
                     planes += [one.to_ndarray().mean(axis=0) for one in resampler.resample(frame)]
             except av.FFmpegError:
-                if sum(map(len, planes)) < _LEAST_DECODED * stated * rate_of_source:
+                if sum(map(len, planes)) < _MIN_DECODED_SHARE * stated_seconds * source_rate:
                     raise
     except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"{path} cannot be decoded: {error}") from None
+        raise ValueError(f"cannot decode {path}: {error}") from None
     if not planes:
-        raise ValueError(f"{path} holds no sound")
-    return _resample(np.concatenate(planes), rate_of_source, rate)
+        raise ValueError(f"cannot decode {path}: it has no audio")
+    return _resample(np.concatenate(planes), source_rate, rate)
 
 
 def _resample(samples: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:

@@ -1,9 +1,8 @@
-"""Frames of many renditions in few files that travel well and are read where they lie.
+"""Pack frames of many renditions into a few large files that are read in place (memory-mapped).
 
-A shard is one `.npy` file, float16 and memory-mapped: the frames of its renditions one after the
-other. Beside it stands an index of the same name, `.json`: the shard's checksum and, for each
-rendition, its first frame and the one after its last. Both are named by the checksum, so that
-folders which several machines filled are put together by copying.
+A shard is one `.npy` file, float16: the frames of its renditions, concatenated. Its index, a
+`.json` of the same name, has the SHA-256 of the shard and the frame range of each rendition. Both
+are named by the checksum, so that folders of several machines are merged by copying.
 """
 
 import hashlib
@@ -19,18 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARD_BYTES = 256_000_000
-Named = tuple[str, NDArray[np.float16]]
+NamedFrames = tuple[str, NDArray[np.float16]]
 
 
-class Stretch(NamedTuple):
-    """Where the frames of a rendition lie.
+class ShardSlice(NamedTuple):
+    """Frame range of a rendition in a shard.
 
     Attributes
     ----------
     shard
-        The file.
+        The shard file.
     sha256
-        Its checksum.
+        Checksum of the file.
     start, stop
         First frame, and the one after the last.
     """
@@ -41,47 +40,54 @@ class Stretch(NamedTuple):
     stop: int
 
 
-def find_shards(folder: Path) -> dict[str, Stretch]:
-    """Find what is packed in a folder, by name; nothing where there is no folder.
+def index_shards(folder: Path) -> dict[str, ShardSlice]:
+    """Read the indices of a folder: the slice of each packed rendition, by name.
+
+    Empty if the folder does not exist.
 
     Raises
     ------
     ValueError
         An index is damaged; the message names the file.
     """
-    found: dict[str, Stretch] = {}
+    slices: dict[str, ShardSlice] = {}
     for index in sorted(folder.glob("*.json")):
         try:
             content = json.loads(index.read_text(encoding="utf-8"))
             for name, (start, stop) in content["renditions"].items():
-                place = int(start), int(stop)
-                found[name] = Stretch(index.with_suffix(".npy"), content["sha256"], *place)
+                shard = index.with_suffix(".npy")
+                slices[name] = ShardSlice(shard, content["sha256"], int(start), int(stop))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{index} is damaged ({error}); copy it again") from None
-    return found
+            raise ValueError(
+                f"cannot read {index}: it is damaged ({error}); copy it again"
+            ) from None
+    return slices
 
 
-def read_stretch(stretch: Stretch) -> NDArray[np.float16]:
-    """Open the frames of a rendition, (frames, bands), without reading them.
+def open_slice(shard_slice: ShardSlice) -> NDArray[np.float16]:
+    """Memory-map the frames of a rendition, (frames, bands).
 
-    A shard's checksum is compared once in a process, when the first of it is opened.
+    The checksum of a shard is verified once in a process.
 
     Raises
     ------
     ValueError
         The shard is missing or damaged; the message names the file.
     """
-    return _open_shard(stretch.shard, stretch.sha256)[stretch.start : stretch.stop]
+    shard = _open_shard(shard_slice.shard, shard_slice.sha256)
+    return shard[shard_slice.start : shard_slice.stop]
 
 
 @cache
 def _open_shard(path: Path, sha256: str) -> NDArray[np.float16]:
     try:
-        found = _checksum(path)
+        checksum = _checksum(path)
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error}); copy it again") from None
-    if found != sha256:
-        raise ValueError(f"{path} is damaged, its checksum is not that of its index; copy it again")
+        raise ValueError(f"cannot read {path}: {error}; copy it again") from None
+    if checksum != sha256:
+        raise ValueError(
+            f"cannot read {path}: it is damaged (checksum differs from its index); copy it again"
+        )
     shard: NDArray[np.float16] = np.load(path, mmap_mode="r")
     return shard
 
@@ -91,29 +97,31 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def pack(renditions: Iterable[Named], folder: Path, most: int = SHARD_BYTES) -> list[Path]:
-    """Write frames (frames, bands), by name, into shards; give their files.
+def pack(
+    renditions: Iterable[NamedFrames], folder: Path, max_bytes: int = SHARD_BYTES
+) -> list[Path]:
+    """Pack named frames, (frames, bands) each, into shards; return the new shard files.
 
     Parameters
     ----------
     renditions
-        What is packed; what the folder has already is left out.
+        Names and frames; those that the folder already has are skipped.
     folder
-        Where shards lie.
-    most
-        Bytes of a shard; one rendition that is longer has a shard of its own.
+        Folder of the shards.
+    max_bytes
+        Largest size of a shard. A longer rendition gets a shard of its own. Default: 256 MB.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = find_shards(folder)
-    new = (one for one in renditions if one[0] not in known)
-    return [_write_shard(group, folder) for group in _groups(new, most)]
+    packed = index_shards(folder)
+    new = (one for one in renditions if one[0] not in packed)
+    return [_write_shard(group, folder) for group in _groups(new, max_bytes)]
 
 
-def _groups(renditions: Iterable[Named], most: int) -> Iterator[list[Named]]:
-    group: list[Named] = []
+def _groups(renditions: Iterable[NamedFrames], max_bytes: int) -> Iterator[list[NamedFrames]]:
+    group: list[NamedFrames] = []
     size = 0
     for one in renditions:
-        if group and size + one[1].nbytes > most:
+        if group and size + one[1].nbytes > max_bytes:
             yield group
             group, size = [], 0
         group.append(one)
@@ -122,15 +130,15 @@ def _groups(renditions: Iterable[Named], most: int) -> Iterator[list[Named]]:
         yield group
 
 
-def _write_shard(group: list[Named], folder: Path) -> Path:
-    """Write a shard, then its index, each whole or not at all; without an index it is unseen."""
+def _write_shard(group: list[NamedFrames], folder: Path) -> Path:
+    """Write a shard, then its index, each atomically; a shard without an index is ignored."""
     stops = np.cumsum([len(frames) for _, frames in group]).tolist()
     shape = (stops[-1], group[0][1].shape[1])
     partial = folder / f"{socket.gethostname()}.{os.getpid()}.partial"
     try:
         with partial.open("wb") as file:
-            head = {"descr": "<f2", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, head)
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
             for _, frames in group:
                 file.write(np.ascontiguousarray(frames, dtype="<f2").data)
         sha256 = _checksum(partial)

@@ -1,4 +1,4 @@
-"""MusiCNN, the pretrained network that distillation learns from and that baselines stand on.
+"""MusiCNN embeddings: the teacher of distillation, and features of baselines.
 
 Pons and Serra, "musicnn: Pre-trained convolutional neural networks for music audio tagging", ISMIR
 2019 (late-breaking); weights of the Million Song Dataset, ISC licence. `make teacher` turns the
@@ -15,35 +15,39 @@ from numpy.typing import NDArray
 
 RATE = 16000
 EMBEDDING_SIZE = 200
-EVERY_SECONDS = 2.0
-_HOP, _FFT, _BANDS, _WINDOW = 256, 512, 96, 187  # MusiCNN's own numbers: 3 s of log-Mel frames
-_EVERY = round(EVERY_SECONDS * RATE / _HOP)  # exactly 125 frames
+_INTERVAL_SECONDS = 2.0
+_HOP, _FFT, _BANDS, _WINDOW = 256, 512, 96, 187  # as MusiCNN was trained: 3 s of log-Mel frames
+_INTERVAL = round(_INTERVAL_SECONDS * RATE / _HOP)  # exactly 125 frames
 _BATCH = 4
 
 
 def embed(
-    sound: NDArray[np.float32], model: Path
+    audio: NDArray[np.float32], model: Path
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Embed every three seconds of sound at 16 kHz, one window each two seconds.
+    """Embed windows of 3 s, one every 2 s.
 
     Parameters
     ----------
-    sound
-        Mono, shape (n,); what is shorter than one window is padded with silence at its start.
+    audio
+        Mono at 16 kHz, (n,). If shorter than a window, it is padded with silence at its start.
     model
-        The ONNX file that `make teacher` wrote.
+        ONNX file, written by `make teacher`.
 
     Returns
     -------
     ends
-        Seconds at which the windows end, (n,).
+        Ends of the windows in seconds, (n,).
     embeddings
-        The penultimate layer (`model/dense/BiasAdd`), (n, 200).
+        Penultimate layer (`model/dense/BiasAdd`), (n, 200).
+
+    Raises
+    ------
+    FileNotFoundError
+        The ONNX file is missing.
     """
-    shortest = _WINDOW * _HOP
-    missing = max(0, shortest - len(sound))
-    frames = _log_mel(np.pad(sound, (missing, 0)))
-    starts = np.arange(0, len(frames) - _WINDOW + 1, _EVERY)
+    missing = max(0, _WINDOW * _HOP - len(audio))
+    frames = _log_mel(np.pad(audio, (missing, 0)))
+    starts = np.arange(0, len(frames) - _WINDOW + 1, _INTERVAL)
     session = _session(model)
     parts = []
     for first in range(0, len(starts), _BATCH):
@@ -53,19 +57,19 @@ def embed(
     return ends, np.concatenate(parts)
 
 
-def _log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+def _log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     power = librosa.feature.melspectrogram(
-        y=sound, sr=RATE, hop_length=_HOP, n_fft=_FFT, n_mels=_BANDS
+        y=audio, sr=RATE, hop_length=_HOP, n_fft=_FFT, n_mels=_BANDS
     )
-    halved = power.T.astype(np.float16)  # as MusiCNN was trained and is served
-    log_mel: NDArray[np.float32] = np.log10(10000 * halved.astype(np.float32) + 1)
+    half = power.T.astype(np.float16)  # as MusiCNN was trained and is served
+    log_mel: NDArray[np.float32] = np.log10(10000 * half.astype(np.float32) + 1)
     return log_mel
 
 
 @lru_cache(maxsize=1)
 def _session(model: Path) -> onnxruntime.InferenceSession:
     if not model.is_file():
-        raise FileNotFoundError(f"{model} is missing: run `make teacher`")
+        raise FileNotFoundError(f"cannot load MusiCNN: {model} is missing; run `make teacher`")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.datasets.records import Ratings
+from training.datasets.pieces import Ratings
 
 SECONDS = 3.0
 TIMES = np.arange(30.0)

@@ -14,7 +14,8 @@ from training.annotation.server import make_app
 from training.annotation.session import Session
 from training.datasets.own import read_own
 from training.fitting.fit import fit
-from training.sound.features import RECORDED, open_frames
+from training.sound.feature_cache import load_renditions
+from training.sound.renditions import RECORDED
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
@@ -98,7 +99,9 @@ def test_two_clips_are_rated_and_a_network_learns_from_them(page, folder, make_r
         assert np.abs(piece.mean_label).min() > 0.35
         assert piece.times[-1] > 2.0
     recipe = make_recipe(datasets={"own": 1.0})
-    heard = open_frames([(piece, RECORDED) for piece in pieces], recipe.front_end, tmp_path / "c")
+    heard = load_renditions(
+        [(piece, RECORDED) for piece in pieces], recipe.front_end, tmp_path / "c"
+    )
     fitted = fit(heard, [], recipe, seed=0)
     assert all(value.isfinite().all() for value in fitted.network.state_dict().values())
 

@@ -1,10 +1,10 @@
-"""A consensus follows those who agree, whatever the others do."""
+"""A consensus follows the raters who agree, whatever the others rate."""
 
 import numpy as np
 import pytest
 
-from training.annotation.consensus import agree, weighted_mean
-from training.datasets.records import Ratings
+from training.annotation.consensus import find_consensus, weighted_mean
+from training.datasets.pieces import Ratings
 
 TIMES = np.arange(20.0)
 SWING = 0.5 * np.stack([np.sin(TIMES / 3.0), np.cos(TIMES / 3.0)], axis=1)
@@ -32,7 +32,7 @@ def rated(values):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_who_guesses_is_dropped(make_ratings, seed):
-    consensus = agree(make_ratings(seed=seed))
+    consensus = find_consensus(make_ratings(seed=seed))
     assert consensus.kept.tolist() == [True] * 6 + [False] * 2
     assert np.abs(consensus.mean - SWING).max() < 0.15
 
@@ -40,27 +40,27 @@ def test_who_guesses_is_dropped(make_ratings, seed):
 def test_a_rater_on_the_other_side_of_the_plane_weighs_nothing(make_ratings):
     values = make_ratings(guessing=1).values
     values[-1] = -SWING
-    consensus = agree(rated(values))
+    consensus = find_consensus(rated(values))
     assert consensus.weight[-1] == 0.0
     np.testing.assert_allclose(consensus.weight.sum(), 1.0)
 
 
 def test_without_a_threshold_everybody_weighs_by_consistency(make_ratings):
-    consensus = agree(make_ratings(), threshold=np.inf)
+    consensus = find_consensus(make_ratings(), threshold=np.inf)
     assert consensus.kept.all()
     assert consensus.weight[:6].min() > 5 * consensus.weight[6:].max()
 
 
 def test_where_nobody_agrees_the_nearest_three_are_kept():
     values = np.random.default_rng(0).uniform(-1, 1, (8, 30, 2))
-    consensus = agree(rated(values))
+    consensus = find_consensus(rated(values))
     assert consensus.kept.sum() == 3
 
 
 def test_the_order_of_raters_does_not_matter(make_ratings):
     ratings = make_ratings()
     order = np.random.default_rng(1).permutation(len(ratings.raters))
-    one, other = agree(ratings), agree(rated(ratings.values[order]))
+    one, other = find_consensus(ratings), find_consensus(rated(ratings.values[order]))
     np.testing.assert_allclose(other.mean, one.mean, atol=1e-12)
     assert (other.kept == one.kept[order]).all()
 
@@ -69,7 +69,7 @@ def test_missing_ratings_are_no_ratings_of_zero(make_ratings):
     values = make_ratings(steady=4, guessing=0, noise=0.0).values
     values[0, :10] = np.nan
     values[:, 15] = np.nan
-    consensus = agree(rated(values))
+    consensus = find_consensus(rated(values))
     assert np.isnan(consensus.mean[15]).all()
     rest = np.arange(20) != 15
     np.testing.assert_allclose(consensus.mean[rest], SWING[rest], atol=1e-12)
@@ -78,7 +78,7 @@ def test_missing_ratings_are_no_ratings_of_zero(make_ratings):
 def test_who_said_nothing_is_never_kept(make_ratings):
     values = make_ratings(steady=3, guessing=0).values
     silent = np.full_like(values[:1], np.nan)
-    consensus = agree(rated(np.concatenate([values, silent])))
+    consensus = find_consensus(rated(np.concatenate([values, silent])))
     assert consensus.kept.tolist() == [True, True, True, False]
     assert consensus.weight[-1] == 0.0
 
@@ -86,13 +86,13 @@ def test_who_said_nothing_is_never_kept(make_ratings):
 @pytest.mark.parametrize("raters", [1, 2])
 def test_few_raters_are_all_there_is(raters):
     values = np.random.default_rng(0).uniform(-0.2, 0.2, (raters, 5, 2))
-    consensus = agree(rated(values))
+    consensus = find_consensus(rated(values))
     assert np.isfinite(consensus.mean).all()
     assert consensus.weight.sum() == pytest.approx(1.0)
 
 
 def test_constant_ratings_are_ratings():
-    consensus = agree(rated(np.full((4, 5, 2), 0.3)))
+    consensus = find_consensus(rated(np.full((4, 5, 2), 0.3)))
     assert consensus.kept.all()
     np.testing.assert_allclose(consensus.mean, 0.3)
 
@@ -103,7 +103,7 @@ def test_equal_weights_give_the_plain_mean(make_ratings):
 
 
 def test_ratings_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"song: ratings of shape \(2, 3, 2\), not \(2, 4, 2\)"):
+    with pytest.raises(ValueError, match=r"song: ratings have shape \(2, 3, 2\), not \(2, 4, 2\)"):
         Ratings(
             name="song",
             group="song",
@@ -111,5 +111,5 @@ def test_ratings_that_do_not_fit_are_refused():
             times=np.arange(4.0),
             values=np.zeros((2, 3, 2)),
         )
-    with pytest.raises(ValueError, match="not numbers from -1 to 1"):
+    with pytest.raises(ValueError, match="not all numbers from -1 to 1"):
         rated(np.full((1, 2, 2), 1.5))

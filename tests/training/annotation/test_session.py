@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from training.annotation.session import QUADRANTS, RATINGS, Session, on_grid
+from training.annotation.session import QUADRANTS, RATINGS, Session, resample_to_grid
 from training.datasets.own import LABELS, read_own
 
 
@@ -83,7 +83,7 @@ def test_a_clip_rated_anew_replaces_what_was_said(folder, held):
 
 
 def test_samples_are_brought_to_half_seconds():
-    times, values = on_grid([(10.1, 0.0, 0.0), (11.1, 1.0, -1.0)], start=10.0)
+    times, values = resample_to_grid([(10.1, 0.0, 0.0), (11.1, 1.0, -1.0)], start=10.0)
     assert times.tolist() == [0.5, 1.0]
     np.testing.assert_allclose(values, [[0.4, -0.4], [0.9, -0.9]])
 
@@ -94,18 +94,18 @@ def test_samples_are_brought_to_half_seconds():
         ([], "nothing was rated"),
         ([(0.0, 0.0, 0.0)], "nothing was rated"),
         ([(0.1, 0.0, 0.0), (0.3, 0.0, 0.0)], "too little"),
-        ([(1.0, 0.0, 0.0), (0.0, 0.0, 0.0)], "rise in time"),
+        ([(1.0, 0.0, 0.0), (0.0, 0.0, 0.0)], "ascend in time"),
         ([(0.0, 0.0, 0.0), (1.0, 0.0, 1.2)], "in the plane"),
-        ([(0.0, 0.0, 0.0), (1.0, float("nan"), 0.0)], "a sample is"),
+        ([(0.0, 0.0, 0.0), (1.0, float("nan"), 0.0)], "invalid sample"),
     ],
 )
 def test_samples_that_make_no_sense_are_refused(samples, says):
     with pytest.raises(ValueError, match=says):
-        on_grid(samples)
+        resample_to_grid(samples)
 
 
 def test_a_folder_without_sound_is_told(tmp_path):
-    with pytest.raises(ValueError, match="holds no sound"):
+    with pytest.raises(ValueError, match="has no audio files"):
         Session(tmp_path, "ann")
 
 
@@ -148,7 +148,7 @@ def test_consistency_is_that_of_the_clip_heard_again_last(folder, held, make_sou
 
 def test_labels_made_by_hand_are_not_overwritten(folder):
     (folder / LABELS).write_text("path,valence,arousal\na.wav,0,0\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"labels\.csv was not made here"):
+    with pytest.raises(ValueError, match=r"labels\.csv was not written by a session"):
         Session(folder, "ann")
 
 
@@ -167,7 +167,7 @@ def test_groups_that_were_added_stay(folder, held):
 def test_names_that_no_table_holds_are_left_out(folder, name):
     (folder / os.fsdecode(name)).write_bytes((folder / "a.wav").read_bytes())
     session = Session(folder, "ann")
-    assert session.left_out == [os.fsdecode(name)]
+    assert session.skipped_files == [os.fsdecode(name)]
     assert len(session.steps) == 7
 
 

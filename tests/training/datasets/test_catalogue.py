@@ -74,7 +74,9 @@ def test_a_file_is_no_data_set(put, tmp_path):
 
 
 def test_an_unknown_set_is_told_with_those_there_are(tmp_path):
-    with pytest.raises(ValueError, match=r"no data set 'vgmid'; there are vgmidi, musemodataset"):
+    with pytest.raises(
+        ValueError, match=r"cannot read 'vgmid': unknown data set; known are vgmidi, musemodataset"
+    ):
         read_data_sets(["vgmid"], [tmp_path])
 
 
@@ -86,5 +88,5 @@ def test_a_set_that_is_not_found_is_told_with_where_to_get_it(tmp_path):
 
 def test_what_is_wrong_in_a_set_is_told_as_its_reader_does(tmp_path):
     (tmp_path / "own").mkdir()
-    with pytest.raises(ValueError, match=r"labels\.csv is missing"):
+    with pytest.raises(ValueError, match=r"labels\.csv: it is missing"):
         read_data_sets(["own"], [tmp_path])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.datasets import ReadyViews
+from training.datasets import PrecomputedViews
 from training.datasets.memo2496 import LAYOUTS, read_memo2496
 
 
@@ -43,7 +43,7 @@ def test_each_row_is_a_piece_with_ready_views(build, dataset, subfolder, frames)
     pieces = read_memo2496(folder, dataset=dataset)
     root = folder / subfolder
     assert [piece.source for piece in pieces] == [
-        ReadyViews(root / "mel_spec.npy", root / "cochlegram.npy", row) for row in range(4)
+        PrecomputedViews(root / "mel_spec.npy", root / "cochlegram.npy", row) for row in range(4)
     ]
     assert {piece.dataset for piece in pieces} == {dataset}
     assert not any(piece.is_midi for piece in pieces)
@@ -83,8 +83,8 @@ def test_stated_groups_come_before_guessed_ones(build):
     ("array", "says"),
     [
         (np.array([0, 0, 0]), "has 3 rows, the labels 4"),
-        (np.zeros((4, 1), int), "where 1 axes are expected"),
-        (np.array(list("abcd")), "where numbers are expected"),
+        (np.zeros((4, 1), int), "expected 1 axes"),
+        (np.array(list("abcd")), "expected numbers"),
     ],
 )
 def test_bad_groups_are_told(build, array, says):
@@ -96,7 +96,7 @@ def test_bad_groups_are_told(build, array, says):
 
 @pytest.mark.parametrize("name", ["mel_spec", "cochlegram", "label_v", "label_a"])
 def test_a_missing_array_is_told(build, name):
-    with pytest.raises(ValueError, match=rf"{name}\.npy is missing"):
+    with pytest.raises(ValueError, match=rf"{name}\.npy: it is missing"):
         groups(build(**{name: None}))
 
 
@@ -113,7 +113,7 @@ def test_a_missing_array_is_told(build, name):
     ],
 )
 def test_a_wrong_shape_is_told(build, name, shape, expected):
-    says = rf"{name}\.npy has shape \({shape[0]}, .*where {expected} (is|are) expected"
+    says = rf"{name}\.npy has shape \({shape[0]}, .*expected {expected}"
     with pytest.raises(ValueError, match=says):
         groups(build(**{name: np.zeros(shape, np.float32)}))
 
@@ -147,7 +147,7 @@ def test_labels_below_zero_are_told_where_the_range_begins_there(build):
     "array", [np.array(list("abcd")), np.array([True] * 4), np.array([0j] * 4)]
 )
 def test_what_holds_no_numbers_is_told(build, array):
-    with pytest.raises(ValueError, match=r"label_v\.npy holds .*, where numbers are expected"):
+    with pytest.raises(ValueError, match=r"label_v\.npy has type .*, expected numbers"):
         groups(build(label_v=array))
 
 
@@ -155,5 +155,5 @@ def test_what_holds_no_numbers_is_told(build, array):
 def test_a_file_that_is_no_array_is_told(build, content):
     folder = build()
     (folder / "memo/labels/label_v.npy").write_bytes(content)
-    with pytest.raises(ValueError, match=r"label_v\.npy is no NumPy array"):
+    with pytest.raises(ValueError, match=r"label_v\.npy: not a NumPy array"):
         groups(folder)

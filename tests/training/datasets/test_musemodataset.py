@@ -49,15 +49,15 @@ def test_a_clips_label_holds_all_along(folder, by_name):
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ("", r"All_annotations\.csv is empty"),
-        (HEADER, r"All_annotations\.csv has no rows"),
+        ("", r"All_annotations\.csv: it is empty"),
+        (HEADER, r"All_annotations\.csv: it has no rows"),
         (
             "Id,Name,Arousal\n1,out_rock.00002.wav,3",
             r"All_annotations\.csv has no column 'Valence'",
         ),
         (f"{HEADER}\n1,out_rock.00002.wav,3,nan,e1", "line 2: Valence is 'nan', not a number"),
         (f"{HEADER}\n1,out_rock.00002.wav,11,3,e1", "line 2: Arousal is 11, outside -10 to 10"),
-        (f"{HEADER}\n1,other.wav,1,3,e1", r"audio holds none of the clips of All_annotations\.csv"),
+        (f"{HEADER}\n1,other.wav,1,3,e1", r"audio has none of the clips of All_annotations\.csv"),
     ],
 )
 def test_a_bad_table_is_told(folder, put, table, says):
@@ -67,7 +67,7 @@ def test_a_bad_table_is_told(folder, put, table, says):
 
 
 def test_a_missing_table_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"All_annotations\.csv is missing"):
+    with pytest.raises(ValueError, match=r"All_annotations\.csv: it is missing"):
         read_musemodataset(tmp_path)
 
 

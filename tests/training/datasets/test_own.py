@@ -41,7 +41,7 @@ def test_without_times_and_group_a_row_is_a_whole_file_of_its_own(read):
     assert (piece.start, piece.end, piece.group) == (0.0, None, "b.mp3")
     assert piece.mean_label.tolist() == [-1, 1]
     assert piece.dataset == "own"
-    assert piece.spread is None
+    assert piece.rater_std is None
 
 
 def test_empty_cells_mean_the_same(read):
@@ -55,8 +55,8 @@ HEADER = "path,start,end,valence,arousal"
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ([""], " is empty"),
-        ([HEADER], " has no rows"),
+        ([""], ": it is empty"),
+        ([HEADER], ": it has no rows"),
         (["path,valence", "b.mp3,0"], " has no column 'arousal'"),
         (["valence,arousal", "0,0"], " has no column 'path'"),
         ([HEADER, "c.mp3,,,0,0"], r", line 2: .*c\.mp3 is missing"),
@@ -78,7 +78,7 @@ def test_a_bad_table_is_told(read, lines, says):
 
 
 def test_a_missing_table_is_told(folder):
-    with pytest.raises(ValueError, match=r"labels\.csv is missing"):
+    with pytest.raises(ValueError, match=r"labels\.csv: it is missing"):
         read_own(folder)
 
 
@@ -101,8 +101,8 @@ def test_rows_with_times_are_one_piece_that_moves(read, folder):
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (["b.mp3,1,0,0,", "b.mp3,1,0,0,"], ", line 3: times of a file must rise"),
-        (["b.mp3,-1,0,0,"], ", line 2: times of a file must rise"),
+        (["b.mp3,1,0,0,", "b.mp3,1,0,0,"], ", line 3: times of a file must ascend"),
+        (["b.mp3,-1,0,0,"], ", line 2: times of a file must ascend"),
         (["b.mp3,soon,0,0,"], ", line 2: time is 'soon', not a number"),
         (["b.mp3,1,0,2,"], ", line 2: arousal is 2, outside -1 to 1"),
     ],

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from training.datasets.tables import (
     NINE_POINT,
-    TEN_BOTH_WAYS,
+    PLUS_MINUS_TEN,
     UNIT,
     ZERO_TO_ONE,
     Table,
-    find_sounds,
+    find_audio_files,
     find_table,
 )
 
-SCALES = [UNIT, NINE_POINT, ZERO_TO_ONE, TEN_BOTH_WAYS]
+SCALES = [UNIT, NINE_POINT, ZERO_TO_ONE, PLUS_MINUS_TEN]
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -27,9 +27,7 @@ def test_a_scales_ends_and_middle_become_those_of_one(scale):
 @given(st.sampled_from(SCALES), st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2))
 def test_the_spread_is_that_of_the_converted_values(scale, shares):
     values = scale.low + np.array(shares) * (scale.high - scale.low)
-    assert scale.convert_spread(values.std()) == pytest.approx(
-        scale.convert(values).std(), abs=1e-9
-    )
+    assert scale.convert_std(values.std()) == pytest.approx(scale.convert(values).std(), abs=1e-9)
 
 
 def test_blanks_tabs_and_a_byte_order_mark_are_no_part_of_cells(put):
@@ -39,7 +37,7 @@ def test_blanks_tabs_and_a_byte_order_mark_are_no_part_of_cells(put):
 
 
 def test_a_quoted_cell_may_hold_a_comma(put):
-    assert Table(put("a.csv", 'path,x\n"a, b.mp3",1\n')).text(0, "path") == "a, b.mp3"
+    assert Table(put("a.csv", 'path,x\n"a, b.mp3",1\n')).cell(0, "path") == "a, b.mp3"
 
 
 def test_lines_are_counted_as_an_editor_counts_them(put):
@@ -55,18 +53,18 @@ def test_lines_are_counted_as_an_editor_counts_them(put):
 )
 def test_an_empty_table_is_told(put, content, says):
     path = put("a.csv", content)
-    with pytest.raises(ValueError, match=rf"a\.csv {says}"):
+    with pytest.raises(ValueError, match=rf"a\.csv: it {says}"):
         Table(path)
 
 
 def test_a_missing_table_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.csv is missing"):
+    with pytest.raises(ValueError, match=r"a\.csv: it is missing"):
         Table(tmp_path / "a.csv")
 
 
 def test_a_file_that_is_no_text_is_told(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"a\.csv is no CSV table"):
+    with pytest.raises(ValueError, match=r"a\.csv: not a CSV table"):
         Table(tmp_path / "a.csv")
 
 
@@ -86,12 +84,12 @@ def test_a_number_outside_its_scale_is_told(put):
 
 def test_a_missing_column_is_told(put):
     with pytest.raises(ValueError, match=r"a\.csv has no column 'y'"):
-        Table(put("a.csv", "x\n1\n")).text(0, "y")
+        Table(put("a.csv", "x\n1\n")).cell(0, "y")
 
 
 def test_a_short_row_is_told(put):
     with pytest.raises(ValueError, match=r"a\.csv, line 2: no cell for y"):
-        Table(put("a.csv", "x,y\n1\n")).text(0, "y")
+        Table(put("a.csv", "x,y\n1\n")).cell(0, "y")
 
 
 def test_a_series_leaves_empty_cells_out(put):
@@ -119,4 +117,4 @@ def test_tables_and_sounds_are_found_at_any_depth(put, tmp_path):
     put("1.txt")
     assert find_table(tmp_path, "a.csv") == table
     assert find_table(tmp_path, "b.csv") is None
-    assert find_sounds(tmp_path) == {"1": sounds["x/1"], "2": sounds["y/2"]}
+    assert find_audio_files(tmp_path) == {"1": sounds["x/1"], "2": sounds["y/2"]}

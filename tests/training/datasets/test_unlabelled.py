@@ -14,7 +14,7 @@ RATE = 8000
 @pytest.fixture
 def folder(tmp_path, write_wave, put, monkeypatch):
     """Sounds of one second and of a tenth, a broken one, a link and a text; a second is enough."""
-    monkeypatch.setattr(unlabelled, "_SHORTEST", 1.0)
+    monkeypatch.setattr(unlabelled, "_MIN_SECONDS", 1.0)
     for name, seconds in (
         ("game/a/tune", 1.0),
         ("game/b/tune", 1.5),
@@ -46,12 +46,12 @@ def test_there_are_no_labels(folder):
 
 def test_half_a_minute_is_asked_for(folder, monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="holds no sound that lasts 30 s"):
+    with pytest.raises(ValueError, match="has no audio file of 30 s"):
         read_unlabelled(folder)
 
 
 def test_an_empty_folder_is_told(tmp_path):
-    with pytest.raises(ValueError, match="holds no sound that lasts 30 s"):
+    with pytest.raises(ValueError, match="has no audio file of 30 s"):
         read_unlabelled(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""VGMIDI's raters become one curve with a spread."""
+"""VGMIDI's raters become one curve with a rater_std."""
 
 import json
 
@@ -57,8 +57,8 @@ def test_raters_are_averaged_at_the_centres_of_measures(pieces):
 
 
 def test_the_spread_is_the_deviation_between_raters(pieces):
-    assert pieces["Mana_SNES_Secret_Of"].spread == pytest.approx(np.tile([0.1, 0.5], (4, 1)))
-    assert pieces["Chrono_Trigger_Title"].spread == pytest.approx(np.zeros((2, 2)))
+    assert pieces["Mana_SNES_Secret_Of"].rater_std == pytest.approx(np.tile([0.1, 0.5], (4, 1)))
+    assert pieces["Chrono_Trigger_Title"].rater_std == pytest.approx(np.zeros((2, 2)))
 
 
 def test_between_measures_labels_are_interpolated_and_held_at_the_ends(pieces):
@@ -84,7 +84,7 @@ def test_the_group_is_the_series(pieces, tmp_path):
 
 
 def test_a_folder_without_tables_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"annotations holds no vgmidi_raw_\*\.json"):
+    with pytest.raises(ValueError, match=r"annotations has no vgmidi_raw_\*\.json"):
         read_vgmidi(tmp_path)
 
 
@@ -99,9 +99,9 @@ def test_a_missing_score_is_told_with_its_table(build, tables):
     ("text", "says"),
     [
         ("{", r"vgmidi_raw_1\.json: "),
-        ("[]", r"vgmidi_raw_1\.json is not laid out as VGMIDI's"),
-        ('{"pieces": {}}', r"vgmidi_raw_1\.json has no field 'annotations'"),
-        ('{"annotations": {}}', r"vgmidi_raw_1\.json has no field 'pieces'"),
+        ("[]", r"vgmidi_raw_1\.json: not the layout of VGMIDI"),
+        ('{"pieces": {}}', r"vgmidi_raw_1\.json: it has no field 'annotations'"),
+        ('{"annotations": {}}', r"vgmidi_raw_1\.json: it has no field 'pieces'"),
         ('{"pieces": {}, "annotations": {}}', "annotations lists no pieces"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_piece_without_length_is_told(build, tables, field, value):
 
 def test_a_missing_field_is_told(build, tables):
     del tables[1]["pieces"]["piece0"]["measures"]
-    with pytest.raises(ValueError, match=r"vgmidi_raw_1\.json has no field 'measures'"):
+    with pytest.raises(ValueError, match=r"vgmidi_raw_1\.json: it has no field 'measures'"):
         read_vgmidi(build(tables[1]))
 
 
@@ -158,6 +158,6 @@ def test_the_real_set_is_read_whole(real_set, by_name):
 
 
 def test_about_thirty_real_raters_differ_by_a_third_of_the_scale(real_set):
-    spread = np.concatenate([piece.spread for piece in read_vgmidi(real_set("vgmidi"))])
-    assert spread.mean(axis=0) == pytest.approx([0.38, 0.40], abs=0.05)
-    assert 0 <= spread.min() < spread.max() < 1
+    rater_std = np.concatenate([piece.rater_std for piece in read_vgmidi(real_set("vgmidi"))])
+    assert rater_std.mean(axis=0) == pytest.approx([0.38, 0.40], abs=0.05)
+    assert 0 <= rater_std.min() < rater_std.max() < 1

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.evaluation import baselines, evaluate, study
-from training.evaluation.metrics import bootstrap_interval
+from training.evaluation import baselines, diagnostics, evaluate
+from training.metrics import bootstrap_interval
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def evaluated(collection, make_recipe, tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
     extra = [replace(piece, dataset="extra") for piece in collection[::2]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "RUNGS", baselines.RUNGS[:2])
-        patch.setattr(study, "TREATMENTS", {"+12 dB": study.TREATMENTS["+12 dB"]})
+        patch.setattr(baselines, "BASELINES", baselines.BASELINES[:2])
+        patch.setattr(diagnostics, "VENUES", {"+12 dB": diagnostics.VENUES["+12 dB"]})
         patch.setattr(baselines, "_SVR_GRID", {"svr__C": [1.0]})
         patch.setattr(evaluate, "bootstrap_interval", partial(bootstrap_interval, rounds=100))
         found = evaluate.evaluate(

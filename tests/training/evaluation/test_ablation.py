@@ -11,15 +11,15 @@ from training.evaluation.ablation import (
     CONSTANT_Q,
     FULL,
     ablate,
-    arms_of,
+    ablation_arms,
+    compare_views_by_style,
     markdown,
     summarise,
-    where_views_differ,
 )
-from training.evaluation.ablation_report import write_ablation
-from training.evaluation.metrics import bootstrap_interval
-from training.evaluation.predict import piece_means
+from training.evaluation.ablation_report import write_ablation_report
 from training.fitting.recipe import PCL, SAML
+from training.metrics import bootstrap_interval
+from training.predict import piece_means
 from training.sound.render import Rendering
 
 pytestmark = pytest.mark.train
@@ -66,7 +66,7 @@ def arms(recipe, pieces, cache):
 
 
 def test_each_arm_leaves_out_what_it_says(recipe):
-    recipes = arms_of(recipe)
+    recipes = ablation_arms(recipe)
     assert recipes[FULL] == recipe
     assert recipes["without PCL"].pcl is None
     assert recipes["without SAML"].saml is None
@@ -82,7 +82,7 @@ def test_each_arm_leaves_out_what_it_says(recipe):
 
 
 def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
-    assert set(arms_of(make_recipe())) == {
+    assert set(ablation_arms(make_recipe())) == {
         FULL,
         "without DSAF",
         "Mel only",
@@ -93,9 +93,9 @@ def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
 
 @pytest.mark.long
 def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
-    assert [arm.name for arm in arms] == [*arms_of(recipe, [VARIANT]), CONSTANT_Q]
+    assert [arm.name for arm in arms] == [*ablation_arms(recipe, [VARIANT]), CONSTANT_Q]
     for arm in arms:
-        names = [path.piece.name for path in arm.paths("musemodataset")]
+        names = [path.piece.name for path in arm.trajectories("musemodataset")]
         assert sorted(names) == sorted(piece.name for piece in collection)
         assert [(one.fold, one.seed) for one in arm.results] == [(0, 0), (1, 1), (2, 2)]
 
@@ -124,8 +124,8 @@ def test_the_table_has_a_row_for_each_arm_and_axis(arms):
 @pytest.mark.long
 def test_pseudo_labels_are_noted_where_there_are_some(arms):
     by_name = {arm.name: arm for arm in arms}
-    assert set(by_name[FULL].results[0].notes[0][-1]) == {"coverage", "agreement", "drift"}
-    assert by_name["without PCL"].results[0].notes[0][-1] == {}
+    assert set(by_name[FULL].results[0].diagnostics[0][-1]) == {"coverage", "agreement", "drift"}
+    assert by_name["without PCL"].results[0].diagnostics[0][-1] == {}
 
 
 @pytest.mark.long
@@ -135,7 +135,7 @@ def test_the_report_has_pictures_and_says_what_embeddings_hold(
     monkeypatch.setattr(ablation_report, "FOLDS", 3)
     summary = summarise(arms, ["musemodataset"], VARIANT)
     page = tmp_path / "deep/ablation.html"
-    numbers = write_ablation(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
+    numbers = write_ablation_report(arms, summary, pieces, "musemodataset", cache, page, VARIANT)
     drift = numbers["drift"]
     assert numbers["reference"] == VARIANT
     assert numbers["recipes"][VARIANT]["network"]["gated"] is True
@@ -167,7 +167,7 @@ def test_another_reference_is_above_what_the_full_one_is_not(arms):
 
 
 def test_a_variant_is_the_recipe_with_its_changes(recipe):
-    one = arms_of(recipe, [VARIANT])[VARIANT]
+    one = ablation_arms(recipe, [VARIANT])[VARIANT]
     assert one.network.gated
     assert one.pcl is None
     assert one.saml == recipe.saml
@@ -175,10 +175,10 @@ def test_a_variant_is_the_recipe_with_its_changes(recipe):
 
 @pytest.mark.long
 def test_the_views_alone_are_compared_by_style(arms, collection):
-    table = where_views_differ(arms, "musemodataset")
+    table = compare_views_by_style(arms, "musemodataset")
     assert set(table) == {"style0", "style1"}
     assert sum(one["pieces"] for one in table.values()) == len(collection)
-    of_mel = next(arm for arm in arms if arm.name == "Mel only").paths("musemodataset")
+    of_mel = next(arm for arm in arms if arm.name == "Mel only").trajectories("musemodataset")
     estimates, labels = piece_means(of_mel)
     mean = sum(one["pieces"] * one["valence"]["mel"] for one in table.values()) / len(collection)
     assert mean == pytest.approx(abs(estimates - labels)[:, 0].mean())
@@ -187,7 +187,7 @@ def test_the_views_alone_are_compared_by_style(arms, collection):
         low, high = one["arousal"]["interval"]
         assert low <= one["arousal"]["mel"] - one["arousal"]["cochleagram"] <= high
     alone = [replace(arm, results=[_of_one_group(one) for one in arm.results]) for arm in arms]
-    for one in where_views_differ(alone, "musemodataset").values():
+    for one in compare_views_by_style(alone, "musemodataset").values():
         assert one["valence"]["interval"] is None
 
 
@@ -197,13 +197,13 @@ def _of_one_group(result):
 
 
 def test_an_ablation_begins_from_scratch(make_recipe):
-    with pytest.raises(ValueError, match="begins from scratch"):
-        arms_of(make_recipe(pretrained="venue-student"))
-    with pytest.raises(ValueError, match="begins from scratch"):
-        arms_of(make_recipe(), ["pretrained='venue-student'"])
+    with pytest.raises(ValueError, match="starts from scratch"):
+        ablation_arms(make_recipe(pretrained="venue-student"))
+    with pytest.raises(ValueError, match="starts from scratch"):
+        ablation_arms(make_recipe(), ["pretrained='venue-student'"])
 
 
 @pytest.mark.parametrize("change", ["window_frames=87", "datasets={vgmidi=1.0}", "renderings=[]"])
 def test_a_variant_is_judged_as_all_arms_are(make_recipe, change):
-    with pytest.raises(ValueError, match="are those of all arms"):
-        arms_of(make_recipe(renderings=[Rendering("a.sf2")]), [change])
+    with pytest.raises(ValueError, match="must be those of all arms"):
+        ablation_arms(make_recipe(renderings=[Rendering("a.sf2")]), [change])

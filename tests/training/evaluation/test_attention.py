@@ -6,7 +6,12 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
-from training.evaluation.attention import attending, attention_table, open_fitted, windows_of
+from training.evaluation.attention import (
+    attention_stats,
+    attention_table,
+    cut_audio_windows,
+    load_fitted,
+)
 from training.fitting.recipe import Augmentation
 
 SPEC = FrontEndSpec(window_frames=44)
@@ -14,16 +19,16 @@ SILENT = Augmentation(gain_db=0.0, equaliser_db=0.0)
 
 
 def test_even_attention_is_even_common_and_as_far_as_chance():
-    one = attending(torch.full((2, 4, 6, 6), 1 / 6), torch.rand(2, 6), 0.1)
-    assert one.evenness == pytest.approx(1.0)
-    assert one.common == pytest.approx(1.0)
-    assert one.distance == pytest.approx(one.evenly)
+    one = attention_stats(torch.full((2, 4, 6, 6), 1 / 6), torch.rand(2, 6), 0.1)
+    assert one.entropy == pytest.approx(1.0)
+    assert one.shared == pytest.approx(1.0)
+    assert one.distance == pytest.approx(one.uniform_distance)
 
 
 def test_who_asks_only_the_same_moment_asks_nobody_else():
-    one = attending(torch.eye(5).expand(1, 2, 5, 5), torch.rand(1, 5), 0.1)
-    assert one.evenness == pytest.approx(0.0, abs=1e-6)
-    assert one.common == 0.0
+    one = attention_stats(torch.eye(5).expand(1, 2, 5, 5), torch.rand(1, 5), 0.1)
+    assert one.entropy == pytest.approx(0.0, abs=1e-6)
+    assert one.shared == 0.0
     assert one.distance == 0.0
 
 
@@ -31,32 +36,38 @@ def test_what_only_half_of_them_ask_is_not_common():
     weights = torch.zeros(1, 1, 4, 4)
     weights[:, :, :2, 0] = weights[:, :, 2:, 1] = 0.7
     weights[..., 3] = 0.3
-    assert attending(weights, torch.rand(1, 4), 0.1).common == pytest.approx(0.3)
+    assert attention_stats(weights, torch.rand(1, 4), 0.1).shared == pytest.approx(0.3)
 
 
 def test_all_asking_one_moment_is_common_and_not_even():
     weights = torch.zeros(1, 1, 4, 4)
     weights[..., 2] = 1.0
-    one = attending(weights, torch.tensor([[0.0, 0.0, 3.0, 3.0]]), 0.5)
-    assert (one.evenness, one.common) == (pytest.approx(0.0, abs=1e-6), 1.0)
+    one = attention_stats(weights, torch.tensor([[0.0, 0.0, 3.0, 3.0]]), 0.5)
+    assert (one.entropy, one.shared) == (pytest.approx(0.0, abs=1e-6), 1.0)
     assert one.distance == pytest.approx(0.5 * np.mean([2, 1, 0, 1]))
     asked, level, rise = [0, 0, 1, 0], [0, 0, 3, 3], [0, 0, 3, 0]
-    assert one.loud == pytest.approx(np.corrcoef(asked, level)[0, 1], abs=1e-6)
-    assert one.onset == pytest.approx(np.corrcoef(asked, rise)[0, 1], abs=1e-6)
+    assert one.level_r == pytest.approx(np.corrcoef(asked, level)[0, 1], abs=1e-6)
+    assert one.onset_r == pytest.approx(np.corrcoef(asked, rise)[0, 1], abs=1e-6)
 
 
 def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
     torch.save({"weights": {}, "recipe": {"name": "x"}}, tmp_path / "model.pt")
-    with pytest.raises(ValueError, match=r"model\.pt was not written by `fit`"):
-        open_fitted(tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"model\.pt: it was not written by `fit`"):
+        load_fitted(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"origin": "external", "augmentation": SILENT}, "no sound gives"),
-        ({"network": NetworkSize(width=8, heads=2, fusion="concatenation")}, "do not ask"),
-        ({"network": NetworkSize(width=8, heads=2, views="mel")}, "do not ask"),
+        (
+            {"origin": "external", "augmentation": SILENT},
+            "precomputed views, which audio cannot give",
+        ),
+        (
+            {"network": NetworkSize(width=8, heads=2, fusion="concatenation")},
+            "no attention between two views",
+        ),
+        ({"network": NetworkSize(width=8, heads=2, views="mel")}, "no attention between two views"),
     ],
 )
 def test_views_that_do_not_ask_each_other_are_not_drawn(tmp_path, make_recipe, values, reason):
@@ -67,20 +78,20 @@ def test_views_that_do_not_ask_each_other_are_not_drawn(tmp_path, make_recipe, v
     }
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(ValueError, match=reason):
-        open_fitted(tmp_path / "model.pt")
+        load_fitted(tmp_path / "model.pt")
 
 
 def test_sound_is_cut_into_whole_windows(make_sound):
     sound = make_sound(0.5, 0.5, 2.3, seed=0)
-    mel, cochleagram = windows_of(sound, SPEC)
+    mel, cochleagram = cut_audio_windows(sound, SPEC)
     assert mel.shape == (4, 128, 44)
     assert cochleagram.shape == (4, 84, 44)
     with pytest.raises(ValueError, match="shorter than a window"):
-        windows_of(sound[:1000], SPEC)
+        cut_audio_windows(sound[:1000], SPEC)
 
 
 def test_the_table_has_a_row_for_each_layer_and_direction(make_sound):
     torch.manual_seed(0)
     network = DAMER(NetworkSize(width=8, heads=2, layers=2)).eval()
-    table = attention_table(network, windows_of(make_sound(0, 0, 1.5, seed=0), SPEC), SPEC)
-    assert table.count("asks") == 4 + 1
+    table = attention_table(network, cut_audio_windows(make_sound(0, 0, 1.5, seed=0), SPEC), SPEC)
+    assert table.count("attends to") == 4

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from training.evaluation.crossval import cross_validate
-from training.evaluation.evaluate import write_json
+from training.evaluation.cross_validation import cross_validate
+from training.reports import write_json
 
 pytestmark = pytest.mark.train
 AXES = ("valence", "arousal")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from streamer.engines import KalmanSettings
-from training.evaluation.movement import PUBLISHED, RAW, movement
-from training.evaluation.predict import Trajectory
-from training.sound.features import RECORDED
+from training.evaluation.smoothing import PUBLISHED, RAW, within_piece_agreement
+from training.predict import Trajectory
+from training.sound.renditions import RECORDED
 
 SETTINGS = KalmanSettings((0.01, 0.01), 1.5, (1.0, 1.0))
 TIMES = np.arange(1.0, 121.0, 0.5)
@@ -31,13 +31,13 @@ def make_paths(make_piece):
 
 
 def test_right_estimates_agree_best_unsmoothed(make_paths):
-    table = movement(make_paths(0.0), SETTINGS)
+    table = within_piece_agreement(make_paths(0.0), SETTINGS)
     assert table[RAW]["valence"] == pytest.approx(1.0)
     assert table[RAW]["valence"] > table["8 s"]["valence"] > table["32 s"]["valence"]
 
 
 def test_noisy_estimates_agree_better_when_smoothed(make_paths):
-    table = movement(make_paths(1.0), SETTINGS)
+    table = within_piece_agreement(make_paths(1.0), SETTINGS)
     for axis in ("valence", "arousal"):
         assert table["4 s"][axis] > table[RAW][axis] + 0.2
         assert table[PUBLISHED][axis] > table[RAW][axis]
@@ -46,4 +46,4 @@ def test_noisy_estimates_agree_better_when_smoothed(make_paths):
 def test_where_no_label_moves_there_is_nothing_to_say(make_piece):
     mean = np.zeros((3, 2))
     still = Trajectory(make_piece("clip"), RECORDED, np.arange(1.0, 4.0), mean, mean + 0.2, 3.0)
-    assert movement([still], SETTINGS) == {}
+    assert within_piece_agreement([still], SETTINGS) == {}

@@ -6,7 +6,7 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from damer.views import FrontEndSpec
-from training.evaluation.response import arousal_steps, response_time
+from training.evaluation.smoothing import predict_arousal_steps, response_time
 
 SPEC = FrontEndSpec(window_frames=43)
 
@@ -15,7 +15,7 @@ SPEC = FrontEndSpec(window_frames=43)
 def joins(clips):
     torch.manual_seed(0)
     network = DAMER(NetworkSize(width=8, heads=2)).eval()
-    return arousal_steps(network, clips, SPEC)
+    return predict_arousal_steps(network, clips, SPEC)
 
 
 def test_the_calmest_clips_are_joined_with_the_most_excited(joins, clips):
@@ -38,4 +38,4 @@ def test_before_the_join_nothing_of_the_excited_clip_is_heard(joins):
 
 def test_a_collection_without_recorded_clips_has_no_response_time():
     network = DAMER(NetworkSize(width=8, heads=2)).eval()
-    assert response_time(arousal_steps(network, [], SPEC), None) is None
+    assert response_time(predict_arousal_steps(network, [], SPEC), None) is None

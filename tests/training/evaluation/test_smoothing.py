@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from streamer.engines import KalmanSettings
-from training.evaluation.predict import Trajectory
-from training.evaluation.response import response_time, smoothed
-from training.evaluation.smoothing import fit_smoother, inside_intervals, time_constant
-from training.sound.features import RECORDED
+from training.evaluation.smoothing import (
+    fit_smoother,
+    labels_in_intervals,
+    response_time,
+    smooth_trajectory,
+    time_constant,
+)
+from training.predict import Trajectory
+from training.sound.renditions import RECORDED
 
 EVERY = 0.1
 
@@ -20,7 +25,7 @@ def settings_of(constant, std=0.3, correlation=1.5):
 
 def coverage(paths, settings):
     """Share of labels inside each interval, by axis."""
-    inside = [inside_intervals(path, settings) for path in paths]
+    inside = [labels_in_intervals(path, settings) for path in paths]
     return {
         width: np.concatenate([one[width] for one in inside]).mean(axis=0) for width in inside[0]
     }
@@ -83,18 +88,18 @@ def test_without_a_smoother_the_response_is_that_of_the_estimates(step):
 
 def test_smoothing_is_causal(step):
     path, _ = step()
-    means, deviations = smoothed(path, settings_of(1.0))
+    means, deviations = smooth_trajectory(path, settings_of(1.0))
     shorter = Trajectory(
         path.piece, RECORDED, path.times[:250], path.mean[:250], path.std[:250], 3.0
     )
-    first_means, first_deviations = smoothed(shorter, settings_of(1.0))
+    first_means, first_deviations = smooth_trajectory(shorter, settings_of(1.0))
     assert np.array_equal(means[:250], first_means)
     assert np.array_equal(deviations[:250], first_deviations)
 
 
 def test_smoothing_lessens_the_error(wandering):
     for path in wandering(count=3):
-        means, _ = smoothed(path, settings_of(1.0))
+        means, _ = smooth_trajectory(path, settings_of(1.0))
         late = slice(50, None)
         after = np.mean((means - path.labels())[late] ** 2)
         assert after < 0.3 * np.mean((path.mean - path.labels())[late] ** 2)

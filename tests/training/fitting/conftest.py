@@ -1,4 +1,4 @@
-"""What fits begin with."""
+"""Fixtures of fits."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def one_thread():
 
 @pytest.fixture
 def pretrained(make_recipe):
-    """Give a student that has learnt nothing but is nobody else's."""
+    """A student with random weights and shifted input statistics."""
     torch.manual_seed(9)
     student = Student(DAMER(make_recipe().network))
     student.network.mel_tokens.band_mean -= 6.0

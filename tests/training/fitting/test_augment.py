@@ -7,7 +7,7 @@ import torch
 from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import erb_centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
-from training.fitting.augment import CHANGES, Augment
+from training.fitting.augment import AUGMENT_UNIFORMS, Augment
 from training.fitting.recipe import Augmentation
 
 SPEC = FrontEndSpec()
@@ -39,8 +39,8 @@ def augment(make_recipe):
 
     def augment(both, seed=0, **what):
         change = Augment(make_recipe(augmentation=Augmentation(**{**STILL, **what})))
-        chances = np.random.default_rng(seed).random((len(both[0]), CHANGES))
-        return change(*both, chances)
+        uniforms = np.random.default_rng(seed).random((len(both[0]), AUGMENT_UNIFORMS))
+        return change(*both, uniforms)
 
     return augment
 
@@ -216,9 +216,9 @@ def test_a_window_is_changed_alike_whatever_stands_beside_it(make_recipe, sound)
     what = Augmentation(**EVERYTHING, mask_frames=6, mask_bands=5)
     change = Augment(make_recipe(augmentation=what))
     both = [view.repeat(6, 1, 1) for view in views(sound)]
-    chances = np.random.default_rng(0).random((6, CHANGES))
-    together = change(*both, chances)
-    alone = change(*(view[1::2] for view in both), chances[1::2])
+    uniforms = np.random.default_rng(0).random((6, AUGMENT_UNIFORMS))
+    together = change(*both, uniforms)
+    alone = change(*(view[1::2] for view in both), uniforms[1::2])
     for all_of_them, some in zip(together, alone, strict=True):
         torch.testing.assert_close(all_of_them[1::2], some)
 

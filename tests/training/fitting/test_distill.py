@@ -1,4 +1,4 @@
-"""A student learns what its teacher finds in music."""
+"""Distillation: a student predicts its teacher's embeddings."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from damer.nn import NetworkSize
 from training.fitting.distill import distill
 from training.fitting.recipe import Augmentation, DistillRecipe
-from training.fitting.sampling import EmbeddedSampler
+from training.fitting.sampling import DistillationSampler
 
 pytestmark = pytest.mark.train
 
@@ -31,7 +31,7 @@ def recipe():
 
 
 @pytest.fixture(scope="module")
-def taught(clips, recipe):
+def sampler(clips, recipe):
     """Clips, with embeddings that are a fixed mixture of two numbers heard in them."""
     mixture = np.random.default_rng(0).standard_normal((2, 200)).astype(np.float32)
     embeddings = []
@@ -39,32 +39,32 @@ def taught(clips, recipe):
         ends = np.array([1.0, 1.5, 1.9])
         known = np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32)
         embeddings.append((ends, known @ mixture))
-    return EmbeddedSampler(clips, embeddings, recipe.front_end)
+    return DistillationSampler(clips, embeddings, recipe.front_end)
 
 
-def test_a_student_explains_what_can_be_heard(taught, recipe):
-    student, trained = distill(taught, taught, recipe, seed=0)
+def test_a_student_explains_what_can_be_heard(sampler, recipe):
+    student, trained = distill(sampler, sampler, recipe, seed=0)
     assert trained.history[-1][1] > 0.5
     assert trained.history[-1][1] > trained.history[0][1]
     assert not student.training
 
 
-def test_every_head_answers_with_an_embedding(taught, recipe):
-    student, _ = distill(taught, None, recipe.model_copy(update={"steps": 1}), seed=0)
-    batch = taught.at(np.arange(4))
+def test_every_head_answers_with_an_embedding(sampler, recipe):
+    student, _ = distill(sampler, None, recipe.model_copy(update={"steps": 1}), seed=0)
+    batch = sampler.select(np.arange(4))
     output, answers = student(batch.mel, batch.cochleagram)
     assert answers.shape == (3, 4, 200)
     assert output.embedding.shape == output.mel_embedding.shape == (4, 16)
 
 
-def test_without_held_out_music_the_last_step_is_taken(taught, recipe):
+def test_without_held_out_music_the_last_step_is_taken(sampler, recipe):
     short = recipe.model_copy(update={"steps": 3})
-    _, trained = distill(taught, None, short, seed=0)
+    _, trained = distill(sampler, None, short, seed=0)
     assert trained.step == 3
 
 
-def test_the_same_seed_teaches_the_same(taught, recipe):
+def test_the_same_seed_teaches_the_same(sampler, recipe):
     torch.set_num_threads(1)
     short = recipe.model_copy(update={"steps": 3})
-    one, other = (distill(taught, None, short, seed=1)[0].state_dict() for _ in range(2))
+    one, other = (distill(sampler, None, short, seed=1)[0].state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)

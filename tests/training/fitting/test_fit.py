@@ -127,7 +127,7 @@ def test_a_stopped_fit_goes_on_to_the_same_weights(sides, make_recipe, tmp_path)
 def test_what_another_recipe_or_seed_left_is_refused(sides, make_recipe, tmp_path, change, seed):
     recipe = make_recipe(steps=1)
     fit(*sides, recipe, seed=0, run=tmp_path)
-    with pytest.raises(ValueError, match=r"state\.pt is of another recipe"):
+    with pytest.raises(ValueError, match=r"state\.pt: it is of another recipe"):
         fit(*sides, recipe.model_copy(update=change), seed=seed, run=tmp_path)
 
 

@@ -7,7 +7,7 @@ import torch
 from damer.nn import DAMER
 from damer.nn.pcl import PCLSettings
 from training.fitting.fit import fit
-from training.fitting.learner import Known, Learner, Pool
+from training.fitting.learner import Learner, Targets, UnlabelledViews
 from training.fitting.recipe import PCL, SAML
 
 pytestmark = pytest.mark.train
@@ -57,24 +57,24 @@ def test_a_stopped_fit_goes_on_with_the_same_memory(clips, make_recipe, tmp_path
     again, straight = run(clips, recipe, run=tmp_path), run(clips, recipe)
     first, second = weights(again), weights(straight)
     assert all(torch.equal(first[name], second[name]) for name in second)
-    assert again.notes == straight.notes
+    assert again.diagnostics == straight.diagnostics
 
 
 def test_pseudo_labels_are_noted_at_each_look(clips, make_recipe):
     fitted = run(clips, make_recipe(steps=3, check_every=1, pcl=BOTH["pcl"]))
-    assert [set(note) for note in fitted.notes] == [{"coverage", "agreement", "drift"}] * 3
-    assert all(0.0 <= value <= 1.0 for note in fitted.notes for value in note.values())
-    assert fit(clips[:6], clips[6:], make_recipe(), 0).notes == [{}, {}]
+    assert [set(note) for note in fitted.diagnostics] == [{"coverage", "agreement", "drift"}] * 3
+    assert all(0.0 <= value <= 1.0 for note in fitted.diagnostics for value in note.values())
+    assert fit(clips[:6], clips[6:], make_recipe(), 0).diagnostics == [{}, {}]
 
 
 def test_an_empty_pool_is_told(clips, make_recipe):
-    with pytest.raises(ValueError, match="pool of music without labels is empty"):
+    with pytest.raises(ValueError, match="the pool of PCL is empty"):
         fit(clips[:6], [], make_recipe(pcl=BOTH["pcl"]), 0)
 
 
-def extra_loss(learner, views, known, pool, progress):
+def extra_loss(learner, views, targets, pool, progress):
     """Give the loss of PCL and SAML of one step."""
-    return learner.loss(learner(views, pool), known, progress)
+    return learner.loss(learner(views, pool), targets, progress)
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def batch():
         torch.randn(4, 128, 43, generator=generator),
         torch.rand(4, 84, 43, generator=generator),
     )
-    known = Known(torch.zeros(4, 2), torch.arange(4), torch.tensor([0, 0, 1, 1]))
-    return views, known, Pool(views, views)
+    targets = Targets(torch.zeros(4, 2), torch.arange(4), torch.tensor([0, 0, 1, 1]))
+    return views, targets, UnlabelledViews(views, views)
 
 
 def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_recipe):
@@ -109,12 +109,12 @@ def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_rec
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, count):
-    views, known, pool = batch
+    views, targets, pool = batch
     views = tuple(view[:count] for view in views)
-    known = Known(known.label[:count], torch.zeros(count).long(), known.style[:count])
+    targets = Targets(targets.label[:count], torch.zeros(count).long(), targets.style[:count])
     learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
     for _ in range(2):
-        assert torch.isfinite(extra_loss(learner, views, known, pool, 0.5))
+        assert torch.isfinite(extra_loss(learner, views, targets, pool, 0.5))
 
 
 def test_recipes_name_what_makes_no_sense():

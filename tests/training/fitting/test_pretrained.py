@@ -9,7 +9,7 @@ from training.fitting import pretrained as module
 from training.fitting.distill import Student, distill
 from training.fitting.pretrained import Pretrained, load_pretrained, save_pretrained
 from training.fitting.recipe import Augmentation, DistillRecipe
-from training.fitting.sampling import EmbeddedSampler
+from training.fitting.sampling import DistillationSampler
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def student(recipe, monkeypatch, tmp_path):
     torch.manual_seed(3)
     numbers = np.random.default_rng(0).uniform(1, 2, (2, 200)).astype(np.float32)
     one = Pretrained(Student(DAMER(recipe.network)).state_dict(), *numbers, {("unlabelled", "a")})
-    monkeypatch.setattr(module, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(module, "PRETRAINED_DIR", tmp_path)
     save_pretrained(one, recipe, 0, 0.5, tmp_path / "first.pt")
     return one
 
@@ -61,7 +61,7 @@ def test_another_size_is_refused_by_name(make_recipe):
 @pytest.mark.train
 def test_distillation_goes_on_from_a_student(student, recipe, clips):
     known = [(np.array([1.0, 1.9]), np.ones((2, 200), dtype=np.float32)) for _ in clips]
-    heard = EmbeddedSampler(clips, known, recipe.front_end, (student.mean, student.std))
+    heard = DistillationSampler(clips, known, recipe.front_end, (student.mean, student.std))
     slow = recipe.model_copy(update={"learning_rate": 1e-9, "weight_decay": 0.0})
     again, _ = distill(heard, None, slow, seed=0, pretrained=student)
     for name, value in student.weights.items():

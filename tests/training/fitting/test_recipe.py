@@ -7,24 +7,24 @@ from pydantic import ValidationError
 
 from training.fitting import recipe as module
 from training.fitting.recipe import (
-    RECIPES,
+    RECIPE_DIR,
     SAML,
     Augmentation,
     DistillRecipe,
     FitRecipe,
-    changed,
     load_any_recipe,
     load_recipe,
+    with_overrides,
 )
 from training.sound.render import Rendering
 
-SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
+SHIPPED = sorted(path.stem for path in RECIPE_DIR.glob("*.toml"))
 
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     """Write a recipe where recipes are looked for."""
-    monkeypatch.setattr(module, "RECIPES", tmp_path)
+    monkeypatch.setattr(module, "RECIPE_DIR", tmp_path)
 
     def write(text, name="mine"):
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
@@ -41,7 +41,7 @@ datasets = { vgmidi = 1.0 }
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_can_be_read(name):
-    content = tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((RECIPE_DIR / f"{name}.toml").read_text(encoding="utf-8"))
     kind = DistillRecipe if "pool" in content else FitRecipe
     recipe = load_recipe(kind, name)
     assert load_any_recipe(name) == recipe
@@ -49,7 +49,7 @@ def test_shipped_recipes_can_be_read(name):
     assert recipe.front_end.window_frames == recipe.window_frames
     assert recipe.origin == "external" or len(recipe.renderings) >= 3
     if isinstance(recipe, FitRecipe):
-        assert sum(recipe.shares.values()) == pytest.approx(1.0)
+        assert sum(recipe.batch_shares.values()) == pytest.approx(1.0)
 
 
 def test_what_a_recipe_leaves_out_has_a_default(write):
@@ -78,7 +78,7 @@ def test_a_file_anywhere_can_be_a_recipe(tmp_path):
 
 
 def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(ValueError, match="no recipe 'window-9s'") as error:
+    with pytest.raises(ValueError, match="cannot load recipe 'window-9s'") as error:
         load_recipe(FitRecipe, "window-9s")
     assert all(name in str(error.value) for name in SHIPPED)
 
@@ -144,16 +144,18 @@ def test_a_recipe_does_not_change(make_recipe):
 def test_numbers_can_be_changed_without_a_file_of_their_own(write):
     write(GOOD + "[pcl]\npool = ['unlabelled']\n")
     recipe = load_recipe(FitRecipe, "mine")
-    other = changed(recipe, "steps=9 network.fusion='concatenation' pcl.settings.cells=4 saml={}")
+    other = with_overrides(
+        recipe, "steps=9 network.fusion='concatenation' pcl.settings.cells=4 saml={}"
+    )
     assert (other.steps, other.network.fusion, other.pcl.settings.cells) == (9, "concatenation", 4)
     assert other.saml == SAML()
-    assert changed(other, "pcl=none saml=none").model_dump() == {
+    assert with_overrides(other, "pcl=none saml=none").model_dump() == {
         **recipe.model_dump(),
         "steps": 9,
         "pcl": None,
         "network": other.model_dump()["network"],
     }
-    assert changed(recipe, "") == recipe
+    assert with_overrides(recipe, "") == recipe
 
 
 @pytest.mark.parametrize(
@@ -163,12 +165,12 @@ def test_numbers_can_be_changed_without_a_file_of_their_own(write):
         ("network.widht=12", "widht"),
         ("saml.weight=1.0", "no table saml"),
         ("steps.many=1", "no table steps"),
-        ("steps=many", "no value of TOML"),
+        ("steps=many", "not a TOML value"),
         ("steps=0", "steps: "),
-        ("steps", "no value of TOML"),
+        ("steps", "not a TOML value"),
     ],
 )
 def test_a_change_that_cannot_be_is_named(write, change, answer):
     write(GOOD)
     with pytest.raises(ValueError, match=answer):
-        changed(load_recipe(FitRecipe, "mine"), change)
+        with_overrides(load_recipe(FitRecipe, "mine"), change)

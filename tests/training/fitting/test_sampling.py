@@ -5,16 +5,15 @@ import pytest
 import torch
 
 from damer.views import FrontEndSpec
-from training.fitting.sampling import (
-    FIRST_ESTIMATE_SECONDS,
-    EmbeddedSampler,
-    LabelledSampler,
-    draw,
-    window_ends,
-    windows,
-)
-from training.sound.features import RECORDED, Rendition
+from training.fitting.sampling import DistillationSampler, LabelledSampler, draw_uniforms
 from training.sound.render import Rendering
+from training.sound.renditions import (
+    FIRST_ESTIMATE_SECONDS,
+    RECORDED,
+    Rendition,
+    cut_windows,
+    window_ends,
+)
 
 SPEC = FrontEndSpec(window_frames=43)
 HOP_SECONDS = SPEC.hop / SPEC.sample_rate
@@ -40,11 +39,11 @@ def counting(make_piece):
 
 def drawn(renditions, recipe, seed=0):
     """Draw the first batch."""
-    return LabelledSampler(renditions, recipe).batch(draw(seed, 1, recipe.batch))
+    return LabelledSampler(renditions, recipe).batch(draw_uniforms(seed, 1, recipe.batch))
 
 
 def test_a_window_holds_the_frames_before_its_end(counting):
-    mel, cochleagram = windows(counting(), np.array([43, 100]), SPEC)
+    mel, cochleagram = cut_windows(counting(), np.array([43, 100]), SPEC)
     assert mel.shape == (2, 128, 43)
     assert cochleagram.shape == (2, 84, 43)
     for view in (mel, cochleagram):
@@ -53,7 +52,7 @@ def test_a_window_holds_the_frames_before_its_end(counting):
 
 
 def test_before_the_start_there_is_digital_silence(counting):
-    mel, cochleagram = windows(counting(), np.array([10]), SPEC)
+    mel, cochleagram = cut_windows(counting(), np.array([10]), SPEC)
     assert torch.equal(mel[0, 0, 33:], torch.arange(10.0))
     assert torch.equal(
         mel[0, :, :33], torch.full((128, 33), float(np.float32(np.log(SPEC.mel_floor))))
@@ -66,8 +65,8 @@ def test_what_follows_changes_no_window(counting):
     changed = rendition.frames.copy()
     changed[100:] = -1.0
     for ours, theirs in zip(
-        windows(rendition, np.array([60, 100]), SPEC),
-        windows(Rendition(rendition.piece, RECORDED, changed), np.array([60, 100]), SPEC),
+        cut_windows(rendition, np.array([60, 100]), SPEC),
+        cut_windows(Rendition(rendition.piece, RECORDED, changed), np.array([60, 100]), SPEC),
         strict=True,
     ):
         assert torch.equal(ours, theirs)
@@ -121,8 +120,8 @@ def test_data_sets_have_their_share(counting, make_recipe):
 
 
 def test_a_window_of_a_step_is_the_same_in_a_batch_of_any_size():
-    assert np.array_equal(draw(3, 5, 4), draw(3, 5, 9)[:4])
-    assert not np.array_equal(draw(3, 5, 4), draw(3, 6, 4))
+    assert np.array_equal(draw_uniforms(3, 5, 4), draw_uniforms(3, 5, 9)[:4])
+    assert not np.array_equal(draw_uniforms(3, 5, 4), draw_uniforms(3, 6, 4))
 
 
 def test_a_batch_without_a_window_of_each_data_set_is_told(counting, make_recipe):
@@ -178,7 +177,7 @@ def test_windows_end_where_the_piece_is_labelled(counting, make_recipe, tempo):
 
 
 def test_a_data_set_without_a_piece_is_named(counting, make_recipe):
-    with pytest.raises(ValueError, match="asks for vgmidi"):
+    with pytest.raises(ValueError, match="cannot sample vgmidi"):
         LabelledSampler([counting()], make_recipe(datasets={"vgmidi": 1.0}))
 
 
@@ -192,16 +191,16 @@ def embeddings():
 
 def test_windows_end_where_the_teacher_stopped_listening(counting, embeddings):
     ends, _ = embeddings
-    sampler = EmbeddedSampler([counting()], [embeddings], SPEC)
+    sampler = DistillationSampler([counting()], [embeddings], SPEC)
     assert len(sampler) == len(ends)
-    lateness = ends - (sampler.at(np.arange(len(ends))).mel[:, 0, -1].numpy() + 1) * HOP_SECONDS
+    lateness = ends - (sampler.select(np.arange(len(ends))).mel[:, 0, -1].numpy() + 1) * HOP_SECONDS
     assert (lateness >= -1e-5).all()
     assert (lateness < HOP_SECONDS).all()
 
 
 def test_a_window_that_ends_after_the_last_frame_ends_with_it(counting, embeddings):
-    sampler = EmbeddedSampler([counting(frames=500)], [embeddings], SPEC)
-    assert float(sampler.at(np.array([3])).mel[0, 0, -1]) == 499.0
+    sampler = DistillationSampler([counting(frames=500)], [embeddings], SPEC)
+    assert float(sampler.select(np.array([3])).mel[0, 0, -1]) == 499.0
 
 
 def test_each_embedding_belongs_to_its_window(counting, embeddings):
@@ -209,8 +208,8 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
     other = counting("other")
     other.frames[:] = -1.0
     two = [(ends, values), (ends[:2], values[:2] + 50.0)]
-    sampler = EmbeddedSampler([counting(), other], two, SPEC)
-    batch = sampler.batch(draw(0, 1, 100))
+    sampler = DistillationSampler([counting(), other], two, SPEC)
+    batch = sampler.batch(draw_uniforms(0, 1, 100))
     raw = batch.embedding.numpy() * sampler.std + sampler.mean
     of_other = batch.mel[:, 0, -1].numpy() == -1.0
     assert of_other.any()
@@ -218,8 +217,8 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
 
 
 def test_embeddings_are_standardised_by_their_own_statistics(counting, embeddings):
-    sampler = EmbeddedSampler([counting()], [embeddings], SPEC)
-    embedding = sampler.at(np.arange(len(sampler))).embedding
+    sampler = DistillationSampler([counting()], [embeddings], SPEC)
+    embedding = sampler.select(np.arange(len(sampler))).embedding
     assert embedding.dtype == torch.float32
     assert embedding.mean(dim=0).abs().max() < 1e-5
     torch.testing.assert_close(embedding.std(dim=0, correction=0), torch.ones(200))
@@ -227,6 +226,6 @@ def test_embeddings_are_standardised_by_their_own_statistics(counting, embedding
 
 def test_embeddings_are_standardised_by_given_statistics(counting, embeddings):
     given = np.full(200, 2.0, dtype=np.float32), np.full(200, 4.0, dtype=np.float32)
-    sampler = EmbeddedSampler([counting()], [embeddings], SPEC, given)
-    embedding = sampler.at(np.array([1])).embedding
+    sampler = DistillationSampler([counting()], [embeddings], SPEC, given)
+    embedding = sampler.select(np.array([1])).embedding
     np.testing.assert_allclose(embedding[0], (embeddings[1][1] - 2.0) / 4.0, rtol=1e-5)

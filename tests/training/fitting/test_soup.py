@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from damer.nn import DAMER, NetworkSize
-from training.evaluation.predict import trajectory
-from training.fitting.soup import Sides, average, fit_soup
+from training.fitting.selection import FitData
+from training.fitting.soup import average_weights, fit_soup
+from training.predict import predict_trajectory
 
 pytestmark = pytest.mark.train
 
@@ -20,7 +21,7 @@ def halves(clips):
     """Hold out other clips for each fit."""
 
     def sides(number):
-        return Sides(
+        return FitData(
             [clip for k, clip in enumerate(clips) if k % 3 != number], clips[number::3], []
         )
 
@@ -29,7 +30,7 @@ def halves(clips):
 
 def test_the_mean_of_one_network_is_itself():
     network = DAMER(NetworkSize(width=8, heads=2)).eval()
-    mean = average([network, network]).state_dict()
+    mean = average_weights([network, network]).state_dict()
     for name, value in network.state_dict().items():
         torch.testing.assert_close(mean[name], value)
 
@@ -69,12 +70,12 @@ def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, t
     for name, value in straight.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[name])
     one = clips[0]
-    assert np.isfinite(trajectory(again.network, one, 0.5, recipe.front_end).mean).all()
+    assert np.isfinite(predict_trajectory(again.network, one, 0.5, recipe.front_end).mean).all()
 
 
 def test_seeds_give_other_fits(clips, recipe, pretrained):
     first, second = (
-        fit_soup(lambda _: Sides(clips[:8], clips[8:], []), recipe, seed, pretrained=pretrained)
+        fit_soup(lambda _: FitData(clips[:8], clips[8:], []), recipe, seed, pretrained=pretrained)
         for seed in (0, 1)
     )
     states = [one.network.state_dict()["fuse.0.weight"] for one in (*first.fits, *second.fits)]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from damer.views import FrontEndSpec
-from training.sound.constant_q import constant_q_cache, hear_constant_q
-from training.sound.features import RECORDED, open_frames
+from training.sound.constant_q import compute_constant_q, constant_q_cache
+from training.sound.feature_cache import load_renditions
+from training.sound.renditions import RECORDED
 
 SPEC = FrontEndSpec()
 
@@ -16,9 +17,9 @@ def heard(make_piece, write_wave, tmp_path):
     time = np.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
     source = write_wave(tmp_path / "a4.wav", 0.3 * np.sin(2 * np.pi * 440.0 * time))
     work = [(make_piece("a4", source=source), RECORDED)]
-    hear_constant_q(work, SPEC, tmp_path)
+    compute_constant_q(work, SPEC, tmp_path)
     caches = (tmp_path, constant_q_cache(tmp_path))
-    return [open_frames(work, SPEC, cache)[0].frames.astype(float) for cache in caches]
+    return [load_renditions(work, SPEC, cache)[0].frames.astype(float) for cache in caches]
 
 
 def test_mel_is_the_same_and_the_other_view_is_not(heard):
@@ -39,9 +40,9 @@ def test_power_is_compressed_as_the_cochleagrams_is(make_piece, write_wave, tmp_
         (make_piece(name, source=write_wave(tmp_path / f"{name}.wav", gain * noise)), RECORDED)
         for name, gain in (("quiet", 1.0), ("loud", 4.0))
     ]
-    hear_constant_q(work, SPEC, tmp_path)
+    compute_constant_q(work, SPEC, tmp_path)
     quiet, loud = (
         one.frames[:, 128:].astype(float)
-        for one in open_frames(work, SPEC, constant_q_cache(tmp_path))
+        for one in load_renditions(work, SPEC, constant_q_cache(tmp_path))
     )
     assert np.median(loud / quiet) == pytest.approx(4.0 ** (2 * SPEC.compression), rel=0.02)

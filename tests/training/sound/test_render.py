@@ -89,12 +89,12 @@ def test_a_piece_without_notes_is_named(tmp_path, font):
     mido = pytest.importorskip("mido")
     nothing = mido.Message("control_change", control=7, value=100)
     mido.MidiFile(tracks=[mido.MidiTrack([nothing])]).save(tmp_path / "empty.mid")
-    with pytest.raises(ValueError, match=r"empty\.mid is silent"):
+    with pytest.raises(ValueError, match=r"empty\.mid: it is silent"):
         render_midi(tmp_path / "empty.mid", font, RATE)
 
 
 def test_a_missing_sound_font_is_named_with_what_to_do():
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.sf2 .*make install-training"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.sf2: .*make install-training"):
         find_sound_font("nowhere.sf2")
 
 
@@ -156,5 +156,5 @@ def test_channels_are_averaged(tmp_path):
 
 def test_what_is_no_sound_is_named(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
-    with pytest.raises(ValueError, match=r"text\.wav cannot be decoded"):
+    with pytest.raises(ValueError, match=r"cannot decode .*text\.wav"):
         decode(tmp_path / "text.wav", RATE)

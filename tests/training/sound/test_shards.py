@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from damer.views import FrontEndSpec
 from training.cli import app
-from training.sound import features, shards
-from training.sound.features import RECORDED, open_frames, pack_frames, part_of
-from training.sound.shards import find_shards, pack, read_stretch
+from training.sound import feature_cache, shards
+from training.sound.feature_cache import load_renditions, pack_frames, select_part
+from training.sound.renditions import RECORDED
+from training.sound.shards import index_shards, open_slice, pack
 
 SPEC = FrontEndSpec()
 
@@ -24,7 +25,7 @@ def renditions():
 
 
 def unpacked(folder):
-    return {name: read_stretch(one) for name, one in find_shards(folder).items()}
+    return {name: open_slice(one) for name, one in index_shards(folder).items()}
 
 
 def assert_same(folder, renditions):
@@ -82,7 +83,7 @@ def test_a_half_written_shard_is_left_by_nobody_and_seen_by_nobody(
     assert not list(tmp_path.iterdir())
     (shard,) = pack(renditions, tmp_path)
     shard.with_suffix(".json").unlink()
-    assert find_shards(tmp_path) == {}
+    assert index_shards(tmp_path) == {}
 
 
 def flip(path):
@@ -99,15 +100,15 @@ def cut(path):
 def test_a_shard_that_is_damaged_or_missing_is_named(tmp_path, renditions, harm):
     (shard,) = pack(renditions, tmp_path)
     harm(shard)
-    with pytest.raises(ValueError, match=rf"{shard.name} (is damaged|cannot be read)"):
+    with pytest.raises(ValueError, match=rf"cannot read .*{shard.name}: "):
         unpacked(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"sha256": "", "renditions": {"a": 1}}'])
 def test_a_damaged_index_is_named(tmp_path, content):
     (tmp_path / "a.json").write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"a\.json is damaged"):
-        find_shards(tmp_path)
+    with pytest.raises(ValueError, match=r"a\.json: it is damaged"):
+        index_shards(tmp_path)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def work(make_piece, tmp_path):
 
 @pytest.mark.parametrize("parts", [1, 2, 4, 12])
 def test_parts_cover_everything_once_and_are_alike_in_size(work, parts):
-    every = [part_of(work, number, parts) for number in range(1, parts + 1)]
+    every = [select_part(work, number, parts) for number in range(1, parts + 1)]
     names = [piece.name for part in every for piece, _ in part]
     assert sorted(names) == sorted(piece.name for piece, _ in work)
     sizes = [len(part) for part in every]
@@ -125,8 +126,8 @@ def test_parts_cover_everything_once_and_are_alike_in_size(work, parts):
 
 
 def test_a_part_hangs_on_no_order_and_counts_nothing_twice(work):
-    first = [piece.name for piece, _ in part_of(work, 1, 3)]
-    assert [piece.name for piece, _ in part_of(work[::-1] + work, 1, 3)] == first
+    first = [piece.name for piece, _ in select_part(work, 1, 3)]
+    assert [piece.name for piece, _ in select_part(work[::-1] + work, 1, 3)] == first
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_parts_are_computed_packed_and_opened_without_the_single_files(venue, mo
         assert f"part {number}/2: {4 - number} renditions" in done.output
         assert "packed into 1 new shards" in done.output
     assert [len(list(cache.rglob("*.npy"))) for cache in caches] == [3, 2]
-    monkeypatch.setattr(features, "ProcessPoolExecutor", None)  # nothing is computed
+    monkeypatch.setattr(feature_cache, "ProcessPoolExecutor", None)  # nothing is computed
     again = heard(venue, "--cache", venue / "packed")
     assert again.exit_code == 0, again.output
     assert "part 1/1: 5 renditions, 0.00 h" in again.output
@@ -163,9 +164,9 @@ def test_parts_are_computed_packed_and_opened_without_the_single_files(venue, mo
 def test_packed_frames_are_those_of_single_files(tmp_path, make_piece, make_sound, write_wave):
     source = write_wave(tmp_path / "clip.wav", make_sound(0.2, 0.2))
     work = [(make_piece("clip", source=source), RECORDED)]
-    (single,) = open_frames(work, SPEC, tmp_path / "cache")
+    (single,) = load_renditions(work, SPEC, tmp_path / "cache")
     pack_frames([single], SPEC, tmp_path / "packed")
-    (packed,) = open_frames(work, SPEC, tmp_path / "packed")
+    (packed,) = load_renditions(work, SPEC, tmp_path / "packed")
     assert np.array_equal(single.frames, packed.frames)
     assert not (tmp_path / "packed/frames").exists()
     (index,) = (tmp_path / "packed").rglob("*.json")
@@ -176,13 +177,14 @@ def test_packed_frames_are_those_of_single_files(tmp_path, make_piece, make_soun
 def test_what_is_no_part_is_one_line(venue, part):
     result = heard(venue, "--part", part)
     assert result.exit_code == 1
-    assert result.output == f"error: --part {part} is no part; the second of four is 2/4\n"
+    assert result.output == f"error: invalid --part {part}: the second part of four is 2/4\n"
 
 
 def test_ready_views_are_not_computed_is_one_line():
     result = CliRunner().invoke(app, ["features", "--recipe", "memo2496"])
     assert result.exit_code == 1
-    assert result.output == "error: memo2496 hears ready views, of which nothing is computed\n"
+    expected = "error: cannot compute features for memo2496: its data sets have precomputed views\n"
+    assert result.output == expected
 
 
 def test_a_damaged_shard_is_one_line(venue):
@@ -191,4 +193,4 @@ def test_a_damaged_shard_is_one_line(venue):
     cut(shard)
     result = heard(venue, "--cache", venue / "packed")
     assert result.exit_code == 1
-    assert result.output.startswith(f"error: {shard} is damaged")
+    assert result.output.startswith(f"error: cannot read {shard}: it is damaged")

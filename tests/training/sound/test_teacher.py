@@ -9,9 +9,9 @@ import torch
 from damer.nn import DAMER
 from damer.views import FrontEnd
 from streamer.demo import PIECE as DEMO
+from training.fitting.checkpoint import load_checkpoint
 from training.fitting.distill import Student
-from training.fitting.loop import read_checkpoint
-from training.fitting.pretrained import PRETRAINED
+from training.fitting.pretrained import PRETRAINED_DIR
 from training.fitting.recipe import DistillRecipe
 from training.sound.render import decode
 from training.sound.teacher import EMBEDDING_SIZE, RATE, embed
@@ -52,7 +52,7 @@ def test_a_missing_teacher_is_named_with_what_to_do(tmp_path):
 
 def test_the_student_answers_like_its_teacher_on_music_that_neither_was_given(heard):
     ends, embeddings = heard
-    content = read_checkpoint(PRETRAINED / "venue-student.pt")
+    content = load_checkpoint(PRETRAINED_DIR / "venue-student.pt")
     recipe = DistillRecipe(**content["recipe"])
     student = Student(DAMER(recipe.network)).eval()
     weights = {name: value.float() for name, value in content["weights"].items()}

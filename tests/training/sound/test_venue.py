@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.sound import venue
-from training.sound.venue import TREATMENTS, training_talk, treat
+from training.sound.venue import VENUES, simulate_venue, training_babble
 
 RATE = 22050
 
@@ -22,9 +22,9 @@ def level(sound):
     return 10 * np.log10(np.mean(sound.astype(float) ** 2))
 
 
-@pytest.mark.parametrize("name", TREATMENTS)
+@pytest.mark.parametrize("name", VENUES)
 def test_a_treatment_keeps_length_and_repeats(music, name):
-    first, again = (treat(name, music, RATE, "song") for _ in range(2))
+    first, again = (simulate_venue(name, music, RATE, "song") for _ in range(2))
     assert first.dtype == np.float32
     assert len(first) == len(music)
     assert np.array_equal(first, again)
@@ -33,12 +33,14 @@ def test_a_treatment_keeps_length_and_repeats(music, name):
 
 @pytest.mark.parametrize(("name", "decibels"), [("+12 dB", 12), ("-12 dB", -12), ("-20 dB", -20)])
 def test_gain_is_gain(music, name, decibels):
-    assert level(treat(name, music, RATE, "song")) - level(music) == pytest.approx(decibels)
+    assert level(simulate_venue(name, music, RATE, "song")) - level(music) == pytest.approx(
+        decibels
+    )
 
 
 def test_a_longer_reverberation_rings_longer(music):
     rooms = ("club, 0.5 s", "hall, 1.5 s", "church, 4 s")
-    tails = [level(treat(name, music, RATE, "song")[int(2.5 * RATE) :]) for name in rooms]
+    tails = [level(simulate_venue(name, music, RATE, "song")[int(2.5 * RATE) :]) for name in rooms]
     assert tails == sorted(tails)
     assert tails[0] < level(music) - 20 < tails[2]
 
@@ -46,12 +48,12 @@ def test_a_longer_reverberation_rings_longer(music):
 @pytest.mark.parametrize(("what", "below"), [("-10 dB", 10.0), ("0 dB", 0.0)])
 @pytest.mark.parametrize("who", ["crowd", "speech"])
 def test_people_are_as_loud_as_stated(music, who, what, below):
-    talk = treat(f"{who} at {what}", music, RATE, "song") - music
+    talk = simulate_venue(f"{who} at {what}", music, RATE, "song") - music
     assert level(music) - level(talk) == pytest.approx(below, abs=0.1)
 
 
 def test_another_piece_has_other_people(music):
-    one, other = (treat("speech at 0 dB", music, RATE, name) for name in ("song", "other"))
+    one, other = (simulate_venue("speech at 0 dB", music, RATE, name) for name in ("song", "other"))
     assert not np.array_equal(one, other)
 
 
@@ -62,14 +64,14 @@ def test_talk_for_training_is_spoken_by_others_than_the_talk_that_judges():
 
 @pytest.mark.parametrize("voices", [1, 5])
 def test_talk_for_training_lasts_as_long_as_asked(voices):
-    talk = training_talk(voices, 3 * RATE, RATE, np.random.default_rng(0))
+    talk = training_babble(voices, 3 * RATE, RATE, np.random.default_rng(0))
     assert talk.shape == (3 * RATE,)
     assert talk.dtype == np.float32
     assert level(talk) > -60
 
 
 def test_mp3_keeps_the_place_of_things(music):
-    coded = treat("mp3, 64 kbit/s", music, RATE, "song")
+    coded = simulate_venue("mp3, 64 kbit/s", music, RATE, "song")
     spectra = np.fft.rfft(coded, 2 * len(music)) * np.fft.rfft(music, 2 * len(music)).conj()
     shift = int(np.argmax(np.fft.irfft(spectra)))
     assert min(shift, 2 * len(music) - shift) <= 2

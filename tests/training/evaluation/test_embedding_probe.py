@@ -1,0 +1,66 @@
+"""Style and track are read from embeddings that hold them, and from no others."""
+
+import numpy as np
+import pytest
+
+from training.evaluation.embedding_probe import probe_embeddings
+
+STYLES, TRACKS, WINDOWS, WIDTH = 3, 5, 8, 6
+
+
+@pytest.fixture
+def make_embeddings():
+    """Make windows of tracks of styles, with so much of either in their embeddings."""
+
+    def make(of_style, of_track, seed=0):
+        random = np.random.default_rng(seed)
+        style = np.repeat(np.arange(STYLES), TRACKS * WINDOWS)
+        track = np.repeat(np.arange(STYLES * TRACKS), WINDOWS)
+        embedding = random.standard_normal((len(style), WIDTH))
+        embedding += of_style * random.standard_normal((STYLES, WIDTH))[style]
+        embedding += of_track * random.standard_normal((STYLES * TRACKS, WIDTH))[track]
+        return embedding, style.astype(str), track.astype(str)
+
+    return make
+
+
+def shares(readings):
+    return [np.nanmean(values) for values in readings]
+
+
+def test_from_noise_nothing_is_read(make_embeddings):
+    style, commonest, track = shares(probe_embeddings(*make_embeddings(0.0, 0.0)))
+    assert style == pytest.approx(commonest, abs=0.12)
+    assert track < 0.2
+
+
+def test_a_style_that_is_there_is_read(make_embeddings):
+    style, commonest, _ = shares(probe_embeddings(*make_embeddings(4.0, 0.0)))
+    assert style > 0.9
+    assert commonest == pytest.approx(1 / STYLES)
+
+
+def test_a_track_that_is_there_is_found_but_says_nothing_of_style(make_embeddings):
+    style, _, track = shares(probe_embeddings(*make_embeddings(0.0, 4.0)))
+    assert track > 0.9
+    assert style < 0.6
+
+
+def test_styles_of_one_track_are_not_read(make_embeddings):
+    embedding, style, track = make_embeddings(4.0, 0.0)
+    odd = np.append(style, "odd"), np.append(track, "alone")
+    readings = probe_embeddings(np.append(embedding, embedding[:1], axis=0), *odd)
+    assert np.isnan(readings.style).tolist() == [False] * len(style) + [True]
+    assert np.nanmean(readings.style) > 0.9
+
+
+def test_one_style_alone_is_told(make_embeddings):
+    embedding, style, track = make_embeddings(1.0, 1.0)
+    with pytest.raises(ValueError, match="fewer than two styles"):
+        probe_embeddings(embedding, np.full_like(style, "one"), track)
+
+
+def test_constant_embeddings_are_no_reason_for_nan(make_embeddings):
+    embedding, style, track = make_embeddings(1.0, 1.0)
+    readings = probe_embeddings(np.zeros_like(embedding), style, track)
+    assert np.isfinite(readings).all()

@@ -1,0 +1,50 @@
+"""The model card's tables are the evaluation's numbers."""
+
+import json
+
+import pytest
+
+from training.evaluation.markdown import markdown
+from training.reports import write_json
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def text(evaluated, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tables") / "summary.json"
+    write_json(evaluated.found.summary, path)
+    return markdown(json.loads(path.read_text(encoding="utf-8")))
+
+
+def tables(text):
+    return [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines()]
+        for part in text.split("\n\n")
+        if part.startswith("|")
+    ]
+
+
+def test_every_row_is_as_long_as_its_head(text):
+    for table in tables(text):
+        assert {len(row) for row in table} == {len(table[0])}
+
+
+def test_the_network_stands_beside_every_rung(text, evaluated):
+    scores = evaluated.found.summary["scores"]["musemodataset"]
+    rows = {(row[1], row[2]): row[3] for row in tables(text)[0][2:]}
+    for axis in ("valence", "arousal"):
+        assert rows[axis, "**DAMER**"] == f"{scores['damer'][axis]['ccc']:.2f}"
+        assert rows[axis, "mean"] == f"{scores['ladder']['mean'][axis]['ccc']:.2f}"
+
+
+def test_what_has_no_value_is_a_dash(text):
+    assert all(row[9] == "-" for row in tables(text)[0][2:])
+    assert "nan" not in text
+    assert "None" not in text
+
+
+def test_venues_say_what_is_lost(text):
+    rows = {row[1]: row[3] for row in tables(text)[-1][2:]}
+    assert rows["as it is"].endswith("(+0.00)")
+    assert set(rows) == {"as it is", "+12 dB", "another sound font"}

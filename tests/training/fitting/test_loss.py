@@ -1,0 +1,62 @@
+"""What a fit minimises is least where the estimates are right."""
+
+import numpy as np
+import pytest
+import torch
+
+from training.fitting.loss import label_loss
+
+ALL = {"musemodataset": slice(0, 32)}
+
+
+@pytest.fixture
+def label():
+    return torch.from_numpy(np.random.default_rng(0).uniform(-0.8, 0.8, (32, 2))).float()
+
+
+def output(mean, view_mean=None):
+    return mean, mean if view_mean is None else view_mean, mean
+
+
+def test_right_estimates_cost_less_than_any_other(make_recipe, label):
+    recipe = make_recipe()
+    least = float(label_loss(output(label), label, ALL, recipe))
+    assert least == pytest.approx(0.0, abs=1e-3)
+    for other in (0.5 * label, label + 0.2, -label, label.flip(0), torch.zeros_like(label)):
+        assert float(label_loss(output(other), label, ALL, recipe)) > least + 0.05
+
+
+def test_the_cost_falls_towards_the_labels(make_recipe, label):
+    recipe = make_recipe()
+    costs = [
+        float(label_loss(output(share * label), label, ALL, recipe))
+        for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
+    ]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_data_sets_weigh_alike_whatever_their_share(make_recipe, label):
+    recipe = make_recipe()
+    few, many = slice(0, 8), slice(8, 32)
+    both = label_loss(output(0.3 * label), label, {"few": few, "many": many}, recipe)
+    each = [label_loss(output(0.3 * label), label, {"one": part}, recipe) for part in (few, many)]
+    torch.testing.assert_close(both, (each[0] + each[1]) / 2)
+
+
+def test_the_heads_of_the_views_weigh_as_the_recipe_says(make_recipe, label):
+    answer = output(label, -label)
+    costs = [
+        float(label_loss(answer, label, ALL, make_recipe(view_loss=weight)))
+        for weight in (0.0, 0.3, 0.6)
+    ]
+    assert costs[0] == pytest.approx(0.0, abs=1e-3)
+    assert costs[2] - costs[0] == pytest.approx(2 * (costs[1] - costs[0]), rel=1e-3)
+
+
+def test_equal_labels_give_a_finite_cost_and_gradient(make_recipe):
+    label = torch.full((32, 2), 0.3)
+    mean = torch.zeros(32, 2, requires_grad=True)
+    loss = label_loss(output(mean), label, ALL, make_recipe())
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(mean.grad).all()

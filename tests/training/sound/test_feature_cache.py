@@ -1,0 +1,202 @@
+"""Frames are computed once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from damer.views import FrontEnd, FrontEndSpec
+from training.datasets import PrecomputedViews
+from training.fitting.selection import evaluation_renditions, training_renditions
+from training.sound import feature_cache
+from training.sound.feature_cache import load_renditions
+from training.sound.render import Rendering, decode
+from training.sound.renditions import RECORDED, all_renderings, rotating_renderings
+
+SPEC = FrontEndSpec()
+EXTERNAL = FrontEndSpec(origin="external")
+
+
+@pytest.fixture
+def piece(tmp_path, make_piece, make_sound, write_wave):
+    source = write_wave(tmp_path / "clip.wav", make_sound(0.2, 0.2))
+    return make_piece("clip", source=source)
+
+
+@pytest.fixture
+def cache(tmp_path, piece):
+    load_renditions([(piece, RECORDED)], SPEC, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def forbid_computing(monkeypatch, cache):
+    def refuse(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(feature_cache, "ProcessPoolExecutor", refuse)
+
+
+def test_frames_are_those_of_the_front_end_in_half_precision(piece, cache):
+    (heard,) = load_renditions([(piece, RECORDED)], SPEC, cache)
+    expected = FrontEnd(SPEC).push(decode(piece.source, SPEC.sample_rate))
+    assert heard.frames.dtype == np.float16
+    assert np.array_equal(heard.frames, np.concatenate(expected, axis=1).astype(np.float16))
+    assert heard.seconds(SPEC) == pytest.approx(2.0, abs=0.02)
+    assert heard.rendering == RECORDED
+
+
+@pytest.mark.usefixtures("forbid_computing")
+def test_a_second_call_computes_nothing(piece, cache):
+    assert len(load_renditions([(piece, RECORDED)], SPEC, cache)) == 1
+
+
+@pytest.mark.usefixtures("forbid_computing")
+@pytest.mark.parametrize("frames", [1, 86, 516])
+def test_another_window_computes_nothing(piece, cache, frames):
+    assert (
+        len(load_renditions([(piece, RECORDED)], replace(SPEC, window_frames=frames), cache)) == 1
+    )
+
+
+@pytest.mark.parametrize("change", [{"mel_floor": 1.0}, {"compression": 0.5}, {"mel_high": 8e3}])
+def test_another_front_end_never_meets_old_frames(piece, cache, change):
+    (old,) = load_renditions([(piece, RECORDED)], SPEC, cache)
+    (new,) = load_renditions([(piece, RECORDED)], replace(SPEC, **change), cache)
+    assert not np.array_equal(old.frames, new.frames)
+
+
+def test_only_what_is_missing_is_computed(
+    piece, cache, tmp_path, write_wave, make_sound, make_piece
+):
+    (kept,) = cache.rglob("*.npy")
+    written = kept.stat().st_mtime_ns
+    other = make_piece("other", source=write_wave(tmp_path / "other.wav", make_sound(0.0, 0.0)))
+    heard = load_renditions(all_renderings([other, piece], []), SPEC, cache)
+    assert [one.piece.name for one in heard] == ["other", "clip"]
+    assert kept.stat().st_mtime_ns == written
+    assert len(list(cache.rglob("*.npy"))) == 2
+
+
+def test_no_half_written_file_is_left(cache):
+    assert not list(cache.rglob("*.partial"))
+
+
+def test_a_file_that_cannot_be_heard_leaves_nothing_and_is_named(tmp_path, make_piece):
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    broken = make_piece("broken", source=tmp_path / "broken.wav")
+    with pytest.raises(ValueError, match=r"cannot decode .*broken\.wav"):
+        load_renditions([(broken, RECORDED)], SPEC, tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_damaged_frames_are_named(piece, cache):
+    (kept,) = cache.rglob("*.npy")
+    kept.write_bytes(kept.read_bytes()[:50])
+    with pytest.raises(ValueError, match=f"{kept.name}: it is damaged"):
+        load_renditions([(piece, RECORDED)], SPEC, cache)
+
+
+def test_a_segment_has_frames_of_its_own(piece, cache):
+    whole, part = load_renditions(
+        [(piece, RECORDED), (replace(piece, start=0.5, end=1.0), RECORDED)], SPEC, cache
+    )
+    assert whole.seconds(SPEC) == pytest.approx(2.0, abs=0.02)
+    assert part.seconds(SPEC) == pytest.approx(0.5, abs=0.02)
+
+
+FONTS = [Rendering("b.sf2"), Rendering("a.sf2"), Rendering("a.sf2", transpose=2)]
+
+
+@pytest.fixture
+def make_score(make_piece):
+    def make(name="score", **values):
+        return make_piece(name, source=Path(f"{name}.mid"), **values)
+
+    return make
+
+
+def test_recorded_sound_is_heard_once_and_midi_in_every_rendering(make_piece, make_score):
+    clip, score = make_piece("clip"), make_score()
+    work = all_renderings([clip, score], FONTS)
+    assert [one for _, one in work] == [RECORDED, *FONTS]
+    assert [one.name for one, _ in work] == ["clip", "score", "score", "score"]
+
+
+def test_a_process_opens_a_sound_font_once(cache, make_score, monkeypatch):
+    asked = []
+
+    class Pool:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def map(self, compute, jobs):
+            asked.extend(rendering.sound_font for _, _, rendering, _ in jobs)
+            return iter(())
+
+    monkeypatch.setattr(feature_cache, "ProcessPoolExecutor", Pool)
+    with pytest.raises(ValueError, match="delete it"):
+        load_renditions(all_renderings([make_score("one"), make_score("two")], FONTS), SPEC, cache)
+    assert asked == ["a.sf2"] * 4 + ["b.sf2"] * 2
+
+
+def test_in_turn_renderings_are_used_alike(make_score):
+    work = rotating_renderings([make_score(f"score{number}") for number in range(9)], FONTS)
+    assert [one for _, one in work] == FONTS * 3
+
+
+def test_in_turn_other_sets_and_later_pieces_change_nothing(make_piece, make_score):
+    scores = [make_score(f"score{number}", dataset="emopia") for number in range(7)]
+    others = [make_score(f"other{number}", dataset="vgmidi") for number in range(4)]
+    alone = {piece.name: how for piece, how in rotating_renderings(scores[:5], FONTS)}
+    mixed = {
+        piece.name: how
+        for piece, how in rotating_renderings([*others, *scores, make_piece()], FONTS)
+    }
+    assert alone == {name: mixed[name] for name in alone}
+    assert mixed["song"] == RECORDED
+
+
+def named(work):
+    return [(piece.name, how) for piece, how in work]
+
+
+def test_only_the_training_of_judged_sets_hears_variations(make_recipe, make_score):
+    recipe = make_recipe(
+        datasets={"vgmidi": 1.0},
+        auxiliary={"emopia": 1.0},
+        renderings=FONTS[:1],
+        variations=FONTS[1:],
+    )
+    own = make_score("own", dataset="vgmidi")
+    extra = [make_score(f"extra{number}", dataset="emopia") for number in range(3)]
+    training, judged = (
+        named(work(recipe, [own, *extra])) for work in (training_renditions, evaluation_renditions)
+    )
+    assert training[:3] == [("own", how) for how in FONTS]
+    assert judged[:1] == [("own", FONTS[0])]
+    assert training[3:] == judged[1:] == [(f"extra{k}", how) for k, how in enumerate(FONTS)]
+
+
+def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
+    random = np.random.default_rng(0)
+    mel, cochleagram = random.normal(size=(3, 128, 44)), random.normal(size=(3, 84, 44))
+    np.save(tmp_path / "mel.npy", mel)
+    np.save(tmp_path / "cochleagram.npy", cochleagram)
+    source = PrecomputedViews(tmp_path / "mel.npy", tmp_path / "cochleagram.npy", row=1)
+    (heard,) = load_renditions(
+        [(make_piece("ready", source=source), RECORDED)], EXTERNAL, tmp_path / "cache"
+    )
+    assert heard.frames.dtype == np.float32
+    np.testing.assert_allclose(heard.frames[:, :128], mel[1].T, rtol=1e-6)
+    np.testing.assert_allclose(heard.frames[:, 128:], cochleagram[1].T, rtol=1e-6)
+
+
+def test_midi_without_a_rendering_is_named(make_piece, tmp_path):
+    score = make_piece("score", dataset="emopia", source=tmp_path / "score.mid")
+    with pytest.raises(ValueError, match="cannot render emopia: it is MIDI"):
+        rotating_renderings([score], [])

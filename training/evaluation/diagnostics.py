@@ -1,0 +1,113 @@
+"""Diagnostics of cross-validated networks: dense trajectories, arousal steps, simulated venues."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.progress import track
+
+from training.datasets import Piece
+from training.evaluation.cross_validation import FoldResult
+from training.evaluation.smoothing import predict_arousal_steps
+from training.fitting.recipe import FitRecipe
+from training.predict import Trajectory, predict_trajectory
+from training.sound.feature_cache import load_renditions
+from training.sound.render import Rendering
+from training.sound.renditions import RECORDED, PieceRendering, all_renderings
+from training.sound.venue import VENUES
+from training.splits import split
+
+PLAIN, OTHER_FONT = "as it is", "another sound font"
+_OTHER_FONT_FILE = "sf_GMbank.sf2"  # no recipe trains with it
+_VENUE_SECONDS = 30.0
+_PIECE_INTERVAL, _CLIP_INTERVAL, _VENUE_INTERVAL = 0.5, 0.25, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldDiagnostics:
+    """Diagnostics of one network on its test pieces.
+
+    Attributes
+    ----------
+    dense
+        Trajectories of one rendition a piece, at short intervals.
+    arousal_steps
+        Trajectories over calm, then excited clips, with the time of the step in seconds.
+    venues
+        Trajectories of the first 30 s of each piece, by simulated venue; none of precomputed views.
+    """
+
+    dense: list[Trajectory]
+    arousal_steps: list[tuple[Trajectory, float]]
+    venues: dict[str, list[Trajectory]]
+
+
+def run_diagnostics(
+    recipe: FitRecipe,
+    pieces: list[Piece],
+    results: list[FoldResult],
+    cache: Path,
+    folds: int,
+    jobs: int,
+) -> list[FoldDiagnostics]:
+    """Run the diagnostics of each result, which are those of one seed."""
+    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
+    venues = _by_venue(_shorten(own), recipe)
+    # Computed here, on all cores, before one process a fold reads them.
+    load_renditions([one for part in venues.values() for one in part], recipe.front_end, cache)
+    tasks = [(recipe, pieces, one, cache, folds) for one in results]
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(track(pool.map(_diagnose, tasks), description="Diagnostics", total=len(tasks)))
+
+
+def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> FoldDiagnostics:
+    recipe, pieces, result, cache, folds = task
+    torch.set_num_threads(1)
+    spec = recipe.front_end
+    test = split(pieces, result.fold, folds, result.seed, recipe.datasets).test
+    test = [piece for piece in test if piece.dataset in recipe.datasets]
+    network = result.network(recipe)
+    lag = result.test[0].lag if result.test else 0.0
+    renditions = load_renditions(all_renderings(test, recipe.renderings[:1]), spec, cache)
+    dense = [
+        predict_trajectory(
+            network, one, _PIECE_INTERVAL if one.piece.is_midi else _CLIP_INTERVAL, spec
+        )
+        for one in renditions
+    ]
+    venues = {
+        name: [
+            predict_trajectory(network, one, _VENUE_INTERVAL, spec)
+            for one in load_renditions(part, spec, cache)
+        ]
+        for name, part in _by_venue(_shorten(test), recipe).items()
+    }
+    clips = [one for one in renditions if not one.piece.is_midi and len(one.piece.times) == 1]
+    return FoldDiagnostics(
+        dense=[replace(one, lag=lag) for one in dense],
+        arousal_steps=predict_arousal_steps(network, clips, spec),
+        venues=venues,
+    )
+
+
+def _shorten(pieces: list[Piece]) -> list[Piece]:
+    """Shorten MIDI pieces to what is rendered in venues."""
+    return [replace(piece, end=_VENUE_SECONDS) if piece.is_midi else piece for piece in pieces]
+
+
+def _by_venue(pieces: list[Piece], recipe: FitRecipe) -> dict[str, list[PieceRendering]]:
+    """Renditions in each venue; the other sound font changes MIDI only."""
+    if not all(isinstance(piece.source, Path) for piece in pieces):
+        return {}
+    plain = all_renderings(pieces, recipe.renderings[:1])
+    midi = [piece for piece in pieces if piece.is_midi]
+    return {
+        PLAIN: plain,
+        **{
+            name: [(piece, replace(rendering, venue=name)) for piece, rendering in plain]
+            for name in VENUES
+        },
+        OTHER_FONT: all_renderings(midi, [Rendering(_OTHER_FONT_FILE)])
+        + [(piece, RECORDED) for piece in pieces if not piece.is_midi],
+    }

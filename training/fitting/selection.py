@@ -1,0 +1,125 @@
+"""Select the renditions that a recipe trains on, validates on, evaluates, or uses unlabelled."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.datasets import Piece
+from training.fitting.recipe import DistillRecipe, FitRecipe
+from training.fitting.sampling import DistillationSampler
+from training.sound.feature_cache import load_embeddings, load_renditions
+from training.sound.renditions import (
+    PieceRendering,
+    Rendition,
+    all_renderings,
+    rotating_renderings,
+)
+from training.splits import Split, hold_out
+
+
+class FitData(NamedTuple):
+    """Renditions of one fit: labelled for training, held out for validation, unlabelled pool."""
+
+    training: list[Rendition]
+    validation: list[Rendition]
+    pool: list[Rendition]
+
+
+def training_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select labelled training renditions: every rendering and variation, auxiliary sets in one."""
+    own, auxiliary = _labelled(recipe, pieces)
+    renderings = [*recipe.renderings, *recipe.variations]
+    return all_renderings(own, renderings) + rotating_renderings(auxiliary, renderings)
+
+
+def evaluation_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select renditions for evaluation: every rendering; auxiliary sets as in training."""
+    own, auxiliary = _labelled(recipe, pieces)
+    renderings = [*recipe.renderings, *recipe.variations]
+    return all_renderings(own, recipe.renderings) + rotating_renderings(auxiliary, renderings)
+
+
+def pool_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select the unlabelled pool of PCL, MIDI in one rendering each."""
+    names = recipe.pcl.pool if recipe.pcl else []
+    pool = [piece for piece in pieces if piece.dataset in names]
+    return rotating_renderings(pool, [*recipe.renderings, *recipe.variations])
+
+
+def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select all renditions that training and evaluation of a recipe need."""
+    if isinstance(recipe, DistillRecipe):
+        return rotating_renderings(pieces, recipe.renderings)
+    selections = (training_renditions, evaluation_renditions, pool_renditions)
+    return [one for select in selections for one in select(recipe, pieces)]
+
+
+def load_fit_data(split: Split, pieces: list[Piece], recipe: FitRecipe, cache: Path) -> FitData:
+    """Load the renditions of one fit; the pool comes from the training side of the split."""
+    names = {(piece.dataset, piece.name) for piece in split.train}
+
+    def of_training_side(renditions: list[PieceRendering]) -> list[PieceRendering]:
+        return [one for one in renditions if (one[0].dataset, one[0].name) in names]
+
+    selected = (
+        of_training_side(training_renditions(recipe, pieces)),
+        all_renderings(split.validation, recipe.renderings),
+        of_training_side(pool_renditions(recipe, pieces)),
+    )
+    return FitData(*(load_renditions(one, recipe.front_end, cache) for one in selected))
+
+
+def load_distillation_data(
+    pieces: list[Piece],
+    recipe: DistillRecipe,
+    held_out: set[tuple[str, str]],
+    statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    cache: Path,
+) -> tuple[DistillationSampler, DistillationSampler]:
+    """Load the training and the validation windows of a distillation.
+
+    Parameters
+    ----------
+    pieces, recipe
+        Pieces of the recipe's pool.
+    held_out
+        (data set, group) pairs of the validation side.
+    statistics
+        Mean and standard deviation of embeddings. Default: those of the training side.
+    cache
+        Folder of computed features.
+    """
+
+    def sampler(
+        renditions: list[PieceRendering],
+        statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    ) -> DistillationSampler:
+        return DistillationSampler(
+            load_renditions(renditions, recipe.front_end, cache),
+            load_embeddings(renditions, cache),
+            recipe.front_end,
+            statistics,
+        )
+
+    sides: tuple[list[PieceRendering], list[PieceRendering]] = ([], [])
+    for one in every_rendition(recipe, pieces):
+        sides[(one[0].dataset, one[0].group) in held_out].append(one)
+    training = sampler(sides[0], statistics)
+    return training, sampler(sides[1], (training.mean, training.std))
+
+
+def hold_out_groups(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tuple[str, str]]:
+    """Choose the (data set, group) pairs that distillation holds out for validation."""
+    held_out = set()
+    for dataset in recipe.pool:
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        held_out |= {(dataset, group) for group in hold_out(own, recipe.validation_share, seed)}
+    return held_out
+
+
+def _labelled(recipe: FitRecipe, pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Pieces of the recipe's data sets, and of its auxiliary ones."""
+    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
+    return own, [piece for piece in pieces if piece.dataset in recipe.auxiliary]
