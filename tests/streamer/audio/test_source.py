@@ -4,11 +4,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from streamer.audio import Block, Source, open_audio_file, open_source
+from streamer.audio.file_input import FileInput
+from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import Zone
 from streamer.errors import AudioError, UsageError
 
@@ -53,25 +56,45 @@ async def test_a_file_is_played_in_real_time_and_completely(make_file: MakeFile)
         assert (source.name, source.rate, source.live) == ("x.wav", 44100, False)
         begin = time.monotonic()
         blocks = await all_blocks(source)
-        assert time.monotonic() - begin == pytest.approx(1.5, abs=0.15)
+        assert time.monotonic() - begin > 1.45
         assert (source.gaps, source.overruns, source.drift_ppm) == (0, 0, 0)
         assert (source.non_finite, source.clipped) == (0, 0)
     assert gapless(blocks)
-    assert max(len(block.samples) for block in blocks) <= 882
     with open_audio_file(path) as file:
         assert np.array_equal(joined(blocks), joined(list(file.blocks())))
 
 
-async def test_a_block_arrives_once_it_has_played_and_never_before(make_file: MakeFile) -> None:
+async def test_a_block_never_arrives_before_it_has_played(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav")))) as source:
-        late = []
+        early = []
         first = None
         async for block in source.blocks():
             first = first or block
-            late.append(time.monotonic() - (block.captured + len(block.samples) / source.rate))
+            early.append(block.captured + len(block.samples) / source.rate - time.monotonic())
             assert block.captured == pytest.approx(first.captured + block.start_sample / 44100)
-    assert min(late) > -1e-4
-    assert np.median(late) < 0.02
+    assert max(early) < 1e-4
+
+
+def play(
+    file_input: FileInput, time: Any, after_write: Callable[[RingBuffer], None] = lambda _: None
+) -> tuple[RingBuffer, list[tuple[int, float]]]:
+    """Play a file in virtual time; return the ring, and when its head reached each sample."""
+    ring, played, started = RingBuffer(1 << 20, max_wait=11025), [], time.now
+
+    def wake() -> None:
+        played.append((ring.head, time.now - started))
+        after_write(ring)
+
+    file_input.run(ring, wake, time)
+    file_input.close()
+    return ring, played
+
+
+def test_a_file_is_played_when_it_is_due(make_file: MakeFile, virtual_time: Any) -> None:
+    ring, played = play(FileInput(make_file("x.wav"), (), loop=False), virtual_time)
+    assert [at for _, at in played] == pytest.approx([n / 44100 for n, _ in played], abs=1e-3)
+    assert np.diff([n for n, _ in played]).max() == 882
+    assert played[-1][0] == ring.head == 44100
 
 
 async def test_a_looped_file_is_one_continuous_stream(make_file: MakeFile) -> None:
@@ -99,8 +122,6 @@ async def test_leaving_the_context_stops_the_capture_at_once(make_file: MakeFile
     async with open_source(Zone(input=str(make_file("x.wav", seconds=30)))) as source:
         await first_blocks(source, 0.1)
         assert capture_threads()
-        begin = time.monotonic()
-    assert time.monotonic() - begin < 0.5
     assert not capture_threads()
 
 
@@ -137,27 +158,22 @@ async def test_a_late_reader_sees_one_gap_and_continues(make_file: MakeFile) -> 
     assert rest[-1].end_sample == 20000
 
 
-async def test_after_a_stall_playback_continues_without_racing(
-    make_file: MakeFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_after_a_stall_playback_continues_without_racing(
+    make_file: MakeFile, virtual_time: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The clock leaps 5 s ahead while nothing was played, as after a frozen process."""
-    leap = 0.0
-    real = time.monotonic
-    for module in ("file_input", "capture_clock"):
-        monkeypatch.setattr(f"streamer.audio.{module}.monotonic", lambda: real() + leap)
-    path = make_file("x.wav", seconds=1.0, rate=8000, channels=1)
-    async with open_source(Zone(input=str(path))) as source:
-        captured, begin = [], real()
-        async for block in source.blocks():
-            captured.append(block.captured)
-            if block.start_sample == 3200:
-                leap = 5.0
-        assert real() - begin > 0.9
-        assert source.gaps == 0
-    steps = np.diff(captured)
+    file_input = FileInput(make_file("x.wav", rate=8000, channels=1), (), loop=False)
+
+    def stall(ring: RingBuffer) -> None:
+        if ring.head == 3200:
+            virtual_time.now += 5.0
+
+    ring, played = play(file_input, virtual_time, stall)
+    steps = np.diff([at for _, at in played])
     assert np.count_nonzero(steps > 1) == 1
     assert steps.max() == pytest.approx(5, abs=0.2)
-    assert "stalled" in caplog.text
+    assert played[-1] == (8000, pytest.approx(6.0, abs=0.1))
+    assert len(ring.read(8000)[1]) == 8000  # no gap
+    assert "stalled for 5.0 s" in caplog.text
 
 
 async def test_damage_in_a_file_is_a_gap(make_file: MakeFile) -> None:
@@ -208,24 +224,36 @@ async def test_a_missing_file_and_a_missing_channel_are_refused_on_opening(
 async def test_the_event_loop_is_not_blocked(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.0)))) as source:
         task = asyncio.create_task(all_blocks(source))
-        waits = []
+        turns = 0
         while not task.done():
-            begin = time.monotonic()
             await asyncio.sleep(0.005)
-            waits.append(time.monotonic() - begin)
+            turns += 1
         await task
-    assert np.median(waits) < 0.02
+    assert turns > 20  # of some 200 in one second of audio
 
 
-async def test_a_reader_is_woken_at_its_sample(make_file: MakeFile) -> None:
+async def test_a_reader_is_not_woken_before_its_sample(make_file: MakeFile) -> None:
     async with open_source(Zone(input=str(make_file("x.wav", seconds=1.5)))) as source:
         source.wake_at = 1001
         blocks = []
         async for block in source.blocks():
             blocks.append(block)
+            assert block.end_sample >= min(source.wake_at, 66150)
             source.wake_at = block.end_sample // 5000 * 5000 + 5000 + 1001
     assert gapless(blocks)
-    assert [block.end_sample for block in blocks[:-1]] == [1001 + 5000 * k for k in range(14)]
+
+
+def test_a_file_is_written_up_to_the_sample_at_which_the_reader_is_woken(
+    make_file: MakeFile, virtual_time: Any
+) -> None:
+    def read(ring: RingBuffer) -> None:
+        ring.read(1 << 20)
+        ring.wake_at = ring.head // 5000 * 5000 + 5000 + 1001
+
+    file_input = FileInput(make_file("x.wav", seconds=1.5), (), loop=False)
+    _, played = play(file_input, virtual_time, read)
+    heads = [head for head, _ in played]
+    assert heads[1:-1] == [6001 + 5000 * k for k in range(13)]
 
 
 async def test_a_block_is_delayed_by_at_most_a_quarter_of_a_second(
