@@ -59,7 +59,7 @@ class RecordingStats(Protocol):
     """What health reads of the recorder."""
 
     @property
-    def trouble(self) -> str:
+    def last_error(self) -> str:
         """Why recording is incomplete now; empty if it is not."""
         ...
 
@@ -189,7 +189,7 @@ class HealthMonitor:
         if recorder is None:
             return None
         return Recording(
-            recorded=recorder.recorded, dropped=recorder.dropped, trouble=recorder.trouble
+            recorded=recorder.recorded, dropped=recorder.dropped, trouble=recorder.last_error
         )
 
     def _state(self, zone: str, tracker: ZoneTracker) -> tuple[State, str]:
@@ -224,8 +224,8 @@ class HealthMonitor:
             return f"no audio for {status.seconds_since_audio:.0f} s"
         if self._engine.last_error:
             return self._engine.last_error
-        if recorder is not None and recorder.trouble:
-            return f"not recording: {recorder.trouble}"
+        if recorder is not None and recorder.last_error:
+            return f"not recording: {recorder.last_error}"
         if pace.is_limited:
             return (
                 f"the machine is too slow: {pace.rate:.3g} of {pace.target_rate:.3g} "

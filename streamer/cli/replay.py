@@ -31,88 +31,91 @@ def replay(
     broker: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|embedded|URL", help="MQTT broker, as of `run`.  [default: auto]"
+            metavar="auto|embedded|URL", help="MQTT broker, as in `run`.  [default: auto]"
         ),
     ] = None,
     node: Annotated[
-        str | None, typer.Option(help="This machine's name in the topics.  [default: host name]")
+        str | None, typer.Option(help="Node name in the topics.  [default: host name]")
     ] = None,
-    zone: Annotated[str | None, typer.Option(help="The zone.  [default: as recorded]")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone name.  [default: as recorded]")] = None,
     speed: Annotated[
-        float, typer.Option(min=0.01, max=100, metavar="X", help="How many times faster.")
+        float, typer.Option(min=0.01, max=100, metavar="X", help="Factor of the original speed.")
     ] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat until Ctrl-C.")] = False,
     start: Annotated[
-        float, typer.Option("--from", min=0, metavar="SECONDS", help="Where to begin.")
+        float, typer.Option("--from", min=0, metavar="SECONDS", help="Position to start from.")
     ] = 0.0,
     lights: Annotated[
         Path | None,
-        typer.Option(metavar="SHOW", help="Drive lights by this show file, too."),
+        typer.Option(metavar="SHOW", help="Also drive lights with this show file."),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Publish a recorded trajectory over MQTT with its timing, as if the music played again.
+    """Publish a recorded trajectory over MQTT with its original timing.
 
-    Topics and messages are those of `run`, so a show can be programmed without the band; lights
-    follow by a show file, here or in `streamer lights`. FILE is a
-    Parquet file, or the journal of a recording that is in progress or was cut off. Ctrl-C stops.
+    Topics and messages equal those of `run`, so a show can be programmed without the band. Lights
+    follow with `--lights` or in `streamer lights`. FILE is a Parquet file, or the journal of a
+    recording that is in progress or was cut off. Ctrl-C stops.
     """
     options = {"broker": broker, "node": node}
     settings = load(options, config_path=config, environ=os.environ)
 
-    # Seconds to import, so not before help and mistakes are answered.
+    # Imported late: takes seconds, which --help and configuration errors should not.
     from streamer.outputs.recording import read_recording
 
     recording = read_recording(file)
     if zone is not None:
         recording = recording.with_zone(zone)
     console = Console(stderr=True)
-    shown = console.is_terminal and settings.log.format == "console"
-    with contextlib.suppress(KeyboardInterrupt), _Position(console, recording, shown) as position:
+    show_progress = console.is_terminal and settings.log.format == "console"
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        _ProgressLine(console, recording, show_progress) as progress,
+    ):
         logs.configure(settings.log.format, settings.log.level)
         if recording.unfinished_note:
             logger.warning("%s", recording.unfinished_note)
         logger.info("replaying %s: %s", file, clock(recording.duration))
-        playing = _play(recording, settings, lights, position, speed=speed, loop=loop, start=start)
-        with asyncio.Runner(loop_factory=new_event_loop) as loops:
-            loops.run(playing)
+        work = _run(recording, settings, lights, progress, speed=speed, loop=loop, start=start)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(work)
 
 
-async def _play(
+async def _run(
     recording: "Recording",
     settings: Settings,
     show: Path | None,
-    position: "_Position",
+    progress: "_ProgressLine",
     **options: Any,
 ) -> None:
+    """Replay to MQTT, the progress line and, if given, a show."""
     from streamer.app.replay_publisher import publish_replay
     from streamer.mqtt import default_node
 
-    sinks: list[Sink] = [position]
+    sinks: list[Sink] = [progress]
     if show is not None:
         from streamer.outputs.lights import LiveShow
 
         node = settings.mqtt.node or default_node()
-        live = LiveShow(show, node=node, zones=[recording.zone])
-        sinks.append(live)
+        sinks.append(LiveShow(show, node=node, zones=[recording.zone]))
     await publish_replay(recording, settings.mqtt, sinks, **options)
 
 
-class _Position(Sink):
+class _ProgressLine(Sink):
     """Progress line of the replay in the terminal; log messages appear above it."""
 
-    def __init__(self, console: Console, recording: "Recording", shown: bool) -> None:
-        self._begin = float(recording.columns["time"][0])
+    def __init__(self, console: Console, recording: "Recording", visible: bool) -> None:
+        self._start = float(recording.columns["time"][0])
         self._end = clock(recording.duration)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[affect]}"),
             console=console,
             refresh_per_second=5,
-            disable=not shown,
+            disable=not visible,
         )
-        self._task = self._progress.add_task(self._end, total=recording.duration, said="")
+        self._task = self._progress.add_task(self._end, total=recording.duration, affect="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -123,11 +126,11 @@ class _Position(Sink):
 
     def offer_update(self, zone: str, update: "Update") -> None:
         """Show the position of an update."""
-        position = update.time - self._begin
-        here = update.smooth
+        position = update.time - self._start
+        affect = update.smooth
         self._progress.update(
             self._task,
             completed=position,
             description=f"{zone}  {clock(position)} / {self._end}",
-            said=f"valence {signed(here.valence)}  arousal {signed(here.arousal)}",
+            affect=f"valence {signed(affect.valence)}  arousal {signed(affect.arousal)}",
         )

@@ -1,18 +1,18 @@
-"""The demo piece that `streamer` carries, and where its moods begin and end."""
+"""The bundled demo piece and the boundaries of its four moods."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 PIECE: Path = Path(__file__).parent / "piece.opus"
-"""The piece: Opus in Ogg, stereo, 48 kHz. Its score lies beside it as `piece.mid`."""
+"""Audio file: Opus in Ogg, stereo, 48 kHz. `piece.mid` is its score."""
 
 _SECTIONS = Path(__file__).parent / "sections.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stretch of the piece that holds one mood.
+    """A section of the piece with one mood.
 
     Attributes
     ----------
@@ -28,6 +28,6 @@ class Section:
 
 
 def sections() -> tuple[Section, ...]:
-    """Give the sections in the order in which they are played."""
-    described = json.loads(_SECTIONS.read_text(encoding="utf-8"))
-    return tuple(Section(**entry) for entry in described["sections"])
+    """Return the sections in playing order."""
+    content = json.loads(_SECTIONS.read_text(encoding="utf-8"))
+    return tuple(Section(**entry) for entry in content["sections"])

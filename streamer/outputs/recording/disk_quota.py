@@ -1,42 +1,42 @@
-"""How much of the disk recordings may take."""
+"""Disk quota of recordings: delete the oldest, and detect when the disk is nearly full."""
 
 import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from streamer.outputs.recording.file_names import finished
+from streamer.outputs.recording.file_names import finished_files
 
 GIGABYTE = 1e9
-_ROOM_AGAIN = 1.05  # of the floor, so that what is freed by pausing does not end the pause
+_RESUME_FACTOR = 1.05  # of the minimum free space, so that a pause does not end by its own effect
 
 logger = logging.getLogger(__name__)
 
 
 def free_space(folder: Path) -> int:
-    """Return the bytes that are free on a folder's disk.
+    """Return the free bytes on a folder's disk.
 
     Raises
     ------
     OSError
-        The folder is gone.
+        The folder does not exist.
     """
     return shutil.disk_usage(folder).free
 
 
 class DiskQuota:
-    """Keeps a folder's recordings below a limit, and tells when the disk gets full.
+    """Limits the size of a folder's recordings, and reports low disk space.
 
     Parameters
     ----------
     folder
-        Where the recordings are.
+        Folder of the recordings.
     limit_gb
-        Size of the finished recordings in GB.
+        Largest total size of finished recordings, in GB.
     free_gb
-        What is left free on the disk in GB.
-    look
-        Returns the bytes free on a folder's disk.
+        Free disk space to keep, in GB.
+    get_free_space
+        Returns the free bytes on a folder's disk.
     """
 
     def __init__(
@@ -44,38 +44,38 @@ class DiskQuota:
         folder: Path,
         limit_gb: float,
         free_gb: float,
-        look: Callable[[Path], int] = free_space,
+        get_free_space: Callable[[Path], int] = free_space,
     ) -> None:
         self._folder = folder
         self._limit = limit_gb * GIGABYTE
-        self._floor = free_gb * GIGABYTE
-        self._look = look
-        self._short = False
+        self._min_free = free_gb * GIGABYTE
+        self._get_free_space = get_free_space
+        self._low = False
 
-    def short(self) -> bool:
-        """Whether there is less room than is to be left free; once so, until there is 5 % more.
+    def is_low(self) -> bool:
+        """Return whether less than `free_gb` is free; then stays True until there is 5 % more.
 
         Raises
         ------
         OSError
-            The folder is gone.
+            The folder does not exist.
         """
-        wanted = self._floor * (_ROOM_AGAIN if self._short else 1.0)
-        self._short = self._look(self._folder) < wanted
-        return self._short
+        required = self._min_free * (_RESUME_FACTOR if self._low else 1.0)
+        self._low = self._get_free_space(self._folder) < required
+        return self._low
 
-    def trim(self) -> None:
+    def delete_oldest(self) -> None:
         """Delete the oldest finished recordings until the rest is within the limit.
 
-        Only files named as recordings are counted and deleted, none in progress, and never those
-        of the newest stretch.
+        Counts and deletes only files named as recordings, none in progress, and never those of the
+        newest period.
 
         Raises
         ------
         OSError
-            One cannot be deleted.
+            A file cannot be deleted.
         """
-        sizes = {path: path.stat().st_size for path in finished(self._folder)}
+        sizes = {path: path.stat().st_size for path in finished_files(self._folder)}
         total = sum(sizes.values())
         newest = max((path.stem for path in sizes), default="")
         for path, size in sizes.items():
@@ -83,4 +83,4 @@ class DiskQuota:
                 return
             path.unlink(missing_ok=True)
             total -= size
-            logger.info("deleted %s: recordings take more than %g GB", path, self._limit / GIGABYTE)
+            logger.info("deleted %s: recordings exceed %g GB", path, self._limit / GIGABYTE)

@@ -1,8 +1,7 @@
-"""Names of recorded files: zone and UTC start, so that those of a zone sort by time.
+"""Names of recording files, and locks on those in progress.
 
-Which files another process is still writing. The one place of a recording where systems differ.
-
-A lock ends with the process that holds it, however that dies.
+A name is the zone and the UTC start, so that the recordings of a zone sort by time. A lock marks a
+file that a living process writes; it ends with that process, however it ends.
 """
 
 import re
@@ -15,69 +14,69 @@ PARQUET = ".parquet"
 FLAC = ".flac"
 JOURNAL = ".journal"
 PART = ".part"
-"""Ends the name of a file that is still being written; the finished file's name stands before."""
+"""Suffix of a file in progress, after the name of the finished file."""
 
 _FINISHED = (PARQUET, FLAC)
-_IN_PROGRESS = (JOURNAL, PARQUET + PART, FLAC + PART)
-_OURS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(\d{8}T\d{6}Z)((?:\.[a-z]+)+)")
+_UNFINISHED = (JOURNAL, PARQUET + PART, FLAC + PART)
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(\d{8}T\d{6}Z)((?:\.[a-z]+)+)")
 
 
 def unused_stem(folder: Path, zone: str, start: float) -> Path:
-    """Return a path without suffix at which no recording lies.
+    """Return a path without suffix that no recording uses.
 
     Parameters
     ----------
     folder
-        Where to record.
+        Folder of the recordings.
     zone
-        The zone's name.
+        Name of the zone.
     start
-        Seconds since 1970. Where a recording of that second exists, the next free one is named.
+        Seconds since 1970. If a recording of that second exists, the next unused second is taken.
 
     Raises
     ------
     OSError
         The folder cannot be read.
     """
-    taken = {path.name.partition(".")[0] for path in folder.iterdir()}
+    used = {path.name.partition(".")[0] for path in folder.iterdir()}
     second = int(start)
-    while (stem := f"{zone}-{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}") in taken:
+    while (stem := f"{zone}-{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}") in used:
         second += 1
     return folder / stem
 
 
-def finished(folder: Path) -> list[Path]:
-    """Return the finished recordings in a folder, of all zones, the oldest first."""
-    return [path for _, path in sorted(_of_kind(folder, _FINISHED))]
+def finished_files(folder: Path) -> list[Path]:
+    """Return the finished recordings of all zones in a folder, oldest first."""
+    return [path for _, path in sorted(_matching(folder, _FINISHED))]
 
 
-def in_progress(folder: Path) -> list[Path]:
-    """Return the files in a folder that are being written, or were when a program died."""
-    return [path for _, path in sorted(_of_kind(folder, _IN_PROGRESS))]
+def unfinished_files(folder: Path) -> list[Path]:
+    """Return the files in a folder that are in progress or were left by a crash, oldest first."""
+    return [path for _, path in sorted(_matching(folder, _UNFINISHED))]
 
 
-def _of_kind(folder: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+def _matching(folder: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     for path in folder.iterdir():
-        ours = _OURS.fullmatch(path.name)
-        if ours and ours[2] in suffixes and path.is_file() and not path.is_symlink():
-            yield ours[1], path
+        match = _NAME.fullmatch(path.name)
+        if match and match[2] in suffixes and path.is_file() and not path.is_symlink():
+            yield match[1], path
 
 
 try:
     import fcntl
-except ImportError:  # Windows, which lets nobody rename or delete a file that is open
+except ImportError:  # Windows, where an open file can be neither renamed nor deleted
 
     def try_lock(file: IO[bytes]) -> bool:
-        """Claim an open file for this process until it is closed; tell whether that could be."""
+        """Lock an open file until it is closed; return whether that succeeded."""
         return not file.closed
 else:
 
     def try_lock(file: IO[bytes]) -> bool:
-        """Claim an open file for this process until it is closed; tell whether that could be."""
+        """Lock an open file until it is closed; return whether that succeeded."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system that knows no locks
+        except OSError:  # a file system without locks
             return True
         return True

@@ -1,4 +1,4 @@
-"""The sound of a recording: FLAC, mono, 16 bits, at the source's rate."""
+"""Write the audio of a recording: FLAC, mono, 16 bits, at the source's rate."""
 
 import os
 from collections.abc import Iterator
@@ -14,32 +14,32 @@ from streamer.audio.block import Samples
 from streamer.outputs.recording.file_names import FLAC, PART, try_lock
 
 _FULL_SCALE = 2.0**15
-_STRETCH = 1.0  # seconds of silence written at a time
+_SILENCE_CHUNK_S = 1.0
 
 
 class FlacWriter:
-    """Writes one FLAC file under a temporary name; what is there can be played at any moment.
+    """Writes a FLAC file under a temporary name; it can be played at any time.
 
     Parameters
     ----------
     stem
-        Path of the finished file without its suffix.
+        Path of the finished file without suffix.
     rate
-        Samples per second, in Hz.
+        Sample rate in Hz.
     tags
-        What the file says about itself.
+        Metadata of the file.
 
     Attributes
     ----------
     rate
-        As given.
+        Sample rate in Hz.
     length
-        Samples written so far.
+        Number of samples written.
 
     Raises
     ------
     OSError
-        It cannot be written. So may every method; then `close` it, and begin another one.
+        The file cannot be written. Every method can raise it; then `close` the writer.
     """
 
     def __init__(self, stem: Path, rate: int, tags: dict[str, str]) -> None:
@@ -49,42 +49,42 @@ class FlacWriter:
         self._part = stem.with_name(stem.name + FLAC + PART)
         self._file = self._part.open("xb")
         try_lock(self._file)
-        self._sink = _Sink(self._file)
-        self._container = av.open(self._sink, "w", format="flac")
+        self._output = _DeferredErrorFile(self._file)
+        self._container = av.open(self._output, "w", format="flac")
         self._container.metadata.update(tags)
         self._stream = self._container.add_stream("flac", rate=rate)
         self._stream.layout = "mono"
         self._stream.format = "s16"
 
     def add(self, samples: Samples) -> None:
-        """Append samples in [-1, 1]; those of a source of 16 bits are kept to the last bit."""
-        if not len(samples):  # FFmpeg has no empty frames
+        """Append samples in [-1, 1]; 16-bit sources are kept bit-exact."""
+        if not len(samples):  # FFmpeg rejects empty frames
             return
         scaled = np.round(samples * np.float32(_FULL_SCALE))
         self._encode(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16))
 
     def add_silence(self, count: int) -> None:
-        """Append so many samples of silence."""
-        most = round(_STRETCH * self.rate)
-        for start in range(0, count, most):
-            self._encode(np.zeros(min(most, count - start), np.int16))
+        """Append `count` samples of silence."""
+        chunk = round(_SILENCE_CHUNK_S * self.rate)
+        for start in range(0, count, chunk):
+            self._encode(np.zeros(min(chunk, count - start), np.int16))
 
     def sync(self) -> None:
-        """Bring what was encoded to the disk."""
+        """Flush the encoded audio to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def finish(self) -> Path:
-        """Complete the file and give it its name, which is returned."""
+        """Complete the file, rename it and return its path."""
         self._mux(None)
         self._container.close()
-        self._sink.check()
+        self._output.check()
         self.sync()
         self._file.close()
         return self._part.replace(self._path)
 
     def close(self) -> None:
-        """Let the file be as it is; it can be played up to where it ends."""
+        """Close the file without completing it; it can be played up to its end."""
         self._file.close()
 
     def _encode(self, samples: NDArray[np.int16]) -> None:
@@ -96,42 +96,39 @@ class FlacWriter:
     def _mux(self, frame: av.AudioFrame | None) -> None:
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
-        self._sink.check()
+        self._output.check()
 
 
-class _Sink:
-    """A file as FFmpeg sees it: all goes well, and what did not is raised by `check`.
-
-    PyAV would print some of what a file raises, and drop it.
-    """
+class _DeferredErrorFile:
+    """File object that stores errors until `check`; PyAV would print and drop them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._error: OSError | ValueError | None = None
 
     def write(self, data: bytes) -> int:
-        """Write, or remember why not."""
-        with self._remembering():
+        """Write; store an error."""
+        with self._storing_errors():
             self._file.write(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Seek, or remember why not."""
-        with self._remembering():
+        """Seek; store an error."""
+        with self._storing_errors():
             return self._file.seek(offset, whence)
         return 0
 
     def tell(self) -> int:
-        """Return where the file is."""
+        """Return the position."""
         return self.seek(0, 1)
 
     def check(self) -> None:
-        """Raise what went wrong first, if anything did."""
+        """Raise the first stored error."""
         if self._error is not None:
             raise self._error
 
     @contextmanager
-    def _remembering(self) -> Iterator[None]:
+    def _storing_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:  # ValueError: the file was closed

@@ -1,9 +1,7 @@
-"""A row of a recording: one update, as plain values.
+"""Journal of a recording in progress: JSON lines, of which a crash can damage only the last.
 
-Estimates while they are recorded: JSON lines, each whole or, after a crash, the last one not.
-
-The first line is an object that says what is recorded; a later object adds to it. Every other line
-is an array of a row's values. Floats are written so that they are read back to the last bit.
+The first line is an object with the metadata; a later object adds to it. Every other line is an
+array with the values of a `Row`. Floats are written so that they are read back to the last bit.
 """
 
 import json
@@ -18,16 +16,16 @@ from streamer.tracking.update import Affect, Update
 
 
 class Row(NamedTuple):
-    """One update; the fields are the columns of a recording, in their order.
+    """One update; the fields are the columns of a recording, in order.
 
-    Names are those of `streamer analyze` where it has them; see `Update` for their meanings.
+    Names equal the columns of `streamer analyze` where it has them; see `Update` for the others.
 
     Attributes
     ----------
     ts
-        When the window's newest sample was captured, in milliseconds since 1970 (UTC).
+        Capture time of the window's newest sample, in milliseconds since 1970 (UTC).
     captured
-        The same in seconds of the recording machine's monotonic clock, which never jumps.
+        The same, in seconds of the recording machine's monotonic clock.
     """
 
     ts: int
@@ -48,9 +46,9 @@ class Row(NamedTuple):
 
     @classmethod
     def from_update(cls, update: Update, epoch: float) -> Self:
-        """Return the row of an update; `epoch` leads from monotonic time to seconds since 1970.
+        """Convert an update; `epoch` is added to monotonic time to get seconds since 1970.
 
-        NumPy's numbers become Python's, which JSON knows.
+        NumPy numbers become Python numbers, for JSON.
         """
         smooth, raw = update.smooth, update.raw
         return cls(
@@ -72,7 +70,7 @@ class Row(NamedTuple):
         )
 
     def to_update(self) -> Update:
-        """Return the update that was recorded."""
+        """Convert the row back to the recorded update."""
         return Update(
             tick=self.tick,
             time=self.time,
@@ -91,34 +89,34 @@ COLUMNS = Row._fields
 """Names of the columns."""
 
 COLUMN_TYPES: dict[str, type] = {name: Row.__annotations__[name] for name in COLUMNS}
-"""What each column holds: int, float or bool."""
+"""Type of each column: int, float or bool."""
 
 
 FORMAT_KEY = "streamer_recording"
-"""The key that tells a recording from any other file; its value is the version of the layout."""
+"""Metadata key of every recording; its value is the format version."""
 
 FORMAT_VERSION = "1"
 
 Metadata = Mapping[str, str]
-"""What is said about a recording, all of it text."""
+"""Metadata of a recording, all text."""
 
-_BEYOND_INT64 = 2**63
+_INT64_LIMIT = 2**63
 
 
 class Journal:
-    """Writes a journal; every line is with the operating system before `add` returns.
+    """Writes a journal; every line is passed to the operating system before `append` returns.
 
     Parameters
     ----------
     path
-        Of a file that does not exist yet.
+        A file that does not exist yet.
     metadata
-        What is recorded.
+        Metadata of the recording.
 
     Raises
     ------
     OSError
-        It cannot be written. So may every method; then `close` it, and begin another one.
+        The file cannot be written. Every method can raise it; then `close` the journal.
     """
 
     def __init__(self, path: Path, metadata: Metadata) -> None:
@@ -126,26 +124,26 @@ class Journal:
         self._file = path.open("xb")
         try_lock(self._file)
         try:
-            self.note({FORMAT_KEY: FORMAT_VERSION, **metadata})
+            self.add_metadata({FORMAT_KEY: FORMAT_VERSION, **metadata})
         except BaseException:
             self.close()
             raise
 
-    def add(self, row: Row) -> None:
+    def append(self, row: Row) -> None:
         """Append a row."""
         self._write(row)
 
-    def note(self, metadata: Metadata) -> None:
-        """Append what became known about the recording."""
+    def add_metadata(self, metadata: Metadata) -> None:
+        """Append further metadata."""
         self._write(metadata)
 
     def sync(self) -> None:
-        """Bring what was written to the disk, so that it outlives a power cut."""
+        """Flush to the disk, to survive a power cut."""
         os.fsync(self._file.fileno())
-        self.path.stat()  # the folder, or the file, may have been taken away from under us
+        self.path.stat()  # raises if the file or its folder was deleted meanwhile
 
     def close(self) -> None:
-        """Close the file; more than once is fine."""
+        """Close the file; may be called twice."""
         self._file.close()
 
     def _write(self, line: object) -> None:
@@ -154,22 +152,22 @@ class Journal:
 
 
 def read_journal(file: BinaryIO) -> Iterator[Metadata | Row]:
-    """Yield what a journal says, up to the first line that is not whole.
+    """Yield metadata and rows of a journal, up to the first damaged line.
 
-    The first is the metadata, with `FORMAT_KEY`; where it is not, the file is no journal.
+    The first entry is the metadata with `FORMAT_KEY`; else the file is not a journal.
     """
     while line := file.readline(limits.MAX_JOURNAL_LINE_BYTES):
         try:
             content = json.loads(line)
-        except (ValueError, RecursionError):  # cut off, or damaged
+        except (ValueError, RecursionError):  # cut off or damaged
             return
-        said = _understood(content)
-        if said is None:
+        entry = _parse_entry(content)
+        if entry is None:
             return
-        yield said
+        yield entry
 
 
-def _understood(content: object) -> Metadata | Row | None:
+def _parse_entry(content: object) -> Metadata | Row | None:
     if isinstance(content, dict) and all(isinstance(value, str) for value in content.values()):
         return content
     if isinstance(content, list) and _is_row(content):
@@ -179,6 +177,6 @@ def _understood(content: object) -> Metadata | Row | None:
 
 def _is_row(values: list[object]) -> bool:
     return len(values) == len(COLUMN_TYPES) and all(
-        type(value) is wanted and (not isinstance(value, int) or abs(value) < _BEYOND_INT64)
-        for value, wanted in zip(values, COLUMN_TYPES.values(), strict=True)
+        type(value) is expected and (not isinstance(value, int) or abs(value) < _INT64_LIMIT)
+        for value, expected in zip(values, COLUMN_TYPES.values(), strict=True)
     )

@@ -1,4 +1,4 @@
-"""A recorded trajectory, once more with its timing."""
+"""Replay a recording with its original timing."""
 
 import asyncio
 import time
@@ -12,9 +12,9 @@ from streamer.outputs.recording.reader import Recording
 from streamer.tracking.update import Update
 
 UpdateCallback = Callable[[str, Update], None]
-"""Takes a zone's name and an update; called in the event loop, must not block."""
+"""Receives a zone's name and an update on the event loop; must not block."""
 
-_LEAST_PAUSE = 0.01  # seconds between two rounds
+_MIN_LOOP_PAUSE_S = 0.01
 
 
 async def replay(
@@ -25,56 +25,55 @@ async def replay(
     loop: bool = False,
     start: float = 0.0,
 ) -> None:
-    """UpdateCallback the estimates of a recording as far apart as their sound was captured.
+    """Offer the estimates of a recording at the intervals at which their audio was captured.
 
-    Each is due at a time reckoned from the beginning, so lateness does not add up. It is offered
-    with its due time as its time of capture; all else is as it was recorded.
+    Due times count from the start, so delays do not accumulate. Each estimate is offered with its
+    due time as capture time, and otherwise unchanged.
 
     Parameters
     ----------
     recording
-        What to replay, in its zone.
+        The recording.
     offer
-        Takes each estimate.
+        Receives each estimate.
     speed
-        How many times faster than it was; positive.
+        Positive factor of the original speed. Default: 1.
     loop
-        Begin again after the last estimate, until cancelled.
+        Repeat until cancelled.
     start
-        Seconds to leave out at the beginning, in the recording's time; those of the first round.
+        Seconds to skip at the beginning of the first round, in the recording's time.
 
     Raises
     ------
     UsageError
-        There is nothing after `start`.
+        The recording ends before `start`.
     """
     validate_start(recording, start)
-    seconds = recording.elapsed
-    steps = np.diff(seconds)
-    pause = max(float(np.median(steps)), _LEAST_PAUSE) if len(steps) else 1.0
-    begun = time.monotonic() - start / speed
+    steps = np.diff(recording.elapsed)
+    pause = max(float(np.median(steps)), _MIN_LOOP_PAUSE_S) if len(steps) else 1.0
+    started_at = time.monotonic() - start / speed
     while True:
-        for since, update in zip(seconds.tolist(), recording.updates(), strict=True):
-            if since >= start:
-                due = begun + since / speed
+        for elapsed, update in zip(recording.elapsed.tolist(), recording.updates(), strict=True):
+            if elapsed >= start:
+                due = started_at + elapsed / speed
                 await asyncio.sleep(due - time.monotonic())
                 offer(recording.zone, replace(update, captured=due))
         if not loop:
             return
-        begun += (recording.duration + pause) / speed
+        started_at += (recording.duration + pause) / speed
         start = 0.0
 
 
 def validate_start(recording: Recording, start: float) -> None:
-    """Refuse to begin `start` seconds after the beginning where nothing comes any more.
+    """Check that a recording has estimates from `start` seconds on.
 
     Raises
     ------
     UsageError
-        Nothing does.
+        It ends before.
     """
     if start > recording.duration:
         raise UsageError(
-            f"{recording.path} ends after {recording.duration:.1f} s, so a replay cannot begin "
-            f"after {start:g} s"
+            f"cannot replay {recording.path} from {start:g} s: it ends after "
+            f"{recording.duration:.1f} s; choose an earlier --from"
         )

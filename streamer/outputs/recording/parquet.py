@@ -1,7 +1,4 @@
-"""Finished estimates: Parquet, which pandas, Polars, DuckDB and R read.
-
-Memory does not grow with the length of what is written.
-"""
+"""Read and write finished recordings as Parquet, which pandas, Polars, DuckDB and R read too."""
 
 import os
 from collections.abc import Iterable
@@ -17,25 +14,25 @@ from streamer.outputs.recording.file_names import PART, try_lock
 from streamer.outputs.recording.journal import COLUMN_TYPES, COLUMNS, FORMAT_KEY, Metadata, Row
 
 MAGIC = b"PAR1"
-"""A Parquet file begins and ends with it."""
+"""First and last bytes of a Parquet file."""
 
-_ARROWS_OWN = "ARROW:schema"
-_ROW_GROUP = 1_000
+_ARROW_SCHEMA_KEY = "ARROW:schema"
+_ROWS_PER_GROUP = 1_000
 
 
 class DamagedError(Exception):
-    """The content is not what a Parquet file holds."""
+    """A Parquet file is damaged."""
 
 
 def write_parquet(path: Path, metadata: Metadata, rows: Iterable[Row]) -> None:
-    """Write rows to a temporary name beside `path`, and bring them there once they are whole.
+    """Write rows to a temporary file beside `path`, and rename it once it is complete.
 
-    The metadata are looked at after the last row.
+    Memory is bounded: rows are written in groups. The metadata are read after the last row.
 
     Raises
     ------
     OSError
-        They cannot be written; the temporary file may stay.
+        The file cannot be written; the temporary file may stay.
     UsageError
         pyarrow is not installed.
     """
@@ -48,7 +45,7 @@ def write_parquet(path: Path, metadata: Metadata, rows: Iterable[Row]) -> None:
         try_lock(file)
         with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             for first in remaining:
-                group = zip(*chain([first], islice(remaining, _ROW_GROUP - 1)), strict=True)
+                group = zip(*chain([first], islice(remaining, _ROWS_PER_GROUP - 1)), strict=True)
                 arrays = [
                     arrow.array(list(values), field.type)
                     for values, field in zip(group, schema, strict=True)
@@ -61,37 +58,38 @@ def write_parquet(path: Path, metadata: Metadata, rows: Iterable[Row]) -> None:
 
 
 def read_parquet(file: BinaryIO) -> tuple[dict[str, str], dict[str, NDArray[Any]]] | None:
-    """Return the metadata and the columns by their names; None where it is no recording of ours.
+    """Return metadata and columns by name; None for a Parquet file that is not a recording.
 
     Raises
     ------
     DamagedError
-        The file is not whole.
+        The file is damaged or too large.
     UsageError
         pyarrow is not installed.
     """
     arrow = require_package("pyarrow", extra="record")
     parquet = require_package("pyarrow.parquet", extra="record")
     try:
-        with parquet.ParquetFile(file) as whole:
-            schema = whole.schema_arrow
-            metadata = whole.metadata.metadata or {}
+        with parquet.ParquetFile(file) as opened:
+            schema = opened.schema_arrow
+            metadata = opened.metadata.metadata or {}
             if FORMAT_KEY.encode() not in metadata or any(
                 name not in schema.names or schema.field(name).type != _arrow_type(arrow, name)
                 for name in COLUMNS
             ):
                 return None
-            if whole.metadata.num_rows > limits.MAX_RECORDING_ROWS:
-                raise DamagedError("more rows than can be")
-            table = whole.read(columns=list(COLUMNS))
+            if opened.metadata.num_rows > limits.MAX_RECORDING_ROWS:
+                raise DamagedError("too many rows")
+            table = opened.read(columns=list(COLUMNS))
             columns = {
                 name: table.column(name).cast(_plain_type(arrow, name)).to_numpy()
                 for name in COLUMNS
             }
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise DamagedError(str(error)) from None
-    said = {name.decode(): value.decode(errors="replace") for name, value in metadata.items()}
-    return {name: value for name, value in said.items() if name != _ARROWS_OWN}, columns
+    texts = {name.decode(): value.decode(errors="replace") for name, value in metadata.items()}
+    texts.pop(_ARROW_SCHEMA_KEY, None)
+    return texts, columns
 
 
 def _arrow_type(arrow: Any, name: str) -> Any:

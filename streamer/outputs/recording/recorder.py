@@ -18,14 +18,14 @@ from streamer.outputs.recording.writer import Writer
 from streamer.outputs.sink import Sink
 from streamer.tracking.update import Update
 
-QUEUE = 4000
-"""Estimates and blocks that may wait for a slow disk, at most; blocks only for half of them."""
+QUEUE_SIZE = 4000
+"""Estimates and blocks that can wait for a slow disk; blocks use only half of it."""
 
-CLOSING = 30.0
-"""Seconds for which `close` waits for the disk."""
+CLOSE_TIMEOUT_S = 30.0
+"""Time for which `close` waits for the disk."""
 
-_LATELY = 30.0  # seconds
-_LOOK = 1.0  # seconds between two looks at the disk
+_SLOW_DISK_REPORT_S = 30.0  # for which a drop counts as an error
+_MAINTENANCE_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,35 +33,35 @@ _Item = tuple[str, Update | tuple[Block, int]]
 
 
 class Recorder(Sink):
-    """Writes the zones' estimates, and their sound where that is wanted, to a folder.
+    """Records the estimates of all zones, and their audio if configured, to a folder.
 
-    What does not fit into the queue, or comes while the disk is full or fails, is dropped and
-    counted; tracking never notices. Trouble is logged once for each cause, and so is its end.
+    Estimates and blocks are dropped and counted if the queue is full or the disk fails; tracking
+    never waits. An error and its end are logged once.
 
     Parameters
     ----------
     config
         The `[record]` table, with its folder set.
     zones
-        What each zone listens to, by the zone's name.
+        Input of each zone, by name.
     model
-        The name of the weights.
-    look
-        Returns the bytes free on a folder's disk.
-    room
-        How many estimates and blocks may wait.
+        Name of the weights.
+    get_free_space
+        Returns the free bytes on a folder's disk.
+    queue_size
+        Number of estimates and blocks that can wait. Default: 4000.
 
     Attributes
     ----------
     folder
-        Where it records.
+        Folder of the recordings.
     audio
         Whether audio is recorded too.
 
     Raises
     ------
     UsageError
-        The folder cannot be made or read, or the extra `record` is not installed.
+        The folder cannot be created or read, or the extra `record` is not installed.
 
     Examples
     --------
@@ -79,60 +79,60 @@ class Recorder(Sink):
         zones: Mapping[str, str],
         *,
         model: str,
-        look: Callable[[Path], int] = free_space,
-        room: int = QUEUE,
+        get_free_space: Callable[[Path], int] = free_space,
+        queue_size: int = QUEUE_SIZE,
     ) -> None:
         require_package("pyarrow.parquet", extra="record")
-        self.folder = _made(config.folder)
+        self.folder = _create_folder(config.folder)
         self.audio = config.audio
-        self._writer = Writer(self.folder, config, zones, model, look)
+        self._writer = Writer(self.folder, config, zones, model, get_free_space)
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
-        self._room = room
-        self._refused_updates = 0
-        self._refused_blocks = 0
-        self._refused_at = -math.inf
-        self._slow = f"the disk of {config.folder} does not keep up: not all is recorded"
-        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._queue_size = queue_size
+        self._rejected_updates = 0
+        self._rejected_blocks = 0
+        self._rejected_at = -math.inf
+        self._slow_disk = f"the disk of {config.folder} is too slow: estimates or audio are dropped"
+        self._thread = threading.Thread(target=self._run_writer, name="recorder", daemon=True)
         self._thread.start()
 
     @property
-    def trouble(self) -> str:
-        """Why not all is recorded at present; empty while all is well."""
-        late = time.monotonic() - self._refused_at < _LATELY
-        return self._writer.trouble or (self._slow if late else "")
+    def last_error(self) -> str:
+        """Why not everything is recorded now; empty if all is well."""
+        slow = time.monotonic() - self._rejected_at < _SLOW_DISK_REPORT_S
+        return self._writer.last_error or (self._slow_disk if slow else "")
 
     @property
     def recorded(self) -> int:
-        """Estimates written since the start."""
+        """Number of estimates written."""
         return self._writer.updates.written
 
     @property
     def dropped(self) -> int:
-        """Estimates that were not written since the start."""
-        return self._refused_updates + self._writer.updates.dropped
+        """Number of estimates dropped."""
+        return self._rejected_updates + self._writer.updates.dropped
 
     @property
     def dropped_blocks(self) -> int:
-        """Blocks of sound that were not written since the start; each becomes silence."""
-        return self._refused_blocks + self._writer.blocks.dropped
+        """Number of audio blocks dropped; each becomes silence."""
+        return self._rejected_blocks + self._writer.blocks.dropped
 
     def offer_update(self, zone: str, update: Update) -> None:
         """Queue an estimate, or drop and count it if the queue is full."""
-        if self._queue.qsize() < self._room:
+        if self._queue.qsize() < self._queue_size:
             self._queue.put((zone, update))
         else:
-            self._refused_updates += 1
-            self._refuse()
+            self._rejected_updates += 1
+            self._report_slow_disk()
 
     def offer_audio(self, zone: str, block: Block, rate: int) -> None:
         """Queue a block at `rate` Hz if audio is recorded, or drop and count it."""
         if not self.audio:
             return
-        if self._queue.qsize() < self._room // 2:
+        if self._queue.qsize() < self._queue_size // 2:
             self._queue.put((zone, (block, rate)))
         else:
-            self._refused_blocks += 1
-            self._refuse()
+            self._rejected_blocks += 1
+            self._report_slow_disk()
 
     async def close(self) -> None:
         """Run `finish` in a thread."""
@@ -146,25 +146,27 @@ class Recorder(Sink):
         if not self._thread.is_alive():
             return
         self._queue.put(None)
-        self._thread.join(CLOSING)
+        self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
             logger.warning(
-                "the disk takes too long; the next recording in that folder completes the files"
+                "cannot finish recording within %g s: the disk is too slow; the next recording in "
+                "that folder completes the files",
+                CLOSE_TIMEOUT_S,
             )
 
-    def _refuse(self) -> None:
+    def _report_slow_disk(self) -> None:
         now = time.monotonic()
-        if now - self._refused_at > _LATELY:
-            logger.warning("%s", self._slow)
-        self._refused_at = now
+        if now - self._rejected_at > _SLOW_DISK_REPORT_S:
+            logger.warning("%s", self._slow_disk)
+        self._rejected_at = now
 
-    def _work(self) -> None:
+    def _run_writer(self) -> None:
         writer = self._writer
-        writer.look_after()
-        looked = time.monotonic()
+        writer.maintain()
+        maintained_at = time.monotonic()
         while True:
             try:
-                item = self._queue.get(timeout=_LOOK)
+                item = self._queue.get(timeout=_MAINTENANCE_INTERVAL_S)
             except Empty:
                 pass
             else:
@@ -172,18 +174,18 @@ class Recorder(Sink):
                     break
                 zone, content = item
                 if isinstance(content, Update):
-                    writer.update(zone, content)
+                    writer.write_update(zone, content)
                 else:
-                    writer.sound(zone, *content)
-            if time.monotonic() - looked >= _LOOK:
-                writer.look_after()
-                looked = time.monotonic()
+                    writer.write_block(zone, *content)
+            if time.monotonic() - maintained_at >= _MAINTENANCE_INTERVAL_S:
+                writer.maintain()
+                maintained_at = time.monotonic()
         writer.finish()
 
 
-def _made(folder: Path | None) -> Path:
+def _create_folder(folder: Path | None) -> Path:
     if folder is None:
-        raise UsageError("there is no folder to record in; name one: --record DIR")
+        raise UsageError("cannot record: no folder; name one with --record DIR")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         next(folder.iterdir(), None)

@@ -1,4 +1,8 @@
-"""From what is in progress to finished files; also for a program that died before it could."""
+"""Recover crashed recordings: convert journals to Parquet, keep audio that was cut off.
+
+A recorder calls `recover_recordings` when it starts, and again after a disk failure. Files that
+another process still writes are locked, and are left alone.
+"""
 
 import logging
 import time
@@ -13,30 +17,30 @@ from streamer.outputs.recording.file_names import (
     JOURNAL,
     PARQUET,
     PART,
-    in_progress,
     try_lock,
+    unfinished_files,
 )
 from streamer.outputs.recording.journal import FORMAT_KEY, Row, read_journal
 from streamer.outputs.recording.parquet import write_parquet
 
-_AT_A_TIME = 50  # rows, a millisecond or so
-_REST = 0.002  # seconds
+_ROWS_PER_PAUSE = 50  # about a millisecond
+_PAUSE_S = 0.002  # in which other threads run
 
 logger = logging.getLogger(__name__)
 
 
-def finalize_journal(path: Path, *, hurry: bool = False) -> Path | None:
-    """Turn a journal into a Parquet file, which is returned, and delete it.
+def finalize_journal(path: Path, *, pause: bool = True) -> Path | None:
+    """Convert a journal to Parquet, delete it, and return the Parquet file.
 
-    A journal without a single row is deleted, and None returned; so it is where another process
-    writes or finishes the journal. What is no journal stays, told in a warning.
+    Returns None for a journal without rows, which is deleted; for one that another process has
+    locked; and for a file that is not a journal, which stays and is logged.
 
     Parameters
     ----------
     path
-        Of the journal.
-    hurry
-        Whether nothing else is to be done meanwhile; else other threads run in between.
+        The journal.
+    pause
+        Whether to let other threads run in between. Default: True.
 
     Raises
     ------
@@ -47,58 +51,58 @@ def finalize_journal(path: Path, *, hurry: bool = False) -> Path | None:
         if not try_lock(file):
             return None
         metadata: dict[str, str] = {}
-        rows = _rows(file, metadata, hurry)
+        rows = _rows(file, metadata, pause=pause)
         first = next(rows, None)
         if first is not None:
             write_parquet(path.with_suffix(PARQUET), metadata, chain([first], rows))
-        elif FORMAT_KEY not in metadata and _lines(file) > 1:
-            logger.warning("%s is no journal of a recording; it stays as it is", path)
+        elif FORMAT_KEY not in metadata and _has_two_lines(file):
+            logger.warning("keeping %s, which is not a journal of a recording", path)
             return None
     path.unlink(missing_ok=True)
     return None if first is None else path.with_suffix(PARQUET)
 
 
 def recover_recordings(folder: Path) -> list[Path]:
-    """Finish what programs that died have left in a folder; return what was finished.
+    """Finish the files that crashed programs left in a folder; return the finished ones.
 
-    What another process is writing is left alone, and so is what belongs to another user. Sound
-    that was cut off can be played as it is.
+    Files of other users are left alone, as are those that another process writes. Audio that was
+    cut off is renamed: it can be played up to its end.
 
     Raises
     ------
     OSError
         The folder cannot be read, or the disk is full or fails.
     """
-    return list(_adopted(folder))
+    return list(_recovered(folder))
 
 
-def _adopted(folder: Path) -> Iterator[Path]:
-    for path in in_progress(folder):
-        with suppress(FileNotFoundError, PermissionError):  # finished by another, or another's
+def _recovered(folder: Path) -> Iterator[Path]:
+    for path in unfinished_files(folder):
+        # Another process may finish the file meanwhile, or own it.
+        with suppress(FileNotFoundError, PermissionError):
             if path.suffix == JOURNAL:
                 if (finished := finalize_journal(path)) is not None:
                     yield finished
                 continue
             with path.open("r+b") as file:
-                free = try_lock(file)
-            if free and path.name.endswith(FLAC + PART) and path.stat().st_size:
+                abandoned = try_lock(file)
+            if abandoned and path.name.endswith(FLAC + PART) and path.stat().st_size:
                 yield path.replace(path.with_suffix(""))
-            elif free:  # a table whose journal is still there, or no sound at all
+            elif abandoned:  # a Parquet file whose journal still exists, or empty audio
                 path.unlink()
 
 
-def _rows(file: BinaryIO, metadata: dict[str, str], hurry: bool) -> Iterator[Row]:
-    """Yield a journal's rows, and put what it says beside them into `metadata`."""
-    for number, said in enumerate(read_journal(file)):
-        if not hurry and not number % _AT_A_TIME:
-            time.sleep(_REST)
-        if isinstance(said, Row):
-            yield said
+def _rows(file: BinaryIO, metadata: dict[str, str], *, pause: bool) -> Iterator[Row]:
+    """Yield the rows of a journal; add its metadata to `metadata`."""
+    for number, entry in enumerate(read_journal(file)):
+        if pause and not number % _ROWS_PER_PAUSE:
+            time.sleep(_PAUSE_S)
+        if isinstance(entry, Row):
+            yield entry
         else:
-            metadata.update(said)
+            metadata.update(entry)
 
 
-def _lines(file: BinaryIO) -> int:
-    """Return the number of lines, counted up to two."""
+def _has_two_lines(file: BinaryIO) -> bool:
     file.seek(0)
-    return bool(file.readline()) + bool(file.readline())
+    return bool(file.readline()) and bool(file.readline())

@@ -1,4 +1,4 @@
-"""All that a recording does to the disk, with what may go wrong there. Belongs to one thread."""
+"""Disk work of a recorder: write, retry after failures, keep within the quota. One thread only."""
 
 import logging
 import time
@@ -15,21 +15,21 @@ from streamer.outputs.recording.recovery import recover_recordings
 from streamer.outputs.recording.zone_files import ZoneFiles
 from streamer.tracking.update import Update
 
-RETRY = 5.0
-"""Seconds until a disk that failed is tried again."""
+RETRY_S = 5.0
+"""Pause after a disk failure."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Tally:
-    """What became of what was to be written."""
+class WriteCounter:
+    """Numbers of written and dropped items."""
 
     written: int = 0
     dropped: int = 0
 
     def count(self, *, written: bool) -> None:
-        """Count one."""
+        """Count one item."""
         if written:
             self.written += 1
         else:
@@ -37,27 +37,27 @@ class Tally:
 
 
 class Writer:
-    """Writes what it is given; raises nothing, whatever becomes of the disk.
+    """Writes estimates and audio of all zones; disk failures are logged, never raised.
 
     Parameters
     ----------
     folder
-        Where to record.
+        Folder of the recordings.
     config
         The `[record]` table.
     zones
-        What each zone listens to, by the zone's name.
+        Input of each zone, by name.
     model
-        The name of the weights.
-    look
-        Returns the bytes free on a folder's disk.
+        Name of the weights.
+    get_free_space
+        Returns the free bytes on a folder's disk.
 
     Attributes
     ----------
-    trouble
-        Why nothing is written; empty while all is well.
+    last_error
+        Why nothing is written now; empty if all is well. May be read from other threads.
     updates, blocks
-        How many were written and how many dropped. May be read from other threads.
+        Numbers of estimates and audio blocks. May be read from other threads.
     """
 
     def __init__(
@@ -66,120 +66,122 @@ class Writer:
         config: Record,
         zones: Mapping[str, str],
         model: str,
-        look: Callable[[Path], int],
+        get_free_space: Callable[[Path], int],
     ) -> None:
-        self.trouble = ""
-        self.updates = Tally()
-        self.blocks = Tally()
+        self.last_error = ""
+        self.updates = WriteCounter()
+        self.blocks = WriteCounter()
         self._folder = folder
         self._config = config
-        self._space = DiskQuota(folder, config.limit_gb, config.free_gb, look)
+        self._quota = DiskQuota(folder, config.limit_gb, config.free_gb, get_free_space)
         self._clock = EpochClock()
         self._files = {
             zone: ZoneFiles(
                 folder,
                 {
                     "zone": zone,
-                    "source": _sayable(source),
+                    "source": _to_utf8(source),
                     "version": __version__,
-                    "model": _sayable(model),
+                    "model": _to_utf8(model),
                 },
                 config.minutes * 60,
-                self._space.trim,
+                self._quota.delete_oldest,
             )
             for zone, source in zones.items()
         }
-        self._paused = False
-        self._adopted = False
-        self._next_try = 0.0
+        self._paused = False  # because the disk is nearly full
+        self._recovered = False  # whether unfinished files have been dealt with
+        self._retry_at = 0.0
 
-    def update(self, zone: str, update: Update) -> None:
-        """Append an estimate to its zone's file."""
-        written = self._write(lambda: self._files[zone].update(update, self._clock.offset()))
+    def write_update(self, zone: str, update: Update) -> None:
+        """Append an estimate to its zone's file, or drop it."""
+        written = self._write(lambda: self._files[zone].write_update(update, self._clock.offset()))
         self.updates.count(written=written)
-        if written and self.trouble:  # sound proves nothing, FFmpeg keeps some of it back
-            self._go_on()
+        if written and self.last_error:  # audio proves nothing, FFmpeg buffers some of it
+            self._clear_error()
 
-    def sound(self, zone: str, block: Block, rate: int) -> None:
-        """Append a block to its zone's sound."""
-        written = self._write(lambda: self._files[zone].sound(block, rate, self._clock.offset()))
+    def write_block(self, zone: str, block: Block, rate: int) -> None:
+        """Append a block to its zone's audio, or drop it."""
+        written = self._write(
+            lambda: self._files[zone].write_block(block, rate, self._clock.offset())
+        )
         self.blocks.count(written=written)
 
-    def look_after(self) -> None:
-        """See to the room on the disk and to what lies unfinished; to be called each second."""
-        if time.monotonic() >= self._next_try:
-            self._do(self._keep_house)
+    def maintain(self) -> None:
+        """Check the free space, recover unfinished files and flush; call it every second."""
+        if time.monotonic() >= self._retry_at:
+            self._attempt(self._maintain)
 
     def finish(self) -> None:
         """Complete all files."""
-        self._do(lambda: self._finish(hurry=True))
+        self._attempt(lambda: self._finish(pause=False))
 
     def _write(self, action: Callable[[], None]) -> bool:
-        """Write something, unless there is no room or the disk failed a moment ago."""
-        possible = not self._paused and time.monotonic() >= self._next_try
-        return possible and self._do(action)
+        """Run an action unless paused or waiting for a retry; return whether it succeeded."""
+        possible = not self._paused and time.monotonic() >= self._retry_at
+        return possible and self._attempt(action)
 
-    def _do(self, action: Callable[[], None]) -> bool:
-        """Do something; after a failure all files are left as they are until the next try."""
+    def _attempt(self, action: Callable[[], None]) -> bool:
+        """Run an action; after a failure abandon all files until the next retry."""
         try:
             action()
         except OSError as error:
             reason = error.strerror or str(error)
         except Exception as error:
-            logger.exception("recording failed and will be tried again")
+            logger.exception("recording failed and will be retried")
             reason = str(error)
         else:
             return True
         for files in self._files.values():
             files.abandon()
-        self._adopted = False
-        self._next_try = time.monotonic() + RETRY
-        self._complain(f"cannot record in {self._folder}: {reason}; trying again")
+        self._recovered = False
+        self._retry_at = time.monotonic() + RETRY_S
+        self._set_error(f"cannot record in {self._folder}: {reason}; trying again")
         return False
 
-    def _keep_house(self) -> None:
-        if not self._adopted:
+    def _maintain(self) -> None:
+        if not self._recovered:
             self._folder.mkdir(exist_ok=True)
-        if self._space.short():
+        if self._quota.is_low():
             if not self._paused:
                 self._paused = True
-                self._complain(
+                self._set_error(
                     f"less than {self._config.free_gb:g} GB are free for {self._folder}: recording "
                     "pauses; make room"
                 )
-                self._finish(hurry=False)
+                self._finish(pause=True)
             return
         if self._paused:
             self._paused = False
-            self._go_on()
-        self._adopt()
+            self._clear_error()
+        self._recover()
         for files in self._files.values():
             files.sync()
 
-    def _finish(self, *, hurry: bool) -> None:
+    def _finish(self, *, pause: bool) -> None:
         for files in self._files.values():
-            files.finish(hurry=hurry)
-        self._adopt()
+            files.finish(pause=pause)
+        self._recover()
 
-    def _adopt(self) -> None:
-        """Complete what a crash, or a disk that failed, has left."""
-        if self._adopted:
+    def _recover(self) -> None:
+        """Complete the files that a crash or a disk failure left."""
+        if self._recovered:
             return
         for path in recover_recordings(self._folder):
-            logger.info("completed %s, which was left unfinished", path)
-        self._space.trim()
-        self._adopted = True
+            logger.info("recovered %s from an interrupted recording", path)
+        self._quota.delete_oldest()
+        self._recovered = True
 
-    def _complain(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            logger.warning("%s", trouble)
-        self.trouble = trouble
+    def _set_error(self, error: str) -> None:
+        if error != self.last_error:
+            logger.warning("%s", error)
+        self.last_error = error
 
-    def _go_on(self) -> None:
-        logger.info("recording goes on in %s", self._folder, extra={"cause": self.trouble})
-        self.trouble = ""
+    def _clear_error(self) -> None:
+        logger.info("recording resumes in %s", self._folder, extra={"cause": self.last_error})
+        self.last_error = ""
 
 
-def _sayable(text: str) -> str:
-    """Return text that UTF-8 can hold; names of files may hold other bytes."""
+def _to_utf8(text: str) -> str:
+    """Replace what UTF-8 cannot encode; file names may contain arbitrary bytes."""
     return text.encode(errors="replace").decode()

@@ -8,7 +8,8 @@ from streamer.errors import StreamerError
 from streamer.outputs.recording import read_recording
 from streamer.outputs.recording.journal import COLUMNS, FORMAT_KEY, Journal, Row
 from streamer.outputs.recording.parquet import write_parquet
-from streamer.outputs.recording.pictures import draw_figure, draw_in_terminal
+from streamer.outputs.recording.plot_figure import draw_figure
+from streamer.outputs.recording.plot_terminal import draw_in_terminal
 from streamer.outputs.recording.recovery import recover_recordings
 from tests.fuzz.judging import Finding, Input, check_text, judged
 from tests.fuzz.mutate import EXTREMES, mutated, some_bytes
@@ -38,7 +39,7 @@ class RecordingTarget(Target):
         self._rows = [_row(tick) for tick in range(40)]
         journal = Journal(folder / "good.journal", _METADATA)
         for row in self._rows:
-            journal.add(row)
+            journal.append(row)
         journal.close()
         self._journal = (folder / "good.journal").read_bytes()
         self._lines = self._journal.splitlines()

@@ -44,7 +44,7 @@ def test_of_a_journal_it_says_how_much_is_whole(streamer, tmp_path):
     journal.write_text('{"streamer_recording":"1","zone":"main"}\n' + json.dumps(row) + "\n[1,")
     answer = streamer("plot", journal)
     assert answer.code == 0
-    assert "0.0 s of it are whole" in answer.err
+    assert "0.0 s of it are complete" in answer.err
 
 
 @pytest.mark.parametrize("name", ["missing.parquet", "cut.parquet", "diary.txt"])

@@ -154,7 +154,7 @@ class TestMistakes:
         ("options", "said"),
         [
             (["--from", "99"], "ends after 9.9 s"),
-            (["--zone", "No Zone"], "names no zone"),
+            (["--zone", "No Zone"], "invalid zone name"),
             (["--broker", "mqtt://127.0.0.1:1"], "127.0.0.1:1"),
         ],
     )
@@ -175,4 +175,4 @@ class TestMistakes:
         answer = streamer("replay", "missing.parquet", "--broker", "mqtt://127.0.0.1:1")
         assert answer.code == 2
         assert answer.err.count("\n") == 1
-        assert "missing.parquet does not exist" in answer.err
+        assert "cannot read missing.parquet: no such file" in answer.err

@@ -1,4 +1,4 @@
-"""A synthetic trajectory, and recorders that are always closed."""
+"""A synthetic trajectory, and recorders that are closed after the test."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from streamer.tracking import Affect, Update
 
 
 def make_trajectory(count: int, *, begun: float | None = None, step: float = 0.1) -> list[Update]:
-    """So many updates of a round trip through the plane, the steps uneven as those of windows."""
+    """Return updates of a round trip through the plane, at uneven steps as of real windows."""
     begun = time.monotonic() - count * step if begun is None else begun
     updates = []
     for tick in range(count):
@@ -37,14 +37,21 @@ def trajectory() -> Callable[..., list[Update]]:
 
 @pytest.fixture
 def start_recorder(tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
-    """Start recorders in the folder `recordings`, which leave no room free."""
+    """Start recorders in the folder `recordings`, without a minimum of free space."""
     recorders: list[Recorder] = []
 
     def start(*, zones: tuple[str, ...] = ("main",), **options: Any) -> Recorder:
         settings = {"folder": tmp_path / "recordings", "free_gb": 0.0, **options}
-        own = {name: settings.pop(name) for name in ("look", "room") if name in settings}
+        injected = {
+            name: settings.pop(name)
+            for name in ("get_free_space", "queue_size")
+            if name in settings
+        }
         recorder = Recorder(
-            Record(**settings), {zone: f"{zone} microphone" for zone in zones}, model="test", **own
+            Record(**settings),
+            {zone: f"{zone} microphone" for zone in zones},
+            model="test",
+            **injected,
         )
         recorders.append(recorder)
         return recorder
@@ -56,14 +63,14 @@ def start_recorder(tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
 
 @pytest.fixture
 def record(start_recorder: Callable[..., Recorder]) -> Callable[..., Path]:
-    """Record updates of the zone `main` from beginning to end; give the newest file."""
+    """Record updates of the zone `main` and return the newest file."""
 
     def record(updates: list[Update], **options: Any) -> Path:
         recorder = start_recorder(**options)
         for update in updates:
             recorder.offer_update("main", update)
         recorder.finish()
-        assert (recorder.recorded, recorder.dropped, recorder.trouble) == (len(updates), 0, "")
+        assert (recorder.recorded, recorder.dropped, recorder.last_error) == (len(updates), 0, "")
         return max((recorder.folder).glob("*.parquet"))
 
     return record
@@ -71,7 +78,7 @@ def record(start_recorder: Callable[..., Recorder]) -> Callable[..., Path]:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    """Wait for something that another thread does."""
+    """Wait until a condition holds that another thread establishes."""
 
     def until(done: Callable[[], object], seconds: float = 5.0) -> None:
         deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""What becomes of the files, whatever becomes of the disk."""
+"""Files of a recorder, after crashes, disk failures and with little space."""
 
 import errno
 import logging
@@ -18,16 +18,16 @@ GB = 10**9
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Looks at the disk and tries again without delay."""
-    monkeypatch.setattr(recorder, "_LOOK", 0.02)
-    monkeypatch.setattr(writer, "RETRY", 0.1)
+    """Maintain and retry without delay."""
+    monkeypatch.setattr(recorder, "_MAINTENANCE_INTERVAL_S", 0.02)
+    monkeypatch.setattr(writer, "RETRY_S", 0.1)
 
 
 def names(folder, pattern="*"):
     return sorted(path.name for path in folder.glob(pattern))
 
 
-def give(recorder, updates):
+def offer(recorder, updates):
     for update in updates:
         recorder.offer_update("main", update)
 
@@ -37,11 +37,9 @@ def messages(log, level=logging.WARNING):
 
 
 class TestFiles:
-    def test_while_it_records_there_is_a_journal_and_in_the_end_a_table(
-        self, start_recorder, trajectory, until
-    ):
+    def test_a_journal_becomes_a_parquet_file_at_the_end(self, start_recorder, trajectory, until):
         recorder = start_recorder()
-        give(recorder, trajectory(30))
+        offer(recorder, trajectory(30))
         until(lambda: recorder.recorded == 30)
         [journal] = names(recorder.folder)
         assert journal.endswith(".journal")
@@ -49,7 +47,7 @@ class TestFiles:
         [table] = names(recorder.folder)
         assert table == journal.replace(".journal", ".parquet")
 
-    def test_each_zone_has_its_own(self, start_recorder, trajectory):
+    def test_each_zone_has_its_own_files(self, start_recorder, trajectory):
         recorder = start_recorder(zones=("main", "front-bar"))
         for update in trajectory(10):
             recorder.offer_update("main", update)
@@ -58,24 +56,24 @@ class TestFiles:
         found = {read_recording(path).zone for path in recorder.folder.iterdir()}
         assert found == {"main", "front-bar"}
 
-    def test_a_full_file_is_finished_and_another_one_begins(self, start_recorder, trajectory):
+    def test_a_full_file_is_finished_and_the_next_one_begins(self, start_recorder, trajectory):
         updates = trajectory(200, step=1.0)
         recorder = start_recorder(minutes=1)
-        give(recorder, updates)
+        offer(recorder, updates)
         recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert len(recordings) == 4
         assert all(recording.duration < 60.1 for recording in recordings)
         assert [each for one in recordings for each in one.updates()] == updates
 
-    def test_without_any_estimate_there_is_no_file(self, start_recorder):
+    def test_without_estimates_there_is_no_file(self, start_recorder):
         recorder = start_recorder()
         recorder.finish()
         assert names(recorder.folder) == []
 
-    def test_it_may_be_closed_twice(self, start_recorder, trajectory):
+    def test_it_can_be_closed_twice(self, start_recorder, trajectory):
         recorder = start_recorder()
-        give(recorder, trajectory(3))
+        offer(recorder, trajectory(3))
         recorder.finish()
         recorder.finish()
         assert len(names(recorder.folder)) == 1
@@ -84,17 +82,17 @@ class TestFiles:
 class TestAfterACrash:
     @pytest.fixture
     def left(self, tmp_path, trajectory):
-        """A journal that a process which died has left."""
+        """A journal left by a crashed process."""
         folder = tmp_path / "recordings"
         folder.mkdir()
         path = folder / "main-20261125T203000Z.journal"
         journal = Journal(path, {"zone": "main"})
         for update in trajectory(20):
-            journal.add(Row.from_update(update, 1.7e9))
+            journal.append(Row.from_update(update, 1.7e9))
         journal.close()
         return path
 
-    def test_what_it_left_is_completed_at_the_next_start(
+    def test_a_journal_is_recovered_at_the_next_start(
         self, left, start_recorder, trajectory, until
     ):
         left.write_bytes(left.read_bytes()[:-7])
@@ -105,48 +103,50 @@ class TestAfterACrash:
         recording = read_recording(left.with_suffix(".parquet"))
         assert list(recording.updates()) == trajectory_like(recording, trajectory(20)[:19])
 
-    def test_a_beginning_without_estimates_is_removed(self, left, start_recorder):
+    def test_a_journal_without_estimates_is_deleted(self, left, start_recorder):
         lines = left.read_bytes().splitlines(keepends=True)
         for content in (b"", lines[0][:9], lines[0], lines[0] + lines[1][:9]):
             left.write_bytes(content)
-            start_recorder().close()
+            start_recorder().finish()
             assert names(left.parent) == []
 
-    def test_what_is_no_journal_stays(self, left, start_recorder, log):
+    def test_another_kind_of_file_is_kept(self, left, start_recorder, log):
         left.write_text("Dear diary,\nno sound today.\n")
-        start_recorder().close()
+        start_recorder().finish()
         assert names(left.parent) == [left.name]
-        assert "stays as it is" in messages(log)[0]
+        assert "which is not a journal" in messages(log)[0]
 
-    def test_a_half_written_table_gives_way_to_that_of_its_journal(self, left, start_recorder):
+    def test_a_partial_parquet_file_is_replaced_from_its_journal(self, left, start_recorder):
         left.with_suffix(".parquet.part").write_bytes(b"PAR1half")
-        start_recorder().close()
+        start_recorder().finish()
         assert names(left.parent) == ["main-20261125T203000Z.parquet"]
         assert len(read_recording(left.with_suffix(".parquet"))) == 20
 
-    def test_what_another_recorder_is_writing_is_left_alone(
+    def test_files_of_another_running_recorder_are_left_alone(
         self, start_recorder, trajectory, until
     ):
         first = start_recorder()
-        give(first, trajectory(10))
+        offer(first, trajectory(10))
         until(lambda: first.recorded == 10)
         writing = names(first.folder)
         second = start_recorder()
-        second.update("main", trajectory(1)[0])
-        second.close()
+        second.offer_update("main", trajectory(1)[0])
+        second.finish()
         assert set(writing) < set(names(first.folder))
-        first.close()
+        first.finish()
         assert sorted(len(read_recording(path)) for path in first.folder.iterdir()) == [1, 10]
 
 
 def trajectory_like(recording, updates):
-    """The updates with the recording's times of capture; the synthetic ones differ at each call."""
+    """Return updates with the recording's capture times; synthetic ones differ at each call."""
     captured = recording.columns["captured"].tolist()
     return [replace(u, captured=at) for u, at in zip(updates, captured, strict=True)]
 
 
-class TestLimit:
-    def test_the_oldest_of_ours_are_deleted_and_nothing_else(self, tmp_path, start_recorder, until):
+class TestQuota:
+    def test_the_oldest_recordings_are_deleted_and_nothing_else(
+        self, tmp_path, start_recorder, until
+    ):
         folder = tmp_path / "recordings"
         folder.mkdir()
         for hour in range(4):
@@ -154,14 +154,14 @@ class TestLimit:
         old = ["main-20200101T000000Z.flac.tar", "holiday.flac", "notes.txt"]
         for name in old:
             (folder / name).write_bytes(bytes(100_000))
-        start_recorder(limit_gb=7000 / GB).close()
+        start_recorder(limit_gb=7000 / GB).finish()
         kept = ["main-20261122T203000Z.flac", "main-20261123T203000Z.flac"]
         assert names(folder) == sorted([*old, *kept])
 
-    def test_it_holds_while_files_are_finished(self, start_recorder, trajectory):
+    def test_the_quota_holds_while_files_are_finished(self, start_recorder, trajectory):
         recorder = start_recorder(minutes=1, limit_gb=18_000 / GB)
         updates = trajectory(400, step=1.0)
-        give(recorder, updates)
+        offer(recorder, updates)
         recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert sum(path.stat().st_size for path in recorder.folder.iterdir()) <= 18_000
@@ -169,44 +169,44 @@ class TestLimit:
         assert list(recordings[-1].updates())[-1] == updates[-1]
 
 
-class TestFloor:
-    def test_recording_pauses_below_it_and_goes_on_when_there_is_room(
+class TestFreeSpace:
+    def test_recording_pauses_on_low_space_and_resumes(
         self, quick, start_recorder, trajectory, until, log
     ):
         log.set_level(logging.INFO)
         room = [3 * GB]
-        recorder = start_recorder(free_gb=2.0, look=lambda folder: room[0])
+        recorder = start_recorder(free_gb=2.0, get_free_space=lambda folder: room[0])
         updates = trajectory(30)
-        give(recorder, updates[:10])
+        offer(recorder, updates[:10])
         until(lambda: recorder.recorded == 10)
         room[0] = 2 * GB - 1
-        until(lambda: recorder.trouble)
-        assert "less than 2 GB are free" in recorder.trouble
+        until(lambda: recorder.last_error)
+        assert "less than 2 GB are free" in recorder.last_error
         until(lambda: names(recorder.folder, "*.parquet"))
-        give(recorder, updates[10:20])
+        offer(recorder, updates[10:20])
         until(lambda: recorder.dropped == 10)
-        room[0] = 2 * GB + 1  # too little more to begin again
+        room[0] = 2 * GB + 1  # not enough to resume
         time.sleep(0.1)
-        assert recorder.trouble
+        assert recorder.last_error
         room[0] = 3 * GB
-        until(lambda: not recorder.trouble)
-        give(recorder, updates[20:])
+        until(lambda: not recorder.last_error)
+        offer(recorder, updates[20:])
         recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert [list(each.updates()) for each in recordings] == [updates[:10], updates[20:]]
         assert len(messages(log)) == 1
-        assert len([m for m in messages(log, logging.INFO) if "goes on" in m]) == 1
+        assert len([m for m in messages(log, logging.INFO) if "resumes" in m]) == 1
 
-    def test_a_disk_that_is_full_at_the_start_is_waited_for(
+    def test_a_disk_that_is_full_at_the_start_is_retried(
         self, quick, start_recorder, trajectory, until
     ):
         room = [0]
-        recorder = start_recorder(free_gb=2.0, look=lambda folder: room[0])
-        give(recorder, trajectory(5))
+        recorder = start_recorder(free_gb=2.0, get_free_space=lambda folder: room[0])
+        offer(recorder, trajectory(5))
         until(lambda: recorder.dropped == 5)
         room[0] = 3 * GB
-        until(lambda: not recorder.trouble)
-        give(recorder, trajectory(5))
+        until(lambda: not recorder.last_error)
+        offer(recorder, trajectory(5))
         recorder.finish()
         assert recorder.recorded == 5
 
@@ -218,7 +218,7 @@ class TestFailingDisk:
         log.set_level(logging.INFO)
         recorder = start_recorder()
         updates = trajectory(40)
-        give(recorder, updates[:10])
+        offer(recorder, updates[:10])
         until(lambda: recorder.recorded == 10)
 
         def full(*_):
@@ -230,58 +230,55 @@ class TestFailingDisk:
                 recorder.offer_update("main", update)
                 time.sleep(0.05)
             until(lambda: recorder.dropped == 10)
-            assert "No space left on device" in recorder.trouble
-        until(lambda: time.monotonic() > recorder._writer._next_try)
-        give(recorder, updates[20:])
+            assert "No space left on device" in recorder.last_error
+        until(lambda: time.monotonic() > recorder._writer._retry_at)
+        offer(recorder, updates[20:])
         until(lambda: recorder.recorded == 30)
-        assert recorder.trouble == ""
+        assert recorder.last_error == ""
         recorder.finish()
         recordings = [read_recording(path) for path in sorted(recorder.folder.iterdir())]
         assert [list(each.updates()) for each in recordings] == [updates[:10], updates[20:]]
         assert len(messages(log)) == 1
-        assert len([m for m in messages(log, logging.INFO) if "goes on" in m]) == 1
+        assert len([m for m in messages(log, logging.INFO) if "resumes" in m]) == 1
 
-    def test_a_folder_that_is_taken_away_is_made_again(
-        self, quick, start_recorder, trajectory, until
-    ):
+    def test_a_deleted_folder_is_created_again(self, quick, start_recorder, trajectory, until):
         recorder = start_recorder()
-        give(recorder, trajectory(5))
+        offer(recorder, trajectory(5))
         until(lambda: recorder.recorded == 5)
         shutil.rmtree(recorder.folder)
-        until(lambda: recorder.trouble)
-        assert "No such file or directory" in recorder.trouble
+        until(lambda: recorder.last_error)
+        assert "No such file or directory" in recorder.last_error
         until(recorder.folder.exists)
-        give(recorder, trajectory(7))
+        offer(recorder, trajectory(7))
         recorder.finish()
         assert [len(read_recording(path)) for path in recorder.folder.iterdir()] == [7]
 
-    def test_what_nobody_foresaw_is_told_with_its_trace_and_survived(
+    def test_an_unexpected_error_is_logged_with_its_traceback_and_survived(
         self, quick, start_recorder, trajectory, until, log
     ):
         recorder = start_recorder()
         recorder.offer_update("nowhere", trajectory(1)[0])
         until(lambda: recorder.dropped == 1)
         assert log.records[0].exc_info
-        until(lambda: time.monotonic() > recorder._writer._next_try)
-        give(recorder, trajectory(3))
+        until(lambda: time.monotonic() > recorder._writer._retry_at)
+        offer(recorder, trajectory(3))
         recorder.finish()
         assert recorder.recorded == 3
 
 
 class TestQueue:
-    def test_what_does_not_fit_is_dropped_and_counted_and_nobody_waits(
+    def test_a_full_queue_drops_and_counts_without_blocking(
         self, start_recorder, trajectory, until
     ):
         hung = [True]
 
-        def look(folder):
+        def wait_for_disk(folder):
             until(lambda: not hung[0], 20)
             return 10 * GB
 
-        recorder = start_recorder(look=look, room=100)
-        begun = time.monotonic()
-        give(recorder, trajectory(1000))
-        assert time.monotonic() - begun < 0.5
+        recorder = start_recorder(get_free_space=wait_for_disk, queue_size=100)
+        offer(recorder, trajectory(1000))
+        assert hung[0]  # offering returned although the disk hangs
         assert recorder.dropped == 900
         hung[0] = False
         recorder.finish()
@@ -291,21 +288,21 @@ class TestQueue:
 
 
 class TestStart:
-    def test_a_folder_that_cannot_be_made_is_told_at_once(self, tmp_path):
+    def test_a_folder_that_cannot_be_created_is_an_error(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(UsageError, match=r"cannot record in .*file/recordings: Not a dir"):
             Recorder(Record(folder=tmp_path / "file" / "recordings"), {}, model="test")
 
-    def test_a_file_in_place_of_the_folder_is_told_at_once(self, tmp_path):
+    def test_a_file_in_place_of_the_folder_is_an_error(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(UsageError, match="cannot record in"):
             Recorder(Record(folder=tmp_path / "file"), {}, model="test")
 
-    def test_no_folder_at_all_is_a_usage_error(self):
+    def test_no_folder_is_an_error(self):
         with pytest.raises(UsageError, match="--record DIR"):
             Recorder(Record(), {}, model="test")
 
-    def test_without_the_extra_it_says_what_to_install(self, tmp_path, monkeypatch):
+    def test_without_the_extra_the_error_names_the_install_command(self, tmp_path, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
         with pytest.raises(UsageError, match=r"pyarrow is not installed.*\[record\]"):
             Recorder(Record(folder=tmp_path), {}, model="test")

@@ -1,4 +1,4 @@
-"""Whatever is recorded is read back, from the finished file and from a journal cut anywhere."""
+"""Recordings are read back exactly, from Parquet and from journals cut anywhere."""
 
 import io
 import itertools
@@ -31,7 +31,7 @@ def write_journal(path, updates):
     path.unlink(missing_ok=True)
     journal = Journal(path, METADATA)
     for update in updates:
-        journal.add(Row.from_update(update, EPOCH))
+        journal.append(Row.from_update(update, EPOCH))
     journal.close()
     return path
 
@@ -51,17 +51,17 @@ def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, given):
 
 @given(updates)
 @settings(deadline=None, max_examples=20)
-def test_a_journal_cut_at_any_byte_gives_all_that_is_whole(tmp_path_factory, update):
+def test_a_journal_cut_at_any_byte_yields_its_complete_lines(tmp_path_factory, update):
     path = write_journal(tmp_path_factory.getbasetemp() / "cut.journal", [update] * 3)
     content = path.read_bytes()
-    ends = [at for at, byte in enumerate(content) if byte in b"\n"]  # a line lacks nothing there
+    ends = [at for at, byte in enumerate(content) if byte in b"\n"]  # of complete lines
     for length in range(len(content) + 1):
-        said = list(read_journal(io.BytesIO(content[:length])))
-        assert len(said) == sum(end <= length for end in ends)
-        assert said[1:] == [Row.from_update(update, EPOCH)] * (len(said) - 1)
+        entries = list(read_journal(io.BytesIO(content[:length])))
+        assert len(entries) == sum(end <= length for end in ends)
+        assert entries[1:] == [Row.from_update(update, EPOCH)] * (len(entries) - 1)
 
 
-def test_a_file_cut_at_any_byte_gives_all_that_is_whole_or_one_clear_line(tmp_path, trajectory):
+def test_a_recording_cut_at_any_byte_has_its_complete_rows_or_one_clear_error(tmp_path, trajectory):
     path = write_journal(tmp_path / "cut.journal", trajectory(3))
     content = path.read_bytes()
     first_row = content.index(b"\n", content.index(b"\n") + 1)
@@ -69,14 +69,14 @@ def test_a_file_cut_at_any_byte_gives_all_that_is_whole_or_one_clear_line(tmp_pa
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         if length < first_row:
-            with pytest.raises(UsageError, match="no estimate yet"):
+            with pytest.raises(UsageError, match="no estimates yet"):
                 read_recording(path)
         else:
             lengths.append(len(read_recording(path)))
     assert [length for length, _ in itertools.groupby(lengths)] == [1, 2, 3]
 
 
-def test_a_damaged_line_ends_what_is_read(tmp_path, trajectory):
+def test_reading_stops_at_a_damaged_line(tmp_path, trajectory):
     path = write_journal(tmp_path / "damaged.journal", trajectory(5))
     for damage in (b"\xff\xfe\n", b"[1,2,3]\n", b"[" * 100_000 + b"\n", b'{"a":1}\n', b"\n"):
         lines = path.read_bytes().splitlines(keepends=True)
@@ -85,7 +85,7 @@ def test_a_damaged_line_ends_what_is_read(tmp_path, trajectory):
         assert len(read_recording(damaged)) == 3
 
 
-def test_numbers_of_numpy_are_recorded_as_they_are(tmp_path, update):
+def test_numpy_numbers_are_recorded_exactly(tmp_path, update):
     third = np.float32(1) / np.float32(3)
     one = update(1, level=third, silence=np.True_, smooth=Affect(third, third, third, third))
     [read] = read_recording(write_journal(tmp_path / "numpy.journal", [one])).updates()

@@ -1,4 +1,4 @@
-"""A real process that records and is killed at any moment."""
+"""A recording process that is killed at a random moment."""
 
 import random
 import subprocess
@@ -35,19 +35,19 @@ while True:
 
 
 def killed_after(seconds, folder):
-    """Kill a recording process; give the estimates that it knew to be written."""
+    """Kill a recording process; return how many estimates it knew to be written."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True
     )
     process.stdout.readline()
     time.sleep(seconds)
     process.kill()
-    said, _ = process.communicate()
-    return int([line for line in said.split("\n")[:-1] if line][-1])
+    output, _ = process.communicate()
+    return int([line for line in output.split("\n")[:-1] if line][-1])
 
 
 @pytest.mark.parametrize("seconds", [random.uniform(0, 1) for _ in range(3)], ids="abc")
-def test_what_was_written_is_there_and_completed_at_the_next_start(
+def test_written_estimates_survive_and_are_recovered_at_the_next_start(
     tmp_path, seconds, start_recorder
 ):
     folder = tmp_path / "recordings"
@@ -57,7 +57,7 @@ def test_what_was_written_is_there_and_completed_at_the_next_start(
     assert recording.unfinished
     assert len(recording) >= known > 0
     assert recording.columns["tick"].tolist() == list(range(len(recording)))
-    start_recorder().close()
+    start_recorder().finish()
     assert {path.suffix for path in folder.iterdir()} == {".parquet", ".flac"}
     completed = read_recording(journal.with_suffix(".parquet"))
     assert list(completed.updates()) == list(recording.updates())

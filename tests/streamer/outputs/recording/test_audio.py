@@ -1,4 +1,4 @@
-"""The sound of a recording, decoded again."""
+"""Audio of a recording, decoded again."""
 
 import errno
 import gc
@@ -25,13 +25,13 @@ def decoded(path):
 
 
 def noise(count, seed=0):
-    """Noise of 16 bits, up to full scale."""
+    """Return 16-bit noise up to full scale."""
     random = np.random.default_rng(seed)
     return (random.integers(-(2**15), 2**15, count) / 2**15).astype(np.float32)
 
 
-def hear(recorder, parts, begun=1000.0, rate=RATE):
-    """Give blocks of 0.1 s of a sound whose parts begin at the samples given."""
+def offer_sound(recorder, parts, begun=1000.0, rate=RATE):
+    """Offer audio in blocks of 0.1 s; each part starts at its sample number."""
     for start, samples in parts:
         for at in range(0, len(samples), rate // 10):
             piece = samples[at : at + rate // 10]
@@ -48,13 +48,13 @@ def flacs(recorder):
 
 
 @pytest.fixture
-def listening(start_recorder):
+def audio_recorder(start_recorder):
     return start_recorder(audio=True)
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=8))
 @settings(deadline=None, max_examples=25)
-def test_sound_of_16_bits_is_decoded_to_the_last_bit_whatever_the_blocks(tmp_path_factory, sizes):
+def test_16_bit_audio_is_decoded_exactly_for_any_block_sizes(tmp_path_factory, sizes):
     writer = FlacWriter(tmp_path_factory.mktemp("any") / "sound", RATE, {"zone": "main"})
     sound = noise(sum(sizes))
     for part in np.split(sound, np.cumsum(sizes)[:-1]):
@@ -63,60 +63,60 @@ def test_sound_of_16_bits_is_decoded_to_the_last_bit_whatever_the_blocks(tmp_pat
     assert np.array_equal(decoded(writer.finish()), sound)
 
 
-def test_beyond_full_scale_it_is_limited(tmp_path):
+def test_samples_beyond_full_scale_are_clipped(tmp_path):
     writer = FlacWriter(tmp_path / "loud", RATE, {})
     writer.add(np.array([2.0, -2.0, 1.0, -1.0], np.float32))
     assert decoded(writer.finish()).tolist() == [1 - 2**-15, -1, 1 - 2**-15, -1]
 
 
-def test_a_zone_is_recorded_as_it_was_heard(listening):
+def test_audio_of_a_zone_is_recorded_exactly(audio_recorder):
     sound = noise(3 * RATE + 17)
-    hear(listening, [(0, sound)])
-    [heard] = flacs(listening)
-    assert np.array_equal(heard, sound)
+    offer_sound(audio_recorder, [(0, sound)])
+    [decoded_audio] = flacs(audio_recorder)
+    assert np.array_equal(decoded_audio, sound)
 
 
-def test_a_gap_becomes_silence_of_its_length(listening):
+def test_a_gap_becomes_silence_of_its_length(audio_recorder):
     before, after = noise(RATE, 1), noise(RATE, 2)
-    hear(listening, [(500, before), (500 + RATE + 12_345, after)])
-    [heard] = flacs(listening)
-    assert np.array_equal(heard, np.concatenate([before, np.zeros(12_345), after]))
+    offer_sound(audio_recorder, [(500, before), (500 + RATE + 12_345, after)])
+    [decoded_audio] = flacs(audio_recorder)
+    assert np.array_equal(decoded_audio, np.concatenate([before, np.zeros(12_345), after]))
 
 
-def test_a_source_that_is_opened_anew_goes_on_where_its_sound_was_captured(listening):
+def test_a_reopened_source_continues_at_its_capture_time(audio_recorder):
     before, after = noise(2 * RATE, 1), noise(RATE, 2)
-    hear(listening, [(0, before)])
-    hear(listening, [(0, after)], begun=1000.0 + 2 + 1.5)
-    [heard] = flacs(listening)
-    assert np.array_equal(heard, np.concatenate([before, np.zeros(3 * RATE // 2), after]))
+    offer_sound(audio_recorder, [(0, before)])
+    offer_sound(audio_recorder, [(0, after)], begun=1000.0 + 2 + 1.5)
+    [decoded_audio] = flacs(audio_recorder)
+    assert np.array_equal(decoded_audio, np.concatenate([before, np.zeros(3 * RATE // 2), after]))
 
 
-def test_after_a_long_gap_another_file_begins(listening):
+def test_a_long_gap_starts_a_new_file(audio_recorder):
     before, after = noise(RATE, 1), noise(RATE, 2)
-    hear(listening, [(0, before), (RATE + 61 * RATE, after)])
-    first, second = flacs(listening)
+    offer_sound(audio_recorder, [(0, before), (RATE + 61 * RATE, after)])
+    first, second = flacs(audio_recorder)
     assert np.array_equal(first, before)
     assert np.array_equal(second, after)
 
 
-def test_with_another_rate_another_file_begins(listening):
-    hear(listening, [(0, noise(RATE))])
-    listening.sound("main", Block(noise(4000), 0, 1003.0), 16000)
-    listening.close()
-    assert len(list(listening.folder.glob("*.flac"))) == 2
+def test_another_rate_starts_a_new_file(audio_recorder):
+    offer_sound(audio_recorder, [(0, noise(RATE))])
+    audio_recorder.offer_audio("main", Block(noise(4000), 0, 1003.0), 16000)
+    audio_recorder.finish()
+    assert len(list(audio_recorder.folder.glob("*.flac"))) == 2
 
 
-def test_sound_and_estimates_of_a_stretch_have_one_name_and_one_time(listening, trajectory):
+def test_audio_and_estimates_of_a_period_share_name_and_time(audio_recorder, trajectory):
     updates = trajectory(60, begun=1000.0 + 1.5)  # zone time 1.0 is 1.5 s into the sound
     sound = noise(8 * RATE)
-    hear(listening, [(0, sound[: 2 * RATE])])
+    offer_sound(audio_recorder, [(0, sound[: 2 * RATE])])
     for update in updates[:5]:
-        listening.update("main", update)
-    hear(listening, [(2 * RATE, sound[2 * RATE :])])
+        audio_recorder.offer_update("main", update)
+    offer_sound(audio_recorder, [(2 * RATE, sound[2 * RATE :])])
     for update in updates[5:]:
-        listening.update("main", update)
-    listening.close()
-    [flac], [table] = listening.folder.glob("*.flac"), listening.folder.glob("*.parquet")
+        audio_recorder.offer_update("main", update)
+    audio_recorder.finish()
+    [flac], [table] = audio_recorder.folder.glob("*.flac"), audio_recorder.folder.glob("*.parquet")
     assert flac.stem == table.stem
     recording = read_recording(table)
     offset = float(recording.metadata["sound_offset"])
@@ -126,16 +126,16 @@ def test_sound_and_estimates_of_a_stretch_have_one_name_and_one_time(listening, 
 
 
 def test_rotation_keeps_every_sample(start_recorder):
-    recorder = start_recorder(audio=True, minutes=1, room=10_000)
+    recorder = start_recorder(audio=True, minutes=1, queue_size=10_000)
     sound = noise(130 * RATE)
-    hear(recorder, [(0, sound)])
+    offer_sound(recorder, [(0, sound)])
     recorder.finish()
     parts = [decoded(path) for path in sorted(recorder.folder.glob("*.flac"))]
     assert [round(len(part) / RATE) for part in parts] == [60, 60, 10]
     assert np.array_equal(np.concatenate(parts), sound)
 
 
-def test_what_a_crash_left_is_played_up_to_its_end(tmp_path, start_recorder):
+def test_audio_left_by_a_crash_can_be_played_up_to_its_end(tmp_path, start_recorder):
     folder = tmp_path / "recordings"
     folder.mkdir()
     writer = FlacWriter(folder / "main-20261125T203000Z", RATE, {})
@@ -144,23 +144,23 @@ def test_what_a_crash_left_is_played_up_to_its_end(tmp_path, start_recorder):
     writer.sync()
     writer.close()
     (folder / "main-20261125T203100Z.flac.part").touch()
-    start_recorder().close()
+    start_recorder().finish()
     assert [path.name for path in folder.iterdir()] == ["main-20261125T203000Z.flac"]
     with open_audio_file(folder / "main-20261125T203000Z.flac") as file:  # may end within a frame
-        heard = np.concatenate([block.samples for block in file.blocks()])
-    assert 17 * RATE < len(heard) <= len(sound)
-    assert np.array_equal(heard, sound[: len(heard)])
+        decoded_audio = np.concatenate([block.samples for block in file.blocks()])
+    assert 17 * RATE < len(decoded_audio) <= len(sound)
+    assert np.array_equal(decoded_audio, sound[: len(decoded_audio)])
 
 
-def test_a_flood_of_sound_does_not_push_estimates_out(start_recorder, trajectory, until):
+def test_audio_does_not_push_estimates_out_of_the_queue(start_recorder, trajectory, until):
     hung = [True]
 
-    def look(folder):
+    def wait_for_disk(folder):
         until(lambda: not hung[0], 20)
         return 10**12
 
-    recorder = start_recorder(audio=True, look=look, room=100)
-    hear(recorder, [(0, noise(20 * RATE))])
+    recorder = start_recorder(audio=True, get_free_space=wait_for_disk, queue_size=100)
+    offer_sound(recorder, [(0, noise(20 * RATE))])
     for update in trajectory(50):
         recorder.offer_update("main", update)
     assert recorder.dropped == 0
@@ -168,14 +168,14 @@ def test_a_flood_of_sound_does_not_push_estimates_out(start_recorder, trajectory
     hung[0] = False
 
 
-def test_a_disk_that_gets_full_is_told_and_nothing_is_printed(tmp_path, monkeypatch, capfd):
+def test_a_full_disk_raises_and_nothing_is_printed(tmp_path, monkeypatch, capfd):
     writer = FlacWriter(tmp_path / "full", RATE, {})
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     disk = SimpleNamespace(write=full, seek=full)
-    monkeypatch.setattr(writer._sink, "_file", disk)
+    monkeypatch.setattr(writer._output, "_file", disk)
     with pytest.raises(OSError, match="No space left"):
         writer.add(noise(20 * RATE))
     with pytest.raises(OSError, match="No space left"):

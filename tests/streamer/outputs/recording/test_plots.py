@@ -1,4 +1,4 @@
-"""What `streamer plot` draws."""
+"""Plots of a recording, in the terminal and as image files."""
 
 from dataclasses import replace
 
@@ -11,16 +11,10 @@ from rich.cells import cell_len
 from streamer.config import Record
 from streamer.errors import UsageError
 from streamer.outputs.recording import Recorder, read_recording
-from streamer.outputs.recording.pictures import (
-    LEAST_HEIGHT,
-    LEAST_WIDTH,
-    downsample,
-    draw_figure,
-    draw_in_terminal,
-    insert_gaps,
-    write_figure,
-)
-from streamer.outputs.terminal import canvas as palette
+from streamer.outputs.recording.plot_figure import draw_figure, insert_gaps, write_figure
+from streamer.outputs.recording.plot_terminal import MIN_HEIGHT, MIN_WIDTH, draw_in_terminal
+from streamer.outputs.recording.reader import downsample
+from streamer.outputs.terminal.canvas import GREY, VALENCE
 from streamer.outputs.terminal.history import clock
 
 
@@ -29,30 +23,30 @@ def recording(record, trajectory):
     return read_recording(record(trajectory(200)))
 
 
-class TestThin:
-    def test_a_short_recording_stays_as_it_is(self, recording):
+class TestDownsample:
+    def test_a_short_recording_is_returned_unchanged(self, recording):
         points = downsample(recording, 200)
         assert np.array_equal(points["valence"], recording.columns["valence"])
-        assert np.array_equal(points["seconds"], recording.elapsed)
+        assert np.array_equal(points["elapsed"], recording.elapsed)
 
     @pytest.mark.parametrize("most", [1, 2, 7, 100, 199])
-    def test_a_long_one_becomes_the_means_of_its_parts(self, recording, most):
+    def test_a_long_recording_becomes_means_of_equal_parts(self, recording, most):
         points = downsample(recording, most)
         assert len(points["valence"]) == most
         sums = {name: values.mean() for name, values in points.items()}
-        assert sums["seconds"] == pytest.approx(recording.elapsed.mean(), abs=0.1)
-        assert np.all(np.diff(points["seconds"]) > 0)
+        assert sums["elapsed"] == pytest.approx(recording.elapsed.mean(), abs=0.1)
+        assert np.all(np.diff(points["elapsed"]) > 0)
 
     def test_a_line_is_interrupted_where_nothing_was_recorded(self, record, trajectory):
         updates = trajectory(200)
         recording = read_recording(record(updates[:80] + updates[120:]))
-        seconds = insert_gaps(downsample(recording, 1000))["seconds"]
-        assert np.flatnonzero(np.isnan(seconds)).tolist() == [80]
-        assert not np.isnan(insert_gaps(downsample(recording, 3))["seconds"]).any()
+        elapsed = insert_gaps(downsample(recording, 1000))["elapsed"]
+        assert np.flatnonzero(np.isnan(elapsed)).tolist() == [80]
+        assert not np.isnan(insert_gaps(downsample(recording, 3))["elapsed"]).any()
 
 
-class TestSketch:
-    def test_it_tells_what_how_long_and_where(self, recording):
+class TestTerminal:
+    def test_it_states_zone_source_duration_and_means(self, recording):
         lines = draw_in_terminal(recording, 100, 30).lines()
         assert "main" in lines[0]
         assert "main microphone" in lines[0]
@@ -66,15 +60,15 @@ class TestSketch:
     @settings(deadline=None, max_examples=30)
     def test_it_fits_into_any_terminal(self, shared_recording, width, height):
         lines = draw_in_terminal(shared_recording, width, height).lines()
-        assert len(lines) == max(height, LEAST_HEIGHT)
-        assert {cell_len(line) for line in lines} == {max(width, LEAST_WIDTH)}
+        assert len(lines) == max(height, MIN_HEIGHT)
+        assert {cell_len(line) for line in lines} == {max(width, MIN_WIDTH)}
 
     def test_silence_is_grey(self, record, trajectory):
         silent = [replace(each, silence=True) for each in trajectory(50)]
         canvas = draw_in_terminal(read_recording(record(silent)), 100, 30)
         styles = {segment.style for row in list(canvas.rows())[3:13] for segment in row}
-        assert palette.VALENCE not in styles
-        assert palette.GREY in styles
+        assert VALENCE not in styles
+        assert GREY in styles
 
     def test_one_estimate_is_enough(self, record, trajectory):
         assert "0:00" in draw_in_terminal(read_recording(record(trajectory(1))), 90, 20).lines()[0]
@@ -107,11 +101,11 @@ class TestFigure:
         write_figure(recording, tmp_path / f"out.{suffix}")
         assert (tmp_path / f"out.{suffix}").read_bytes().startswith(magic)
 
-    def test_another_format_is_refused_with_those_that_are_known(self, tmp_path, recording):
+    def test_an_unknown_format_is_rejected_with_the_known_ones(self, tmp_path, recording):
         with pytest.raises(UsageError, match=r"out\.jpg.*\.png, \.svg, \.pdf"):
             write_figure(recording, tmp_path / "out.jpg")
 
-    def test_a_place_where_nothing_can_be_written_is_told(self, tmp_path, recording):
+    def test_an_unwritable_path_is_rejected(self, tmp_path, recording):
         with pytest.raises(UsageError, match="No such file"):
             write_figure(recording, tmp_path / "nowhere" / "out.png")
 
@@ -121,7 +115,7 @@ class TestFigure:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0, "0:00"), (7.9, "0:07"), (60, "1:00"), (4350, "72:30")]
+    ("seconds", "text"), [(0, "0:00"), (7.9, "0:07"), (60, "1:00"), (4350, "72:30")]
 )
-def test_a_length_of_time_is_told_in_minutes_and_seconds(seconds, told):
-    assert clock(seconds) == told
+def test_a_duration_is_formatted_as_minutes_and_seconds(seconds, text):
+    assert clock(seconds) == text
