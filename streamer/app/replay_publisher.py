@@ -1,4 +1,4 @@
-"""A replay over MQTT: `online`, the trajectory, `offline`, and nobody else at those topics."""
+"""Publish a recording over MQTT, unless a streamer is online on the same topics."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ async def publish_replay(
     loop: bool = False,
     start: float = 0.0,
 ) -> None:
-    """Publish a recording as `streamer run` would have, until its end, SIGINT or SIGTERM.
+    """Publish a recording as `streamer run` did, until its end, SIGINT or SIGTERM.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ async def publish_replay(
     Raises
     ------
     UsageError
-        Somebody is online at these topics, or there is nothing after `start`.
+        A streamer is online on these topics, or the recording ends before `start`.
     StreamerError
-        The broker cannot be had.
+        The broker cannot be reached or started.
     """
     validate_start(recording, start)
     async with open_broker(config, port=config.port) as address:
@@ -59,12 +59,12 @@ async def publish_replay(
         async def play() -> None:
             await publisher.wait_connected()
             await replay(recording, offer, speed=speed, loop=loop, start=start)
-            await _sent(publisher, recording.zone)
+            await _wait_until_sent(publisher, recording.zone)
 
         publishing = asyncio.create_task(publisher.run())
         background = [asyncio.create_task(sink.run()) for sink in sinks]
         try:
-            await _until_terminated(play())
+            await _run_until_terminated(play())
         finally:
             for task in background:
                 task.cancel()
@@ -73,8 +73,8 @@ async def publish_replay(
             await publishing
 
 
-async def _sent(publisher: Publisher, zone: str) -> None:
-    """Wait until what was offered is on its way, or for a second."""
+async def _wait_until_sent(publisher: Publisher, zone: str) -> None:
+    """Wait until every offered estimate is sent or dropped, at most a second."""
     for _ in range(100):
         counters = publisher.counters(zone)
         if counters.sent + counters.dropped == counters.offered:
@@ -82,8 +82,8 @@ async def _sent(publisher: Publisher, zone: str) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
-    """Do some work, which SIGTERM ends early; so does the interrupt, through asyncio."""
+async def _run_until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine; SIGTERM cancels it, as SIGINT does through asyncio."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # Windows

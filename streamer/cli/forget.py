@@ -1,4 +1,4 @@
-"""`streamer forget`."""
+"""`streamer forget`: remove a node's retained messages from the broker."""
 
 import asyncio
 import os
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 def forget(
     node: Annotated[
-        str | None, typer.Option(help="The node's name in the topics.  [default: host name]")
+        str | None, typer.Option(help="Name of the node in the topics.  [default: host name]")
     ] = None,
     broker: Annotated[
         str | None,
-        typer.Option(metavar="auto|URL", help="Where it published.  [default: auto]"),
+        typer.Option(metavar="auto|URL", help="MQTT broker that it published to.  [default: auto]"),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Remove what a node that is gone left on the broker, and its devices from Home Assistant.
+    """Remove a retired node's retained messages from the broker, and its Home Assistant devices.
 
-    Status and states are retained, so that whoever comes later finds them; after a node was renamed
-    or given away they stay for ever. A node that is online is left alone.
+    A broker keeps retained messages (status, states, discovery) until they are removed, even after
+    a node was renamed. A node that is online is refused.
     """
     settings = load({"node": node, "broker": broker}, config_path=config, environ=os.environ)
     logs.configure("console", "warning")
@@ -39,8 +39,8 @@ def forget(
     from streamer.mqtt import existing_broker_address
 
     address = existing_broker_address(settings.mqtt)
-    with asyncio.Runner(loop_factory=new_event_loop) as loops:
-        removed = loops.run(_forget(settings, address))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        removed = runner.run(_forget(settings, address))
     for topic in sorted(removed):
         typer.echo(topic)
     typer.echo(f"{len(removed)} messages removed from {address}")
@@ -53,7 +53,9 @@ async def _forget(settings: Settings, address: "BrokerAddress") -> Collection[st
 
     topics = Topics.from_config(settings.mqtt)
     if await is_node_online(settings.mqtt, address):
-        raise UsageError(f"{topics.base} is online; stop it first, or name another --node")
+        raise UsageError(
+            f"cannot forget {topics.base}: it is online; stop it first, or choose another --node"
+        )
     devices = Discovery(settings.home_assistant, settings.mqtt, [], controlled=False).config_filter
     return await read_retained(
         settings.mqtt, address, [*topics.retained_filters, devices], remove=True

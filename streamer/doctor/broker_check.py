@@ -1,7 +1,4 @@
-"""The way to the broker, step by step: name, TCP, TLS, login, publishing.
-
-The broker, step by step.
-"""
+"""Check the broker connection step by step: name, TCP, TLS, login, publishing."""
 
 import asyncio
 import contextlib
@@ -9,7 +6,6 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import aiomqtt
 
@@ -25,119 +21,109 @@ from streamer.mqtt.mosquitto import find_mosquitto
 from streamer.mqtt.session import ECHO_TIMEOUT
 from streamer.mqtt.topics import OFFLINE, Topics
 
-_TIMEOUT = 5.0  # seconds for a step
-_NEXT_ADDRESS = 0.25  # seconds after which the next address of a name is tried beside the first
-_RETAINED_WITHIN = 0.3  # seconds in which a retained status follows a subscription
-_DAY = 86400.0
+_STEP_TIMEOUT = 5.0  # seconds
+_HAPPY_EYEBALLS_DELAY = 0.25  # seconds until the host's next IP address is tried in parallel
+_RETAINED_TIMEOUT = 0.3  # seconds to wait for the retained status after subscribing
+_DAY = 86400.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step.
+async def check_broker(config: Mqtt) -> AsyncIterator[Finding]:
+    """Connect to the configured broker; yield a finding per step, up to the first failure.
 
-    Attributes
-    ----------
-    name
-        "name", "TCP", "TLS", "login", "publish".
-    ok
-        Whether it was taken.
-    seen
-        What was seen, in one line.
-    advice
-        What to do where it was not.
+    The retained status is published once more; nothing else is published.
     """
+    try:
+        async for finding in _check_steps(config):
+            yield finding
+    except StreamerError as error:
+        yield Finding.from_error("broker", error)
 
-    name: str
-    ok: bool
-    seen: str
-    advice: str = ""
 
-
-async def broker_steps(config: Mqtt) -> AsyncIterator[Step]:
-    """Go to the configured broker; yield each step, up to the first that fails.
-
-    The status that is retained there is published once more; nothing else is.
-
-    Raises
-    ------
-    ConfigError
-        The broker is not named in a form that is supported, or its credentials cannot be read.
-    """
-    address = explicit_broker_address(config)
-    here = BrokerAddress("localhost", config.port)
-    credentials = read_credentials(config, (address or here).identity)
-    if address is None and not await is_listening(here):
-        yield _embedded(here)
+async def _check_steps(config: Mqtt) -> AsyncIterator[Finding]:
+    explicit = explicit_broker_address(config)
+    address = explicit or BrokerAddress("localhost", config.port)
+    credentials = read_credentials(config, address.identity)
+    if explicit is None and not await is_listening(address):
+        yield _check_embedded(address)
         return
-    address = address or here
-    for take in (_resolve, _connect, _shake_hands):
+    for name, check in _NETWORK_CHECKS.items():
         try:
-            async with asyncio.timeout(_TIMEOUT):
-                step = await take(address, credentials)
+            async with asyncio.timeout(_STEP_TIMEOUT):
+                seen = await check(address, credentials)
         except (OSError, ValueError) as error:
-            name = _NAMES[take]
-            yield Step(
-                name, False, f"{address}: {failure_cause(error)}", suggest_remedy(error, address)
+            yield _failed(
+                name, f"{address}: {failure_cause(error)}", suggest_remedy(error, address)
             )
             return
-        if step is not None:
-            yield step
-    dialler = BrokerConnector(
+        if seen is not None:
+            yield _passed(name, seen)
+    connector = BrokerConnector(
         address, credentials, protocol=config.protocol, keepalive=config.keepalive
     )
     topics = Topics.from_config(config)
     logged_in = False
     try:
-        async with dialler.connect("streamer-doctor") as (link, version):
+        async with connector.connect("streamer-doctor") as (client, version):
             logged_in = True
             user = f'user "{credentials.user}"' if credentials.user else "no user"
-            yield Step("login", True, f"MQTT {version}, {user}")
-            yield await _publish(link, topics)
+            yield _passed("login", f"MQTT {version}, {user}")
+            yield await _check_publishing(client, topics)
     except aiomqtt.MqttError as error:
-        if logged_in:  # some brokers hang up on whom they forbid to publish
-            yield Step("publish", False, f"{topics.status}: {failure_cause(error)}", _allow(topics))
+        if logged_in:  # some brokers disconnect a client that may not publish
+            yield _failed(
+                "publish", f"{topics.status}: {failure_cause(error)}", _acl_remedy(topics)
+            )
         else:
-            advice = suggest_remedy(error, address, user=credentials.user)
-            yield Step("login", False, f"{address}: {failure_cause(error)}", advice)
+            remedy = suggest_remedy(error, address, user=credentials.user)
+            yield _failed("login", f"{address}: {failure_cause(error)}", remedy)
 
 
-def _embedded(address: BrokerAddress) -> Step:
+def _passed(step: str, seen: str) -> Finding:
+    return Finding(f"broker: {step}", "ok", seen)
+
+
+def _failed(step: str, seen: str, advice: str) -> Finding:
+    return Finding(f"broker: {step}", "fail", seen, advice)
+
+
+def _check_embedded(address: BrokerAddress) -> Finding:
     program = find_mosquitto()
-    if program is not None:
-        return Step("embedded", True, f"nothing listens at {address}; {program} would be started")
-    with contextlib.suppress(ImportError):
-        import amqtt
+    if program is None:
+        with contextlib.suppress(ImportError):
+            import amqtt
 
-        return Step("embedded", True, f"nothing listens at {address}; {amqtt.__name__} would serve")
-    return Step(
+            program = amqtt.__name__
+    if program is not None:
+        return _passed("embedded", f"nothing listens at {address}; {program} would be started")
+    return _failed(
         "embedded",
-        False,
-        f"nothing listens at {address}, and there is no broker to embed",
-        "install mosquitto (apt install mosquitto), or name one: --broker mqtt://HOST[:PORT]",
+        f"nothing listens at {address}, and no broker to embed is installed",
+        "install mosquitto (apt install mosquitto), or name a broker: --broker mqtt://HOST[:PORT]",
     )
 
 
-async def _resolve(address: BrokerAddress, _: Credentials) -> Step:
+async def _check_name(address: BrokerAddress, _: Credentials) -> str:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise socket.gaierror from None
-    numbers = sorted({str(each[4][0]) for each in found})
-    return Step("name", True, f"{address.host} is {', '.join(numbers)}")
+    ip_addresses = sorted({str(each[4][0]) for each in found})
+    return f"{address.host} is {', '.join(ip_addresses)}"
 
 
-async def _connect(address: BrokerAddress, _: Credentials) -> Step:
-    begun = time.perf_counter()
+async def _check_tcp(address: BrokerAddress, _: Credentials) -> str:
+    start = time.perf_counter()
     _reader, writer = await asyncio.open_connection(
-        address.host, address.port, happy_eyeballs_delay=_NEXT_ADDRESS
+        address.host, address.port, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY
     )
-    took = (time.perf_counter() - begun) * 1e3
-    await _hang_up(writer)
-    return Step("TCP", True, f"port {address.port} answers after {took:.1f} ms")
+    elapsed_ms = (time.perf_counter() - start) * 1e3
+    await _close(writer)
+    return f"port {address.port} answers after {elapsed_ms:.1f} ms"
 
 
-async def _shake_hands(address: BrokerAddress, credentials: Credentials) -> Step | None:
+async def _check_tls(address: BrokerAddress, credentials: Credentials) -> str | None:
+    """Return the TLS version and the certificate's validity; None without TLS."""
     if credentials.tls is None:
         return None
     _reader, writer = await asyncio.open_connection(
@@ -145,61 +131,49 @@ async def _shake_hands(address: BrokerAddress, credentials: Credentials) -> Step
         address.port,
         ssl=credentials.tls,
         server_hostname=address.host,
-        happy_eyeballs_delay=_NEXT_ADDRESS,
+        happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY,
     )
-    secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    certificate = secured.getpeercert() or {}
+    tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    certificate = tls.getpeercert() or {}
     days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
-    await _hang_up(writer)
-    return Step("TLS", True, f"{secured.version()}, certificate valid for {days:.0f} more days")
+    await _close(writer)
+    return f"{tls.version()}, certificate valid for {days:.0f} more days"
 
 
-_NAMES = {_resolve: "name", _connect: "TCP", _shake_hands: "TLS"}
+_NETWORK_CHECKS = {"name": _check_name, "TCP": _check_tcp, "TLS": _check_tls}
 
 
-async def _hang_up(writer: asyncio.StreamWriter) -> None:
+async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 
 
-async def _publish(link: MqttClient, topics: Topics) -> Step:
-    """Publish the status as it is, and see whether it comes back."""
-    await link.subscribe(topics.status, qos=1)
-    status = await _next_status(link, _RETAINED_WITHIN)
-    await link.publish(topics.status, OFFLINE if status is None else status, qos=1, retain=True)
-    if await _next_status(link, ECHO_TIMEOUT) is not None:
-        return Step("publish", True, f"own status seen on {topics.status}")
-    return Step(
+async def _check_publishing(client: MqttClient, topics: Topics) -> Finding:
+    """Publish the status unchanged, and check that it comes back."""
+    await client.subscribe(topics.status, qos=1)
+    status = await _receive_status(client, _RETAINED_TIMEOUT)
+    await client.publish(topics.status, OFFLINE if status is None else status, qos=1, retain=True)
+    if await _receive_status(client, ECHO_TIMEOUT) is not None:
+        return _passed("publish", f"own status received on {topics.status}")
+    return _failed(
         "publish",
-        False,
         f"what is published on {topics.status} does not come back",
-        _allow(topics),
+        _acl_remedy(topics),
     )
 
 
-def _allow(topics: Topics) -> str:
+def _acl_remedy(topics: Topics) -> str:
     return (
         "let the broker's access control list (ACL) allow this user to write and read "
         f"{topics.base}/#"
     )
 
 
-async def _next_status(link: MqttClient, seconds: float) -> bytes | None:
+async def _receive_status(client: MqttClient, seconds: float) -> bytes | None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            async for message in link.messages:
+            async for message in client.messages:
                 if isinstance(message.payload, bytes):
                     return message.payload
     return None
-
-
-async def check_broker(config: Mqtt) -> AsyncIterator[Finding]:
-    """Yield each step on the way to the broker, up to the first that fails."""
-    try:
-        async for step in broker_steps(config):
-            yield Finding(
-                f"broker: {step.name}", "ok" if step.ok else "fail", step.seen, step.advice
-            )
-    except StreamerError as error:
-        yield Finding.from_error("broker", error)

@@ -1,8 +1,8 @@
-"""Home Assistant's MQTT device discovery: each zone as a device with its sensors and controls.
+"""Build Home Assistant's MQTT discovery messages: each zone as a device with sensors and controls.
 
-The layout is that of https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload,
-which Home Assistant understands from 2024.11 on. A zone's retained configuration lies at
-`<prefix>/device/<node>/<zone>/config`; an empty one removes the device.
+Format: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (Home Assistant
+2024.11 or newer). A zone's configuration is retained on `<prefix>/device/<node>/<zone>/config`; an
+empty payload removes the device.
 """
 
 import json
@@ -17,14 +17,14 @@ from streamer.mqtt.topics import Topics, slug
 from streamer.tracking.mood import Mood, Quadrant
 
 EXPIRE_AFTER = 30
-"""Seconds without a new state after which Home Assistant shows a zone's values as unavailable."""
+"""Seconds without a new state until Home Assistant shows a zone's values as unavailable."""
 
 _STATES = get_args(Health.model_fields["state"].annotation)
 _HEALTH_ATTRIBUTES = ("reason", "source", "engine", "uptime_s", "drops", "gaps", "latency_ms")
 
 
 class Discovery:
-    """What this node tells Home Assistant of its zones.
+    """Discovery configuration of this node's zones.
 
     Parameters
     ----------
@@ -35,23 +35,23 @@ class Discovery:
     zones
         Names of the zones.
     controlled
-        Whether the zones take commands.
+        Whether the zones accept commands, so that controls are included.
 
     Attributes
     ----------
     enabled
-        Whether the zones are announced; else what was announced before is taken back.
+        Whether the zones are announced; otherwise earlier announcements are removed.
     birth_topic
-        The topic on which Home Assistant says `online` when it starts.
+        Topic on which Home Assistant publishes `online` when it starts.
     config_filter
-        Filter of the configurations of all zones of this node.
+        Topic filter that matches the configurations of all zones of this node.
     """
 
     def __init__(
         self, config: HomeAssistant, mqtt: Mqtt, zones: Iterable[str], *, controlled: bool
     ) -> None:
         self._topics = Topics.from_config(mqtt)
-        self._node = _identifier(self._topics.base)
+        self._node = _node_id(self._topics.base)
         self._folder = f"{config.prefix}/device/{self._node}"
         self._zones = tuple(zones)
         self.enabled = config.discovery
@@ -60,7 +60,7 @@ class Discovery:
         self.config_filter = f"{self._folder}/+/config"
 
     def messages(self) -> dict[str, bytes]:
-        """Return the configuration of each zone by its topic; empty ones where discovery is off."""
+        """Return each zone's configuration by its topic; empty payloads if discovery is off."""
         return {
             self._topic(zone): json.dumps(self.device_config(zone)).encode()
             if self.enabled
@@ -69,16 +69,16 @@ class Discovery:
         }
 
     def device_config(self, zone: str) -> dict[str, Any]:
-        """Return the configuration of a zone."""
+        """Return the discovery configuration of a zone's device."""
         identifier = f"{self._node}_{zone}"
         components = self._sensors(zone) | (self._controls(zone) if self._controlled else {})
         for name, component in components.items():
             component["unique_id"] = f"{identifier}_{name}"
-        shown = self._topics.base.removeprefix("streamer/").replace("/", " ")
+        label = self._topics.base.removeprefix("streamer/").replace("/", " ")
         return {
             "device": {
                 "identifiers": [identifier],
-                "name": f"Streamer {shown} {zone}",
+                "name": f"Streamer {label} {zone}",
                 "manufacturer": "streamer",
                 "model": "Music emotion tracker",
                 "sw_version": __version__,
@@ -97,11 +97,11 @@ class Discovery:
         health = self._topics.health(zone)
         attributes = ", ".join(f"'{name}': value_json.{name}" for name in _HEALTH_ATTRIBUTES)
         return {
-            "valence": _number("Valence", "valence", "mdi:emoticon-happy-outline"),
-            "arousal": _number("Arousal", "arousal", "mdi:lightning-bolt-outline"),
-            "mood": _choice("Mood", "mood", "mdi:music-circle-outline", get_args(Mood)),
-            "quadrant": _choice("Quadrant", "quadrant", "mdi:axis-arrow", get_args(Quadrant)),
-            "level": _number("Level", "level", "mdi:volume-medium", unit="dBFS", decimals=0),
+            "valence": _number_sensor("Valence", "valence", "mdi:emoticon-happy-outline"),
+            "arousal": _number_sensor("Arousal", "arousal", "mdi:lightning-bolt-outline"),
+            "mood": _enum_sensor("Mood", "mood", "mdi:music-circle-outline", get_args(Mood)),
+            "quadrant": _enum_sensor("Quadrant", "quadrant", "mdi:axis-arrow", get_args(Quadrant)),
+            "level": _number_sensor("Level", "level", "mdi:volume-medium", unit="dBFS", decimals=0),
             "silence": {
                 "platform": "binary_sensor",
                 "name": "Silence",
@@ -110,7 +110,7 @@ class Discovery:
                 "expire_after": EXPIRE_AFTER,
             },
             "health": {
-                **_choice("Health", "state", "mdi:heart-pulse", _STATES, expires=False),
+                **_enum_sensor("Health", "state", "mdi:heart-pulse", _STATES, expires=False),
                 "state_topic": health,
                 "json_attributes_topic": health,
                 "json_attributes_template": f"{{{{ {{{attributes}}} | tojson }}}}",
@@ -126,7 +126,9 @@ class Discovery:
                 "platform": "switch",
                 "name": "Freeze",
                 "icon": "mdi:snowflake",
-                "value_template": _control("'on' if value_json.controls.freeze else 'off'"),
+                "value_template": _control_template(
+                    "'on' if value_json.controls.freeze else 'off'"
+                ),
                 "payload_on": "on",
                 "payload_off": "off",
             },
@@ -134,7 +136,7 @@ class Discovery:
                 "platform": "select",
                 "name": "Smoothing",
                 "icon": "mdi:chart-bell-curve-cumulative",
-                "value_template": _control("value_json.controls.smoothing"),
+                "value_template": _control_template("value_json.controls.smoothing"),
                 "options": smoothers,
                 "entity_category": "config",
             },
@@ -142,7 +144,7 @@ class Discovery:
                 "platform": "number",
                 "name": "Rate",
                 "icon": "mdi:metronome",
-                "value_template": _control("value_json.controls.rate"),
+                "value_template": _control_template("value_json.controls.rate"),
                 "min": rate["minimum"],
                 "max": rate["maximum"],
                 "step": 0.1,
@@ -170,7 +172,7 @@ class Discovery:
         return controls
 
 
-def _number(
+def _number_sensor(
     name: str, key: str, icon: str, *, unit: str | None = None, decimals: int = 2
 ) -> dict[str, Any]:
     return {
@@ -184,7 +186,7 @@ def _number(
     } | ({"unit_of_measurement": unit} if unit else {})
 
 
-def _choice(
+def _enum_sensor(
     name: str, key: str, icon: str, options: Iterable[str], *, expires: bool = True
 ) -> dict[str, Any]:
     return {
@@ -197,13 +199,13 @@ def _choice(
     } | ({"expire_after": EXPIRE_AFTER} if expires else {})
 
 
-def _control(expression: str) -> str:
-    """Return a template that says "None", which is unknown, where a zone takes no commands."""
+def _control_template(expression: str) -> str:
+    """Return a template that renders "None" (unknown) if the zone accepts no commands."""
     return f"{{{{ ({expression}) if value_json.controls else 'None' }}}}"
 
 
-def _identifier(base: str) -> str:
-    """Return a base topic as one level of a topic of Home Assistant's; no two are alike."""
+def _node_id(base: str) -> str:
+    """Return a unique id for a base topic, valid as one level of a Home Assistant topic."""
     levels = base.split("/")
     plain = [slug(level) for level in levels]
     if levels == plain:

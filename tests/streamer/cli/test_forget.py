@@ -1,4 +1,4 @@
-"""`streamer forget`: a node that is gone leaves nothing behind."""
+"""`streamer forget` removes the retained messages of one node."""
 
 import asyncio
 
@@ -10,14 +10,16 @@ from streamer.config.models import HomeAssistant
 pytestmark = pytest.mark.peer
 
 
-async def found(subscribe, address):
-    """Every retained topic."""
+async def retained_topics(subscribe, address):
+    """Return every retained topic."""
     async with subscribe(address) as late:
         await asyncio.sleep(0.5)
         return {str(message.topic) for _, message in late.messages if message.retain}
 
 
-async def test_nothing_of_it_stays_and_all_of_others(mosquitto, subscribe, publish, program):
+async def test_the_nodes_messages_are_removed_and_all_others_stay(
+    mosquitto, subscribe, publish, program
+):
     address, others = (
         mosquitto.address,
         {"streamer/tests/main/state", "homeassistant/x/config", "streamer/test/a/b/c"},
@@ -27,11 +29,11 @@ async def test_nothing_of_it_stays_and_all_of_others(mosquitto, subscribe, publi
         await asyncio.sleep(0.5)
         answer = await asyncio.to_thread(program, "forget", "--node", "test", "--broker", address)
         assert answer.code == 2
-        assert "streamer/test is online; stop it first" in answer.err
+        assert "cannot forget streamer/test: it is online; stop it first" in answer.err
     async with aiomqtt.Client(address.host, address.port) as client:
         for topic in others:
             await client.publish(topic, "{}", retain=True, qos=1)
-    assert len(await found(subscribe, address)) == 6
+    assert len(await retained_topics(subscribe, address)) == 6
     answer = await asyncio.to_thread(program, "forget", "--node", "test", "--broker", address)
     assert answer.code == 0
     assert answer.out.splitlines()[:3] == [
@@ -39,10 +41,10 @@ async def test_nothing_of_it_stays_and_all_of_others(mosquitto, subscribe, publi
         "streamer/test/main/state",
         "streamer/test/status",
     ]
-    assert await found(subscribe, address) == others
+    assert await retained_topics(subscribe, address) == others
 
 
-def test_a_broker_that_is_not_there_is_told(streamer, free_port):
+def test_a_broker_that_is_not_running_is_an_error(streamer, free_port):
     answer = streamer("forget", "--broker", f"mqtt://127.0.0.1:{free_port}")
     assert answer.code == 1
     assert "nothing listens there" in answer.err

@@ -1,4 +1,4 @@
-"""Home Assistant finds the zones: what it is told, when, and how it is taken back."""
+"""Home Assistant discovery: payloads, when they are published, and how they are removed."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ STATE = "streamer/test/main/state"
 CONTROLS = Controls(smoothing="one-euro", rate=5, freeze=True, gain_db=3, calibrating=False)
 
 
-def announced(controlled=True, **mqtt):
+def announced_configs(controlled=True, **mqtt):
     discovery = Discovery(
         HomeAssistant(), Mqtt(**{"node": "test", **mqtt}), ["main", "bar"], controlled=controlled
     )
@@ -31,11 +31,13 @@ def do_nothing(command):
 
 class TestPayload:
     @pytest.mark.parametrize("controlled", [True, False])
-    def test_every_field_is_as_home_assistant_documents_it(self, device_schema, controlled):
-        for payload in announced(controlled).values():
+    def test_every_payload_is_valid_against_home_assistants_documentation(
+        self, device_schema, controlled
+    ):
+        for payload in announced_configs(controlled).values():
             jsonschema.validate(payload, device_schema)
 
-    def test_the_schema_itself_refuses_what_is_not_documented(self, device_schema):
+    def test_the_schema_rejects_undocumented_fields(self, device_schema):
         for component, key, value in (
             ("valence", "suggested_precision", 2),
             ("mood", "state_class", "measurement"),
@@ -43,13 +45,13 @@ class TestPayload:
             ("freeze", "platform", "lamp"),
             ("calibrate", "options", ["a"]),
         ):
-            payload = announced()[CONFIG]
+            payload = announced_configs()[CONFIG]
             payload["components"][component][key] = value
             with pytest.raises(jsonschema.ValidationError):
                 jsonschema.validate(payload, device_schema)
 
     def test_every_zone_is_a_device_of_its_own(self):
-        devices = announced()
+        devices = announced_configs()
         assert set(devices) == {CONFIG, CONFIG.replace("main", "bar")}
         ids = [
             component["unique_id"]
@@ -59,29 +61,29 @@ class TestPayload:
         assert len(ids) == len(set(ids)) == 24
 
     def test_nodes_do_not_share_ids_and_a_base_topic_counts(self):
-        one, other = announced(node="hall"), announced(node="bar")
-        based = announced(base_topic="venue/club 1/mood")
+        one, other = announced_configs(node="hall"), announced_configs(node="bar")
+        based = announced_configs(base_topic="venue/club 1/mood")
         assert not set(one) & set(other)
         [topic, _] = based
         assert topic.startswith("homeassistant/device/venue_club-1_mood_")
 
-    def test_bases_that_look_alike_are_told_apart(self):
+    def test_similar_base_topics_get_different_ids(self):
         bases = ["a/b", "a-b", "a/B", "音楽/左", "舞台/右", "x" * 70, "x" * 71]
-        devices = [announced(base_topic=base) for base in bases]
+        devices = [announced_configs(base_topic=base) for base in bases]
         assert len({topic for device in devices for topic in device}) == 2 * len(bases)
-        one, other = announced(node="hall"), announced(node="hall-main")
+        one, other = announced_configs(node="hall"), announced_configs(node="hall-main")
         ids = [
             {each["components"]["mood"]["unique_id"] for each in node.values()}
             for node in (one, other)
         ]
         assert not ids[0] & ids[1]
 
-    def test_what_comes_each_second_expires(self):
-        components = announced()[CONFIG]["components"]
+    def test_values_published_every_second_expire(self):
+        components = announced_configs()[CONFIG]["components"]
         expiring = {name for name, each in components.items() if "expire_after" in each}
         assert expiring == {"valence", "arousal", "mood", "quadrant", "level", "silence"}
 
-    def test_templates_find_what_the_messages_hold(self, update):
+    def test_templates_match_the_messages_fields(self, update):
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
         affect = Affect(0.123456, -0.5, 0.1, 0.1)
         state = State.from_update(update(smooth=affect, silence=True), epoch=0.0, controls=CONTROLS)
@@ -92,7 +94,7 @@ class TestPayload:
             return environment.from_string(template).render(value_json=value)
 
         said = {}
-        for name, component in announced()[CONFIG]["components"].items():
+        for name, component in announced_configs()[CONFIG]["components"].items():
             message = health if "state_topic" in component else state
             if "value_template" in component:
                 said[name] = rendered(component["value_template"], message)
@@ -110,14 +112,14 @@ class TestPayload:
     def test_controls_are_unknown_where_a_zone_takes_no_commands(self, update):
         state = json.loads(State.from_update(update(), epoch=0.0).to_json())
         for name in ("freeze", "smoothing", "rate"):
-            template = announced()[CONFIG]["components"][name]["value_template"]
+            template = announced_configs()[CONFIG]["components"][name]["value_template"]
             rendered = jinja2.Environment().from_string(template)  # noqa: S701 - no HTML
             assert rendered.render(value_json=state) == "None"
 
 
 @pytest.mark.peer
 class TestAtABroker:
-    async def test_it_is_retained_and_comes_again_with_a_restarted_broker(
+    async def test_configs_are_retained_and_republished_after_a_broker_restart(
         self, launch, subscribe, publish, device_schema
     ):
         broker = launch()
@@ -134,7 +136,9 @@ class TestAtABroker:
                 broker.start()  # without a memory
             assert publisher.reconnects >= 1
 
-    async def test_home_assistants_birth_brings_it_again(self, mosquitto, subscribe, publish):
+    async def test_home_assistants_birth_message_republishes_configs_and_states(
+        self, mosquitto, subscribe, publish
+    ):
         async with (
             subscribe(mosquitto.address) as seen,
             publish(mosquitto.address, home_assistant=HomeAssistant()) as publisher,
@@ -149,7 +153,7 @@ class TestAtABroker:
             await seen.until(lambda: len(seen.on(STATE)) > states, 3)
             assert len(seen.on(CONFIG)) == configs + 1
 
-    async def test_off_takes_back_what_was_announced(self, mosquitto, subscribe, publish):
+    async def test_turning_discovery_off_removes_the_devices(self, mosquitto, subscribe, publish):
         async with (
             subscribe(mosquitto.address) as seen,
             publish(mosquitto.address, home_assistant=HomeAssistant()),
@@ -163,7 +167,7 @@ class TestAtABroker:
             await seen.until(lambda: "" in seen.texts(CONFIG))
         assert not await retained(subscribe, mosquitto.address, "homeassistant/")
 
-    async def test_other_zones_and_nodes_are_left_alone(self, mosquitto, subscribe, publish):
+    async def test_devices_of_other_zones_and_nodes_stay(self, mosquitto, subscribe, publish):
         others = {CONFIG.replace("main", "bar"), CONFIG.replace("_test", "_bar")}
         async with aiomqtt.Client(mosquitto.address.host, mosquitto.address.port) as client:
             for topic in others:
@@ -176,7 +180,7 @@ class TestAtABroker:
             await seen.until(lambda: "" in seen.texts(CONFIG))
         assert await retained(subscribe, mosquitto.address, "homeassistant/") == others
 
-    async def test_a_broker_that_forbids_it_is_told(self, launch, publish, log, tmp_path):
+    async def test_a_broker_that_denies_discovery_is_logged(self, launch, publish, log, tmp_path):
         rules = tmp_path / "rules.acl"
         rules.write_text("topic readwrite streamer/#\n")
         broker = launch("allow_anonymous true", f"acl_file {rules}")

@@ -10,7 +10,7 @@ import pytest
 from streamer.config import load
 from streamer.config.credentials import read_credentials
 from streamer.config.models import Mqtt
-from streamer.doctor.broker_check import broker_steps
+from streamer.doctor.broker_check import check_broker
 from streamer.errors import BrokerError, ConfigError
 from streamer.mqtt import BrokerAddress, open_broker
 from tests.support.mosquitto import guarded
@@ -55,9 +55,9 @@ class TestTls:
         config = at(launch(*certificates.tls), ca_file=certificates.ca)
         async with open_broker(config) as address:
             assert address.tls
-        assert [step.name for step in [s async for s in broker_steps(config)]] == [
-            "name", "TCP", "TLS", "login", "publish",
-        ]  # fmt: skip
+        assert [finding.subject async for finding in check_broker(config)] == [
+            f"broker: {step}" for step in ("name", "TCP", "TLS", "login", "publish")
+        ]
 
     async def test_estimates_come_through(self, launch, certificates, publish):
         broker = launch(*certificates.tls)
@@ -146,10 +146,10 @@ class TestAccessControl:
     async def test_a_denial_is_seen_by_the_doctor(self, guard, protocol, rule):
         broker = guard("user stage", rule)
         config = at(broker, user="stage", password=SECRET, protocol=protocol)
-        steps = [step async for step in broker_steps(config)]
-        assert [step.ok for step in steps] == [True, True, True, False]
-        assert steps[-1].seen == ("what is published on streamer/test/status does not come back")
-        assert "write and read streamer/test/#" in steps[-1].advice
+        findings = [finding async for finding in check_broker(config)]
+        assert [finding.level for finding in findings] == ["ok", "ok", "ok", "fail"]
+        assert findings[-1].seen == "what is published on streamer/test/status does not come back"
+        assert "write and read streamer/test/#" in findings[-1].advice
 
     async def test_a_denial_is_told_while_it_runs_and_so_is_its_end(
         self, guard, publish, caplog, monkeypatch, tmp_path
