@@ -171,8 +171,8 @@ def _results(job: RayJob, chunks: list[Chunk], actors: int | None) -> Iterator[F
         num_gpus=1 if gpu else 0,
     )
     for row in analyzed.iter_rows():
-        for path, seconds, error in zip(row["paths"], row["seconds"], row["errors"], strict=True):
-            yield FileResult(Path(path), float(seconds), str(error))
+        for path, seconds, reason in zip(row["paths"], row["seconds"], row["errors"], strict=True):
+            yield FileResult(Path(path), float(seconds), str(reason))
 
 
 def _cause_of(error: Exception) -> str:

@@ -69,7 +69,7 @@ class TestDataset:
         with (out / "_failures.csv").open(newline="") as file:
             (row,) = csv.DictReader(file)
         assert row["file"] == str(collection / "broken.wav")
-        assert "no sound" in row["error"]
+        assert "not audio" in row["error"]
         (collection / "broken.wav").unlink()
         (collection / "d.wav").rename(collection / "broken.wav")
         answer = streamer("analyze", collection, "-o", out)
