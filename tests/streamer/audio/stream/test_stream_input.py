@@ -1,4 +1,4 @@
-"""Live streams as zones hear them: a real icecast, HLS, RTP and UDP."""
+"""Play live streams: a real Icecast, HLS, RTSP, RTP and UDP."""
 
 import asyncio
 import contextlib
@@ -27,8 +27,8 @@ SECONDS = 4
 Music = Callable[..., np.ndarray]
 
 
-async def some(source: Source, seconds: float) -> list[Block]:
-    """Give the blocks of the next `seconds` of sound."""
+async def next_blocks(source: Source, seconds: float) -> list[Block]:
+    """Return the blocks of the next `seconds` of audio."""
     blocks: list[Block] = []
     iterator = source.blocks()
     async for block in iterator:
@@ -44,20 +44,20 @@ def joined(blocks: list[Block]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("codec", "form"), [("flac", "flac"), ("pcm_s16le", "wav")])
-async def test_every_sample_arrives(
+async def test_a_lossless_stream_is_received_exactly(
     serve: Callable[[dict[str, Answer]], WebServer], song: np.ndarray, codec: str, form: str
 ) -> None:
     data = encode(song, RATE, codec=codec, form=form)
     server = serve({"/live": lambda handler: send(handler, f"audio/{form}", data)})
     async with open_source(Zone(input=f"{server.url}/live")) as source:
-        blocks = await some(source, SECONDS)
+        blocks = await next_blocks(source, SECONDS)
         assert (source.gaps, source.overruns, source.drift_ppm) == (0, 0, 0)
     played = joined(blocks)
     assert len(played) == len(song)
     assert np.abs(played - song).max() <= 1.01 / 32768  # 16 bits on the way
 
 
-async def test_hls_is_heard_and_a_playlist_reaches_no_local_file(
+async def test_hls_is_played_and_a_playlist_opens_no_local_file(
     serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, tmp_path: Path
 ) -> None:
     secret = tmp_path / "private.mp3"
@@ -90,14 +90,14 @@ async def test_hls_is_heard_and_a_playlist_reaches_no_local_file(
         }
     )
     async with open_source(Zone(input=f"{server.url}/good.m3u8")) as source:
-        assert np.sqrt(np.mean(joined(await some(source, 2)) ** 2)) > 0.01
+        assert np.sqrt(np.mean(joined(await next_blocks(source, 2)) ** 2)) > 0.01
     for name in ("file", "path", "concat", "key", "map"):
         with pytest.raises(AudioError):
             async with open_source(Zone(input=f"{server.url}/{name}.m3u8")) as source:
-                await some(source, 1)
+                await next_blocks(source, 1)
 
 
-async def test_rtsp_is_heard_and_its_end_told(music: Music, tmp_path: Path) -> None:
+async def test_rtsp_is_played_and_its_end_is_an_error(music: Music, tmp_path: Path) -> None:
     file = tmp_path / "song.mp3"
     file.write_bytes(encode(music(20, RATE), RATE))
     with RtspServer(file) as server:
@@ -105,13 +105,13 @@ async def test_rtsp_is_heard_and_its_end_told(music: Music, tmp_path: Path) -> N
             async with open_source(Zone(input=f"{server.url}/other")):
                 pass
         async with open_source(Zone(input=server.url)) as source:
-            blocks = await some(source, 2)
+            blocks = await next_blocks(source, 2)
             assert source.gaps == 0
             assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
         async with open_source(Zone(input=server.url)) as source:
             server.stop()
             with pytest.raises(AudioError, match="/live is lost: "):
-                await some(source, 10)
+                await next_blocks(source, 10)
     with pytest.raises(AudioError, match="nothing listens there; start the server"):
         async with open_source(Zone(input=server.url)):
             pass
@@ -119,7 +119,7 @@ async def test_rtsp_is_heard_and_its_end_told(music: Music, tmp_path: Path) -> N
 
 @contextlib.contextmanager
 def sending(song: np.ndarray, address: str, form: str, **options: str) -> Iterator[None]:
-    """Let FFmpeg send sound at its pace, as a server in the field would."""
+    """Let FFmpeg send audio in real time, as a real server would."""
     stop = threading.Event()
     thread = threading.Thread(target=_send, args=(song, address, form, options, stop))
     thread.start()
@@ -147,16 +147,16 @@ def _send(
 
 
 @pytest.mark.parametrize(("scheme", "form"), [("udp", "mpegts"), ("rtp", "rtp_mpegts")])
-async def test_datagrams_are_heard(song: np.ndarray, scheme: str, form: str) -> None:
+async def test_udp_and_rtp_are_played(song: np.ndarray, scheme: str, form: str) -> None:
     url = f"{scheme}://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     with sending(song, f"{url}?pkt_size=1316", form):
         async with open_source(Zone(input=url)) as source:
-            blocks = await some(source, 2)
+            blocks = await next_blocks(source, 2)
             assert source.gaps == 0
         assert np.sqrt(np.mean(joined(blocks) ** 2)) > 0.01
 
 
-async def test_live_hls_is_heard_while_its_playlist_moves_on(
+async def test_live_hls_is_played_while_its_playlist_advances(
     song: np.ndarray, tmp_path: Path
 ) -> None:
     class Folder(SimpleHTTPRequestHandler):
@@ -177,7 +177,7 @@ async def test_live_hls_is_heard_while_its_playlist_moves_on(
                     await asyncio.sleep(0.01)
             url = f"http://127.0.0.1:{server.server_port}/live.m3u8"
             async with open_source(Zone(input=url)) as source:
-                blocks = await some(source, 4)
+                blocks = await next_blocks(source, 4)
                 assert source.gaps == 0
         finally:
             server.shutdown()
@@ -186,9 +186,7 @@ async def test_live_hls_is_heard_while_its_playlist_moves_on(
     assert not (tmp_path / "live0.ts").exists()
 
 
-async def test_icecast_is_heard_at_the_pace_at_which_it_sounds_though_it_bursts(
-    icecast: Icecast, mp3: bytes
-) -> None:
+async def test_an_icecast_burst_is_played_in_real_time(icecast: Icecast, mp3: bytes) -> None:
     with SourceClient(icecast, mp3, SECONDS):
         await asyncio.sleep(0.5)
         async with open_source(Zone(input=icecast.url())) as source:
@@ -208,7 +206,7 @@ async def test_icecast_is_heard_at_the_pace_at_which_it_sounds_though_it_bursts(
             assert (source.gaps, source.overruns) == (0, 0)
 
 
-async def test_the_title_is_told(icecast: Icecast, mp3: bytes) -> None:
+async def test_the_title_of_a_stream_is_reported(icecast: Icecast, mp3: bytes) -> None:
     with SourceClient(icecast, mp3, SECONDS, ahead=1):
         async with open_source(Zone(input=icecast.url())) as source:
             icecast.set_title("Niña / Blue\x07 Seas")
