@@ -15,7 +15,7 @@ from streamer.config import Tracking
 from streamer.config.models import Engine as EngineTable
 from streamer.doctor.finding import Finding
 from streamer.engines import Engine, open_engine
-from streamer.engines.remote.remote_engine import connector
+from streamer.engines.remote.remote_engine import make_connector
 from streamer.engines.remote.server_address import parse_server_address
 from streamer.errors import ConfigError, EngineError
 from streamer.tracking.batching import infer_windows
@@ -50,7 +50,7 @@ def _server(table: EngineTable) -> Finding:
     subject = "engine: server"
     try:
         server = parse_server_address(table.remote.url or "")
-        with connector(table.remote, server, table.model)() as connection:
+        with make_connector(table.remote, server, table.model)() as connection:
             return Finding(subject, "ok", f"{connection.engine}, at {server}")
     except ConfigError as error:
         return Finding.from_error(subject, error)

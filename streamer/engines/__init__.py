@@ -1,4 +1,4 @@
-"""Engines run the network. `open_engine` gives the one that the configuration asks for."""
+"""Engines that run the network; `open_engine` opens the configured one."""
 
 import functools
 import logging
@@ -27,62 +27,62 @@ def open_engine(
     *,
     sha256: str | None = None,
 ) -> FailoverEngine:
-    """Open an engine on the given weights, or on the shipped ones.
+    """Open an engine on the given weights.
 
     Parameters
     ----------
     model
-        ONNX file.
+        ONNX file. Default: the shipped weights.
     backend
-        "onnxruntime" runs on the processor, "tensorrt" and "torch" on an NVIDIA GPU. "auto" takes
-        TensorRT where engines were built, then, if a GPU is required, torch, and else ONNX Runtime.
+        "onnxruntime" runs on the CPU, "tensorrt" and "torch" on an NVIDIA GPU. "auto": TensorRT if
+        an engine was built; else torch if a GPU is required; else ONNX Runtime.
     require
-        "gpu": nothing but a GPU will do. "any": where it cannot be had, or fails later, ONNX
-        Runtime takes its place, and the engine's `last_error` says why.
-
+        "gpu": raise if no GPU can be used. "any": fall back to ONNX Runtime if the backend cannot
+        be opened, or fails later; the engine's `last_error` says why.
     sha256
-        Digest that the weights must have; see `verify_weights`.
+        Required digest of the weights, hexadecimal; see `verify_weights`. Default: none.
 
     Returns
     -------
     FailoverEngine
-        One that fails later on is opened anew, or replaced.
+        Reopens or replaces an engine that fails later.
 
     Raises
     ------
     EngineError
-        The weights cannot be used, or the GPU that is required; the message says why.
+        The weights, or the required GPU, cannot be used.
     """
     path = model or SHIPPED_MODEL
     if backend == "onnxruntime" and require == "gpu":
         raise EngineError(
-            "ONNX Runtime runs on the processor; where a GPU is required, backend must be another"
+            "cannot require a GPU: ONNX Runtime runs on the processor; set another backend"
         )
     if path.is_file():
         verify_weights(path, sha256)
     errors = []
 
-    def on_the_processor() -> Engine:
+    def open_on_cpu() -> Engine:
         return OnnxEngine(path)
 
-    for title, open_it in _worth_trying(backend, require):
+    for title, open_on_gpu in _candidates(backend, require):
         try:
-            engine = open_it(path)
+            engine = open_on_gpu(path)
         except EngineError as error:
             errors.append(f"not on {title}: {error}")
         else:
-            anew = functools.partial(open_it, path)
-            return FailoverEngine(engine, anew if require == "gpu" else on_the_processor)
+            reopen = functools.partial(open_on_gpu, path)
+            return FailoverEngine(engine, reopen if require == "gpu" else open_on_cpu)
     if require == "gpu":
         raise EngineError("; ".join(errors))
-    engine = FailoverEngine(on_the_processor(), on_the_processor)
+    engine = FailoverEngine(open_on_cpu(), open_on_cpu)
     if errors:
         engine.last_error = "; ".join(errors)
-        logger.warning("%s; %s runs in its place", engine.last_error, engine.name)
+        logger.warning("%s; falling back to %s", engine.last_error, engine.name)
     return engine
 
 
-def _worth_trying(backend: Backend, require: Require) -> list[tuple[str, Callable[[Path], Engine]]]:
+def _candidates(backend: Backend, require: Require) -> list[tuple[str, Callable[[Path], Engine]]]:
+    """Return the GPU engines to try, in order, with their titles."""
     tensorrt, torch = ("TensorRT", _open_tensorrt), ("torch", _open_torch)
     match backend, require:
         case "tensorrt", _:
@@ -109,7 +109,7 @@ def _open_torch(model: Path) -> Engine:
 
 
 def _has_built_engines() -> bool:
-    """Whether a look is worth the seconds that loading TensorRT takes."""
+    """Return whether any engine was built; loading TensorRT to find out takes seconds."""
     from streamer.engines.tensorrt.engine_cache import cached_engines, default_cache_folder
 
     return any(True for _ in cached_engines(default_cache_folder()))

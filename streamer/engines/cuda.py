@@ -1,4 +1,4 @@
-"""NVIDIA's runtime, as far as engines need it: what GPU is here, and calls that raise."""
+"""CUDA runtime calls that raise on error, and the GPU they find."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ class Gpu(NamedTuple):
     Attributes
     ----------
     name
-        Of the product.
+        Product name.
     capability
         Compute capability, such as "8.9".
     """
@@ -22,7 +22,7 @@ class Gpu(NamedTuple):
 
 
 def load_runtime() -> Any:
-    """Load `cuda.bindings.runtime`.
+    """Import `cuda.bindings.runtime`.
 
     Raises
     ------
@@ -39,27 +39,27 @@ def load_runtime() -> Any:
 
 
 def call(function: Callable[..., tuple[Any, ...]], *arguments: object) -> Any:
-    """Call a function of the runtime; give what it answers beside its error code.
+    """Call a CUDA runtime function; return its result without the error code.
 
     Raises
     ------
     EngineError
         The call failed; the message is CUDA's.
     """
-    error, *answer = function(*arguments)
+    error, *result = function(*arguments)
     if error:
         _, text = load_runtime().cudaGetErrorString(error)
         raise EngineError(f"CUDA: {text.decode()}")
-    return answer[0] if len(answer) == 1 else answer
+    return result[0] if len(result) == 1 else result
 
 
 def find_gpu() -> Gpu:
-    """Find the GPU that engines run on.
+    """Return the GPU that engines run on.
 
     Raises
     ------
     EngineError
-        There is none, or its driver does not fit.
+        There is no GPU, or its driver is too old.
     """
     runtime = load_runtime()
     try:

@@ -1,4 +1,4 @@
-"""An engine that is replaced when it fails: by another kind where that will do, else by itself."""
+"""Engine that replaces a failed engine, and validates every estimate."""
 
 import logging
 import threading
@@ -10,23 +10,30 @@ import numpy as np
 from streamer.engines.protocol import Array, Engine, Estimate
 from streamer.errors import EngineError
 
-REST = 2.0
-"""Seconds from one replacement to the next, at least; until then a failure is just one."""
+MIN_REPLACE_INTERVAL = 2.0
+"""Least time between two replacements, s; a failure within it raises."""
 
-_LOCKED = 1.0  # seconds to wait for whoever is replacing it; that may hang, too
+_LOCK_TIMEOUT = 1.0  # s to wait for another thread's replacement, which may hang
 
 logger = logging.getLogger(__name__)
 
 
 class FailoverEngine:
-    """Asks one engine until it fails, hangs, or answers nonsense, and from then on another.
+    """Uses one engine until it fails, hangs or returns an invalid estimate, then another.
 
     Parameters
     ----------
     first
-        Asked as long as it answers.
+        Engine in use until it fails.
     open_next
-        Opens what takes the place of one that failed: one of another kind, or the same anew.
+        Opens the replacement of a failed engine: another kind, or the same again.
+
+    Attributes
+    ----------
+    model, front_end, smoothing
+        As of `Engine`.
+    last_error
+        Why another kind of engine is in use, or "".
     """
 
     def __init__(self, first: Engine, open_next: Callable[[], Engine]) -> None:
@@ -39,62 +46,64 @@ class FailoverEngine:
 
     @property
     def name(self) -> str:
-        """What really runs."""
+        """Library and device in use."""
         return self._engine.name
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Answer for a batch of windows; see `Engine.infer`.
+        """Predict a batch of windows; see `Engine.infer`.
 
         Raises
         ------
         EngineError
-            It failed, and so did what took its place, or it was replaced a moment ago.
+            The engine failed, and so did its replacement, or it was replaced a moment ago.
         """
         engine = self._engine
         try:
-            return _ask(engine, mel, cochleagram)
+            return _infer_valid(engine, mel, cochleagram)
         except EngineError as error:
             reason = str(error)
-        return _ask(self._instead_of(engine, reason), mel, cochleagram)
+        return _infer_valid(self._replacement(engine, reason), mel, cochleagram)
 
     def replace(self, reason: str) -> None:
-        """Open another engine, since this one does not answer.
+        """Open another engine in place of one that hangs.
 
         Raises
         ------
         EngineError
-            There is none, or it was replaced a moment ago.
+            None can be opened, or the engine was replaced a moment ago.
         """
-        self._instead_of(self._engine, reason)
+        self._replacement(self._engine, reason)
 
-    def _instead_of(self, failed: Engine, reason: str) -> Engine:
-        if not self._lock.acquire(timeout=_LOCKED):
-            raise EngineError(f"{failed.name} failed: {reason}; what takes its place does not open")
+    def _replacement(self, failed: Engine, reason: str) -> Engine:
+        """Return the engine that replaces `failed`; the first thread opens it."""
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
+            raise EngineError(f"{failed.name} failed: {reason}; its replacement does not open")
         try:
             if self._engine is failed:
-                if time.monotonic() - self._replaced < REST:
+                if time.monotonic() - self._replaced < MIN_REPLACE_INTERVAL:
                     raise EngineError(reason)
                 self._replaced = time.monotonic()
                 self._engine = self._open_next()
-                told = f"{failed.name} failed: {reason}"
+                failure = f"{failed.name} failed: {reason}"
                 if self._engine.name != failed.name:
-                    self.last_error = told
-                logger.error("%s; %s goes on", told, self._engine.name, extra={"cause": "engine"})
+                    self.last_error = failure
+                message = "%s; continuing with %s"
+                logger.error(message, failure, self._engine.name, extra={"cause": "engine"})
             return self._engine
         finally:
             self._lock.release()
 
 
-def _ask(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
-    """Return an answer that can be one.
+def _infer_valid(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
+    """Run an engine; raise EngineError for any failure or an invalid estimate.
 
-    What an engine raised is not kept: its frames would keep the engine, and the memory of a GPU.
+    The original exception is dropped: its frames would keep the engine and its GPU memory alive.
     """
     try:
         estimate = engine.infer(mel, cochleagram)
     except EngineError as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001 - what a library raises shares no base class
+    except Exception as error:  # noqa: BLE001 - the libraries' exceptions share no base class
         reason = f"{type(error).__name__}: {error}"
     else:
         return validate_estimate(estimate)
@@ -102,21 +111,16 @@ def _ask(engine: Engine, mel: Array, cochleagram: Array) -> Estimate:
 
 
 def validate_estimate(estimate: Estimate) -> Estimate:
-    """Return an answer that can be one.
+    """Return the estimate if every number is finite and in range.
 
     Raises
     ------
     EngineError
-        It is not finite, or out of range.
+        A number is not.
     """
-    if not _possible(estimate):
-        raise EngineError("its answer is not finite, or out of range")
-    return estimate
-
-
-def _possible(estimate: Estimate) -> bool:
-    points = np.stack((estimate.valence, estimate.arousal))
+    means = np.stack((estimate.valence, estimate.arousal))
     deviations = np.stack((estimate.valence_std, estimate.arousal_std))
-    return bool(
-        np.all(np.abs(points) <= 1.0) and np.all((deviations > 0) & np.isfinite(deviations))
-    )
+    in_range = np.all(np.abs(means) <= 1.0)  # False for NaN
+    if not (in_range and np.all((deviations > 0) & np.isfinite(deviations))):
+        raise EngineError("the estimate is not finite, or out of range")
+    return estimate

@@ -1,4 +1,4 @@
-"""Engines whose batch sizes are fixed: a batch is filled up to the next size, or cut."""
+"""Inference in fixed batch sizes: pad a batch to the next size, or split it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,33 +8,33 @@ import numpy as np
 from streamer.engines.protocol import Array, Estimate
 
 BATCH_SIZES = (1, 8, 32)
-"""Sizes where nothing else is asked for."""
+"""Default batch sizes, in windows."""
 
 
 class FixedBatch(Protocol):
-    """One batch size.
+    """Executor of one batch size.
 
     Attributes
     ----------
     size
-        Windows at a time.
+        Windows per run.
     """
 
     size: int
 
     def run(self, mel: Array, cochleagram: Array) -> tuple[Array, ...]:
-        """Answer for at most `size` windows: valence, arousal and their deviations, each (B,)."""
+        """Predict at most `size` windows: valence, arousal, and their deviations, each (B,)."""
         ...
 
 
-def infer_in_batches(plans: Sequence[FixedBatch], mel: Array, cochleagram: Array) -> Estimate:
-    """Answer for a batch of windows of any size; the plans rise in size."""
-    answers = []
-    begin = 0
-    while begin < len(mel):
-        left = len(mel) - begin
-        plan = next((one for one in plans if one.size >= left), plans[-1])
-        part = slice(begin, begin + plan.size)
-        answers.append(plan.run(mel[part], cochleagram[part]))
-        begin += plan.size
-    return Estimate(*(np.concatenate(columns) for columns in zip(*answers, strict=True)))
+def infer_in_batches(executors: Sequence[FixedBatch], mel: Array, cochleagram: Array) -> Estimate:
+    """Predict any number of windows with executors of ascending size."""
+    results = []
+    start = 0
+    while start < len(mel):
+        remaining = len(mel) - start
+        executor = next((each for each in executors if each.size >= remaining), executors[-1])
+        rows = slice(start, start + executor.size)
+        results.append(executor.run(mel[rows], cochleagram[rows]))
+        start += executor.size
+    return Estimate(*(np.concatenate(columns) for columns in zip(*results, strict=True)))

@@ -1,4 +1,4 @@
-"""The default engine: ONNX Runtime on the CPU."""
+"""Default engine: ONNX Runtime on the CPU."""
 
 import json
 import os
@@ -6,46 +6,45 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at the import; else it would tell its maker
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
 import onnxruntime
 
 from damer.views import FrontEndSpec
 from streamer.engines.protocol import Array, Estimate, KalmanSettings
 from streamer.errors import EngineError
 
-_ERRORS_ONLY = 3
+_LOG_ERRORS_ONLY = 3
 OUTPUTS = ["valence", "arousal", "valence_std", "arousal_std"]
 
 
 class OnnxEngine:
-    """Runs an ONNX file of ours on one thread, without spinning between calls.
+    """Runs exported weights on one CPU thread, without spinning between calls.
 
     Parameters
     ----------
     path
-        The weights, exported by `python -m deploy export`.
+        ONNX file written by `python -m deploy export`.
 
     Raises
     ------
     EngineError
-        The file is missing, is no model of ours, or was made for another front end.
+        The file is missing, is not an exported model, or was made for another front end.
     """
 
     def __init__(self, path: Path) -> None:
         self._session = _open_session(path)
-        about = _about(self._session, path)
+        metadata = _session_metadata(self._session, path)
         self.name = f"ONNX Runtime {onnxruntime.__version__}, CPU"
         self.last_error = ""
-        self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
+        self.model, self.front_end, self.smoothing = metadata
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Answer for a batch of windows; see `Engine.infer`."""
-        answer = self._session.run(OUTPUTS, {"mel": mel, "cochleagram": cochleagram})
-        return Estimate(*answer)
+        """Predict a batch of windows; see `Engine.infer`."""
+        return Estimate(*self._session.run(OUTPUTS, {"mel": mel, "cochleagram": cochleagram}))
 
 
 class ModelMetadata(NamedTuple):
-    """What an ONNX file of ours says of itself: name, front end and smoother."""
+    """Metadata of an exported model: name, front end and smoother."""
 
     name: str
     front_end: FrontEndSpec
@@ -53,8 +52,8 @@ class ModelMetadata(NamedTuple):
 
 
 def read_model_metadata(path: Path) -> ModelMetadata:
-    """Read what an ONNX file says of itself; raises as `OnnxEngine` does."""
-    return _about(_open_session(path), path)
+    """Read the metadata of an ONNX file; raises as `OnnxEngine` does."""
+    return _session_metadata(_open_session(path), path)
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -62,35 +61,35 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _LOG_ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not path.is_file():
         raise EngineError(f"no weights at {path}; leave [engine] model out for the shipped ones")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  (ONNX Runtime's errors share no base class)
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
         raise EngineError(f"{path} is not an ONNX model that can be run: {error}") from None
 
 
-def _about(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata:
+def _session_metadata(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata:
     metadata = session.get_modelmeta().custom_metadata_map
     front_end = read_front_end(metadata, path)
     frames = session.get_inputs()[0].shape[-1]
     if frames != front_end.window_frames:
         raise EngineError(
-            f"{path} takes {frames} frames, not {front_end.window_frames}; export it again"
+            f"{path} expects {frames} frames, not {front_end.window_frames}; export it again"
         )
     name = metadata.get("name", path.stem)
     return ModelMetadata(name, front_end, read_smoothing(metadata, path))
 
 
 def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:
-    """Read the front end that weights were made for, refusing what this version cannot compute.
+    """Read the front end of the weights.
 
     Raises
     ------
     EngineError
-        No front end is stated, or it differs from ours in more than the window.
+        The metadata holds none, or it differs from this version's in more than the window.
     """
     try:
         spec = FrontEndSpec(**json.loads(metadata["front_end"]))
@@ -100,14 +99,14 @@ def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:
             f"{path} does not say which front end it was made for; "
             "export weights with `python -m deploy export`"
         ) from None
-    ours = replace(FrontEndSpec(), window_frames=spec.window_frames)
-    differing = [
-        f"{key.name} is {getattr(spec, key.name)}, not {getattr(ours, key.name)}"
+    expected = replace(FrontEndSpec(), window_frames=spec.window_frames)
+    differences = [
+        f"{key.name} is {getattr(spec, key.name)}, not {getattr(expected, key.name)}"
         for key in fields(FrontEndSpec)
-        if getattr(spec, key.name) != getattr(ours, key.name)
+        if getattr(spec, key.name) != getattr(expected, key.name)
     ]
-    if differing or digest != spec.digest:
-        reason = "; ".join(differing) or "its digest does not match its numbers"
+    if differences or digest != spec.digest:
+        reason = "; ".join(differences) or "its digest does not match its numbers"
         raise EngineError(
             f"{path} was made for another front end ({reason}); train it for this one"
         )
@@ -115,7 +114,13 @@ def read_front_end(metadata: dict[str, str], path: Path) -> FrontEndSpec:
 
 
 def read_smoothing(metadata: dict[str, str], path: Path) -> KalmanSettings:
-    """Read the smoother's settings that were fitted with the weights."""
+    """Read the smoother's parameters that were fitted with the weights.
+
+    Raises
+    ------
+    EngineError
+        The metadata holds none.
+    """
     try:
         values = json.loads(metadata["smoothing"])
         return KalmanSettings(

@@ -1,4 +1,4 @@
-"""What every engine offers."""
+"""The interface of every engine, and the estimate it returns."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,9 +13,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Answers for a batch of windows, each array float32 of shape (B,).
+    """Predictions for a batch of B windows, each array float32 of shape (B,).
 
-    Valence and arousal lie in [-1, 1]; the standard deviations are positive.
+    Attributes
+    ----------
+    valence, arousal
+        In [-1, 1].
+    valence_std, arousal_std
+        Standard deviations, positive.
     """
 
     valence: Array
@@ -26,17 +31,17 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class KalmanSettings:
-    """How the model's estimates become a trajectory, fitted on validation data.
+    """Parameters of the Kalman smoother, fitted on validation data with the weights.
 
     Attributes
     ----------
     drift
-        Variance that the true value gains a second, (valence, arousal).
+        Process noise: variance that the true value gains per second, (valence, arousal).
     correlation
-        Seconds for which the noise of estimates stays alike, because their windows overlap: an
-        estimate every dt seconds counts as one of 1 + correlation / dt times its variance.
+        Correlation time of the estimates' noise (their windows overlap), in seconds: the variance
+        of an estimate every dt seconds is multiplied by 1 + correlation / dt.
     deviation_scale
-        Factor from the estimates' deviation to the trajectory's, (valence, arousal).
+        Factor that calibrates the smoothed standard deviation, (valence, arousal).
     """
 
     drift: tuple[float, float]
@@ -45,30 +50,26 @@ class KalmanSettings:
 
 
 class Engine(Protocol):
-    """Runs the network. Shared by all zones, immutable, thread-safe.
+    """Runs the network on batches of windows. Immutable, thread-safe, shared by all zones.
 
     Attributes
     ----------
-    name
-        What really runs, for people: library and device.
     model
         Short name of the weights.
     front_end
-        What the weights must be fed with.
+        Front end that the weights were trained on.
     smoothing
-        Settings of the Kalman smoother that belong to the weights.
-    last_error
-        Why it is not the engine that was asked for, or "".
+        Parameters of the Kalman smoother stored with the weights.
     """
 
     @property
     def name(self) -> str:
-        """What really runs."""
+        """Library and device in use, for people: "ONNX Runtime 1.23, CPU"."""
         ...
 
     @property
     def last_error(self) -> str:
-        """Why it is not the engine that was asked for, or ""."""
+        """Why another engine than the requested one is in use, or ""."""
         ...
 
     model: str
@@ -76,5 +77,11 @@ class Engine(Protocol):
     smoothing: KalmanSettings
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Answer for mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T)."""
+        """Predict B windows from mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T).
+
+        Raises
+        ------
+        EngineError
+            The engine failed.
+        """
         ...

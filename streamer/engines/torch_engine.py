@@ -1,6 +1,6 @@
-"""torch on a GPU, with a CUDA graph for each batch size: for cards that TensorRT is not there for.
+"""torch engine for GPUs without TensorRT: one CUDA graph per batch size.
 
-The network is built again from `damer.nn`, its weights are read from the ONNX file.
+The network is built by `damer.nn`; its weights are read from the ONNX file.
 """
 
 import json
@@ -16,20 +16,20 @@ from streamer.engines.onnx_engine import read_model_metadata
 from streamer.engines.protocol import Array, Estimate
 from streamer.errors import EngineError
 
-_UNUSED = ("network.mel_head.", "network.cochleagram_head.")  # the runtime asks the fused head only
+_UNUSED = ("network.mel_head.", "network.cochleagram_head.")  # exported is the fused head only
 
 
 class TorchEngine:
-    """Runs the weights of an ONNX file of ours on torch.
+    """Runs exported weights on torch.
 
     Parameters
     ----------
     model
-        The ONNX file, in single precision.
+        ONNX file in single precision.
     device
-        "cuda", or "cpu" to compare.
+        "cuda", or "cpu" for comparison. Default: "cuda".
     batches
-        Windows at a time that memory is set aside for.
+        Batch sizes, in windows, with preallocated memory. Default: 1, 8, 32.
 
     Raises
     ------
@@ -40,39 +40,39 @@ class TorchEngine:
     def __init__(
         self, model: Path, device: str = "cuda", batches: Sequence[int] = BATCH_SIZES
     ) -> None:
-        about = read_model_metadata(model)
+        metadata = read_model_metadata(model)
         try:
             import torch
         except ImportError:
             raise EngineError("torch is not installed") from None
         if device == "cuda" and not torch.cuda.is_available():
             raise EngineError(f"torch {torch.__version__} sees no NVIDIA GPU")
-        where = torch.cuda.get_device_name(0) if device == "cuda" else "CPU"
-        self.name = f"torch {torch.__version__}, {where}"
-        self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
+        device_name = torch.cuda.get_device_name(0) if device == "cuda" else "CPU"
+        self.name = f"torch {torch.__version__}, {device_name}"
+        self.model, self.front_end, self.smoothing = metadata
         self.last_error = ""
         network = _load_network(model)
-        spec = about.front_end
+        spec = self.front_end
         shapes = [
             (bands, spec.window_frames) for bands in (spec.mel_bands, spec.gammatone_channels)
         ]
-        kind = _Graph if device == "cuda" else _Eager
+        executor = _GraphBatch if device == "cuda" else _EagerBatch
         try:
-            self._plans = [kind(network.to(device), size, shapes) for size in sorted(batches)]
+            self._batches = [executor(network.to(device), size, shapes) for size in sorted(batches)]
         except RuntimeError as error:
-            raise _of(error) from None
+            raise _engine_error(error) from None
         self._lock = threading.Lock()
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Answer for a batch of windows; see `Engine.infer`."""
+        """Predict a batch of windows; see `Engine.infer`."""
         try:
             with self._lock:
-                return infer_in_batches(self._plans, mel, cochleagram)
-        except RuntimeError as error:  # torch's name for whatever the GPU cannot do
-            raise _of(error) from None
+                return infer_in_batches(self._batches, mel, cochleagram)
+        except RuntimeError as error:  # torch raises it for every GPU error
+            raise _engine_error(error) from None
 
 
-def _of(error: RuntimeError) -> EngineError:
+def _engine_error(error: RuntimeError) -> EngineError:
     reason = str(error).strip() or "it failed"
     return EngineError(f"torch: {reason.splitlines()[0]}")
 
@@ -91,24 +91,26 @@ def _load_network(model: Path) -> Any:
             strict=False,
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise EngineError(f"{model} holds a network that torch cannot build: {error}") from None
-    lost = [name for name in missing if not f"network.{name}".startswith(_UNUSED)]
-    if lost:
-        raise EngineError(f"{model} holds no weights for {', '.join(lost)}; is it in eight bits?")
+        raise EngineError(f"cannot build the network of {model} in torch: {error}") from None
+    missing = [name for name in missing if not f"network.{name}".startswith(_UNUSED)]
+    if missing:
+        raise EngineError(
+            f"{model} holds no weights for {', '.join(missing)}; is it in eight bits?"
+        )
     return network.eval()
 
 
 def _read_weights(model: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Weights by their names in the network, and how they were made.
+    """Return the weights by their names in the network, and the training metadata.
 
-    A matrix of a layer stands in the file transposed, under a name of its own, in front of the
-    addition of the layer's bias.
+    The exporter stores a layer's matrix transposed under a generated name; it is found through the
+    addition of the layer's bias that follows the product.
     """
     import onnx
     from onnx import numpy_helper
 
     content = onnx.load(model)
-    known = {one.name: numpy_helper.to_array(one) for one in content.graph.initializer}
+    initializers = {each.name: numpy_helper.to_array(each) for each in content.graph.initializer}
     biases = {
         source: bias
         for node in content.graph.node
@@ -116,18 +118,18 @@ def _read_weights(model: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         for source, bias in (node.input, reversed(node.input))
         if bias.endswith(".bias")
     }
-    weights = {name: array for name, array in known.items() if name.startswith("network.")}
+    weights = {name: array for name, array in initializers.items() if name.startswith("network.")}
     for node in content.graph.node:
         bias = biases.get(node.output[0])
-        if node.op_type == "MatMul" and bias and node.input[1] in known:
-            weights[f"{bias.removesuffix('.bias')}.weight"] = known[node.input[1]].T
+        if node.op_type == "MatMul" and bias and node.input[1] in initializers:
+            weights[f"{bias.removesuffix('.bias')}.weight"] = initializers[node.input[1]].T
     metadata = {entry.key: entry.value for entry in content.metadata_props}
     weights = {name: np.array(array, dtype=np.float32) for name, array in weights.items()}
     return weights, json.loads(metadata["training"])
 
 
-class _Eager:
-    """One batch size without a graph."""
+class _EagerBatch:
+    """One batch size without a CUDA graph."""
 
     def __init__(self, network: Any, size: int, shapes: list[tuple[int, int]]) -> None:
         import torch
@@ -137,37 +139,37 @@ class _Eager:
         self._views = [torch.zeros(size, *shape, device=device) for shape in shapes]
 
     def run(self, mel: Array, cochleagram: Array) -> tuple[Array, ...]:
-        """Answer for at most `size` windows: valence, arousal and their deviations."""
+        """Predict at most `size` windows: valence, arousal and their deviations."""
         count = len(mel)
         for buffer, view in zip(self._views, (mel, cochleagram), strict=True):
             buffer[:count].copy_(self._torch.from_numpy(np.ascontiguousarray(view)))
-        answer = self._forward()[:count].cpu().numpy()
-        return tuple(answer.T.copy())
+        output = self._execute()[:count].cpu().numpy()
+        return tuple(output.T.copy())
+
+    def _execute(self) -> Any:
+        with self._torch.inference_mode():
+            return self._forward()
 
     def _forward(self) -> Any:
-        with self._torch.inference_mode():
-            return self._answer()
-
-    def _answer(self) -> Any:
         fused = self._network(*self._views).fused
-        return self._torch.cat([fused.mean, fused.std], dim=1)
+        return self._torch.cat([fused.mean, fused.std], dim=1)  # (size, 4)
 
 
-class _Graph(_Eager):
-    """One batch size, recorded once and played back: no time goes to starting kernels."""
+class _GraphBatch(_EagerBatch):
+    """One batch size as a CUDA graph, captured once and replayed: no kernel launch overhead."""
 
     def __init__(self, network: Any, size: int, shapes: list[tuple[int, int]]) -> None:
         super().__init__(network, size, shapes)
         torch = self._torch
         stream = torch.cuda.Stream()
         with torch.inference_mode(), torch.cuda.stream(stream):
-            for _ in range(3):  # libraries set themselves up before a graph is recorded
-                self._answer()
+            for _ in range(3):  # libraries allocate and initialise before the capture
+                self._forward()
         torch.cuda.current_stream().wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode(), torch.cuda.graph(self._graph):
-            self._out = self._answer()
+            self._output = self._forward()
 
-    def _forward(self) -> Any:
+    def _execute(self) -> Any:
         self._graph.replay()
-        return self._out
+        return self._output

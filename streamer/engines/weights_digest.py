@@ -1,4 +1,4 @@
-"""Weights are what they are held to be."""
+"""Verify weights by SHA-256."""
 
 import hashlib
 from pathlib import Path
@@ -8,46 +8,46 @@ from streamer.errors import EngineError
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal.
+    """Return the SHA-256 of a file, in hexadecimal.
 
     Raises
     ------
     EngineError
-        It cannot be read.
+        The file cannot be read.
     """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise EngineError(f"{path} cannot be read: {error.strerror}") from None
+        raise EngineError(f"cannot read {path}: {error.strerror}") from None
 
 
 def verify_weights(path: Path, sha256: str | None = None) -> None:
-    """Compare weights with the digest that they must have, before anything reads them.
+    """Raise unless the weights have the required digest; call before opening them.
 
     Parameters
     ----------
     path
-        The weights.
+        Weights.
     sha256
-        In hexadecimal; without it, shipped weights are compared with what they were shipped with,
-        and others are taken as they are.
+        Required digest, in hexadecimal. Default: for shipped weights the digest they were shipped
+        with; other weights are not verified.
 
     Raises
     ------
     EngineError
-        They are others, or cannot be read.
+        The digest differs, or the file cannot be read.
     """
     shipped = shipped_digest(path)
-    wanted = sha256 or shipped
-    if wanted is None:
+    required = sha256 or shipped
+    if required is None:
         return
     found = file_sha256(path)
-    if found == wanted.lower():
+    if found == required.lower():
         return
-    if wanted == shipped:
-        raise EngineError(f"{path} is damaged or was changed; install streamer anew")
+    if required == shipped:
+        raise EngineError(f"{path} is damaged or was changed; reinstall streamer")
     raise EngineError(
-        f"{path} has the SHA-256 {found}, not the one that [engine] digest asks for; "
-        "set it to that of the weights you trust"
+        f"{path} has the SHA-256 {found}, not the one of [engine] digest; "
+        "set digest to that of the weights you trust"
     )

@@ -1,4 +1,4 @@
-"""An engine on another machine, asked over one connection; the engine here answers in its place.
+"""Inference on another machine, with the local engine as fallback.
 
-It imports nothing, for a server needs of it only what travels, `wire`.
+Imports nothing, so that a server loads only `wire_format`.
 """

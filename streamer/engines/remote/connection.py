@@ -1,6 +1,6 @@
-"""One connection to a server of engines, kept open from question to question.
+"""One websocket connection to an inference server.
 
-It wants the extra `remote`.
+Needs the extra `remote`.
 """
 
 import base64
@@ -19,88 +19,88 @@ from streamer import limits
 from streamer.config.credentials import Credentials
 from streamer.engines.protocol import Array, Estimate
 from streamer.engines.remote import wire_format as wire
-from streamer.engines.remote.server_address import Server
+from streamer.engines.remote.server_address import ServerAddress
 from streamer.errors import EngineError
 
-_WIRE = logging.getLogger("streamer.engines.websocket")
-_WIRE.setLevel(
-    logging.CRITICAL
-)  # what is lost is told by `ConnectionThread`, and not with a traceback
+_WEBSOCKET_LOG = logging.getLogger("streamer.engines.websocket")
+_WEBSOCKET_LOG.setLevel(logging.CRITICAL)  # `ConnectionThread` reports losses, without traceback
+
+_NOT_A_SERVER = "it is not a streamer inference server"
 
 
 class Connection:
-    """Asks one question after the other.
+    """Sends one inference request after the other.
 
     Parameters
     ----------
     websocket
-        An open one.
+        Open connection.
     precision
-        Of the frames that travel.
+        Precision of the frames on the wire.
 
     Attributes
     ----------
     engine
-        Name of what answers.
+        Name of the server's engine.
 
     Raises
     ------
     EngineError
-        By every method: the server is lost, refuses, or is none. The message says why.
+        By every method: the connection is lost, or the peer is not an inference server.
     """
 
     def __init__(self, websocket: ClientConnection, precision: wire.Precision) -> None:
         self._websocket = websocket
-        self._sender = wire.WindowEncoder(precision)
+        self._encoder = wire.WindowEncoder(precision)
         self.engine = ""
 
-    def greet(self, weights: str) -> None:
-        """Hear what answers; it has to run these weights, told by their SHA-256."""
+    def handshake(self, weights: str) -> None:
+        """Receive the server's description; raise unless it runs the weights of this SHA-256."""
         try:
-            told: Any = json.loads(self._hear())
-            self.engine = str(told["engine"])[: limits.MAX_TITLE_CHARS]
-            theirs = str(told["weights"])
+            description: Any = json.loads(self._receive())
+            self.engine = str(description["engine"])[: limits.LONGEST_TITLE]
+            found = str(description["weights"])
         except (ValueError, TypeError, KeyError):
-            raise EngineError("what answers there is no engine of ours") from None
-        if theirs != weights:
+            raise EngineError(_NOT_A_SERVER) from None
+        if found != weights:
             raise EngineError(
-                f"it runs other weights ({theirs[:12]}, here {weights[:12]}); give both the same"
+                f"it runs other weights ({found[:12]}, here {weights[:12]}); give both the same"
             )
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Ask for an estimate of windows; see `Engine.infer`.
+        """Request an estimate of B windows; see `Engine.infer`.
 
         Raises
         ------
         RequestRefusedError
-            The server says why it has none; the next question may fare better.
+            The server refused this request; the next may succeed.
         """
-        with _told():
-            self._websocket.send(self._sender.encode(mel, cochleagram))
-        answer = self._hear()
-        if isinstance(answer, str):
-            raise wire.RequestRefusedError(f"it says: {_brief(answer)}")
-        return wire.decode_estimate(answer, len(mel))
+        with _engine_errors():
+            self._websocket.send(self._encoder.encode(mel, cochleagram))
+        response = self._receive()
+        if isinstance(response, str):
+            raise wire.RequestRefusedError(f"it refused the request: {_printable(response)}")
+        return wire.decode_estimate(response, len(mel))
 
-    def look(self) -> None:
-        """See whether it is still there."""
-        with _told():
-            if not self._websocket.ping().wait(limits.INFERENCE_SERVER_TIMEOUT_S):
+    def ping(self) -> None:
+        """Raise unless the server answers a ping."""
+        with _engine_errors():
+            if not self._websocket.ping().wait(limits.SERVER_PATIENCE):
                 raise TimeoutError
 
-    def hang_up(self) -> None:
-        """Let whatever another thread waits for fail at once."""
-        with contextlib.suppress(OSError):  # TLS would say goodbye first, and wait
+    def abort(self) -> None:
+        """Shut the socket down, so that a call that waits in another thread fails at once."""
+        with contextlib.suppress(OSError):  # a TLS shutdown would send and wait first
             socket.socket.shutdown(self._websocket.socket, socket.SHUT_RDWR)
 
-    def _hear(self) -> str | bytes:
-        with _told():
-            return self._websocket.recv(timeout=limits.INFERENCE_SERVER_TIMEOUT_S)
+    def _receive(self) -> str | bytes:
+        with _engine_errors():
+            return self._websocket.recv(timeout=limits.SERVER_PATIENCE)
 
 
 @contextlib.contextmanager
-def connected(
-    server: Server,
+def open_connection(
+    server: ServerAddress,
     credentials: Credentials,
     weights: str,
     precision: wire.Precision,
@@ -111,79 +111,80 @@ def connected(
     Parameters
     ----------
     server, credentials
-        Where, and who we are.
+        Address and login.
     weights
-        SHA-256 of the weights that have to answer, in hexadecimal.
+        SHA-256 of the weights that the server must run, in hexadecimal.
     precision
-        Of the frames that travel.
+        Precision of the frames on the wire.
     deadline
-        Seconds after which nobody waits for an answer, which the server is told.
+        Seconds after which the client discards a response; sent to the server.
 
     Raises
     ------
     EngineError
-        The server cannot be reached, refuses, or runs other weights; the message says why.
+        The server cannot be reached, refuses, or runs other weights.
     """
     headers = {wire.PRECISION: precision, wire.DEADLINE: f"{deadline * 1e3:g}"}
     if credentials.user is not None:
-        both = f"{credentials.user}:{credentials.password or ''}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(both).decode()}"
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    with _told():
+        login = f"{credentials.user}:{credentials.password or ''}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+    with _engine_errors():
         websocket = connect(
-            f"{'wss' if server.tls else 'ws'}://{host}:{server.port}{wire.PATH}",
+            f"{'wss' if server.tls else 'ws'}://{server.authority}{wire.PATH}",
             ssl=credentials.tls,
             additional_headers=headers,
             compression=None,
             proxy=None,
-            open_timeout=limits.CONNECT_TIMEOUT_S,
+            open_timeout=limits.CONNECT_TIMEOUT,
             close_timeout=0.1,
-            ping_interval=None,  # `Connection.look`
-            max_size=limits.MAX_INFERENCE_RESPONSE_BYTES,
+            ping_interval=None,  # `Connection.ping`
+            max_size=limits.ANSWER_BYTES,
             max_queue=1,
-            logger=_WIRE,
+            logger=_WEBSOCKET_LOG,
         )
     with contextlib.closing(websocket):
         connection = Connection(websocket, precision)
-        connection.greet(weights)
+        connection.handshake(weights)
         yield connection
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Put into words what a connection fails with."""
+def _engine_errors() -> Iterator[None]:
+    """Translate connection errors into EngineError."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
         raise EngineError(
-            f"its certificate is not trusted ({error.verify_message}); give [engine.remote] ca_file"
+            f"its certificate is not trusted ({error.verify_message}); set [engine.remote] ca_file"
         ) from None
     except InvalidStatus as error:
-        raise EngineError(_refusal(error.response.status_code)) from None
+        raise EngineError(_status_reason(error.response.status_code)) from None
     except InvalidHandshake:
-        raise EngineError("what answers there is no engine of ours") from None
+        raise EngineError(_NOT_A_SERVER) from None
     except ConnectionClosed as error:
         reason = error.rcvd.reason if error.rcvd is not None else ""
-        raise EngineError(f"it hung up{f': {_brief(reason)}' if reason else ''}") from None
+        suffix = f": {_printable(reason)}" if reason else ""
+        raise EngineError(f"it closed the connection{suffix}") from None
     except TimeoutError:
         raise EngineError("it does not answer") from None
     except socket.gaierror:
-        raise EngineError("no such host is known") from None
+        raise EngineError("unknown host") from None
     except OSError as error:
         raise EngineError((error.strerror or str(error)).lower()) from None
 
 
-def _refusal(status: int) -> str:
+def _status_reason(status: int) -> str:
     match status:
         case 401 | 403:
-            return "it does not know this user and password; see [engine.remote] user"
+            return "wrong user or password; see [engine.remote] user"
         case 503:
-            return "it has too much to do"
+            return "it is overloaded"
         case 404:
-            return "what answers there is no engine of ours"
-    return f"it answers {status}"
+            return _NOT_A_SERVER
+    return f"it answers with HTTP status {status}"
 
 
-def _brief(said: str) -> str:
-    words = said.partition("\n")[0][: limits.MAX_ERROR_REASON_CHARS]
-    return words if words.isprintable() else "something unprintable"
+def _printable(text: str) -> str:
+    """Return the first line, shortened, if it can be printed."""
+    line = text.partition("\n")[0][: limits.SHOWN_REASON]
+    return line if line.isprintable() else "an unprintable reason"

@@ -1,9 +1,9 @@
-"""A connection that is kept well by a thread of its own, so that whoever asks never waits for it.
+"""Thread that keeps a connection open, so that inference never waits longer than its deadline.
 
-The thread connects, checks, and then answers questions. A question that is not answered by its
-deadline is left behind: its answer is thrown away when it comes, and until then nothing more is
-asked. What is lost, refused, or late several times in a row is left alone for a while, and asked
-again only once it has answered silence in time.
+The thread connects, probes the server with digital silence, then answers requests. A request that
+misses its deadline is abandoned: its response is discarded, and no request is sent before that
+response arrives. After a loss, a refusal, or several misses in a row the thread backs off, then
+reconnects; the server is used again once it has answered the probe in time.
 """
 
 import queue
@@ -22,53 +22,53 @@ from streamer.helpers import Backoff
 if TYPE_CHECKING:
     from streamer.engines.remote.connection import Connection
 
-MISSES = 3
-"""Questions without an answer in time, one after the other, after which it is left alone."""
+MAX_CONSECUTIVE_MISSES = 3
+"""Requests in a row without a response in time, after which the connection is closed."""
 
-_PROBES = 3
-_FIRST_PAUSE, _PAUSE = 1.0, 10.0  # seconds until it is tried again; many may have lost it
-_IDLE = 2.0  # seconds without a question after which the connection is looked at
-_KEPT = 600  # durations, of a minute at 10 estimates a second
+_PROBES = 3  # the last one is timed: the first may initialise the server's GPU
+_FIRST_BACKOFF, _MAX_BACKOFF = 1.0, 10.0  # s; many clients may have lost the server together
+_PING_AFTER = 2.0  # s without a request
+_DURATIONS = 600  # kept: one minute at 10 estimates a second
 
 Views = tuple[Array, Array]
 OpenConnection = Callable[[], AbstractContextManager["Connection"]]
 
 
-class _Question:
-    """One batch of windows, and the way of the connection that it went."""
+class _Request:
+    """One batch of windows, the queue it was put on, and its result."""
 
-    def __init__(self, views: Views, way: "_Way") -> None:
+    def __init__(self, views: Views, queue: "_RequestQueue") -> None:
         self.views = views
-        self.way = way
-        self.answer: Estimate | None = None
+        self.queue = queue
+        self.estimate: Estimate | None = None
         self.error = ""
         self.done = threading.Event()
 
 
-_Way = queue.SimpleQueue[_Question | None]
+_RequestQueue = queue.SimpleQueue[_Request | None]
 
 
 class ConnectionThread:
-    """Asks a server, where it is well, and otherwise says at once that it is not.
+    """Requests estimates from a server while it is healthy; else raises at once.
 
     Parameters
     ----------
     connect
-        Opens a new connection.
+        Opens a connection.
     silence
-        A window of digital silence, for trying it.
+        One window of digital silence, (mel, cochleagram), for the probe.
     deadline
-        Seconds in which an answer has to be there.
+        Seconds until a response must have arrived.
     on_change
-        Called in the thread with the name of the engine that answers and "", or with "" and why
-        nothing does.
+        Called in the thread with (name of the server's engine, "") once connected, or ("", reason)
+        once the server is lost.
 
     Attributes
     ----------
     answered, late, failed
-        Questions answered in time; left behind; and those that failed otherwise.
+        Requests answered in time, not in time, and failed otherwise.
     durations
-        Seconds of the last answers in time.
+        Latest response times in seconds, of those in time.
     """
 
     def __init__(
@@ -79,131 +79,137 @@ class ConnectionThread:
         on_change: Callable[[str, str], None],
     ) -> None:
         self.answered = self.late = self.failed = 0
-        self.durations: deque[float] = deque(maxlen=_KEPT)
+        self.durations: deque[float] = deque(maxlen=_DURATIONS)
         self._connect = connect
         self._silence = silence
         self._deadline = deadline
         self._on_change = on_change
         self._connection: Connection | None = None
-        self._way: _Way = queue.SimpleQueue()  # one for each connection
-        self._asking = threading.Lock()
-        self._left: _Question | None = None  # behind
+        self._queue: _RequestQueue = queue.SimpleQueue()  # one per connection
+        self._infer_lock = threading.Lock()
+        self._abandoned: _Request | None = None
         self._misses = 0  # in a row
-        self._given_up = ""  # why, where we hung up
-        self._well = threading.Event()
+        self._abort_reason = ""
+        self._healthy = threading.Event()
         self._tried = threading.Event()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="remote engine", daemon=True)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="remote engine", daemon=True)
 
-    def begin(self, patience: float) -> None:
-        """Start the thread; return once the server was tried, or after so many seconds."""
+    def start(self, timeout: float) -> None:
+        """Start the thread; return after its first attempt to connect, or after the timeout, s."""
         self._thread.start()
-        self._tried.wait(patience)
+        self._tried.wait(timeout)
 
     def close(self) -> None:
-        """Let the thread end."""
-        self._over.set()
-        self._way.put(None)
-        self._hang_up()
+        """Stop the thread."""
+        self._closed.set()
+        self._queue.put(None)
+        self._abort()
         self._thread.join(1.0)
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Ask for an estimate; returns or raises within the deadline.
+        """Request an estimate; return or raise within the deadline.
 
         Raises
         ------
         EngineError
-            There is none in time; the message says why.
+            The server is not healthy, or has not answered in time.
         """
-        with self._asking:
-            begun = time.monotonic()
-            if not self._well.is_set():
-                raise EngineError("it is away")
-            left, way = self._left, self._way
-            if left is not None and left.way is way and not left.done.is_set():
-                raise EngineError("its last answer is still awaited")
-            question = _Question((mel, cochleagram), way)
-            way.put(question)
-            if not question.done.wait(self._deadline):
+        with self._infer_lock:
+            started = time.monotonic()
+            if not self._healthy.is_set():
+                raise EngineError("it is not connected")
+            abandoned, requests = self._abandoned, self._queue
+            if (
+                abandoned is not None
+                and abandoned.queue is requests
+                and not abandoned.done.is_set()
+            ):
+                raise EngineError("its last response is still pending")
+            request = _Request((mel, cochleagram), requests)
+            requests.put(request)
+            if not request.done.wait(self._deadline):
                 self.late += 1
-                self._left = question
-                self._miss()
-                raise EngineError(f"no answer within {self._deadline * 1e3:g} ms")
-            if question.answer is None:
+                self._abandoned = request
+                self._count_miss()
+                raise EngineError(f"no response within {self._deadline * 1e3:g} ms")
+            if request.estimate is None:
                 self.failed += 1
-                self._miss()
-                raise EngineError(question.error)
+                self._count_miss()
+                raise EngineError(request.error)
             self._misses = 0
             self.answered += 1
-            self.durations.append(time.monotonic() - begun)
-            return question.answer
+            self.durations.append(time.monotonic() - started)
+            return request.estimate
 
-    def _miss(self) -> None:
+    def _count_miss(self) -> None:
         self._misses += 1
-        if self._misses >= MISSES:
+        if self._misses >= MAX_CONSECUTIVE_MISSES:
             self._misses = 0
-            self._well.clear()
-            self._given_up = f"it did not answer in time {MISSES} times in a row"
-            self._hang_up()
+            self._healthy.clear()
+            self._abort_reason = (
+                f"it did not answer in time {MAX_CONSECUTIVE_MISSES} times in a row"
+            )
+            self._abort()
 
-    def _hang_up(self) -> None:
+    def _abort(self) -> None:
         if (connection := self._connection) is not None:
-            connection.hang_up()
+            connection.abort()
 
-    def _keep(self) -> None:
-        backoff = Backoff(initial=_FIRST_PAUSE, maximum=_PAUSE)
-        while not self._over.is_set():
-            well_since: float | None = None
-            why = ""
+    def _run(self) -> None:
+        backoff = Backoff(first=_FIRST_BACKOFF, cap=_MAX_BACKOFF)
+        while not self._closed.is_set():
+            healthy_since: float | None = None
+            reason = ""
             try:
                 with self._connect() as self._connection:
-                    self._check(self._connection)
-                    self._way = queue.SimpleQueue()
+                    self._probe(self._connection)
+                    self._queue = queue.SimpleQueue()
                     self._misses = 0
-                    well_since = time.monotonic()
-                    self._well.set()
+                    healthy_since = time.monotonic()
+                    self._healthy.set()
                     self._on_change(self._connection.engine, "")
                     self._tried.set()
-                    self._answer(self._connection)
+                    self._serve_requests(self._connection)
             except EngineError as error:
-                why = self._given_up or str(error)
-            except Exception as error:  # noqa: BLE001 - or it would never be tried again
-                why = f"{type(error).__name__}: {error}"
-            self._given_up = ""
-            self._well.clear()
+                reason = self._abort_reason or str(error)
+            except Exception as error:  # noqa: BLE001 - the thread must survive to reconnect
+                reason = f"{type(error).__name__}: {error}"
+            self._abort_reason = ""
+            self._healthy.clear()
             self._connection = None
-            if self._over.is_set():
+            if self._closed.is_set():
                 return
-            self._on_change("", why)
+            self._on_change("", reason)
             self._tried.set()
-            lasted = time.monotonic() - well_since if well_since is not None else 0.0
-            self._over.wait(backoff.next_delay(lasted))
+            lasted = time.monotonic() - healthy_since if healthy_since is not None else 0.0
+            self._closed.wait(backoff.delay(lasted))
 
-    def _check(self, connection: "Connection") -> None:
-        """See whether it answers silence in time."""
+    def _probe(self, connection: "Connection") -> None:
+        """Raise unless the server answers digital silence within the deadline."""
         for _ in range(_PROBES):
-            begun = time.monotonic()
+            started = time.monotonic()
             connection.infer(*self._silence)
-            took = time.monotonic() - begun
-        if took > self._deadline:
+            duration = time.monotonic() - started
+        if duration > self._deadline:
             raise EngineError(f"it takes longer than {self._deadline * 1e3:g} ms")
 
-    def _answer(self, connection: "Connection") -> None:
-        """Answer questions until the connection fails, or nobody asks any more."""
-        while not self._over.is_set():
+    def _serve_requests(self, connection: "Connection") -> None:
+        """Answer requests until the connection fails or the thread is stopped."""
+        while not self._closed.is_set():
             try:
-                question = self._way.get(timeout=_IDLE)
+                request = self._queue.get(timeout=_PING_AFTER)
             except queue.Empty:
-                connection.look()
+                connection.ping()
                 continue
-            if question is None:
+            if request is None:
                 return
             try:
-                question.answer = connection.infer(*question.views)
+                request.estimate = connection.infer(*request.views)
             except EngineError as error:
-                question.error = str(error)
+                request.error = str(error)
                 if not isinstance(error, RequestRefusedError):
-                    self._well.clear()  # before the next question
+                    self._healthy.clear()  # before the next request
                     raise
             finally:
-                question.done.set()
+                request.done.set()

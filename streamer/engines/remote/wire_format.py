@@ -1,14 +1,14 @@
-"""What travels between a streamer and a server of engines: only frames that are new.
+"""Messages between a streamer and an inference server: only new frames are sent.
 
-A streamer opens a websocket at `/stream` and says in the headers who it is, its precision and its
-deadline. The server's first message is text, JSON: `engine`, `model`, `weights` (their SHA-256) and
-`front_end` (its digest). Then each question, a binary message, is answered by one, or by text that
-says why not.
+A streamer opens a websocket at `/stream`, with login, precision and deadline in the headers. The
+server's first message is text, JSON: `engine`, `model`, `weights` (their SHA-256) and `front_end`
+(its digest). Then each request, a binary message, gets one response: binary, or text with the
+reason of a refusal.
 
-A question holds windows one after the other: slot and number of frames, both unsigned 16-bit, then
-the frames, oldest first, each with its Mel bands and after them its gammatone channels. The server
-keeps the window of each slot for as long as the connection lasts: new frames push the oldest out,
-and as many as a window has replace it. An answer holds for B windows B valences, B arousals, then
+A request holds windows one after the other: slot and number of frames, both unsigned 16-bit, then
+the frames, oldest first, each with its Mel bands followed by its gammatone channels. The server
+keeps the window of each slot for the life of the connection: new frames push the oldest out, and as
+many frames as a window has replace it. A response to B windows holds B valences, B arousals, then
 their standard deviations, in single precision. All numbers are little-endian.
 
 So a window, 100 ms after the last one of its zone, is 9 frames long and not 258.
@@ -27,148 +27,149 @@ from streamer.errors import EngineError
 
 PATH = "/stream"
 PRECISION = "x-streamer-precision"
-"""Header: "single" or "half", of the frames."""
+"""Header: precision of the frames, "single" or "half"."""
 
 DEADLINE = "x-streamer-deadline-ms"
-"""Header: milliseconds after which nobody waits for an answer."""
+"""Header: milliseconds after which the client discards a response."""
 
 SLOTS = 64
-"""Windows that a server keeps for a connection, and that a question may hold."""
+"""Windows that a server keeps per connection, and that a request may hold."""
 
 Precision = Literal["single", "half"]
-_FLOATS: dict[str, np.dtype[np.floating[Any]]] = {
+_DTYPES: dict[str, np.dtype[np.floating[Any]]] = {
     "single": np.dtype("<f4"),
     "half": np.dtype("<f2"),
 }
-_HEAD = struct.Struct("<HH")
-_ANSWERS = 4
+_HEADER = struct.Struct("<HH")
+_COLUMNS = 4  # of a response
 
 
 class RequestRefusedError(EngineError):
-    """A server is well, and has no answer to this question."""
+    """The server is healthy and refused this request."""
 
 
 class WindowEncoder:
-    """Writes windows, remembering what the server knows of them.
+    """Encodes requests: finds for each window the slot it continues, and encodes the new frames.
 
-    Which zone a window is of is not told: it goes on from the one whose frames it begins with.
+    A window's zone is not sent: it continues the slot whose newest frames it starts with.
 
     Parameters
     ----------
     precision
-        Of the frames that travel.
+        Precision of the frames on the wire.
     """
 
     def __init__(self, precision: Precision) -> None:
-        self._floats = _FLOATS[precision]
-        self._known: OrderedDict[int, Array] = OrderedDict()  # the longest unused first
+        self._dtype = _DTYPES[precision]
+        self._slots: OrderedDict[int, Array] = OrderedDict()  # least recently used first
 
     def encode(self, mel: Array, cochleagram: Array) -> bytes:
-        """Write mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), B at most 64."""
+        """Encode mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T), B at most 64."""
         windows = np.concatenate((mel, cochleagram), axis=1).transpose(0, 2, 1)  # (B, T, bands)
-        taken: set[int] = set()
-        return b"".join(self._pack(window, taken) for window in windows)
+        used: set[int] = set()
+        return b"".join(self._encode(window, used) for window in windows)
 
-    def _pack(self, window: Array, taken: set[int]) -> bytes:
-        slot, new = self._continued(window, taken)
-        taken.add(slot)
-        self._known[slot] = window
-        self._known.move_to_end(slot)
-        frames = window[len(window) - new :].astype(self._floats)
-        return _HEAD.pack(slot, new) + frames.tobytes()
+    def _encode(self, window: Array, used: set[int]) -> bytes:
+        slot, new = self._find_slot(window, used)
+        used.add(slot)
+        self._slots[slot] = window
+        self._slots.move_to_end(slot)
+        frames = window[len(window) - new :].astype(self._dtype)
+        return _HEADER.pack(slot, new) + frames.tobytes()
 
-    def _continued(self, window: Array, taken: set[int]) -> tuple[int, int]:
-        """Return the slot that a window goes on from, and how many of its frames are new there."""
+    def _find_slot(self, window: Array, used: set[int]) -> tuple[int, int]:
+        """Return the slot that a window (T, bands) continues, and its number of new frames."""
         size = len(window)
-        for slot, known in self._known.items():
-            if slot in taken:
+        for slot, known in self._slots.items():
+            if slot in used:
                 continue
             for at in np.flatnonzero((window == known[-1]).all(axis=1))[::-1]:
                 new = size - 1 - int(at)
                 if np.array_equal(window[: at + 1], known[new:]):
                     return slot, new
-        if len(self._known) < SLOTS:
-            return len(self._known), size
-        return next(slot for slot in self._known if slot not in taken), size
+        if len(self._slots) < SLOTS:
+            return len(self._slots), size
+        return next(slot for slot in self._slots if slot not in used), size
 
 
 class WindowDecoder:
-    """Reads what a `WindowEncoder` wrote, and keeps the windows.
+    """Decodes the requests of one `WindowEncoder`, and keeps the window of each slot.
 
     Parameters
     ----------
     spec
-        Of the windows.
+        Front end of the windows.
     precision
-        Of the frames that travel.
+        Precision of the frames on the wire.
 
     Raises
     ------
     ValueError
-        There is no such precision.
+        The precision is unknown.
     """
 
     def __init__(self, spec: FrontEndSpec, precision: str) -> None:
-        if precision not in _FLOATS:
-            raise ValueError(f"the precision is one of {', '.join(_FLOATS)}")
-        self._floats = _FLOATS[precision]
+        if precision not in _DTYPES:
+            raise ValueError(f"precision must be one of {', '.join(_DTYPES)}")
+        self._dtype = _DTYPES[precision]
         self._bands, self._mel_bands = spec.mel_bands + spec.gammatone_channels, spec.mel_bands
         self._size = spec.window_frames
         self._windows: dict[int, NDArray[np.float32]] = {}
 
-    def decode(self, question: bytes) -> tuple[Array, Array]:
-        """Read one question: mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T).
+    def decode(self, request: bytes) -> tuple[Array, Array]:
+        """Decode a request: mel (B, mel_bands, T) and cochleagram (B, gammatone_channels, T).
 
         Raises
         ------
         ValueError
-            It is no question, or goes on from a window that was never sent.
+            The request is malformed, or continues a window that was never sent.
         """
         windows: list[Array] = []
-        place = 0
-        while place < len(question):
-            if len(windows) == SLOTS or len(question) - place < _HEAD.size:
-                raise ValueError("a question holds 1 to 64 windows, each with its head")
-            slot, new = _HEAD.unpack_from(question, place)
-            place += _HEAD.size
+        offset = 0
+        while offset < len(request):
+            if len(windows) == SLOTS or len(request) - offset < _HEADER.size:
+                raise ValueError("a request must hold 1 to 64 windows, each with its header")
+            slot, new = _HEADER.unpack_from(request, offset)
+            offset += _HEADER.size
             numbers = new * self._bands
             if slot >= SLOTS or new > self._size:
                 raise ValueError(f"slot {slot} or {new} frames are out of range")
-            if len(question) - place < numbers * self._floats.itemsize:
-                raise ValueError("a question ends within a window")
-            frames = np.frombuffer(question, self._floats, numbers, place).astype(np.float32)
-            place += numbers * self._floats.itemsize
-            windows.append(self._grown(slot, frames.reshape(new, self._bands)))
+            if len(request) - offset < numbers * self._dtype.itemsize:
+                raise ValueError("the request ends within a window")
+            frames = np.frombuffer(request, self._dtype, numbers, offset).astype(np.float32)
+            offset += numbers * self._dtype.itemsize
+            windows.append(self._extend(slot, frames.reshape(new, self._bands)))
         if not windows:
-            raise ValueError("a question holds 1 to 64 windows, each with its head")
-        both = np.stack(windows).transpose(0, 2, 1)
-        return both[:, : self._mel_bands], both[:, self._mel_bands :]
+            raise ValueError("a request must hold 1 to 64 windows, each with its header")
+        views = np.stack(windows).transpose(0, 2, 1)  # (B, bands, T)
+        return views[:, : self._mel_bands], views[:, self._mel_bands :]
 
-    def _grown(self, slot: int, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _extend(self, slot: int, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Append new frames (n, bands) to a slot's window; return the window (T, bands)."""
         if not np.isfinite(frames).all():
             raise ValueError("a frame holds a number that is not finite")
         if len(frames) < self._size:
             if slot not in self._windows:
-                raise ValueError(f"slot {slot} has no window to go on from")
+                raise ValueError(f"slot {slot} has no window to continue")
             frames = np.concatenate((self._windows[slot][len(frames) :], frames))
         self._windows[slot] = frames
         return frames
 
 
 def encode_estimate(estimate: Estimate) -> bytes:
-    """Write the answer for B windows."""
+    """Encode the response to a request of B windows."""
     columns = (estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std)
     return np.stack(columns).astype("<f4").tobytes()
 
 
-def decode_estimate(answer: bytes, count: int) -> Estimate:
-    """Read what `encode_estimate` wrote for `count` windows.
+def decode_estimate(response: bytes, count: int) -> Estimate:
+    """Decode the response to a request of `count` windows.
 
     Raises
     ------
     EngineError
-        It is of another number of windows.
+        It holds another number of windows.
     """
-    if len(answer) != 4 * _ANSWERS * count:
-        raise EngineError(f"it answered {len(answer)} bytes for {count} windows")
-    return Estimate(*np.frombuffer(answer, "<f4").astype(np.float32).reshape(_ANSWERS, count))
+    if len(response) != 4 * _COLUMNS * count:
+        raise EngineError(f"it answered {len(response)} bytes for {count} windows")
+    return Estimate(*np.frombuffer(response, "<f4").astype(np.float32).reshape(_COLUMNS, count))

@@ -1,1 +1,1 @@
-"""TensorRT, also in its edition for RTX cards: engines are built before the show and kept."""
+"""TensorRT: build, cache and run engines for NVIDIA GPUs."""

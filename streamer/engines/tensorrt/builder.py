@@ -1,6 +1,6 @@
-"""From an ONNX file to an engine for certain GPUs, which need not be there.
+"""Load TensorRT, and build engines from ONNX files; the target GPU need not be present.
 
-TensorRT in whichever package it comes: `tensorrt_rtx` (for RTX cards, on PyPI) or `tensorrt`.
+Works with either package: `tensorrt_rtx` (for RTX cards, on PyPI) or `tensorrt`.
 """
 
 import importlib
@@ -14,18 +14,21 @@ from typing import Any, NamedTuple
 from streamer.engines.fixed_batches import BATCH_SIZES
 from streamer.errors import EngineError
 
+_TITLES = {"tensorrt_rtx": "TensorRT for RTX", "tensorrt": "TensorRT"}
+_log = logging.getLogger(__name__)
+
 
 class TensorRTLibrary(NamedTuple):
-    """The library that was found.
+    """The installed edition of TensorRT.
 
     Attributes
     ----------
     module
-        The package, whose interface is the same in both editions.
+        The package; both editions have the same interface.
     package, version
-        Which one it is.
+        Its name and version.
     log
-        What it logs to; there is one for the whole process.
+        TensorRT's logger, one per process; `last_error` holds its last error message.
     """
 
     module: Any
@@ -39,15 +42,58 @@ class TensorRTLibrary(NamedTuple):
         return f"{_TITLES[self.package]} {self.version}"
 
 
-def supported_capabilities(library: TensorRTLibrary) -> list[str]:
-    """Compute capabilities of the GPUs that can be built for, such as "8.9".
+@cache
+def load_library() -> TensorRTLibrary:
+    """Import TensorRT; the edition for RTX cards if both are installed.
 
-    None of an edition that builds for the GPU at hand only.
+    Raises
+    ------
+    EngineError
+        Neither is installed, or it cannot be loaded.
     """
-    known = getattr(library.module, "ComputeCapability", None)
-    members = known.__members__ if known else ()
+    for package in _TITLES:
+        try:
+            module = importlib.import_module(package)
+        except ModuleNotFoundError as error:
+            if error.name != package:
+                raise EngineError(f"{package} is installed, but not {error.name}") from None
+        except (ImportError, OSError) as error:
+            raise EngineError(f"{package} is installed, but cannot be loaded: {error}") from None
+        else:
+            return TensorRTLibrary(module, package, module.__version__, _make_log(module))
+    raise EngineError(
+        'TensorRT is not installed; `pip install "damer-streamer[gpu]"` brings the edition for RTX '
+        "cards"
+    )
+
+
+def _make_log(module: Any) -> Any:
+    """Create TensorRT's logger: warnings go to our debug log, errors to `last_error` as well."""
+    severity = module.ILogger.Severity
+
+    class Log(module.ILogger):  # type: ignore[misc]  # the base class is loaded at run time
+        def __init__(self) -> None:
+            super().__init__()
+            self.last_error = ""
+
+        def log(self, level: Any, message: str) -> None:
+            if level <= severity.ERROR:
+                self.last_error = message
+            if level <= severity.WARNING:
+                _log.debug("%s", message)
+
+    return Log()
+
+
+def supported_capabilities(library: TensorRTLibrary) -> list[str]:
+    """Return the compute capabilities that can be built for, such as "8.9".
+
+    Empty for an edition that builds for the present GPU only.
+    """
+    enum = getattr(library.module, "ComputeCapability", None)
+    members = enum.__members__ if enum else ()
     found = [match for name in members if (match := re.fullmatch(r"SM(\d+)(\d)", name))]
-    return [f"{one[1]}.{one[2]}" for one in found]
+    return [f"{match[1]}.{match[2]}" for match in found]
 
 
 def build_engine(
@@ -57,38 +103,38 @@ def build_engine(
     batches: Sequence[int] = BATCH_SIZES,
     on_phase: Callable[[str], object] = lambda _: None,
 ) -> bytes:
-    """Build an engine; a second or two of work.
+    """Build an engine, in a second or two.
 
-    Precision is that of the ONNX file: networks are strongly typed.
+    Its precision is that of the ONNX file: the network is strongly typed.
 
     Parameters
     ----------
     model
-        ONNX file with any batch size.
+        ONNX file with dynamic batch size.
     library
-        What builds.
+        Edition of TensorRT.
     capabilities
-        Compute capabilities of the GPUs it is for, none for the one at hand.
+        Compute capabilities of the target GPUs. Default: the present GPU.
     batches
-        Windows at a time: one profile each, of fixed size.
+        Batch sizes, in windows: one profile of fixed size each. Default: 1, 8, 32.
     on_phase
-        Called with the name of each phase of the work.
+        Called with the name of each phase of the build.
 
     Raises
     ------
     EngineError
-        The file is missing or cannot be built, a GPU is not supported, or none is here.
+        The file is missing or cannot be built, a GPU is not supported, or none is present.
     """
     trt = library.module
-    possible = supported_capabilities(library)
-    for one in capabilities:
-        if one not in possible:
-            known = ", ".join(possible) or "the GPU at hand only"
-            raise EngineError(f"{library.title} builds for {known}, not for {one}")
+    supported = supported_capabilities(library)
+    for capability in capabilities:
+        if capability not in supported:
+            targets = ", ".join(supported) or "the GPU at hand only"
+            raise EngineError(f"{library.title} builds for {targets}, not for {capability}")
     try:
         content = model.read_bytes()
     except OSError as error:
-        raise EngineError(f"{model} cannot be read: {error.strerror}") from None
+        raise EngineError(f"cannot read {model}: {error.strerror}") from None
     library.log.last_error = ""
     try:
         builder = trt.Builder(library.log)
@@ -97,19 +143,19 @@ def build_engine(
         parser = trt.OnnxParser(network, library.log)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = library.log.last_error or error
-        raise EngineError(f"{library.title} does not start: {reason}") from None
+        raise EngineError(f"cannot start {library.title}: {reason}") from None
     on_phase("Reading the network")
     if not parser.parse(content) or not network.num_outputs:
-        raise EngineError(f"{library.title} cannot read {model}: {_why_not_read(parser)}")
+        raise EngineError(f"{library.title} cannot read {model}: {_parser_error(parser)}")
     config = builder.create_builder_config()
     config.progress_monitor = _make_monitor(trt, on_phase)
-    for count in batches:
-        config.add_optimization_profile(_profile(builder, network, count))
+    for size in batches:
+        config.add_optimization_profile(_make_profile(builder, network, size))
     if capabilities:
         config.num_compute_capabilities = len(capabilities)
-        for place, one in enumerate(capabilities):
-            number = getattr(trt.ComputeCapability, "SM" + one.replace(".", ""))
-            config.set_compute_capability(number, place)
+        for index, capability in enumerate(capabilities):
+            number = getattr(trt.ComputeCapability, "SM" + capability.replace(".", ""))
+            config.set_compute_capability(number, index)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         reason = _first_line(library.log.last_error)
@@ -117,17 +163,18 @@ def build_engine(
     return bytes(engine)
 
 
-def _profile(builder: Any, network: Any, count: int) -> Any:
+def _make_profile(builder: Any, network: Any, size: int) -> Any:
+    """Create an optimisation profile of one fixed batch size."""
     profile = builder.create_optimization_profile()
-    for number in range(network.num_inputs):
-        view = network.get_input(number)
-        shape = (count, *tuple(view.shape)[1:])
+    for index in range(network.num_inputs):
+        view = network.get_input(index)
+        shape = (size, *tuple(view.shape)[1:])
         profile.set_shape(view.name, shape, shape, shape)
     return profile
 
 
 def _make_monitor(trt: Any, on_phase: Callable[[str], object]) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # of a module of either name
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # the base class is loaded at run time
         def __init__(self) -> None:
             super().__init__()
 
@@ -143,61 +190,13 @@ def _make_monitor(trt: Any, on_phase: Callable[[str], object]) -> Any:
     return Monitor()
 
 
-def _why_not_read(parser: Any) -> str:
-    errors = [parser.get_error(number) for number in range(parser.num_errors)]
-    unknown = sorted({error.node_operator() for error in errors} - {""})
-    if unknown:
-        return f"it has no {', '.join(unknown)}, as eight-bit weights want"
-    return _first_line(errors[0].desc()) if errors else "it is no network"
+def _parser_error(parser: Any) -> str:
+    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+    operators = sorted({error.node_operator() for error in errors} - {""})
+    if operators:
+        return f"it does not support {', '.join(operators)}, which eight-bit weights need"
+    return _first_line(errors[0].desc()) if errors else "the file holds no network"
 
 
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "it does not say why"
-
-
-_TITLES = {"tensorrt_rtx": "TensorRT for RTX", "tensorrt": "TensorRT"}
-_logger = logging.getLogger(__name__)
-
-
-@cache
-def load_library() -> TensorRTLibrary:
-    """Load TensorRT, the edition for RTX cards where both are there.
-
-    Raises
-    ------
-    EngineError
-        Neither is installed, or it does not load.
-    """
-    for package in _TITLES:
-        try:
-            module = importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            if error.name != package:
-                raise EngineError(f"{package} is installed, but not {error.name}") from None
-        except (ImportError, OSError) as error:
-            raise EngineError(f"{package} is installed, but does not load: {error}") from None
-        else:
-            return TensorRTLibrary(module, package, module.__version__, _make_log(module))
-    raise EngineError(
-        'TensorRT is not installed; `pip install "damer-streamer[gpu]"` brings the edition for RTX '
-        "cards"
-    )
-
-
-def _make_log(module: Any) -> Any:
-    """Make what TensorRT logs to: its last error stays in `last_error`."""
-    severity = module.ILogger.Severity
-
-    class Log(module.ILogger):  # type: ignore[misc]  # of a module of either name
-        def __init__(self) -> None:
-            super().__init__()
-            self.last_error = ""
-
-        def log(self, level: Any, message: str) -> None:
-            if level <= severity.ERROR:
-                self.last_error = message
-                _logger.debug("%s", message)
-            elif level == severity.WARNING:
-                _logger.debug("%s", message)
-
-    return Log()
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"

@@ -1,4 +1,4 @@
-"""Built engines on disk: what each is for, and which of them fits."""
+"""Cache of built engines on disk, each with a label that says what it fits."""
 
 import hashlib
 import os
@@ -17,22 +17,22 @@ BUILD_HINT = "build one with `streamer engines build`"
 
 
 class EngineLabel(BaseModel):
-    """What an engine was built for; stands beside it as JSON.
+    """What an engine was built for; stored beside it as JSON.
 
     Attributes
     ----------
     model, model_digest
         Name and SHA-256 of the ONNX file.
     package, version
-        The edition of TensorRT; an engine runs with no other version.
+        Edition of TensorRT; an engine runs with this version only.
     capabilities
         Compute capabilities of the GPUs.
     batches
-        Windows at a time of each profile.
+        Batch size, in windows, of each profile.
     engine_digest
         SHA-256 of the engine.
     built
-        When.
+        Time of the build.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,14 +48,14 @@ class EngineLabel(BaseModel):
 
 
 class CachedEngine(NamedTuple):
-    """An engine on disk, and its label; None where that is damaged."""
+    """An engine on disk, and its label; None if that is missing or damaged."""
 
     path: Path
     label: EngineLabel | None
 
 
 def default_cache_folder() -> Path:
-    """Where engines are kept: `streamer/engines` in the user's cache."""
+    """Return `streamer/engines` in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base, "streamer", "engines")
 
@@ -68,7 +68,7 @@ def save_engine(
     batches: tuple[int, ...],
     folder: Path,
 ) -> Path:
-    """Write an engine and its label; one for the same purpose is replaced.
+    """Write an engine and its label, in place of an older one for the same purpose.
 
     Raises
     ------
@@ -85,26 +85,26 @@ def save_engine(
         engine_digest=hashlib.sha256(engine).hexdigest(),
         built=datetime.now(UTC),
     )
-    gpus = "-".join(f"sm{one.replace('.', '')}" for one in capabilities)
+    gpus = "-".join(f"sm{capability.replace('.', '')}" for capability in capabilities)
     name = f"{label.model_digest[:12]}-{library.package}-{library.version}-{gpus}.engine"
     path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, engine)
-        _write(path.with_suffix(".json"), label.model_dump_json(indent=2).encode())
+        _write_atomically(path, engine)
+        _write_atomically(path.with_suffix(".json"), label.model_dump_json(indent=2).encode())
     except OSError as error:
-        raise EngineError(f"{folder} cannot be written: {error.strerror}") from None
+        raise EngineError(f"cannot write {folder}: {error.strerror}") from None
     return path
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(content)
     partial.replace(path)
 
 
 def cached_engines(folder: Path) -> Iterator[CachedEngine]:
-    """Give every engine of a folder, by name."""
+    """Yield every engine of a folder, sorted by name."""
     for path in sorted(folder.glob("*.engine")):
         try:
             label = EngineLabel.model_validate_json(path.with_suffix(".json").read_bytes())
@@ -114,10 +114,10 @@ def cached_engines(folder: Path) -> Iterator[CachedEngine]:
 
 
 def mismatch_reason(
-    one: CachedEngine, model_digest: str, library: TensorRTLibrary, capability: str
+    engine: CachedEngine, model_digest: str, library: TensorRTLibrary, capability: str
 ) -> str:
-    """Say why an engine does not fit weights, library and GPU; "" where it does."""
-    label = one.label
+    """Return why an engine does not fit the weights, the library or the GPU; "" if it fits."""
+    label = engine.label
     if label is None:
         return "its label is missing or damaged"
     if label.model_digest != model_digest:
@@ -126,7 +126,7 @@ def mismatch_reason(
         return f"it was built by {label.package} {label.version}"
     if capability not in label.capabilities:
         return f"it was built for GPUs of compute capability {', '.join(label.capabilities)}"
-    if file_sha256(one.path) != label.engine_digest:
+    if file_sha256(engine.path) != label.engine_digest:
         return "the file is damaged"
     return ""
 
@@ -134,20 +134,20 @@ def mismatch_reason(
 def find_engine(
     model: Path, library: TensorRTLibrary, capability: str, folder: Path
 ) -> tuple[Path, EngineLabel]:
-    """Find the engine for these weights, this library and a GPU.
+    """Find the engine that fits the weights, the library and the GPU.
 
     Raises
     ------
     EngineError
-        There is none; the message tells of the nearest one.
+        None fits; the message says why each does not.
     """
     digest = file_sha256(model)
     reasons = []
-    for one in cached_engines(folder):
-        reason = mismatch_reason(one, digest, library, capability)
-        if not reason and one.label is not None:
-            return one.path, one.label
-        reasons.append(f"{one.path.name}: {reason}")
+    for engine in cached_engines(folder):
+        reason = mismatch_reason(engine, digest, library, capability)
+        if not reason and engine.label is not None:
+            return engine.path, engine.label
+        reasons.append(f"{engine.path.name}: {reason}")
     wanted = f"no engine for {model.name}, {library.title} and compute capability {capability}"
     found = f" ({'; '.join(reasons)})" if reasons else ""
     raise EngineError(f"{wanted} in {folder}{found}; {BUILD_HINT}")

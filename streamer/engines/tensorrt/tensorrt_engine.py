@@ -1,4 +1,4 @@
-"""Runs a built engine: memory set aside once, a stream of its own, a CUDA graph for each batch."""
+"""TensorRT engine: preallocated memory, its own stream, one CUDA graph per batch size."""
 
 import ctypes
 import threading
@@ -17,16 +17,16 @@ from streamer.errors import EngineError
 
 
 class TensorRTEngine:
-    """Runs the engine that was built of an ONNX file for the GPU at hand.
+    """Runs the cached engine that was built from an ONNX file for the present GPU.
 
-    A batch is filled up to the next size that the engine was built for; a larger one is cut.
+    A batch is padded to the next size that the engine was built for; a larger one is split.
 
     Parameters
     ----------
     model
-        The ONNX file.
+        ONNX file.
     folder
-        Where engines are kept.
+        Cache folder. Default: `default_cache_folder()`.
 
     Raises
     ------
@@ -37,9 +37,8 @@ class TensorRTEngine:
     def __init__(self, model: Path, folder: Path | None = None) -> None:
         library, gpu = load_library(), find_gpu()
         path, label = find_engine(model, library, gpu.capability, folder or default_cache_folder())
-        about = read_model_metadata(model)
+        self.model, self.front_end, self.smoothing = read_model_metadata(model)
         self.name = f"{library.title}, {gpu.name}"
-        self.model, self.front_end, self.smoothing = about.name, about.front_end, about.smoothing
         self.last_error = ""
         runtime = load_runtime()
         self._stream = call(runtime.cudaStreamCreateWithFlags, runtime.cudaStreamNonBlocking)
@@ -47,19 +46,22 @@ class TensorRTEngine:
             path.read_bytes()
         )
         if self._engine is None:
-            raise EngineError(f"{path} cannot be opened: {library.log.last_error}; {BUILD_HINT}")
-        sizes = sorted(enumerate(label.batches), key=lambda one: one[1])
-        self._plans = [_Plan(library.module, self._engine, *one, self._stream) for one in sizes]
+            raise EngineError(f"cannot open {path}: {library.log.last_error}; {BUILD_HINT}")
+        profiles = sorted(enumerate(label.batches), key=lambda pair: pair[1])
+        self._batches = [
+            _GraphBatch(library.module, self._engine, profile, size, self._stream)
+            for profile, size in profiles
+        ]
         self._lock = threading.Lock()
 
     def infer(self, mel: Array, cochleagram: Array) -> Estimate:
-        """Answer for a batch of windows; see `Engine.infer`."""
+        """Predict a batch of windows; see `Engine.infer`."""
         with self._lock:
-            return infer_in_batches(self._plans, mel, cochleagram)
+            return infer_in_batches(self._batches, mel, cochleagram)
 
 
-class _Plan:
-    """One batch size: its buffers on both sides, and the graph of copies and kernels."""
+class _GraphBatch:
+    """One batch size: host and device buffers, and a CUDA graph of copies and kernels."""
 
     def __init__(self, trt: Any, engine: Any, profile: int, size: int, stream: Any) -> None:
         self.size, self._stream = size, stream
@@ -77,18 +79,19 @@ class _Plan:
             if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
                 inputs.append(name)
                 self._context.set_input_shape(name, shape)
-            self._host[name] = _pinned(runtime, shape)
+            self._host[name] = _pinned_zeros(runtime, shape)
             self._device[name] = call(runtime.cudaMalloc, self._host[name].nbytes)
             self._context.set_tensor_address(name, int(self._device[name]))
-        self._work(inputs)  # the first run compiles and allocates, which a graph cannot hold
+        self._enqueue(inputs)  # the first run compiles and allocates, which a graph cannot capture
         call(runtime.cudaStreamSynchronize, stream)
         mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         call(runtime.cudaStreamBeginCapture, stream, mode)
-        self._work(inputs)
+        self._enqueue(inputs)
         graph = call(runtime.cudaStreamEndCapture, stream)
         self._graph = call(runtime.cudaGraphInstantiate, graph, 0)
 
-    def _work(self, inputs: list[str]) -> None:
+    def _enqueue(self, inputs: list[str]) -> None:
+        """Enqueue copies and kernels on the stream."""
         for name in inputs:
             self._copy(name, self._device[name], self._host[name].ctypes.data, "HostToDevice")
         if not self._context.execute_async_v3(int(self._stream)):
@@ -96,13 +99,13 @@ class _Plan:
         for name in OUTPUTS:
             self._copy(name, self._host[name].ctypes.data, self._device[name], "DeviceToHost")
 
-    def _copy(self, name: str, to: Any, source: Any, way: str) -> None:
-        kind = getattr(self._runtime.cudaMemcpyKind, f"cudaMemcpy{way}")
-        count = self._host[name].nbytes
-        call(self._runtime.cudaMemcpyAsync, to, source, count, kind, self._stream)
+    def _copy(self, name: str, target: Any, source: Any, direction: str) -> None:
+        kind = getattr(self._runtime.cudaMemcpyKind, f"cudaMemcpy{direction}")
+        size = self._host[name].nbytes
+        call(self._runtime.cudaMemcpyAsync, target, source, size, kind, self._stream)
 
     def run(self, mel: Array, cochleagram: Array) -> tuple[Array, ...]:
-        """Answer for at most `size` windows: valence, arousal and their deviations."""
+        """Predict at most `size` windows: valence, arousal and their deviations."""
         count = len(mel)
         self._host["mel"][:count], self._host["cochleagram"][:count] = mel, cochleagram
         call(self._runtime.cudaGraphLaunch, self._graph, self._stream)
@@ -111,9 +114,9 @@ class _Plan:
 
 
 def _make_context(trt: Any, engine: Any) -> Any:
-    """Make a context; in the edition for RTX cards one that compiles its kernels before they run.
+    """Create an execution context; in the RTX edition one that compiles its kernels eagerly.
 
-    Left to itself it would begin with slower ones, and a graph would save_engine those.
+    By default that edition starts with slower generic kernels, and a graph would capture those.
     """
     strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
     if strategies is None:
@@ -123,8 +126,8 @@ def _make_context(trt: Any, engine: Any) -> Any:
     return engine.create_execution_context(runtime_config=config)
 
 
-def _pinned(runtime: Any, shape: tuple[int, ...]) -> Array:
-    """Page-locked memory of the host as an array of zeros."""
+def _pinned_zeros(runtime: Any, shape: tuple[int, ...]) -> Array:
+    """Return zeros in page-locked host memory."""
     count = int(np.prod(shape))
     address = call(runtime.cudaMallocHost, count * np.dtype(np.float32).itemsize)
     array: Array = np.ctypeslib.as_array((ctypes.c_float * count).from_address(int(address)))

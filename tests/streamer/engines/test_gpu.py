@@ -1,4 +1,4 @@
-"""Engines that run on the GPU of this machine answer as ONNX Runtime does."""
+"""GPU engines estimate as ONNX Runtime does."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def tensorrt(model, gpu, folder):
 
 @pytest.mark.parametrize("kind", ["tensorrt", "tensorrt in half precision", "torch"])
 @pytest.mark.parametrize("count", [1, 8, 45])
-def test_it_answers_as_onnx_runtime_does(gpu, kind, count, engine, random_windows, tmp_path):
+def test_estimates_equal_those_of_onnx_runtime(gpu, kind, count, engine, random_windows, tmp_path):
     half = tmp_path / "half.onnx"
     halve(SHIPPED_MODEL, half)
     match kind:

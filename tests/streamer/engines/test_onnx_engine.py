@@ -24,13 +24,13 @@ def windows(engine, music):
     return cut(frames.mel), cut(frames.cochleagram)
 
 
-def answers(estimate):
+def columns(estimate):
     return np.stack(
         [estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std]
     )
 
 
-def test_answers_lie_where_they_may(engine, windows):
+def test_estimates_are_in_range(engine, windows):
     estimate = engine.infer(*windows)
     for values in (estimate.valence, estimate.arousal):
         assert values.shape == (16,)
@@ -42,41 +42,41 @@ def test_answers_lie_where_they_may(engine, windows):
         assert np.all(np.isfinite(values))
 
 
-def test_digital_silence_has_a_finite_answer(engine):
+def test_the_estimate_of_digital_silence_is_finite(engine):
     spec = engine.front_end
     mel = np.full((1, spec.mel_bands, spec.window_frames), np.log(spec.mel_floor), np.float32)
     cochleagram = np.zeros((1, spec.gammatone_channels, spec.window_frames), np.float32)
-    assert np.all(np.isfinite(answers(engine.infer(mel, cochleagram))))
+    assert np.all(np.isfinite(columns(engine.infer(mel, cochleagram))))
 
 
 @settings(max_examples=10, deadline=None)
 @given(chosen=st.lists(st.integers(0, 15), min_size=1, max_size=16))
-def test_a_window_has_the_same_answer_in_every_batch(engine, windows, chosen):
+def test_a_window_gets_the_same_estimate_in_every_batch(engine, windows, chosen):
     alone = np.concatenate(
-        [answers(engine.infer(*(view[k : k + 1] for view in windows))) for k in chosen], axis=1
+        [columns(engine.infer(*(view[k : k + 1] for view in windows))) for k in chosen], axis=1
     )
-    together = answers(engine.infer(*(np.ascontiguousarray(view[chosen]) for view in windows)))
+    together = columns(engine.infer(*(np.ascontiguousarray(view[chosen]) for view in windows)))
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
 
 
-def test_four_threads_get_the_answers_of_one(engine, windows):
-    def ask(k):
-        return answers(engine.infer(*(view[k : k + 1] for view in windows)))
+def test_four_threads_get_the_estimates_of_one(engine, windows):
+    def infer(k):
+        return columns(engine.infer(*(view[k : k + 1] for view in windows)))
 
     order = [k % 16 for k in range(96)]
-    expected = [ask(k) for k in range(16)]
+    expected = [infer(k) for k in range(16)]
     with ThreadPoolExecutor(4) as threads:
-        for k, answer in zip(order, threads.map(ask, order), strict=True):
+        for k, answer in zip(order, threads.map(infer, order), strict=True):
             np.testing.assert_array_equal(answer, expected[k])
 
 
-def test_it_says_what_it_is(engine):
+def test_the_engine_names_itself(engine):
     assert engine.name.startswith("ONNX Runtime ")
     assert engine.model
     assert engine.front_end.origin == "internal"
 
 
-def test_the_library_leaves_nothing_in_our_home_to_tell_its_maker(tmp_path):
+def test_onnx_runtime_writes_no_telemetry_to_the_home_folder(tmp_path):
     program = "from streamer.engines import open_engine; print(open_engine().name)"
     environment = {**os.environ, "HOME": str(tmp_path)}
     for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):

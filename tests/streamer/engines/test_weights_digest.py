@@ -1,4 +1,4 @@
-"""Weights are checked before anything reads them."""
+"""Weights are verified by SHA-256 before they are opened."""
 
 import hashlib
 import shutil
@@ -12,12 +12,12 @@ from streamer.errors import EngineError
 
 
 @pytest.mark.parametrize("name", ["damer.onnx", "damer-int8.onnx"])
-def test_the_shipped_weights_are_those_that_were_shipped(name):
+def test_shipped_weights_match_their_digest(name):
     path = SHIPPED_MODEL.with_name(name)
     assert weights.shipped_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_shipped_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
+def test_changed_shipped_weights_are_refused(tmp_path, monkeypatch):
     shutil.copytree(SHIPPED_MODEL.parent, tmp_path, dirs_exist_ok=True)
     changed = tmp_path / "damer.onnx"
     monkeypatch.setattr(weights, "SHIPPED_MODEL", changed)
@@ -25,11 +25,11 @@ def test_shipped_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
     data = bytearray(changed.read_bytes())
     data[len(data) // 2] ^= 1
     changed.write_bytes(data)
-    with pytest.raises(EngineError, match="is damaged or was changed; install"):
+    with pytest.raises(EngineError, match="is damaged or was changed; reinstall"):
         open_engine(changed)
 
 
-def test_weights_of_ones_own_are_held_to_the_digest_that_is_asked_for(tmp_path):
+def test_own_weights_are_verified_against_the_configured_digest(tmp_path):
     mine = shutil.copy(SHIPPED_MODEL, tmp_path / "mine.onnx")
     digest = hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()
     open_engine(mine)
