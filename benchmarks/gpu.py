@@ -20,7 +20,7 @@ import numpy as np
 
 from damer.views import FrontEnd
 from damer.weights import SHIPPED_MODEL
-from deploy.half import halve
+from deploy.weight_precision import convert_to_half
 from streamer.demo import PIECE
 from streamer.engines import Engine, OnnxEngine
 from streamer.engines.cuda import find_gpu
@@ -74,7 +74,7 @@ def main(output: Path) -> None:
 
 def _engines(folder: Path, capability: str) -> Iterator[tuple[str, Callable[[], Engine] | None]]:
     half = folder / "half.onnx"
-    halve(SHIPPED_MODEL, half)
+    convert_to_half(SHIPPED_MODEL, half)
     yield "onnxruntime", None
     for name, model in (("tensorrt", SHIPPED_MODEL), ("tensorrt in half precision", half)):
         yield name, partial(_built, model, capability, folder)

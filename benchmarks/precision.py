@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from deploy.export import export_onnx
-from deploy.half import halve
-from deploy.quantize import quantize
+from deploy.weight_precision import convert_to_half, quantize_to_int8
 from streamer.engines import KalmanSettings, OnnxEngine
 from training.datasets import read_data_sets
 from training.evaluation.cross_validation import cross_validate
@@ -33,7 +32,10 @@ _RECIPE, _CHANGE = "distilled", "saml={}"
 _FOLDS, _SEED = 5, 0
 _EVERY_SECONDS = 2.0
 _NO_SMOOTHING = KalmanSettings((1.0, 1.0), 1.0, (1.0, 1.0))
-_SMALLER: dict[str, Callable[[Path, Path], None]] = {"int8": quantize, "fp16": halve}
+_SMALLER: dict[str, Callable[[Path, Path], None]] = {
+    "int8": quantize_to_int8,
+    "fp16": convert_to_half,
+}
 
 
 def measure_precision() -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""From a checkout to a show: the demo piece, ONNX export."""
+"""Deployment from a checkout: ONNX export, reduced precision, and the inference server."""

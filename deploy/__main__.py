@@ -1,6 +1,6 @@
-"""`python -m deploy`: from a checkout to a show.
+"""`python -m deploy`: export weights, convert their precision, serve the engine.
 
-What a command alone takes, torch say, is imported in it: a server of engines needs none of it.
+Each command imports its own libraries, so that the inference server loads no torch.
 """
 
 import json
@@ -15,7 +15,11 @@ from damer.weights import SHIPPED_MODEL
 from deploy.serving.command import serve
 from streamer.engines import KalmanSettings, OnnxEngine
 
-app = typer.Typer(help="From a checkout to a show.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Export weights, convert their precision, serve the engine.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.callback()
@@ -25,19 +29,21 @@ def _root() -> None:
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="What `python -m training fit` wrote.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Checkpoint written by `python -m training fit`.")
+    ],
     evaluation: Annotated[
         Path | None,
         typer.Argument(
-            help="The JSON that `python -m training evaluate` wrote of the recipe.  [default: "
-            "weights that nobody judged, with the smoother of the shipped ones]"
+            help="JSON written by `python -m training evaluate` for the same recipe.  [default: no "
+            "scores, and the smoother of the shipped weights]"
         ),
     ] = None,
     output: Annotated[Path, typer.Option(help="ONNX file to write.")] = SHIPPED_MODEL,
 ) -> None:
-    """Write fitted weights as the ONNX file that `streamer` opens.
+    """Export a checkpoint to the ONNX file that `streamer` opens.
 
-    The smoother is that of the evaluation.
+    The smoother's parameters come from the evaluation.
     """
     import torch
 
@@ -49,7 +55,7 @@ def export(
         recipe = content["recipe"]
     except (OSError, ValueError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
         raise typer.BadParameter(f"{checkpoint}: {error}") from None
-    smoothing, metrics = _judged(evaluation, recipe)
+    smoothing, metrics = _read_evaluation(evaluation, recipe)
     network = DAMER(NetworkSize.from_stored(recipe["network"]))
     network.load_state_dict(content["weights"])
     export_onnx(
@@ -64,58 +70,60 @@ def export(
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _judged(
+def _read_evaluation(
     evaluation: Path | None, recipe: dict[str, Any]
 ) -> tuple[KalmanSettings, dict[str, Any]]:
-    """Return the smoother and the scores of an evaluation, which has to be of this recipe."""
+    """Return the smoother and the scores of an evaluation; raise unless it has this recipe."""
     if evaluation is None:
         return OnnxEngine(SHIPPED_MODEL).smoothing, {}
     try:
-        judged = json.loads(evaluation.read_text(encoding="utf-8"))
+        content = json.loads(evaluation.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{evaluation}: {error}") from None
-    if judged["recipe"] != recipe:
-        raise typer.BadParameter(f"{evaluation} is not of the recipe that was fitted")
-    scores = {name: table["damer"] for name, table in judged["scores"].items()}
-    return KalmanSettings(**judged["smoothing"]), scores
+    if content["recipe"] != recipe:
+        raise typer.BadParameter(f"{evaluation} has another recipe than the checkpoint")
+    scores = {name: table["damer"] for name, table in content["scores"].items()}
+    return KalmanSettings(**content["smoothing"]), scores
 
 
-Weights = Annotated[Path, typer.Argument(help="What `export` wrote.", exists=True, dir_okay=False)]
+Weights = Annotated[
+    Path, typer.Argument(help="ONNX file written by `export`.", exists=True, dir_okay=False)
+]
 
 
-@app.command("half")
-def halve_weights(
+@app.command()
+def half(
     weights: Weights = SHIPPED_MODEL,
     output: Annotated[
         Path | None, typer.Option(help="ONNX file to write.", show_default="WEIGHTS-fp16.onnx")
     ] = None,
 ) -> None:
-    """Write weights in half precision, for engines on a GPU: half the size.
+    """Convert weights to half precision, for a GPU: half the size.
 
-    Build an engine of them: `streamer engines build --model WEIGHTS-fp16.onnx`.
+    Then build an engine: `streamer engines build --model WEIGHTS-fp16.onnx`.
     """
-    from deploy.half import halve
+    from deploy.weight_precision import convert_to_half
 
     output = output or weights.with_name(f"{weights.stem}-fp16.onnx")
-    halve(weights, output)
+    convert_to_half(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-@app.command("quantize")
-def quantize_weights(
+@app.command()
+def quantize(
     weights: Weights = SHIPPED_MODEL,
     output: Annotated[
         Path | None, typer.Option(help="ONNX file to write.", show_default="WEIGHTS-int8.onnx")
     ] = None,
 ) -> None:
-    """Write eight-bit weights: a third of the size, and quicker on a processor.
+    """Convert weights to eight bits: a third of the size, and faster on a CPU.
 
-    What they lose in agreement: `python -m benchmarks precision`.
+    Measure the loss of agreement: `python -m benchmarks precision`.
     """
-    from deploy.quantize import quantize
+    from deploy.weight_precision import quantize_to_int8
 
     output = output or weights.with_name(f"{weights.stem}-int8.onnx")
-    quantize(weights, output)
+    quantize_to_int8(weights, output)
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -1,4 +1,4 @@
-"""From fitted weights to the ONNX file that the runtime opens."""
+"""Export a fitted network to ONNX, with its provenance in the metadata."""
 
 import json
 import logging
@@ -20,14 +20,14 @@ _OPSET = 20
 
 
 class FusedHead(nn.Module):
-    """The network as the runtime sees it: four vectors out of two views."""
+    """Exported part of the network: both views in, four vectors (B,) out."""
 
     def __init__(self, network: DAMER) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[Tensor, ...]:
-        """Valence, arousal and their standard deviations, each (B,)."""
+        """Return valence, arousal and their standard deviations, each (B,)."""
         fused = self.network(mel, cochleagram).fused
         return (*fused.mean.unbind(dim=1), *fused.std.unbind(dim=1))
 
@@ -42,22 +42,22 @@ def export_onnx(
     training: dict[str, Any],
     metrics: dict[str, Any],
 ) -> None:
-    """Write the network with fixed T and any batch size, its provenance in the metadata.
+    """Write the network to an ONNX file with fixed T and dynamic batch size.
 
     Parameters
     ----------
     network
-        Fitted weights.
+        Fitted network.
     spec
-        The front end they were fitted to.
+        Front end it was fitted to.
     path
-        Where the ONNX file goes.
+        ONNX file to write.
     name
         Short name of the weights.
     smoothing
-        Settings of the smoother fitted with them.
+        Parameters of the smoother fitted with the weights.
     training, metrics
-        How they were made and how they were judged, as JSON.
+        Recipe with seed, and evaluation scores; stored as JSON.
     """
     module = FusedHead(network).eval().cpu()
     windows = (
@@ -66,8 +66,10 @@ def export_onnx(
     )
     batch = torch.export.Dim("batch", min=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # and misses torchvision
+        warnings.simplefilter("ignore")  # the exporter uses deprecated parts of torch
+        logging.getLogger("torch.onnx").setLevel(
+            logging.ERROR
+        )  # it warns that torchvision is missing
         program = torch.onnx.export(
             module,
             windows,
@@ -79,7 +81,7 @@ def export_onnx(
             verbose=False,
         )
     if program is None:
-        raise RuntimeError("torch exported nothing")
+        raise RuntimeError("cannot export the network: torch returned no program")
     model = program.model_proto
     onnx.helper.set_model_props(
         model,

@@ -1,4 +1,4 @@
-"""The networks of DAMER, in torch."""
+"""The DAMER network, pseudo labels and memory, in torch."""
 
 from damer.nn.dsaf import DSAFLayer, ViewTokens
 from damer.nn.network import DAMER, FusedOutput, NetworkOutput, NetworkSize

@@ -1,6 +1,6 @@
-"""The two views of DAMER: log-Mel spectrogram and gammatone cochleagram, incremental and exact.
+"""Incremental log-Mel spectrogram and gammatone cochleagram, bit-identical for any block size.
 
-NumPy and Numba only. Frames given out belong to the caller.
+Needs NumPy and Numba only. Returned frames belong to the caller.
 """
 
 from damer.views.frontend import Frames, FrontEnd

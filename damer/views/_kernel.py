@@ -1,4 +1,4 @@
-"""Compiling the inner loops."""
+"""Compile inner loops with Numba at import."""
 
 import logging
 from collections.abc import Callable
@@ -11,25 +11,25 @@ Kernel = Callable[..., None]
 
 
 def kernel(signature: str) -> Callable[[Kernel], Kernel]:
-    """Compile a function when its module is imported, so that nothing compiles later.
+    """Compile a function of this signature at import, so that nothing compiles during a stream.
 
-    The machine code is cached beside the module or in the user's cache directory; where neither can
-    be written it is compiled anew in every process and one line says so. The kernel releases the
-    interpreter lock. Neither fast maths nor threads: both would let rounding depend on block size.
+    The machine code is cached beside the module or in the user's cache directory. If neither can be
+    written, every process compiles again and logs one line. The kernel releases the GIL. No
+    `fastmath`, no `parallel`: with either, rounding would depend on the block size.
     """
 
-    def compiled(function: Kernel) -> Kernel:
+    def compile_function(function: Kernel) -> Kernel:
         try:
-            fast: Kernel = numba.njit(signature, cache=True, nogil=True)(function)
+            compiled: Kernel = numba.njit(signature, cache=True, nogil=True)(function)
         except (RuntimeError, OSError):
-            _say_uncached()
-            fast = numba.njit(signature, nogil=True)(function)
-        return fast
+            _log_uncached()
+            compiled = numba.njit(signature, nogil=True)(function)
+        return compiled
 
-    return compiled
+    return compile_function
 
 
 @cache
-def _say_uncached() -> None:
-    """Say once in a process that compiled code cannot be kept."""
-    _log.info("No place to cache compiled code: it is compiled anew at every start")
+def _log_uncached() -> None:
+    """Log once per process that compiled code is not cached."""
+    _log.info("cannot cache compiled code: no writable folder; every start compiles it again")

@@ -1,4 +1,4 @@
-"""Both views in step."""
+"""Front end: audio blocks to frames of both views."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from damer.views.gammatone import Cochleagram
 from damer.views.mel import LogMel
 from damer.views.spec import FrontEndSpec
 
-_HOPS_AT_ONCE = 64  # bounds the memory of one large block
+_CHUNK_HOPS = 64  # limits the memory that one large block needs
 
 
 class Frames(NamedTuple):
-    """Consecutive frames of both views.
+    """Consecutive frames of both views, one row per frame.
 
     Attributes
     ----------
@@ -28,10 +28,15 @@ class Frames(NamedTuple):
 
 
 class FrontEnd:
-    """Turns sound at 22,050 Hz into frames of both views, whatever the block sizes.
+    """Computes frames of both views from audio blocks of any size.
 
-    Frame k ends at sample (k + 1) * hop. Cutting the sound differently changes no bit of any
-    frame; offline use is one large block. Not thread-safe; one object for each stream.
+    Frame k ends at sample (k + 1) * hop. Frames are bit-identical for any block sizes; offline use
+    is one large block. Not thread-safe: one object per stream.
+
+    Parameters
+    ----------
+    spec
+        Parameters of the views; samples must be at its `sample_rate`.
 
     >>> frames = FrontEnd(FrontEndSpec()).push(np.zeros(1000, dtype=np.float32))
     >>> frames.mel.shape, frames.cochleagram.shape
@@ -42,28 +47,28 @@ class FrontEnd:
         self.spec = spec
         self._mel = LogMel(spec)
         self._cochleagram = Cochleagram(spec)
-        self._rest: NDArray[np.float64] = np.empty(0)
+        self._pending: NDArray[np.float64] = np.empty(0)
 
     def reset(self) -> None:
-        """Forget the past: the next sample is the first after digital silence."""
+        """Reset to digital silence; the next sample is sample 0."""
         self._mel.reset()
         self._cochleagram.reset()
-        self._rest = np.empty(0)
+        self._pending = np.empty(0)
 
     def push(self, samples: NDArray[np.float32]) -> Frames:
-        """Take any number of finite mono samples, shape (n,); give the frames they complete."""
-        signal = np.concatenate([self._rest, samples])
+        """Consume finite mono samples (n,) in [-1, 1]; return the frames they complete."""
+        signal = np.concatenate([self._pending, samples])
         count = len(signal) // self.spec.hop
-        heard = count * self.spec.hop
-        hops = signal[:heard].reshape(count, self.spec.hop)
-        self._rest = signal[heard:]
-        if count <= _HOPS_AT_ONCE:
+        complete = count * self.spec.hop
+        hops = signal[:complete].reshape(count, self.spec.hop)
+        self._pending = signal[complete:]
+        if count <= _CHUNK_HOPS:
             return Frames(self._mel.push(hops), self._cochleagram.push(hops))
         mel = np.empty((count, self.spec.mel_bands), dtype=np.float32)
         cochleagram = np.empty((count, self.spec.gammatone_channels), dtype=np.float32)
-        for k in range(0, count, _HOPS_AT_ONCE):
-            part = slice(k, k + _HOPS_AT_ONCE)
-            mel[part] = self._mel.push(hops[part])
-            cochleagram[part] = self._cochleagram.push(hops[part])
-        self._rest = self._rest.copy()
+        for k in range(0, count, _CHUNK_HOPS):
+            chunk = slice(k, k + _CHUNK_HOPS)
+            mel[chunk] = self._mel.push(hops[chunk])
+            cochleagram[chunk] = self._cochleagram.push(hops[chunk])
+        self._pending = self._pending.copy()  # else it keeps the whole block alive
         return Frames(mel, cochleagram)

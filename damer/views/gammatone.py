@@ -1,4 +1,4 @@
-"""The second view: an incremental gammatone cochleagram."""
+"""Gammatone cochleagram: ERB-spaced filter bank, computed incrementally."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,16 @@ from damer.views._kernel import kernel
 from damer.views.spec import FrontEndSpec
 
 _EAR_Q, _MIN_BANDWIDTH = 9.26449, 24.7  # Glasberg and Moore (1990)
-_LANES = 8  # doubles in the widest vector; channels are filled up to a multiple with silent ones
-_BANDWIDTH_OF_ERB = 1.019  # fourth-order gammatone, Patterson et al. (1992)
+_ERB_BANDWIDTH = 1.019  # of a fourth-order gammatone, in ERB; Patterson et al. (1992)
+_LANES = 8  # doubles in the widest vector register; silent channels pad to a multiple
+_STATE_FLOOR = 1e-30  # a smaller filter state becomes exactly zero
 
 
 def erb_centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
-    """Centre frequencies in Hz, rising, evenly spaced on the ERB-rate scale.
+    """Return the ERB-spaced centre frequencies in Hz, ascending, shape (gammatone_channels,).
 
-    The lowest is `gammatone_low`, the highest one step below `gammatone_high` (Slaney, Apple
-    Technical Report 35, 1993).
+    They are evenly spaced on the ERB-rate scale, from `gammatone_low` to one step below
+    `gammatone_high` (Slaney, Apple Technical Report 35, 1993).
     """
     shift = _EAR_Q * _MIN_BANDWIDTH
     steps = np.arange(spec.gammatone_channels, 0, -1) / spec.gammatone_channels
@@ -25,17 +26,17 @@ def erb_centre_frequencies(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 
 def poles(spec: FrontEndSpec) -> NDArray[np.complex128]:
-    """Pole of each channel in the z plane, shape (gammatone_channels,)."""
+    """Return the pole of each channel in the z plane, shape (gammatone_channels,)."""
     centres = erb_centre_frequencies(spec)
-    bandwidth = _BANDWIDTH_OF_ERB * 2.0 * np.pi * (centres / _EAR_Q + _MIN_BANDWIDTH)
+    bandwidth = _ERB_BANDWIDTH * 2.0 * np.pi * (centres / _EAR_Q + _MIN_BANDWIDTH)
     return np.exp((-bandwidth + 2j * np.pi * centres) / spec.sample_rate)
 
 
 def gains(spec: FrontEndSpec) -> NDArray[np.float64]:
-    """Response of each channel's real part at its centre frequency, shape (gammatone_channels,).
+    """Return the gain of each channel at its centre frequency, shape (gammatone_channels,).
 
-    The real part of four complex one-pole stages is Slaney's fourth-order design times a constant,
-    so dividing by this gain gives his unit response.
+    The real part of four complex one-pole stages is Slaney's fourth-order design times a constant;
+    dividing by this gain gives his unit response.
     """
     centres, pole = erb_centre_frequencies(spec), poles(spec)
     z = np.exp(-2j * np.pi * centres / spec.sample_rate)
@@ -45,8 +46,8 @@ def gains(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 @kernel("void(f8[:,::1], f8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], f8, f4[:,::1])")
 def _cascade(hops, pole_re, pole_im, scale, state, energy, exponent, out):  # type: ignore[no-untyped-def]
-    # Samples outside, channels inside: the loop over channels is vectorised, time never is. Two
-    # samples a turn, so that the state is loaded and stored half as often.
+    # Samples outside, channels inside: only the loop over channels is vectorised. Two samples per
+    # iteration load and store the state half as often.
     for frame in range(hops.shape[0]):
         energy[:] = 0.0
         for n in range(0, hops.shape[1], 2):
@@ -76,36 +77,36 @@ def _cascade(hops, pole_re, pole_im, scale, state, energy, exponent, out):  # ty
             magnitude = 0.0
             for part in range(8):
                 magnitude += abs(state[part, c])
-            if magnitude < 1e-30:
-                # Dying away, the state would become denormal and a hundred times slower.
+            if magnitude < _STATE_FLOOR:
+                # A decaying state would become denormal, and a hundred times slower.
                 for part in range(8):
                     state[part, c] = 0.0
 
 
 class Cochleagram:
-    """Incremental cochleagram of a fourth-order gammatone filter bank.
+    """Computes a cochleagram incrementally, with a fourth-order gammatone filter bank.
 
     Each channel is four complex one-pole stages; a frame is the mean squared envelope over its
     hop's samples, divided by the squared gain, raised to the power `compression`. A sine of
     amplitude 1 at a centre frequency gives 1 in that channel.
 
-    Not thread-safe; one object for each stream.
+    Not thread-safe: one object per stream.
     """
 
     def __init__(self, spec: FrontEndSpec) -> None:
         self._spec = spec
         pole = poles(spec)
-        self._pole_re, self._pole_im = (_padded(part) for part in (pole.real, pole.imag))
+        self._pole_re, self._pole_im = (_pad_to_lanes(part) for part in (pole.real, pole.imag))
         self._scale = 1.0 / (gains(spec) ** 2 * spec.hop)
         self._energy = np.empty(len(self._pole_re))
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: what follows begins after digital silence."""
+        """Reset to digital silence."""
         self._state = np.zeros((8, len(self._pole_re)))
 
     def push(self, hops: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Take whole hops of samples, (n, hop); give their frames, (n, gammatone_channels)."""
+        """Consume hops (n, hop) of float64 samples; return frames (n, gammatone_channels)."""
         frames = np.empty((len(hops), self._spec.gammatone_channels), dtype=np.float32)
         _cascade(
             hops,
@@ -120,5 +121,5 @@ class Cochleagram:
         return frames
 
 
-def _padded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pad_to_lanes(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(values, (0, -len(values) % _LANES))

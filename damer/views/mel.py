@@ -1,4 +1,4 @@
-"""The first view: an incremental log-Mel spectrogram."""
+"""Log-Mel spectrogram, computed incrementally."""
 
 import math
 
@@ -13,7 +13,7 @@ _LOG_STEP = math.log(6.4) / 27.0
 
 
 def hz_to_mel(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slaney's Mel scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    """Convert Hz to Slaney's Mel scale: linear below 1 kHz, logarithmic above (1998)."""
     above = np.maximum(frequency, _BREAK_HZ)
     return np.where(
         frequency < _BREAK_HZ,
@@ -23,7 +23,7 @@ def hz_to_mel(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse of `hz_to_mel`."""
+    """Convert Slaney Mel to Hz; inverse of `hz_to_mel`."""
     above = np.maximum(mel, _BREAK_MEL)
     return np.where(
         mel < _BREAK_MEL,
@@ -33,7 +33,7 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mel_filters(spec: FrontEndSpec) -> NDArray[np.float64]:
-    """Triangular Slaney filters of equal area, shape (mel_bands, fft_size // 2 + 1)."""
+    """Return triangular Slaney filters of equal area, shape (mel_bands, fft_size // 2 + 1)."""
     edges, bins = _edges(spec), _bins(spec)
     widths = np.diff(edges)[:, None]
     ramps = edges[:, None] - bins
@@ -44,7 +44,7 @@ def mel_filters(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 
 def _edges(spec: FrontEndSpec) -> NDArray[np.float64]:
-    """Frequencies where filters begin, peak and end, (mel_bands + 2,): filter b peaks at b + 1."""
+    """Return the filters' edges in Hz, (mel_bands + 2,): filter b spans b to b + 2."""
     ends = hz_to_mel(np.array([spec.mel_low, spec.mel_high]))
     return mel_to_hz(np.linspace(ends[0], ends[1], spec.mel_bands + 2))
 
@@ -54,7 +54,7 @@ def _bins(spec: FrontEndSpec) -> NDArray[np.float64]:
 
 
 @kernel("void(f8[::1], i8, f8[::1], f8[:,::1])")
-def _cut(signal, hop, hann, windows):  # type: ignore[no-untyped-def]
+def _window(signal, hop, hann, windows):  # type: ignore[no-untyped-def]
     for frame in range(windows.shape[0]):
         for k in range(windows.shape[1]):
             windows[frame, k] = signal[frame * hop + k] * hann[k]
@@ -62,9 +62,9 @@ def _cut(signal, hop, hann, windows):  # type: ignore[no-untyped-def]
 
 @kernel("void(c16[:,::1], f8[::1], f8[::1], i8[::1], f8, f4[:,::1])")
 def _project(spectra, rising, falling, edge, floor, out):  # type: ignore[no-untyped-def]
-    # Each filter's sum runs over its own bins in rising order: a matrix product would round
-    # differently for different numbers of frames. Between two edges one filter rises and the one
-    # before it falls, so two sums go on side by side.
+    # Sum each filter over its own bins in ascending order: a matrix product would round differently
+    # for different numbers of frames. Between two edges one filter rises and the previous one
+    # falls, so two sums run side by side.
     power = np.empty(spectra.shape[1])
     bands = out.shape[1]
     for frame in range(spectra.shape[0]):
@@ -84,41 +84,41 @@ def _project(spectra, rising, falling, edge, floor, out):  # type: ignore[no-unt
 
 
 class LogMel:
-    """Incremental log-Mel spectrogram.
+    """Computes a log-Mel spectrogram incrementally.
 
-    Frame k covers the `fft_size` samples before sample (k + 1) * hop, the past being zeros at the
-    start: periodic Hann window, power spectrum in double precision, Slaney Mel filters, natural
+    Frame k covers the `fft_size` samples before sample (k + 1) * hop, with zeros before the first
+    sample: periodic Hann window, power spectrum in double precision, Slaney Mel filters, natural
     logarithm. Equal to librosa's `melspectrogram(center=False)` on the signal with
     `fft_size - hop` zeros before it.
 
-    Not thread-safe; one object for each stream.
+    Not thread-safe: one object per stream.
     """
 
     def __init__(self, spec: FrontEndSpec) -> None:
         self._spec = spec
         angle = 2.0 * np.pi * np.arange(spec.fft_size) / spec.fft_size
         self._hann = 0.5 - 0.5 * np.cos(angle)
-        # Of each bin the filter that rises there, -1 below the first and mel_bands beyond the last.
+        # Index of the filter that rises at each bin: -1 below the first, mel_bands above the last.
         band = np.searchsorted(_edges(spec), _bins(spec), side="right") - 1
         band = np.minimum(band, spec.mel_bands)
         self._edge = np.searchsorted(band, np.arange(spec.mel_bands + 2))
-        bordered = np.pad(mel_filters(spec), ((1, 1), (0, 0)))  # filter b is row b + 1
+        padded = np.pad(mel_filters(spec), ((1, 1), (0, 0)))  # filter b is row b + 1
         bins = np.arange(len(band))
-        self._rising = bordered[band + 1, bins]
-        self._falling = bordered[np.maximum(band, 0), bins]
+        self._rising = padded[band + 1, bins]
+        self._falling = padded[np.maximum(band, 0), bins]
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: what follows begins after digital silence."""
+        """Reset to digital silence."""
         self._past = np.zeros(self._spec.fft_size - self._spec.hop)
 
     def push(self, hops: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Take whole hops of samples, shape (n, hop); give their frames, shape (n, mel_bands)."""
+        """Consume hops (n, hop) of float64 samples; return frames (n, mel_bands)."""
         spec = self._spec
         signal = np.concatenate((self._past, hops.ravel()))
         self._past = signal[len(signal) - (spec.fft_size - spec.hop) :]
         windows = np.empty((len(hops), spec.fft_size))
-        _cut(signal, spec.hop, self._hann, windows)
+        _window(signal, spec.hop, self._hann, windows)
         spectra = np.fft.rfft(windows)
         frames = np.empty((len(hops), spec.mel_bands), dtype=np.float32)
         _project(spectra, self._rising, self._falling, self._edge, spec.mel_floor, frames)

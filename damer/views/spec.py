@@ -1,4 +1,4 @@
-"""What the front end hears: every number of both views in one frozen object."""
+"""Front-end specification: every parameter of both views in one frozen object."""
 
 import hashlib
 import json
@@ -8,31 +8,31 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontEndSpec:
-    """Definition of the two views and of the window the network sees.
+    """Parameters of the two views and of the network's window.
 
     Weights carry the `digest` of the spec they were trained on; an engine refuses others.
 
     Attributes
     ----------
     origin
-        "internal": computed by `FrontEnd`. "external": ready arrays of unknown scaling, such as the
-        official feature files of a data set, which no running front end can produce.
+        "internal": frames computed by `FrontEnd`. "external": feature arrays of unknown scaling,
+        such as a data set's own files, which `FrontEnd` cannot compute.
     sample_rate
-        In Hz.
+        Hz.
     hop
-        Samples from one frame's end to the next; frame k of both views ends at (k + 1) * hop.
+        Samples per frame; frame k of both views ends at sample (k + 1) * hop.
     fft_size
-        Samples of the Hann window of one Mel frame.
+        Length of the Hann window of a Mel frame, samples.
     mel_bands, mel_low, mel_high
-        Number and range in Hz of the Slaney Mel filters.
+        Number and frequency range (Hz) of the Slaney Mel filters.
     mel_floor
-        Least power before the logarithm.
+        Lower limit of the power before the logarithm.
     gammatone_channels, gammatone_low, gammatone_high
-        Number and range in Hz of the ERB-spaced fourth-order gammatone channels.
+        Number and frequency range (Hz) of the ERB-spaced fourth-order gammatone channels.
     compression
-        Exponent applied to the mean squared envelope.
+        Exponent of the mean squared envelope.
     window_frames
-        Frames of one window, T.
+        Frames per window, T.
     """
 
     origin: Literal["internal", "external"] = "internal"
@@ -51,11 +51,11 @@ class FrontEndSpec:
 
     @property
     def digest(self) -> str:
-        """Short fingerprint (16 hexadecimal digits of SHA-256) of all numbers above."""
+        """Digest of all parameters: the first 16 hexadecimal digits of a SHA-256."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def window_seconds(self) -> float:
-        """Length of the window in seconds."""
+        """Length of the window, s."""
         return self.window_frames * self.hop / self.sample_rate

@@ -1,4 +1,4 @@
-"""The shipped model. Its card, its licence and its digests lie beside it."""
+"""The shipped model; its card, licence and digests are in the same folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ SHIPPED_MODEL = Path(__file__).parent / "damer.onnx"
 
 
 def shipped_digest(path: Path) -> str | None:
-    """Return the SHA-256 that a shipped file must have, as `SHA256SUMS` tells; None for others."""
+    """Return the SHA-256 of a shipped file from `SHA256SUMS`; None for other files."""
     folder = SHIPPED_MODEL.parent
     if path.resolve().parent != folder.resolve():
         return None

@@ -1,1 +1,1 @@
-"""`python -m deploy serve`: one engine, on a GPU say, for the streamers of many venues."""
+"""Inference server on Ray Serve: one engine, on a GPU for example, for streamers of many venues."""

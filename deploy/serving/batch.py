@@ -1,4 +1,4 @@
-"""Questions of several streamers, answered as one."""
+"""Batching of inference requests: run the requests of several streamers in one call."""
 
 from typing import NamedTuple
 
@@ -9,15 +9,15 @@ from streamer.engines.protocol import Array, Estimate
 from streamer.errors import EngineError
 
 
-class Question(NamedTuple):
+class InferenceRequest(NamedTuple):
     """Windows of one streamer.
 
     Attributes
     ----------
     mel, cochleagram
-        Of shapes (B, mel_bands, T) and (B, gammatone_channels, T).
+        Shapes (B, mel_bands, T) and (B, gammatone_channels, T).
     expires
-        `time.monotonic()` after which nobody waits for the answer.
+        `time.monotonic()` after which the streamer discards the response.
     """
 
     mel: Array
@@ -25,27 +25,31 @@ class Question(NamedTuple):
     expires: float
 
 
-def count_windows(questions: list[Question]) -> int:
-    """Count the windows of several questions."""
-    return sum(len(question.mel) for question in questions)
+def count_windows(requests: list[InferenceRequest]) -> int:
+    """Count the windows of several requests."""
+    return sum(len(request.mel) for request in requests)
 
 
-def answer(engine: Engine, questions: list[Question], now: float) -> list[Estimate | EngineError]:
-    """Answer those questions that somebody still waits for, in one call of the engine."""
-    awaited = [question for question in questions if question.expires > now]
-    if not awaited:
-        return [EngineError("too late") for _ in questions]
+def infer_requests(
+    engine: Engine, requests: list[InferenceRequest], now: float
+) -> list[Estimate | EngineError]:
+    """Run the requests that have not expired in one call; return a result for each request."""
+    pending = [request for request in requests if request.expires > now]
+    if not pending:
+        return [EngineError("too late") for _ in requests]
     try:
-        whole = engine.infer(
-            np.concatenate([question.mel for question in awaited]),
-            np.concatenate([question.cochleagram for question in awaited]),
+        estimate = engine.infer(
+            np.concatenate([request.mel for request in pending]),
+            np.concatenate([request.cochleagram for request in pending]),
         )
     except EngineError as error:
-        return [error for _ in questions]
-    columns = np.stack((whole.valence, whole.arousal, whole.valence_std, whole.arousal_std))
-    ends = np.cumsum([len(question.mel) for question in awaited])
+        return [error for _ in requests]
+    columns = np.stack(
+        (estimate.valence, estimate.arousal, estimate.valence_std, estimate.arousal_std)
+    )
+    ends = np.cumsum([len(request.mel) for request in pending])
     parts = iter(np.split(columns, ends[:-1], axis=1))
     return [
-        Estimate(*next(parts)) if question.expires > now else EngineError("too late")
-        for question in questions
+        Estimate(*next(parts)) if request.expires > now else EngineError("too late")
+        for request in requests
     ]

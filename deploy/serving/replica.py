@@ -1,4 +1,4 @@
-"""One copy of the engine, as Ray Serve runs it: it answers what waits in one batch."""
+"""One replica of the inference server: accepts websockets, runs requests in batches."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ import numpy as np
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from ray import serve
 
-from deploy.serving.batch import Question, answer, count_windows
-from deploy.serving.settings import Settings
+from deploy.serving.batch import InferenceRequest, count_windows, infer_requests
+from deploy.serving.settings import ReplicaSettings
 from deploy.serving.users import Users
 from streamer.engines import open_engine
 from streamer.engines.protocol import Array, Estimate
@@ -18,76 +18,75 @@ from streamer.engines.remote import wire_format as wire
 from streamer.engines.weights_digest import file_sha256
 from streamer.errors import EngineError
 
-_POLICY = 1008  # RFC 6455: a message, or whoever sends it, is not what is allowed here
+_POLICY_VIOLATION = 1008  # websocket close code, RFC 6455
 
 app = FastAPI(openapi_url=None)
 
 
 @serve.ingress(app)
 class EngineReplica:
-    """Answers streamers; see `streamer.engines.remote.wire_format` for what travels.
+    """Ray Serve deployment of one engine; see `streamer.engines.remote.wire_format`.
 
     Parameters
     ----------
     settings
-        How.
+        Weights, engine, logins and batching.
 
     Raises
     ------
     EngineError, ValueError
-        The engine cannot be opened, or the users cannot be read.
+        The engine cannot be opened, or the password file cannot be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ReplicaSettings) -> None:
         self._engine = open_engine(settings.model, settings.backend, settings.require)
         self._weights = file_sha256(settings.model)
         self._users = Users(settings.password_file) if settings.password_file else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._infer.set_max_batch_size(settings.largest_batch)  # type: ignore[attr-defined]
         self._infer.set_batch_wait_timeout_s(settings.batch_wait)  # type: ignore[attr-defined]
-        self._engine.infer(*self._silence())  # a first call sets up what no venue should wait for
+        self._engine.infer(*self._silence())  # initialise before the first streamer connects
 
     @app.websocket(wire.PATH)
     async def stream(self, socket: WebSocket) -> None:
-        """Answer one streamer until it leaves."""
+        """Serve one streamer until it disconnects."""
         headers = socket.headers
-        if self._users and not self._users.know(headers.get("authorization", "")):
-            await socket.close(_POLICY)  # before it is accepted: the answer is 403
+        if self._users and not self._users.authenticate(headers.get("authorization", "")):
+            await socket.close(_POLICY_VIOLATION)  # before the upgrade: HTTP status 403
             return
         await socket.accept()
         try:
-            receiver = wire.WindowDecoder(
-                self._engine.front_end, headers.get(wire.PRECISION, "single")
-            )
-            waits = float(headers.get(wire.DEADLINE, "1000")) / 1e3
+            precision = headers.get(wire.PRECISION, "single")
+            decoder = wire.WindowDecoder(self._engine.front_end, precision)
+            deadline = float(headers.get(wire.DEADLINE, "1000")) / 1e3
         except ValueError as error:
-            await socket.close(_POLICY, str(error))
+            await socket.close(_POLICY_VIOLATION, str(error))
             return
         with contextlib.suppress(WebSocketDisconnect):
-            await socket.send_json(self._about())
-            await self._converse(socket, receiver, waits)
+            await socket.send_json(self._description())
+            await self._serve_requests(socket, decoder, deadline)
 
-    async def _converse(
-        self, socket: WebSocket, receiver: wire.WindowDecoder, waits: float
+    async def _serve_requests(
+        self, socket: WebSocket, decoder: wire.WindowDecoder, deadline: float
     ) -> None:
         while True:
             try:
-                views = receiver.decode(await socket.receive_bytes())
-            except (ValueError, KeyError) as error:  # text has no bytes
-                await socket.close(_POLICY, str(error)[:100])
+                views = decoder.decode(await socket.receive_bytes())
+            except (ValueError, KeyError) as error:  # KeyError: a text message has no bytes
+                await socket.close(_POLICY_VIOLATION, str(error)[:100])
                 return
-            found = await self._infer(Question(*views, time.monotonic() + waits))
-            if isinstance(found, EngineError):
-                await socket.send_text(str(found))
+            result = await self._infer(InferenceRequest(*views, time.monotonic() + deadline))
+            if isinstance(result, EngineError):
+                await socket.send_text(str(result))
             else:
-                await socket.send_bytes(wire.encode_estimate(found))
+                await socket.send_bytes(wire.encode_estimate(result))
 
     async def check_health(self) -> None:
-        """Let Ray start another replica where this one has no right answer any more."""
+        """Raise if the engine fails, so that Ray replaces this replica."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._engine.infer, *self._silence())
 
-    def _about(self) -> dict[str, str]:
+    def _description(self) -> dict[str, str]:
         engine = self._engine
         return {
             "engine": engine.name,
@@ -97,11 +96,11 @@ class EngineReplica:
         }
 
     @serve.batch(batch_size_fn=count_windows)
-    async def _infer(self, questions: list[Question]) -> list[Estimate | EngineError]:
-        """Answer those that wait by now."""
+    async def _infer(self, requests: list[InferenceRequest]) -> list[Estimate | EngineError]:
+        """Run the requests that are waiting, in the engine's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._thread, answer, self._engine, questions, time.monotonic()
+            self._thread, infer_requests, self._engine, requests, time.monotonic()
         )
 
     def _silence(self) -> tuple[Array, Array]:

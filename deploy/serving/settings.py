@@ -1,4 +1,4 @@
-"""How the engine is served."""
+"""Settings of the inference server and of its replicas."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,19 +7,19 @@ from streamer.engines import Backend, Require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What each replica is told.
+class ReplicaSettings:
+    """Settings of each replica.
 
     Attributes
     ----------
     model, backend, require
         As for `streamer.engines.open_engine`.
     password_file
-        Users and passwords as mosquitto keeps them; None: anybody may ask.
+        Users and passwords as mosquitto stores them; None: no login.
     largest_batch
-        Windows that one call of the engine answers, at most; no fewer than one question may hold.
+        Largest number of windows per call of the engine, at least that of one request.
     batch_wait
-        Seconds that a window waits for others, at most.
+        Longest time that a window waits for others, s.
     """
 
     model: Path
@@ -28,3 +28,31 @@ class Settings:
     password_file: Path | None
     largest_batch: int
     batch_wait: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Listen address, TLS and scaling.
+
+    Attributes
+    ----------
+    host, port
+        Listen address.
+    certificate, key
+        TLS certificate and key, in PEM; both or none.
+    replicas
+        Least and largest number of replicas.
+    streamers
+        Connections per replica, beyond which another replica is started.
+    processors, gpus
+        CPU cores and GPUs per replica.
+    """
+
+    host: str
+    port: int
+    certificate: Path | None
+    key: Path | None
+    replicas: tuple[int, int]
+    streamers: int
+    processors: float
+    gpus: float

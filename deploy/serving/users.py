@@ -1,4 +1,4 @@
-"""Users and passwords, in the file that mosquitto keeps them in: one file for broker and server."""
+"""Verify HTTP Basic logins against a mosquitto password file, shared with the broker."""
 
 import base64
 import binascii
@@ -6,63 +6,65 @@ import hashlib
 import hmac
 from pathlib import Path
 
-_PBKDF2 = "7"  # mosquitto's number for PBKDF2 with SHA-512
-_MOST_ROUNDS = 1_000_000
+_PBKDF2_SHA512 = "7"  # mosquitto's number of the scheme
+_MAX_ITERATIONS = 1_000_000
 
 
 class Users:
-    """Knows who may ask.
+    """Users of a mosquitto password file.
 
     Parameters
     ----------
     file
-        Lines `user:$7$rounds$salt$hash`, as `mosquitto_passwd` writes them.
+        Lines `user:$7$iterations$salt$hash`, as `mosquitto_passwd` writes them.
 
     Raises
     ------
     ValueError
-        The file cannot be read, or holds something else; the message names the file.
+        The file cannot be read or parsed; the message names it.
     """
 
     def __init__(self, file: Path) -> None:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{file} cannot be read: {error}") from None
-        self._kept = {}
+            raise ValueError(f"cannot read {file}: {error}") from None
+        self._hashes = {}
         for number, line in enumerate(filter(None, lines), 1):
-            user, _, kept = line.partition(":")
+            user, _, stored = line.partition(":")
             try:
-                self._kept[user] = _parse(kept)
+                self._hashes[user] = _parse_hash(stored)
             except ValueError:
                 raise ValueError(
-                    f"{file}, line {number}, is not as mosquitto_passwd writes it"
+                    f"cannot read {file}, line {number}: not a line of mosquitto_passwd"
                 ) from None
-        if not self._kept:
+        if not self._hashes:
             raise ValueError(f"{file} names no user; add one: mosquitto_passwd FILE USER")
-        self._known: set[str] = set()
+        self._verified: set[str] = set()  # at most one header per user
 
-    def know(self, authorization: str) -> bool:
-        """Whether an Authorization header (RFC 7617, Basic) has a user with the right password."""
-        if authorization in self._known:
+    def authenticate(self, authorization: str) -> bool:
+        """Return whether an Authorization header (Basic, RFC 7617) holds a valid login."""
+        if authorization in self._verified:
             return True
-        scheme, _, coded = authorization.partition(" ")
+        scheme, _, encoded = authorization.partition(" ")
         try:
-            user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
+            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return False
-        if scheme.lower() != "basic" or user not in self._kept:
+        if scheme.lower() != "basic" or user not in self._hashes:
             return False
-        rounds, salt, key = self._kept[user]
-        given = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, len(key))
-        if not hmac.compare_digest(given, key):
+        iterations, salt, key = self._hashes[user]
+        found = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations, len(key))
+        if not hmac.compare_digest(found, key):
             return False
-        self._known.add(authorization)  # one a user, or fewer
+        self._verified.add(authorization)
         return True
 
 
-def _parse(kept: str) -> tuple[int, bytes, bytes]:
-    nothing, kind, rounds, salt, key = kept.split("$")
-    if nothing or kind != _PBKDF2 or not 1 <= int(rounds) <= _MOST_ROUNDS:
-        raise ValueError(kept)
-    return int(rounds), base64.b64decode(salt, validate=True), base64.b64decode(key, validate=True)
+def _parse_hash(stored: str) -> tuple[int, bytes, bytes]:
+    """Return iterations, salt and key."""
+    empty, scheme, iterations, salt, key = stored.split("$")
+    if empty or scheme != _PBKDF2_SHA512 or not 1 <= int(iterations) <= _MAX_ITERATIONS:
+        raise ValueError(stored)
+    decode = base64.b64decode
+    return int(iterations), decode(salt, validate=True), decode(key, validate=True)

@@ -112,8 +112,8 @@ _PAGES = (
             "training.evaluation.evaluate.evaluate",
             "training.evaluation.ablation.ablate",
             "deploy.export.export_onnx",
-            "deploy.half.halve",
-            "deploy.quantize.quantize",
+            "deploy.weight_precision.convert_to_half",
+            "deploy.weight_precision.quantize_to_int8",
         ),
     ),
 )

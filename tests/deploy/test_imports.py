@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 
-def test_a_server_of_engines_needs_no_torch():
+def test_the_inference_server_loads_no_torch():
     modules = "deploy.__main__, deploy.serving.run"
     program = f"import json, sys, {modules}; print(json.dumps(list(sys.modules)))"
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", program]))

@@ -21,6 +21,7 @@ from streamer.engines.protocol import Array, Estimate
 from streamer.engines.remote import wire_format as wire
 from streamer.engines.remote.server_address import ServerAddress
 from streamer.errors import EngineError
+from streamer.helpers import truncate
 
 _WEBSOCKET_LOG = logging.getLogger("streamer.engines.websocket")
 _WEBSOCKET_LOG.setLevel(logging.CRITICAL)  # `ConnectionThread` reports losses, without traceback
@@ -58,7 +59,7 @@ class Connection:
         """Receive the server's description; raise unless it runs the weights of this SHA-256."""
         try:
             description: Any = json.loads(self._receive())
-            self.engine = str(description["engine"])[: limits.LONGEST_TITLE]
+            self.engine = str(description["engine"])[: limits.MAX_TITLE_CHARS]
             found = str(description["weights"])
         except (ValueError, TypeError, KeyError):
             raise EngineError(_NOT_A_SERVER) from None
@@ -79,13 +80,13 @@ class Connection:
             self._websocket.send(self._encoder.encode(mel, cochleagram))
         response = self._receive()
         if isinstance(response, str):
-            raise wire.RequestRefusedError(f"it refused the request: {_printable(response)}")
+            raise wire.RequestRefusedError(f"it refused the request: {truncate(response)}")
         return wire.decode_estimate(response, len(mel))
 
     def ping(self) -> None:
         """Raise unless the server answers a ping."""
         with _engine_errors():
-            if not self._websocket.ping().wait(limits.SERVER_PATIENCE):
+            if not self._websocket.ping().wait(limits.INFERENCE_SERVER_TIMEOUT_S):
                 raise TimeoutError
 
     def abort(self) -> None:
@@ -95,7 +96,7 @@ class Connection:
 
     def _receive(self) -> str | bytes:
         with _engine_errors():
-            return self._websocket.recv(timeout=limits.SERVER_PATIENCE)
+            return self._websocket.recv(timeout=limits.INFERENCE_SERVER_TIMEOUT_S)
 
 
 @contextlib.contextmanager
@@ -135,10 +136,10 @@ def open_connection(
             additional_headers=headers,
             compression=None,
             proxy=None,
-            open_timeout=limits.CONNECT_TIMEOUT,
+            open_timeout=limits.CONNECT_TIMEOUT_S,
             close_timeout=0.1,
             ping_interval=None,  # `Connection.ping`
-            max_size=limits.ANSWER_BYTES,
+            max_size=limits.MAX_INFERENCE_RESPONSE_BYTES,
             max_queue=1,
             logger=_WEBSOCKET_LOG,
         )
@@ -163,7 +164,7 @@ def _engine_errors() -> Iterator[None]:
         raise EngineError(_NOT_A_SERVER) from None
     except ConnectionClosed as error:
         reason = error.rcvd.reason if error.rcvd is not None else ""
-        suffix = f": {_printable(reason)}" if reason else ""
+        suffix = f": {truncate(reason)}" if reason else ""
         raise EngineError(f"it closed the connection{suffix}") from None
     except TimeoutError:
         raise EngineError("it does not answer") from None
@@ -182,9 +183,3 @@ def _status_reason(status: int) -> str:
         case 404:
             return _NOT_A_SERVER
     return f"it answers with HTTP status {status}"
-
-
-def _printable(text: str) -> str:
-    """Return the first line, shortened, if it can be printed."""
-    line = text.partition("\n")[0][: limits.SHOWN_REASON]
-    return line if line.isprintable() else "an unprintable reason"

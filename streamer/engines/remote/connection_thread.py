@@ -157,7 +157,7 @@ class ConnectionThread:
             connection.abort()
 
     def _run(self) -> None:
-        backoff = Backoff(first=_FIRST_BACKOFF, cap=_MAX_BACKOFF)
+        backoff = Backoff(initial=_FIRST_BACKOFF, maximum=_MAX_BACKOFF)
         while not self._closed.is_set():
             healthy_since: float | None = None
             reason = ""
@@ -183,7 +183,7 @@ class ConnectionThread:
             self._on_change("", reason)
             self._tried.set()
             lasted = time.monotonic() - healthy_since if healthy_since is not None else 0.0
-            self._closed.wait(backoff.delay(lasted))
+            self._closed.wait(backoff.next_delay(lasted))
 
     def _probe(self, connection: "Connection") -> None:
         """Raise unless the server answers digital silence within the deadline."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from streamer.config.credentials import Peer
+from streamer.config.credentials import ServerIdentity
 from streamer.errors import ConfigError
-from streamer.helpers import brief
+from streamer.helpers import truncate
 
 DEFAULT_PORT = 8720
 
@@ -29,9 +29,11 @@ class ServerAddress:
     tls: bool = False
 
     @property
-    def peer(self) -> Peer:
+    def peer(self) -> ServerIdentity:
         """Peer of the credentials in the `[engine.remote]` table."""
-        return Peer("engine.remote", f"the server is {self}", self.tls, "https://HOST[:PORT]")
+        return ServerIdentity(
+            "engine.remote", f"the server is {self}", self.tls, "https://HOST[:PORT]"
+        )
 
     @property
     def is_loopback(self) -> bool:
@@ -61,7 +63,7 @@ def parse_server_address(url: str) -> ServerAddress:
             "[engine.remote] url must not hold a user: set user and password_file beside it, or "
             "STREAMER_ENGINE__REMOTE__USER and STREAMER_ENGINE__REMOTE__PASSWORD"
         )
-    invalid = ConfigError(f"invalid [engine.remote] url {brief(url)!r}: {_FORMAT}")
+    invalid = ConfigError(f"invalid [engine.remote] url {truncate(url)!r}: {_FORMAT}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""The views work where compiled code cannot be kept."""
+"""The views work where compiled code cannot be cached."""
 
 import os
 import shutil
@@ -21,9 +21,9 @@ print(FrontEnd(FrontEndSpec()).push(np.zeros(512, dtype=np.float32)).mel.shape)
 
 @pytest.fixture(scope="module")
 def without_cache(tmp_path_factory):
-    """Run where no cache directory can be made: not beside the package, not for the user.
+    """Run where no cache folder can be made, beside the package or for the user.
 
-    A path below a file cannot be written by anybody, the superuser included.
+    A path below a file cannot be written, not even by root.
     """
     folder = tmp_path_factory.mktemp("locked")
     shutil.copytree(
@@ -58,11 +58,11 @@ def test_the_views_work(without_cache):
     assert without_cache.stdout.strip() == "(2, 128)"
 
 
-def test_the_log_says_so(without_cache):
+def test_the_missing_cache_is_logged(without_cache):
     lines = [line for line in without_cache.stderr.splitlines() if line.startswith("damer.")]
     assert lines
-    assert all("No place to cache compiled code" in line for line in lines)
+    assert all("cannot cache compiled code" in line for line in lines)
 
 
-def test_the_log_says_so_once(without_cache):
-    assert without_cache.stderr.count("No place to cache compiled code") == 1
+def test_the_missing_cache_is_logged_once(without_cache):
+    assert without_cache.stderr.count("cannot cache compiled code") == 1

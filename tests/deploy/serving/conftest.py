@@ -1,4 +1,4 @@
-"""A real server of engines, with TLS and passwords, on Ray Serve."""
+"""A real inference server, with TLS and passwords, on Ray Serve."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,44 +16,46 @@ USER, PASSWORD = "stage", "a password of nobody"
 
 
 @dataclass(frozen=True)
-class Served:
-    """A server of engines.
+class RunningServer:
+    """A running inference server.
 
     Attributes
     ----------
     url, certificates
-        Where, and who signed.
+        Address and certificate authority.
     process
-        What leads it.
+        Main process.
     """
 
     url: str
     certificates: Certificates
     process: "subprocess.Popen[bytes]"
 
-    def table(self, **changes: Any) -> Remote:
-        """Return the table of a streamer that is let in."""
-        told = {
+    def client_table(self, **changes: Any) -> Remote:
+        """Return an `[engine.remote]` table with a valid login."""
+        table = {
             "url": self.url, "deadline_ms": 5000.0, "user": USER, "password": PASSWORD,
             "ca_file": self.certificates.ca,
         }  # fmt: skip
-        return Remote(**(told | changes))
+        return Remote(**(table | changes))
 
 
 @pytest.fixture(scope="session")
 def password_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Users as mosquitto keeps them."""
+    """Password file of mosquitto."""
     file = tmp_path_factory.mktemp("users") / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(file), USER, PASSWORD], check=True)
     return file
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> Iterator[Served]:
+def served(
+    tmp_path_factory: pytest.TempPathFactory, password_file: Path
+) -> Iterator[RunningServer]:
     certificates = Certificates(tmp_path_factory.mktemp("certificates"))
     options = (
         "--password-file", password_file, "--cert-file", certificates.server,
         "--key-file", certificates.server_key,
     )  # fmt: skip
     with serving(*map(str, options)) as (url, process):
-        yield Served(url, certificates, process)
+        yield RunningServer(url, certificates, process)

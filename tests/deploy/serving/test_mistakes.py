@@ -1,4 +1,4 @@
-"""What is wrong with a `python -m deploy serve` is one line, before a cluster is started for it."""
+"""Invalid options of `python -m deploy serve` are one line each, before a cluster is started."""
 
 import subprocess
 import sys
@@ -17,15 +17,15 @@ def serve(*options):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        (("--host", "192.0.2.1"), "other machines reach 192.0.2.1: give a --password-file"),
-        (("--password-file", "gone"), "gone cannot be read"),
-        (("--cert-file", "a.pem"), "--cert-file and --key-file go together"),
-        (("--cert-file", "gone", "--key-file", "gone"), "gone is missing"),
+        (("--host", "192.0.2.1"), "other machines reach 192.0.2.1: add --password-file"),
+        (("--password-file", "gone"), "cannot read gone: "),
+        (("--cert-file", "a.pem"), "--cert-file and --key-file must be given together"),
+        (("--cert-file", "gone", "--key-file", "gone"), "cannot read gone: no such file"),
         (("--model", "gone.onnx"), "no weights at"),
         (("--model", "pyproject.toml"), "is not an ONNX model"),
     ],
 )
-def test_a_mistake_is_one_line(options, said):
-    assert said in serve(*options)
+def test_an_invalid_option_is_one_line(options, message):
+    assert message in serve(*options)

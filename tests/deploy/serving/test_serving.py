@@ -1,4 +1,4 @@
-"""The real thing: Ray Serve, TLS, passwords, several streamers, and what goes wrong."""
+"""Inference server end to end: Ray Serve, TLS, passwords, several streamers, faults."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ def ask(served, local):
     opened = []
 
     def ask(**changes):
-        opened.append(open_remote_engine(served.table(**changes), local, None))
+        opened.append(open_remote_engine(served.client_table(**changes), local, None))
         return opened[-1]
 
     yield ask
@@ -53,9 +53,7 @@ def until(true, seconds):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("single", 1e-6), ("half", 1e-3)])
-def test_its_answers_are_those_that_the_engine_gives_here(
-    ask, local, demo_windows, precision, tolerance
-):
+def test_estimates_equal_local_ones(ask, local, demo_windows, precision, tolerance):
     remote = ask(precision=precision)
     until(lambda: not remote.last_error, 20)
     assert remote.name.startswith("ONNX Runtime")
@@ -87,25 +85,30 @@ def test_streamers_that_ask_at_once_each_get_their_own(ask, local, demo_windows)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"password": "another"}, "it does not know this user and password"),
-        ({"user": None, "password": None}, "it does not know this user and password"),
+        ({"password": "another"}, "wrong user or password"),
+        ({"user": None, "password": None}, "wrong user or password"),
         ({"ca_file": None}, "its certificate is not trusted"),
     ],
 )
-def test_strangers_are_not_let_in_and_mistakes_are_told(ask, changes, reason):
+def test_invalid_logins_are_refused_with_the_reason(ask, changes, reason):
     remote = ask(**changes)
     assert reason in remote.last_error
     assert remote.name.startswith("ONNX Runtime")
 
 
-def test_without_tls_nobody_answers(ask, served):
+def test_a_connection_without_tls_is_refused(ask, served):
     remote = ask(url=served.url.replace("https", "http"), ca_file=None)
-    until(lambda: "hung up" in remote.last_error or "no engine of ours" in remote.last_error, 10)
+    until(
+        lambda: (
+            "closed the connection" in remote.last_error or "not a streamer" in remote.last_error
+        ),
+        10,
+    )
 
 
-def visitor(served, **headers):
+def client(served, **headers):
     context = ssl.create_default_context(cafile=served.certificates.ca)
-    table = served.table()
+    table = served.client_table()
     both = f"{table.user}:{table.password.get_secret_value()}".encode()
     headers = {"Authorization": f"Basic {b64encode(both).decode()}", **headers}
     url = served.url.replace("https", "wss") + wire.PATH
@@ -113,33 +116,33 @@ def visitor(served, **headers):
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00", b"\x00\x00\x01\x00", "text", bytes(100_000)])
-def test_what_is_no_question_ends_that_connection_alone(served, ask, demo_windows, message):
+def test_a_malformed_request_closes_that_connection_only(served, ask, demo_windows, message):
     remote = ask()
-    with visitor(served) as stranger:
-        assert json.loads(stranger.recv(timeout=10))["model"] == remote.model
-        stranger.send(message)
+    with client(served) as socket:
+        assert json.loads(socket.recv(timeout=10))["model"] == remote.model
+        socket.send(message)
         with pytest.raises(ConnectionClosed) as caught:
-            stranger.recv(timeout=10)
+            socket.recv(timeout=10)
         assert caught.value.rcvd.code == 1008
     until(lambda: not remote.last_error, 20)
     remote.infer(*[view[:1] for view in demo_windows])
     assert remote.counts.answered == 1
 
 
-def test_an_unknown_precision_ends_it_too(served):
-    with visitor(served, **{wire.PRECISION: "double"}) as stranger:
+def test_an_unknown_precision_closes_the_connection(served):
+    with client(served, **{wire.PRECISION: "double"}) as socket:
         with pytest.raises(ConnectionClosed) as caught:
-            stranger.recv(timeout=10)
+            socket.recv(timeout=10)
         assert "single, half" in caught.value.rcvd.reason
 
 
-def test_elsewhere_nothing_is_served(served):
+def test_other_paths_are_refused(served):
     context = ssl.create_default_context(cafile=served.certificates.ca)
     with pytest.raises(InvalidStatus):
         connect(served.url.replace("https", "wss") + "/x", ssl=context, proxy=None)
 
 
-def test_a_copy_that_dies_is_started_again_and_streamers_return(served, ask, demo_windows):
+def test_a_killed_replica_is_restarted_and_used_again(served, ask, demo_windows):
     remote = ask()
     until(lambda: not remote.last_error, 20)
     views = [view[:1] for view in demo_windows]
@@ -153,11 +156,11 @@ def test_a_copy_that_dies_is_started_again_and_streamers_return(served, ask, dem
     assert remote.counts.answered == answered + 1
 
 
-def test_a_run_goes_on_when_the_server_is_killed_and_its_clock_does_not_notice(served, tmp_path):
-    """The last one here, for the server is gone then."""
+def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
+    """Last in this module: it kills the server."""
     broker = Mosquitto(tmp_path)
     broker.start()
-    table = served.table()
+    table = served.client_table()
     variables = {
         "STREAMER_ENGINE__REMOTE__USER": table.user,
         "STREAMER_ENGINE__REMOTE__PASSWORD": table.password.get_secret_value(),
@@ -195,7 +198,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_its_clock_does_not_notice(s
     assert {one["state"] for one in health if one["remote"]["answered"] > 20} >= {"ok"}
     last = health[-1]
     assert last["state"] == "degraded"
-    assert f"not at {served.url}" in last["reason"]
+    assert f"cannot use {served.url}" in last["reason"]
     assert last["engine"].startswith("ONNX Runtime")
     assert (last["gaps"], last["drops"]["capture"], last["drops"]["inference"]) == (0, 0, 0)
     said = (tmp_path / "log").read_text()

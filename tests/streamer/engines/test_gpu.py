@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from damer.weights import SHIPPED_MODEL
-from deploy.half import halve
+from deploy.weight_precision import convert_to_half
 from streamer.engines.cuda import find_gpu
 from streamer.engines.fixed_batches import BATCH_SIZES
 from streamer.engines.tensorrt.builder import build_engine, load_library
@@ -39,7 +39,7 @@ def tensorrt(model, gpu, folder):
 @pytest.mark.parametrize("count", [1, 8, 45])
 def test_estimates_equal_those_of_onnx_runtime(gpu, kind, count, engine, random_windows, tmp_path):
     half = tmp_path / "half.onnx"
-    halve(SHIPPED_MODEL, half)
+    convert_to_half(SHIPPED_MODEL, half)
     match kind:
         case "tensorrt":
             on_gpu, apart = tensorrt(SHIPPED_MODEL, gpu, tmp_path), 1e-4

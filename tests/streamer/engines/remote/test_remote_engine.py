@@ -53,7 +53,7 @@ def test_remote_estimates_equal_local_ones(
 def test_a_late_estimate_is_computed_locally_in_the_same_tick(
     engine, server, connect, random_windows, monkeypatch
 ):
-    monkeypatch.setattr(limits, "SERVER_PATIENCE", 60.0)
+    monkeypatch.setattr(limits, "INFERENCE_SERVER_TIMEOUT_S", 60.0)
     remote, views = connect(server.url), random_windows(1)
     server.released.clear()
     assert_same_estimates(remote.infer(*views), engine.infer(*views), 1e-6)  # and does not hang
@@ -153,7 +153,7 @@ def test_a_server_that_hangs_is_dropped_and_reconnected(
     server, connect, random_windows, monkeypatch
 ):
     remote, views = connect(server.url), random_windows(1)
-    monkeypatch.setattr(limits, "SERVER_PATIENCE", 0.5)
+    monkeypatch.setattr(limits, "INFERENCE_SERVER_TIMEOUT_S", 0.5)
     server.released.clear()
     for _ in range(10):
         remote.infer(*views)
