@@ -29,22 +29,10 @@ from streamer.tracking.calibration.programme_level import programme_level
 from streamer.tracking.calibration.reference import Track, track_blocks
 from tests.support.mosquitto import Mosquitto
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
+from tests.support.room import add_room
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 _QUIET = 4.0  # seconds between two performances
-
-
-def place(sound: NDArray[np.float32], decay: float, decibels: float) -> NDArray[np.float32]:
-    """Sound in a room whose reverberation is as loud as the sound itself, and at a distance."""
-    random = np.random.default_rng(1)
-    count = int(decay * RATE)
-    response = random.normal(size=count) * 10.0 ** (-3 * np.arange(count) / count)
-    response /= np.sqrt(np.sum(response**2))
-    response[0] = 1.0
-    size = len(sound) + count
-    spectrum = np.fft.rfft(sound, size) * np.fft.rfft(response, size)
-    heard = np.fft.irfft(spectrum, size)[: len(sound)] * 10 ** (decibels / 20)
-    return np.concatenate([np.zeros(int(_QUIET * RATE)), heard]).astype(np.float32)
 
 
 def read_demo() -> tuple[NDArray[np.float32], Track]:
@@ -121,7 +109,7 @@ def main() -> None:
         print_levels(options.levels)
         return
     sound, alone = read_demo()
-    placed = place(sound, options.decay, options.decibels)
+    placed = add_room(sound, RATE, options.decay, options.decibels, _QUIET)
     seconds = len(placed) / RATE + 8
     pulse = PulseServer(("alpha",))
     epoch = time.time() - time.monotonic()

@@ -1,4 +1,4 @@
-"""What importing brings along."""
+"""Imports of `damer.views` and `damer.weights` stay light."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize("module", ["damer", "damer.views", "damer.weights"])
-def test_the_views_and_weights_come_without_torch(module):
+def test_views_and_weights_import_no_torch(module):
     program = f"import sys, {module}; print([name for name in sys.modules if name == 'torch'])"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
@@ -15,7 +15,7 @@ def test_the_views_and_weights_come_without_torch(module):
     assert done.stdout.strip() == "[]"
 
 
-def test_the_views_bring_nothing_else_of_ours():
+def test_views_import_no_other_package_of_ours():
     program = (
         "import sys, damer.views; "
         "print(sorted({name.split('.')[0] for name in sys.modules}"

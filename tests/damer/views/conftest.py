@@ -1,4 +1,4 @@
-"""Sounds to look at."""
+"""Test signals of the views."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def spec():
 
 @pytest.fixture(scope="session")
 def sounds(spec):
-    """One and a half seconds of each kind of sound, float32 by name."""
+    """One and a half seconds of several signals, float32, by name."""
     random = np.random.default_rng(0)
     time = np.arange(3 * spec.sample_rate // 2) / spec.sample_rate
     tones = sum(np.sin(2 * np.pi * hertz * time) for hertz in (55.0, 440.0, 3520.0, 9000.0))

@@ -1,4 +1,4 @@
-"""However sound is cut into blocks, no bit of any frame changes."""
+"""Frames are bit-identical for any block sizes."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def clicks(length, random):
 
 
 def decay(length, random):
-    """A tone that dies from full scale to float32 denormals and on to zero."""
+    """A tone that decays from full scale through float32 denormals to zero."""
     dying = np.exp(-np.arange(length) * (110.0 / max(length, 1)))
     return dying * tone(length, random)
 
@@ -47,7 +47,7 @@ KINDS = {
 
 @st.composite
 def sounds(draw, longest=TWO_SECONDS):
-    """Up to two sounds of different kinds, one after the other."""
+    """Up to two signals of different kinds, one after the other."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kinds = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2))
     parts = [KINDS[kind](draw(st.integers(0, longest // 2)), random) for kind in kinds]
@@ -67,7 +67,7 @@ block_lengths = st.lists(
 
 
 def in_blocks(front_end, sound, lengths):
-    """Push the sound in blocks of these lengths, over and over."""
+    """Push the signal in blocks of these lengths, repeated."""
     frames = [front_end.push(sound[:0])]
     position = 0
     for length in itertools.cycle([*lengths, 1]):
@@ -90,12 +90,12 @@ def assert_same_bits(one, other):
 @example(sound=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[0, 1, 0, 0, 255])
 @example(sound=np.linspace(-1, 1, TWO_SECONDS, dtype=np.float32), lengths=[TWO_SECONDS])
 @example(sound=np.zeros(0, dtype=np.float32), lengths=[0])
-def test_any_blocks_give_the_frames_of_one_block(sound, lengths):
+def test_blocks_of_any_size_give_the_frames_of_one_block(sound, lengths):
     whole = FrontEnd(SPEC).push(sound)
     assert_same_bits(in_blocks(FrontEnd(SPEC), sound, lengths), whole)
 
 
-def test_minutes_in_uneven_blocks_give_the_frames_of_one_block():
+def test_twenty_seconds_in_uneven_blocks_give_the_frames_of_one_block():
     random = np.random.default_rng(7)
     sound = random.uniform(-1, 1, 20 * SPEC.sample_rate).astype(np.float32)
     sound[5 * SPEC.sample_rate : 12 * SPEC.sample_rate] = 0.0
@@ -114,7 +114,7 @@ def test_there_is_a_frame_for_each_whole_hop(sound):
 
 @given(before=sounds(longest=20000), sound=sounds(longest=20000))
 @settings(max_examples=25, deadline=None)
-def test_after_a_reset_nothing_of_the_past_is_heard(before, sound):
+def test_a_reset_discards_all_state(before, sound):
     front_end = FrontEnd(SPEC)
     front_end.push(before)
     front_end.reset()
@@ -123,7 +123,7 @@ def test_after_a_reset_nothing_of_the_past_is_heard(before, sound):
 
 @given(sound=sounds(longest=20000), more=sounds(longest=20000))
 @settings(max_examples=25, deadline=None)
-def test_what_follows_changes_no_frame_before_it(sound, more):
+def test_later_samples_change_no_earlier_frame(sound, more):
     alone = FrontEnd(SPEC).push(sound)
     longer = FrontEnd(SPEC).push(np.concatenate([sound, more]))
     assert_same_bits([view[: len(alone.mel)] for view in longer], alone)
@@ -131,7 +131,7 @@ def test_what_follows_changes_no_frame_before_it(sound, more):
 
 @given(sound=sounds())
 @settings(max_examples=25, deadline=None)
-def test_every_number_is_finite(sound):
+def test_all_frames_are_finite_and_in_range(sound):
     frames = FrontEnd(SPEC).push(sound)
     assert np.isfinite(frames.mel).all()
     assert (frames.mel >= np.float32(np.log(SPEC.mel_floor))).all()
@@ -140,7 +140,7 @@ def test_every_number_is_finite(sound):
 
 
 @pytest.mark.parametrize("length", [100, 300, 5000])
-def test_a_block_may_be_overwritten_once_it_is_pushed(length):
+def test_a_block_may_be_overwritten_after_the_push(length):
     random = np.random.default_rng(1)
     sound = random.uniform(-1, 1, 20 * length).astype(np.float32)
     front_end, block, got = FrontEnd(SPEC), np.empty(length, dtype=np.float32), []
@@ -152,7 +152,7 @@ def test_a_block_may_be_overwritten_once_it_is_pushed(length):
     assert_same_bits(views, FrontEnd(SPEC).push(sound))
 
 
-def test_frames_given_out_do_not_change_later():
+def test_returned_frames_do_not_change_later():
     random = np.random.default_rng(2)
     front_end = FrontEnd(SPEC)
     first = front_end.push(random.uniform(-1, 1, 4096).astype(np.float32))

@@ -22,14 +22,14 @@ def four_stages(sound, pole):
     return sound
 
 
-def test_centre_frequencies_are_those_of_the_reference(spec):
+def test_centre_frequencies_equal_those_of_the_reference(spec):
     reference = filters.centre_freqs(
         spec.sample_rate, spec.gammatone_channels, spec.gammatone_low, spec.gammatone_high
     )
     np.testing.assert_allclose(erb_centre_frequencies(spec), reference[::-1], rtol=1e-12)
 
 
-def test_poles_give_the_denominators_of_the_reference(spec, coefficients):
+def test_poles_match_the_denominators_of_the_reference(spec, coefficients):
     pole = poles(spec)
     np.testing.assert_allclose(-2.0 * pole.real, coefficients[:, 7], rtol=1e-6)
     np.testing.assert_allclose(np.abs(pole) ** 2, coefficients[:, 8], rtol=1e-6)
@@ -39,14 +39,14 @@ def test_every_channel_is_stable(spec):
     assert (np.abs(poles(spec)) < 1.0).all()
 
 
-def test_gains_are_those_of_the_reference_but_for_the_sampling_constant(spec, coefficients):
+def test_gains_equal_those_of_the_reference_times_a_constant(spec, coefficients):
     np.testing.assert_allclose(
         gains(spec), coefficients[:, 9] * float(spec.sample_rate) ** 4, rtol=1e-9
     )
 
 
 @pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
-def test_the_real_output_of_the_stages_is_that_of_the_reference(sounds, kind, spec, coefficients):
+def test_the_real_output_equals_that_of_the_reference(sounds, kind, spec, coefficients):
     sound = sounds[kind].astype(np.float64)[: spec.sample_rate // 2]
     reference = filters.erb_filterbank(sound, coefficients)
     for pole, gain, expected in zip(poles(spec), gains(spec), reference, strict=True):
@@ -55,7 +55,7 @@ def test_the_real_output_of_the_stages_is_that_of_the_reference(sounds, kind, sp
 
 
 @pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
-def test_a_frame_is_the_compressed_mean_squared_envelope_of_the_stages(sounds, kind, spec):
+def test_a_frame_is_the_compressed_mean_squared_envelope(sounds, kind, spec):
     hops = sounds[kind].astype(np.float64)[: 40 * spec.hop].reshape(-1, spec.hop)
     expected = [
         np.mean(np.abs(four_stages(hops.ravel(), pole).reshape(hops.shape) / gain) ** 2, axis=1)

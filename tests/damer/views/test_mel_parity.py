@@ -1,4 +1,4 @@
-"""The log-Mel view is librosa's, with the past as zeros."""
+"""The log-Mel view equals librosa's, with zeros before the first sample."""
 
 from pathlib import Path
 
@@ -41,11 +41,11 @@ def assert_parity(sound, spec):
 
 
 @pytest.mark.parametrize("kind", ["noise", "faint noise", "tones", "clicks"])
-def test_power_is_that_of_librosa(sounds, kind, spec):
+def test_power_equals_that_of_librosa(sounds, kind, spec):
     assert_parity(sounds[kind], spec)
 
 
-def test_power_of_real_music_is_that_of_librosa(spec):
+def test_power_of_real_music_equals_that_of_librosa(spec):
     clips = sorted(CLIPS.glob("*.wav"))[::40]
     if not clips:
         pytest.skip(f"no clips in {CLIPS}")
@@ -55,7 +55,7 @@ def test_power_of_real_music_is_that_of_librosa(spec):
         assert_parity(sound, spec)
 
 
-def test_filters_are_those_of_librosa(spec):
+def test_filters_equal_those_of_librosa(spec):
     reference = librosa.filters.mel(
         sr=spec.sample_rate,
         n_fft=spec.fft_size,
@@ -69,11 +69,11 @@ def test_filters_are_those_of_librosa(spec):
     np.testing.assert_allclose(mel_filters(spec), reference, rtol=1e-9, atol=1e-14)
 
 
-def test_every_filter_hears_something(spec):
+def test_every_filter_has_a_nonzero_bin(spec):
     assert (mel_filters(spec).sum(axis=1) > 0).all()
 
 
-def test_the_mel_scale_is_that_of_librosa_and_its_inverse_leads_back():
+def test_the_mel_scale_equals_that_of_librosa_and_inverts():
     hertz = np.linspace(0.0, 11025.0, 500)
     np.testing.assert_allclose(hz_to_mel(hertz), librosa.hz_to_mel(hertz), rtol=1e-12)
     np.testing.assert_allclose(mel_to_hz(hz_to_mel(hertz)), hertz, rtol=1e-12)

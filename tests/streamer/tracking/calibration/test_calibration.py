@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.calibration import place
 from streamer.audio import Block, open_audio_file
 from streamer.config import Tracking, Zone
 from streamer.demo import PIECE
@@ -21,6 +20,7 @@ from streamer.tracking.calibration import (
 )
 from streamer.tracking.calibration.reference import calibrate_by_reference, track_blocks
 from streamer.tracking.trajectory import AffineCorrection, Correction
+from tests.support.room import add_room
 
 MIC = Zone(input="mic", device="scarlett", channels=(3, 4))
 
@@ -139,7 +139,7 @@ def demo(engine, tmp_path_factory):
 class TestReference:
     def test_a_quiet_recording_in_a_room_matches_the_file_after_calibration(self, demo, engine):
         clip, samples, rate, alone = demo
-        recording = cut(place(samples, decay=1.2, decibels=-15), rate)
+        recording = cut(add_room(samples, rate, decay=1.2, gain_db=-15), rate)
         found, distance = calibrate_by_reference(MIC, recording, rate, [clip], engine, Tracking())
         assert found.gain_db == pytest.approx(15 - 3, abs=2)  # the room adds about 3 dB
         again = track_blocks(recording, rate, engine, Tracking(), found.gain_db)
