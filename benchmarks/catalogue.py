@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.dataset
 
 from streamer.batch.input_files import find_audio_files
-from tests.support.ray_serve import kill
+from tests.support.ray_serve import kill_tree
 from tests.support.streamer_process import PROGRAM
 
 _RUNS = {
@@ -90,7 +90,7 @@ def _kill_half_way(folder: Path, files: int) -> int:
         if 16 * len(parts) >= files / 2:
             break
         time.sleep(0.2)
-    kill(run)
+    kill_tree(run)
     return len(set(_table(folder / "killed")["file"].to_pylist()))
 
 

@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
 from tests.support.ports import free_port
-from tests.support.streamer_process import Listening, listening
+from tests.support.streamer_process import StreamerProcess, running_streamer
 
 
 def read(port: int, count: int, stop: Event) -> None:
@@ -70,7 +70,7 @@ def watched(port: int, count: int) -> Iterator[None]:
             process.kill()
 
 
-def p99(program: Listening, since: float) -> tuple[float, float]:
+def p99(program: StreamerProcess, since: float) -> tuple[float, float]:
     """Return the median and the 99th percentile of the latency since then, in ms."""
     latency = [each["latency_ms"] for at, each in program.estimates if at >= since]
     low, high = np.percentile(latency, [50, 99])
@@ -103,7 +103,9 @@ async def measure(viewers: int, seconds: float, turns: int) -> dict[str, list[di
     """Return latency and processor time of each turn, with nobody looking and with viewers."""
     port = free_port()
     found: dict[str, list[dict[str, float]]] = {"nobody": [], "viewers": []}
-    async with listening("--dashboard", "--dashboard-listen", f"127.0.0.1:{port}") as program:
+    async with running_streamer(
+        "--dashboard", "--dashboard-listen", f"127.0.0.1:{port}"
+    ) as program:
         processes = our_processes()
         await asyncio.sleep(10)
         for _ in range(turns):

@@ -17,7 +17,7 @@ from streamer.engines import open_engine
 from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, clicks, noise
-from tests.support.streamer_process import listening
+from tests.support.streamer_process import running_streamer
 
 MICROPHONE = Zone(input="mic", device="alpha")
 
@@ -103,10 +103,10 @@ async def run(pulse: PulseServer, seconds: float) -> None:
     """Print the regularity and latency of the estimates of `streamer run --input mic`."""
     pulse.plug_in("alpha")
     player = MicrophonePlayer(pulse.pipe("alpha"), noise)
-    async with listening("--input", "mic") as program:
+    async with running_streamer("--input", "mic") as program:
         started = time.time()
         await asyncio.sleep(seconds)
-        print(f"playing: {program.figures(started)}")
+        print(f"playing: {program.summary(started)}")
     player.end()
 
 

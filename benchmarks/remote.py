@@ -25,7 +25,7 @@ from streamer.engines import open_engine
 from streamer.engines.failover import FailoverEngine
 from streamer.engines.protocol import Array, Engine, Estimate
 from streamer.engines.remote.remote_engine import RemoteEngine, open_remote_engine
-from tests.support.ray_serve import kill, serving
+from tests.support.ray_serve import kill_tree, running_server
 
 RATE = 10.0
 """Estimates a second of a streamer."""
@@ -38,7 +38,7 @@ _PATIENT = 2000.0  # milliseconds, where an answer is wanted however late
 
 def main() -> None:
     options = _options()
-    with serving(*_server_options(options)) as (url, server):
+    with running_server(*_server_options(options)) as (url, server):
         local = open_engine()
         found: dict[str, Any] = {"engine": "", "agreement": _agreement(url, local)}
         patient = open_remote_engine(Remote(url=url, deadline_ms=_PATIENT), local, None)
@@ -248,7 +248,7 @@ def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, 
     for number in range(60):
         time.sleep(max(tick - time.monotonic(), 0.0))
         if number == 20:
-            kill(server)
+            kill_tree(server)
         start = time.monotonic()
         engine.infer(*music.tick())
         times.append(1e3 * (time.monotonic() - start))

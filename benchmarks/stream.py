@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.support.icecast import SONG_SECONDS, Icecast, SourceClient, mp3_song
-from tests.support.streamer_process import Listening, listening
+from tests.support.streamer_process import StreamerProcess, running_streamer
 
 FAULT_SECONDS = 10.0
 """Duration of each fault."""
@@ -65,16 +65,16 @@ class Radio:
         return SourceClient(self.server, self._song, SONG_SECONDS)
 
 
-async def measure_fault(name: str, make: Callable[[], object], program: Listening) -> None:
+async def measure_fault(name: str, make: Callable[[], object], program: StreamerProcess) -> None:
     """Print when a fault is detected, and when audio and estimates are back."""
     started = time.time()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(make())  # type: ignore[arg-type]
         await asyncio.sleep(FAULT_SECONDS)
     undone = time.time()
-    detected = await program.said("is lost", started)
-    back = started + await program.said("the audio is back", started)
-    await program.estimate(back)
+    detected = await program.wait_for_log("is lost", started)
+    back = started + await program.wait_for_log("the audio is back", started)
+    await program.wait_for_estimate(back)
     times = [at for at, _ in program.estimates if at >= started]
     ceased, again = max(pairwise(times), key=lambda pair: pair[1] - pair[0])
     print(
@@ -87,10 +87,10 @@ async def measure_fault(name: str, make: Callable[[], object], program: Listenin
 
 
 async def measure(radio: Radio, seconds: float, times: int) -> None:
-    async with listening("--input", radio.server.url()) as program:
+    async with running_streamer("--input", radio.server.url()) as program:
         started = time.time()
         await asyncio.sleep(seconds)
-        print(f"playing: {program.figures(started)}", flush=True)
+        print(f"playing: {program.summary(started)}", flush=True)
         faults = {"stalled": radio.stalled, "closed": radio.closed, "killed": radio.killed}
         for name, make in faults.items():
             for _ in range(times):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import percentiles
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer
-from tests.support.streamer_process import Listening, listening
+from tests.support.streamer_process import StreamerProcess, running_streamer
 
 _FIRST = 6.0
 _APART = (3.7, 4.7)  # longer than the window, so that each is met by a window of pure silence
@@ -74,7 +74,7 @@ async def _hear(
 
     epoch = time.time() - time.monotonic()
     with MicrophonePlayer(pipe, compose) as player:
-        async with listening(*options, "--no-view", stdin=stdin) as program:
+        async with running_streamer(*options, "--no-view", stdin=stdin) as program:
             begun = time.time()
             await asyncio.sleep(player.time_of(len(sound)) + epoch - begun)
             await asyncio.sleep(1.0)
@@ -92,7 +92,7 @@ def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
     return sound
 
 
-def judge(program: Listening, events: list[float]) -> dict[str, Any]:
+def judge(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
     """Find the message that first heard each event; see `measure_events`.
 
     Parameters

@@ -19,7 +19,7 @@ from streamer.config import Tracking
 from streamer.demo import PIECE
 from streamer.engines import open_engine
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, recording
-from tests.support.streamer_process import listening
+from tests.support.streamer_process import running_streamer
 from training.datasets import read_data_sets
 from training.options import DEFAULT_DATA
 from training.sound.render import Rendering, decode, load_audio
@@ -90,7 +90,7 @@ async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
     sound = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
     epoch = time.time() - time.monotonic()
     with MicrophonePlayer(pipe, recording(sound)) as player:
-        async with listening("--input", "mic", "--device", "alpha", "--no-view") as program:
+        async with running_streamer("--input", "mic", "--device", "alpha", "--no-view") as program:
             await asyncio.sleep(player.time_of(len(sound)) - time.monotonic())
     arrivals = np.array([at for at, _ in program.estimates])
     arousal = np.array(

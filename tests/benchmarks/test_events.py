@@ -3,14 +3,14 @@
 import pytest
 
 from benchmarks.latency.events import judge
-from tests.support.streamer_process import Listening
+from tests.support.streamer_process import StreamerProcess
 
 SILENCE, SOUND = {"valence": 0.1, "arousal": -0.2}, {"valence": 0.3, "arousal": 0.2}
 
 
 def heard(*raws, late=0.013, network=0.001, ts_error=0.0):
     """A program that says these raw estimates, every 100 ms from second 100 on."""
-    program = Listening()
+    program = StreamerProcess()
     for k, raw in enumerate(raws):
         end = 100 + k / 10
         payload = {"ts": 1e3 * (end + ts_error), "raw": raw, "latency_ms": 1e3 * late}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.streamer_process import listening
+from tests.support.streamer_process import running_streamer
 
 pytestmark = [pytest.mark.peer, pytest.mark.long]
 
@@ -36,7 +36,7 @@ async def test_time_stamps_follow_and_tracking_does_not_notice(tmp_path, monkeyp
     monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock))
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
-    async with listening("--input", "demo") as program:
+    async with running_streamer("--input", "demo") as program:
         for shift in ("+7200", "-7200", "+3600"):
             before = len(program.estimates)
             set_clock(shift)

@@ -1,4 +1,4 @@
-"""`python -m deploy serve` as a process, to be asked and to be killed."""
+"""Start and kill `python -m deploy serve` as a process."""
 
 import contextlib
 import subprocess
@@ -15,37 +15,37 @@ from tests.support.ports import free_port
 
 
 @contextlib.contextmanager
-def serving(*options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Serve the engine; give its address and its process."""
+def running_server(*options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run an inference server for the length of the context; yield its URL and process."""
     port = free_port()
-    with tempfile.NamedTemporaryFile() as said:
+    with tempfile.NamedTemporaryFile() as log:
         command = [sys.executable, "-m", "deploy", "serve", "--port", str(port), *options]
-        server = subprocess.Popen(command, stderr=said, stdout=said)
+        server = subprocess.Popen(command, stderr=log, stdout=log)
         try:
-            _wait_until_it_serves(server, Path(said.name))
+            _wait_until_ready(server, Path(log.name))
             scheme = "https" if "--cert-file" in options else "http"
             yield f"{scheme}://localhost:{port}", server
         finally:
             server.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(30)
-            kill(server)
+            kill_tree(server)
 
 
-def _wait_until_it_serves(server: "subprocess.Popen[bytes]", said: Path) -> None:
+def _wait_until_ready(server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        words = said.read_text(encoding="utf-8")
-        if "Ctrl-C stops" in words:
+        text = log.read_text(encoding="utf-8")
+        if "Ctrl-C stops" in text:
             return
         if server.poll() is not None:
-            raise RuntimeError(words.strip())
+            raise RuntimeError(text.strip())
         time.sleep(0.1)
-    raise RuntimeError("the server does not start")
+    raise RuntimeError("the server has not started within 120 s")
 
 
-def kill(server: "subprocess.Popen[Any]") -> None:
-    """Kill a process, and all of Ray that it started."""
+def kill_tree(server: "subprocess.Popen[Any]") -> None:
+    """Kill a process and all its descendants."""
     with contextlib.suppress(psutil.NoSuchProcess):
         leader = psutil.Process(server.pid)
         for process in (leader, *leader.children(recursive=True)):

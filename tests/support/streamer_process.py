@@ -1,4 +1,4 @@
-"""`streamer run` as a process, what it publishes and what it logs, for benchmarks."""
+"""Run `streamer run` as a process; collect its messages and its log."""
 
 import asyncio
 import contextlib
@@ -20,17 +20,17 @@ PROGRAM = str(Path(sys.executable).with_name("streamer"))
 _BASE = "streamer/bench/main"
 
 
-class Listening:
-    """A running program with an embedded broker; times are those of `time.time()`.
+class StreamerProcess:
+    """A running `streamer run` with an embedded broker; times are `time.time()`.
 
     Attributes
     ----------
     estimates
-        When each came, and its payload.
+        Arrival time and payload of each estimate.
     health
-        The newest health message.
+        Latest health message.
     log
-        When each line was read, and its message.
+        Time and message of each log line.
     """
 
     def __init__(self) -> None:
@@ -40,26 +40,26 @@ class Listening:
         self._ended = False
 
     async def until(self, true: Callable[[], object], seconds: float = 60.0) -> float:
-        """Wait, and return for how long."""
-        begun = time.monotonic()
+        """Wait for a condition; return the seconds waited."""
+        started = time.monotonic()
         async with asyncio.timeout(seconds):
             while not true():
                 if self._ended:
                     raise RuntimeError(f"the program has ended: {self.log[-1:]}")
                 await asyncio.sleep(0.01)
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
-    async def said(self, words: str, since: float) -> float:
-        """Wait for a log message with these words, and return how long after `since` it came."""
+    async def wait_for_log(self, text: str, since: float) -> float:
+        """Wait for a log message that contains the text; return its time after `since`, s."""
 
         def found() -> list[float]:
-            return [at for at, message in self.log if at >= since and words in message]
+            return [at for at, message in self.log if at >= since and text in message]
 
         await self.until(found)
         return found()[0] - since
 
-    async def estimate(self, since: float) -> float:
-        """Wait for an estimate, and return how long after `since` it came."""
+    async def wait_for_estimate(self, since: float) -> float:
+        """Wait for an estimate; return its time after `since`, s."""
 
         def found() -> list[float]:
             return [at for at, _ in self.estimates if at >= since]
@@ -67,8 +67,8 @@ class Listening:
         await self.until(found)
         return found()[0] - since
 
-    def figures(self, since: float) -> str:
-        """Return how even and how late the estimates were that came since then."""
+    def summary(self, since: float) -> str:
+        """Return intervals and latency of the estimates since a time, as one line."""
         payloads = [payload for at, payload in self.estimates if at >= since]
         missing = sum(b["seq"] - a["seq"] - 1 for a, b in pairwise(payloads))
         steps = [b["ts"] - a["ts"] for a, b in pairwise(payloads)]
@@ -82,7 +82,7 @@ class Listening:
         )
 
     async def read_log(self, stream: asyncio.StreamReader) -> None:
-        """Read what the program says until it ends."""
+        """Collect the log until the process ends."""
         async for line in stream:
             text = line.decode().strip()
             message = json.loads(text)["message"] if text.startswith("{") else text
@@ -90,7 +90,7 @@ class Listening:
         self._ended = True
 
     async def subscribe(self, port: int) -> None:
-        """Read what the program publishes."""
+        """Collect estimates and health messages."""
         async with aiomqtt.Client("127.0.0.1", port) as client:
             await client.subscribe(f"{_BASE}/#")
             async for message in client.messages:
@@ -102,8 +102,10 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(*options: str, stdin: int | None = None) -> AsyncIterator[Listening]:
-    """Run the program, perhaps with a standard input; it has published when the context begins."""
+async def running_streamer(
+    *options: str, stdin: int | None = None
+) -> AsyncIterator[StreamerProcess]:
+    """Run `streamer run` for the length of the context; enter it after the first estimate."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         PROGRAM, "run", "--broker", "embedded", "--node", "bench", "--log", "json", *options,
@@ -111,13 +113,13 @@ async def listening(*options: str, stdin: int | None = None) -> AsyncIterator[Li
         stdin=stdin, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
-    found = Listening()
-    tasks = [asyncio.create_task(found.read_log(process.stderr))]
+    program = StreamerProcess()
+    tasks = [asyncio.create_task(program.read_log(process.stderr))]
     try:
-        await found.said("publishing", 0)
-        tasks.append(asyncio.create_task(found.subscribe(port)))
-        await found.estimate(0)
-        yield found
+        await program.wait_for_log("publishing", 0)
+        tasks.append(asyncio.create_task(program.subscribe(port)))
+        await program.wait_for_estimate(0)
+        yield program
     finally:
         if process.returncode is None:
             process.terminate()

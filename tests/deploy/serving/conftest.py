@@ -10,7 +10,7 @@ import pytest
 
 from streamer.config.models import Remote
 from tests.support.mosquitto import Certificates
-from tests.support.ray_serve import serving
+from tests.support.ray_serve import running_server
 
 USER, PASSWORD = "stage", "a password of nobody"
 
@@ -57,5 +57,5 @@ def served(
         "--password-file", password_file, "--cert-file", certificates.server,
         "--key-file", certificates.server_key,
     )  # fmt: skip
-    with serving(*map(str, options)) as (url, process):
+    with running_server(*map(str, options)) as (url, process):
         yield RunningServer(url, certificates, process)

@@ -21,7 +21,7 @@ from streamer.engines import open_engine
 from streamer.engines.remote import wire_format as wire
 from streamer.engines.remote.remote_engine import open_remote_engine
 from tests.support.mosquitto import Mosquitto
-from tests.support.ray_serve import kill
+from tests.support.ray_serve import kill_tree
 
 pytestmark = [pytest.mark.peer, pytest.mark.long, pytest.mark.timeout(180)]
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -181,7 +181,7 @@ def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
         try:
             until(lambda: len(messages(tmp_path, "va")) > 40, 30)
             until(lambda: remote_of(tmp_path)["answered"] > 20, 30)
-            kill(served.process)
+            kill_tree(served.process)
             count = len(messages(tmp_path, "va"))
             until(lambda: len(messages(tmp_path, "va")) > count + 40, 30)
             until(lambda: remote_of(tmp_path)["local"] > 30, 30)

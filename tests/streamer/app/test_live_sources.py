@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.icecast import Icecast, SourceClient, encode
-from tests.support.streamer_process import listening
+from tests.support.streamer_process import running_streamer
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("away")]
 
@@ -29,7 +29,7 @@ async def check_estimates(program):
 
 
 async def test_a_microphone_is_tracked(pulse, stage):
-    async with listening("--input", "mic", "--device", "alpha") as program:
+    async with running_streamer("--input", "mic", "--device", "alpha") as program:
         await check_estimates(program)
         assert program.health["source"] == "alpha, ALSA"
 
@@ -39,7 +39,7 @@ async def test_a_stream_that_starts_with_a_burst_is_tracked(tmp_path, music):
     server.start()
     try:
         with SourceClient(server, encode(music(4, 44100), 44100), 4):
-            async with listening("--input", server.url()) as program:
+            async with running_streamer("--input", server.url()) as program:
                 await check_estimates(program)
                 assert program.health["source"] == "Radio Loopback"
     finally:
