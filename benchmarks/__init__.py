@@ -1,5 +1,5 @@
-"""What things cost and how they behave for long; peers that benchmarks and tests share.
+"""Benchmarks of CPU time, memory, latency and robustness, beside peers.
 
-`python -m benchmarks` measures what README.md here tells; `... .microphone` and `... .stream` are
-the long ones; `... .gpu` is for the owner of an NVIDIA GPU.
+`python -m benchmarks` measures everything in README.md; `benchmarks.microphone` and
+`benchmarks.stream` run longer, `benchmarks.gpu` needs an NVIDIA GPU.
 """

@@ -1,20 +1,20 @@
-"""Measures ours and the peers', and writes the numbers: `make bench`.
+"""Run benchmarks of streamer and its peers, and write the results: `make bench`.
 
 python -m benchmarks [NAME...] [--output FILE] [--quick]
 
-views        CPU time of both views, beside what the core's arithmetic allows
+views        CPU time of both views, beside the arithmetic limit of the core
 peers        CPU time of an update beside librosa, torchaudio, openSMILE, MusiCNN, VibeNet
-accuracy     what VibeNet hears, beside what it costs
-stages       each step of the way from sound to message
-events       from a click with a tone to the first message that has heard it, from outside
-response     from calm to energetic music: seconds until 63 %
-footprint    processor, memory and start of one zone
-incremental  what could be spared by keeping what was computed
+accuracy     accuracy of VibeNet, beside its cost
+stages       latency of each stage from audio to message
+events       end-to-end latency: from a click with a tone to the first message that shows it
+response     step response: seconds until 63 % from calm to energetic music
+footprint    CPU, memory and start-up time of one zone
+incremental  what caching token embeddings could save
 zones        many zones on one core
-precision    agreement of int8 and fp16 (only where named: its fits take an hour where not kept)
+precision    agreement of int8 and fp16 (only if named: uncached fits take an hour)
 
-A quarter of an hour for zones, another for the rest; other load on the machine shows. What is named
-replaces its part in the file, the rest stays. `--quick` measures briefly, to see that all runs, and
+Takes 15 minutes for zones and 15 for the rest; other load on the machine distorts it. Named parts
+replace theirs in the file, the rest stays. `--quick` measures briefly, to check that all runs, and
 writes runs/bench-quick.json.
 """
 
@@ -43,12 +43,12 @@ RESULTS, QUICK_RESULTS = Path("runs/bench.json"), Path("runs/bench-quick.json")
 
 
 class Measurement(NamedTuple):
-    """One part of the results."""
+    """One benchmark: how to measure, print and shorten it, and whether it runs unnamed."""
 
     measure: Callable[..., dict[str, Any]]
     show: Callable[[dict[str, Any]], None]
     quick: dict[str, Any]
-    unasked: bool = True
+    by_default: bool = True
 
 
 MEASUREMENTS = {
@@ -61,7 +61,7 @@ MEASUREMENTS = {
     "footprint": Measurement(measure_footprint, show_footprint, {"seconds": 5.0, "starts": 1}),
     "incremental": Measurement(measure_incremental, show_incremental, {"rounds": 1}),
     "zones": Measurement(measure_zones, show_zones, {"seconds": 5.0, "counts": (1, 8)}),
-    "precision": Measurement(measure_precision, show_precision, {}, unasked=False),
+    "precision": Measurement(measure_precision, show_precision, {}, by_default=False),
 }
 
 
@@ -77,23 +77,23 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"no measurement {unknown.pop()!r}; there are {', '.join(MEASUREMENTS)}")
-    chosen = options.names or [name for name, one in MEASUREMENTS.items() if one.unasked]
+    chosen = options.names or [name for name, one in MEASUREMENTS.items() if one.by_default]
     output = options.output or (QUICK_RESULTS if options.quick else RESULTS)
     output.parent.mkdir(parents=True, exist_ok=True)
-    found = {"machine": _machine()}
+    results = {"machine": _machine()}
     if output.is_file():
         before = json.loads(output.read_text(encoding="utf-8"))
-        if before["machine"] != found["machine"]:
+        if before["machine"] != results["machine"]:
             parser.error(f"{output} is of another machine or other versions; give another --output")
-        found = before
+        results = before
     for name in chosen:
         one = MEASUREMENTS[name]
         print(f"\n{name}", flush=True)
-        begun = time.monotonic()
-        found[name] = one.measure(**(one.quick if options.quick else {}))
-        one.show(found[name])
-        print(f"({time.monotonic() - begun:.0f} s)", flush=True)
-        output.write_text(f"{json.dumps(_rounded(found), indent=1)}\n", encoding="utf-8")
+        started = time.monotonic()
+        results[name] = one.measure(**(one.quick if options.quick else {}))
+        one.show(results[name])
+        print(f"({time.monotonic() - started:.0f} s)", flush=True)
+        output.write_text(f"{json.dumps(_rounded(results), indent=1)}\n", encoding="utf-8")
     print(f"\nwrote {output}; beside those of benchmarks/README.md: make bench-compare")
 
 
@@ -110,7 +110,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Keep four digits of each number: the rest is noise."""
+    """Round every number to four significant digits: the rest is noise."""
     match value:
         case float():
             return float(f"{value:.4g}")

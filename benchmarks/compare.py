@@ -1,9 +1,9 @@
-"""Two results side by side: every number, before, after, and their ratio.
+"""Compare two results: every number before and after, and their ratio.
 
 python -m benchmarks.compare BEFORE.json AFTER.json [--all]
 
-Only what differs by a tenth or more is shown; `--all` shows the rest. Timings of this kind wander
-by some tenths from run to run: ask a second time before you believe one.
+Prints differences of 10 % or more; `--all` prints the rest too. Timings vary by tens of percent
+from run to run: measure a second time before you trust one.
 """
 
 import argparse
@@ -12,23 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_NOTICED = 0.1
+_THRESHOLD = 0.1
 
 
-def numbers(found: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    """Give every number of some results with the path to it."""
+def flatten(found: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of nested results with its path."""
     if isinstance(found, dict):
         for key, one in found.items():
-            yield from numbers(one, f"{name} / {key}" if name else key)
+            yield from flatten(one, f"{name} / {key}" if name else key)
     elif isinstance(found, int | float) and not isinstance(found, bool):
         yield name, float(found)
 
 
-def compared(before: Any, after: Any) -> list[tuple[str, float, float, float]]:
-    """Give what both results have: path, number before, number after, after / before."""
-    old = dict(numbers(before))
+def compare(before: Any, after: Any) -> list[tuple[str, float, float, float]]:
+    """Return the numbers in both results: path, before, after, after / before."""
+    old = dict(flatten(before))
     rows = []
-    for name, new in numbers(after):
+    for name, new in flatten(after):
         if name in old:
             same = old[name] == new
             ratio = 1.0 if same else new / old[name] if old[name] else float("inf")
@@ -48,9 +48,9 @@ def main() -> None:
     options = parser.parse_args()
     before, after = (_read(parser, path) for path in (options.before, options.after))
     if before.get("machine") != after.get("machine"):
-        print("not the same machine or versions: only ratios to peers can be compared")
-    rows = compared(before, after)
-    shown = [row for row in rows if options.all or abs(row[3] - 1) >= _NOTICED]
+        print("not the same machine or versions: compare only ratios to peers")
+    rows = compare(before, after)
+    shown = [row for row in rows if options.all or abs(row[3] - 1) >= _THRESHOLD]
     for name, old, new, ratio in shown:
         print(f"{name:64} {old:10.4g} {new:10.4g} {ratio:7.2f}")
     print(f"{len(shown)} of {len(rows)} numbers shown")
@@ -60,7 +60,7 @@ def _read(parser: argparse.ArgumentParser, path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        parser.error(f"{path} cannot be read ({error}); `make bench` writes such a file")
+        parser.error(f"cannot read {path}: {error}; `make bench` writes such a file")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Numbers as all measurements here give them."""
+"""Summary statistics shared by the benchmarks."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What one zone takes of a show machine: processor, memory, and how soon it speaks."""
+"""CPU, memory and start-up time of one zone."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ _SETTLING = 5.0
 
 
 def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
-    """Run a zone that plays the demo piece, and one that hears it through a microphone.
+    """Run one zone with the demo piece as a file, and one with a microphone.
 
     Returns
     -------
     dict
-        By source: `cpu_percent` of one core, `resident_mb`, both with all processes of ours;
-        `first_estimate_seconds`, from the start of the program to its first message, median and
-        longest of several starts.
+        By source: `cpu_percent` of one core and `resident_mb`, of all our processes;
+        `first_estimate_seconds`, from process start to first message, median and longest of
+        several starts.
     """
     pulse = PulseServer(("alpha",))
     found = {}
@@ -54,10 +54,10 @@ def measure_footprint(seconds: float = 60.0, starts: int = 7) -> dict[str, Any]:
 
 
 async def _run(broker: Mosquitto, source: str, seconds: float) -> tuple[float, float, float]:
-    """Give the seconds to the first message, percent of a core and megabytes."""
+    """Return seconds to the first message, percent of a core, and megabytes."""
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         await client.subscribe("streamer/footprint/main/va")
-        begun = time.monotonic()
+        started = time.monotonic()
         program = await asyncio.create_subprocess_exec(
             PROGRAM, "run", "--no-view", "--input", source, "--node", "footprint",
             "--broker", f"mqtt://127.0.0.1:{broker.port}",
@@ -65,7 +65,7 @@ async def _run(broker: Mosquitto, source: str, seconds: float) -> tuple[float, f
         )  # fmt: skip
         try:
             await anext(aiter(client.messages))
-            first = time.monotonic() - begun
+            first = time.monotonic() - started
             if not seconds:
                 return first, 0.0, 0.0
             await asyncio.sleep(_SETTLING)
@@ -80,17 +80,17 @@ async def _run(broker: Mosquitto, source: str, seconds: float) -> tuple[float, f
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
-    """Processor time that they have used so far."""
+    """Return the CPU time used by processes so far, s."""
     return float(sum(sum(one.cpu_times()[:2]) for one in processes))
 
 
 def resident_mb(processes: list[psutil.Process]) -> float:
-    """Their resident memory in megabytes; what they share is counted for each."""
+    """Return the resident memory of processes, MB; shared pages count for each."""
     return float(sum(one.memory_info().rss for one in processes)) / 1e6
 
 
 def show_footprint(found: dict[str, Any]) -> None:
-    """Print it."""
+    """Print the measurement."""
     print(f"{'input':8} {'% of a core':>12} {'MB':>6} {'first estimate, s':>18} {'longest':>8}")
     for source, one in found.items():
         first = one["first_estimate_seconds"]

@@ -1,7 +1,7 @@
-"""Every engine of this machine: agreement with ONNX Runtime, latency and windows a second by batch.
+"""Engines of this machine: agreement with ONNX Runtime, latency and windows/s by batch size.
 
-Builds TensorRT engines of the shipped weights in single and half precision for the GPU here, runs
-them and torch beside ONNX Runtime, and writes one JSON. Without a GPU it says so and ends with 1.
+Builds TensorRT engines of the shipped weights in single and half precision for the present GPU,
+runs them and torch beside ONNX Runtime, and writes JSON. Without a GPU it exits with 1.
 Usage: python -m benchmarks.gpu [OUTPUT.json]
 """
 
@@ -35,7 +35,7 @@ from training.sound.render import decode
 BATCH_SIZES = (1, 8, 32, 128, 512, 2048, 4096)
 _WINDOWS = 64
 _SECONDS = 2.0
-_LEAST_RUNS = 7
+_MIN_RUNS = 7
 _AXES = ("valence", "arousal", "valence_std", "arousal_std")
 
 
@@ -43,21 +43,21 @@ def main(output: Path) -> None:
     try:
         gpu = find_gpu()
     except EngineError as error:
-        raise SystemExit(f"nothing to check: {error}") from None
-    processor = OnnxEngine(SHIPPED_MODEL)
-    views = _music(processor)
-    expected = processor.infer(*views)
+        raise SystemExit(f"cannot benchmark GPU engines: {error}") from None
+    reference = OnnxEngine(SHIPPED_MODEL)
+    views = _music(reference)
+    expected = reference.infer(*views)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, open_it in _engines(Path(folder), gpu.capability):
+        for name, open_engine in _engines(Path(folder), gpu.capability):
             try:
-                engine = processor if open_it is None else open_it()
+                engine = reference if open_engine is None else open_engine()
             except EngineError as error:
                 print(f"{name}: {error}")
                 found[name] = {"error": str(error)}
                 continue
-            answer = engine.infer(*views)
-            apart = [np.abs(getattr(answer, a) - getattr(expected, a)).max() for a in _AXES]
+            estimate = engine.infer(*views)
+            apart = [np.abs(getattr(estimate, a) - getattr(expected, a)).max() for a in _AXES]
             found[name] = {"engine": engine.name, "apart": float(max(apart))}
             print(f"{name} ({engine.name}): {max(apart):.1e} from ONNX Runtime")
             found[name]["batches"] = {size: _time(engine, views, size) for size in BATCH_SIZES}
@@ -77,11 +77,11 @@ def _engines(folder: Path, capability: str) -> Iterator[tuple[str, Callable[[], 
     convert_to_half(SHIPPED_MODEL, half)
     yield "onnxruntime", None
     for name, model in (("tensorrt", SHIPPED_MODEL), ("tensorrt in half precision", half)):
-        yield name, partial(_built, model, capability, folder)
+        yield name, partial(_build, model, capability, folder)
     yield "torch", partial(TorchEngine, SHIPPED_MODEL, batches=BATCH_SIZES)
 
 
-def _built(model: Path, capability: str, folder: Path) -> Engine:
+def _build(model: Path, capability: str, folder: Path) -> Engine:
     library = load_library()
     content = build_engine(model, library, (capability,), BATCH_SIZES)
     save_engine(content, model, library, (capability,), BATCH_SIZES, folder)
@@ -89,7 +89,7 @@ def _built(model: Path, capability: str, folder: Path) -> Engine:
 
 
 def _music(engine: Engine) -> tuple[Array, Array]:
-    """Windows of the demo piece: mel (n, bands, T) and cochleagram (n, channels, T)."""
+    """Return windows of the demo piece: mel (n, bands, T) and cochleagram (n, channels, T)."""
     spec = engine.front_end
     frames = FrontEnd(spec).push(decode(PIECE, spec.sample_rate))
     ends = np.linspace(spec.window_frames, len(frames.mel), _WINDOWS).astype(int)
@@ -104,16 +104,16 @@ def _time(engine: Engine, views: tuple[Array, Array], size: int) -> dict[str, fl
     mel, cochleagram = (np.resize(view, (size, *view.shape[1:])) for view in views)
     engine.infer(mel, cochleagram)
     times: list[float] = []
-    begun = time.perf_counter()
-    while len(times) < _LEAST_RUNS or time.perf_counter() - begun < _SECONDS:
+    started = time.perf_counter()
+    while len(times) < _MIN_RUNS or time.perf_counter() - started < _SECONDS:
         start = time.perf_counter()
         engine.infer(mel, cochleagram)
         times.append(time.perf_counter() - start)
-    median, late = np.percentile(times, [50, 99])
+    median, p99 = np.percentile(times, [50, 99])
     print(
-        f"  {size:5} windows {1e3 * median:9.3f} ms, p99 {1e3 * late:9.3f}, {size / median:9.0f}/s"
+        f"  {size:5} windows {1e3 * median:9.3f} ms, p99 {1e3 * p99:9.3f}, {size / median:9.0f}/s"
     )
-    return {"ms_p50": 1e3 * median, "ms_p99": 1e3 * late, "windows_per_s": size / median}
+    return {"ms_p50": 1e3 * median, "ms_p99": 1e3 * p99, "windows_per_s": size / median}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of the results."""
+"""Charts of the results."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _STAGES = {
 
 
 def draw_peers(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) -> Figure:
-    """Draw what an update costs, on a logarithmic axis, and what is heard for it."""
+    """Draw the cost of an update on a logarithmic axis, and accuracy against cost."""
     there = {name: one for name, one in peers.items() if "missing" not in one}
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     bars, points = figure.subplots(1, 2, width_ratios=[1.5, 1])
@@ -22,10 +22,10 @@ def draw_peers(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) 
     for name, cost in zip(names, costs, strict=True):
         bars.annotate(f" {cost:.0f}" if cost >= 10 else f" {cost:.2g}", (cost, name), va="center")
     bars.set(xscale="log", xlabel="ms of CPU an update", xlim=(0.05, 6 * max(costs)))
-    for name, heard in accuracy.items():
+    for name, accuracies in accuracy.items():
         if name in there:
             cost, ours = there[name]["ms"]["p50"], "streamer" in name
-            for value, marker in zip(heard, "os", strict=True):
+            for value, marker in zip(accuracies, "os", strict=True):
                 points.scatter(cost, value, marker=marker, color=_OURS if ours else "#777777")
                 points.annotate(
                     name.split(":")[0].split()[0], (cost, value), fontsize=8, ha="center",
@@ -37,7 +37,7 @@ def draw_peers(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) 
 
 
 def draw_stages(stages: dict[str, Any]) -> Figure:
-    """Draw where the milliseconds of a file and of a microphone go, medians."""
+    """Draw the median latency of each stage, for a file and a microphone."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
     sources = list(stages)[::-1]
@@ -52,7 +52,7 @@ def draw_stages(stages: dict[str, Any]) -> Figure:
 
 
 def draw_zones(zones: dict[str, Any]) -> Figure:
-    """Draw processor time and latency against the number of zones on one core."""
+    """Draw CPU and latency against the number of zones on one core."""
     counts = [int(count) for count in zones]
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -1,8 +1,8 @@
-"""An engine that is served: agreement, latency by batch and by number of streamers, and its loss.
+"""Inference server: agreement, latency by batch and number of streamers, and its loss.
 
-Serves the shipped weights with `python -m deploy serve` on this machine, and asks it as streamers
-do: each with a connection of its own, a window every tick, and the engine here in its place when
-the deadline has passed. Then the server is killed.
+Serves the shipped weights with `python -m deploy serve` on this machine and connects as streamers
+do: one connection each, one window per tick, the local engine after the deadline. Then kills the
+server.
 Usage: python -m benchmarks.remote [--backend torch] [--require gpu] [--proxy haproxy]
        [--streamers 1,2,4,8] [--elsewhere] [--seconds 10] [--output runs/remote.json]
 """
@@ -28,12 +28,12 @@ from streamer.engines.remote.remote_engine import RemoteEngine, open_remote_engi
 from tests.support.ray_serve import kill_tree, running_server
 
 RATE = 10.0
-"""Estimates a second of a streamer."""
+"""Estimates per second of a streamer."""
 
 DEADLINE_MS = 40.0
 BATCHES = (1, 4, 8, 16, 32)
 _AXES = ("valence", "arousal", "valence_std", "arousal_std")
-_PATIENT = 2000.0  # milliseconds, where an answer is wanted however late
+_LONG_DEADLINE_MS = 2000.0  # for measurements that need every response
 
 
 def main() -> None:
@@ -41,17 +41,17 @@ def main() -> None:
     with running_server(*_server_options(options)) as (url, server):
         local = open_engine()
         found: dict[str, Any] = {"engine": "", "agreement": _agreement(url, local)}
-        patient = open_remote_engine(Remote(url=url, deadline_ms=_PATIENT), local, None)
-        found["engine"] = patient.name
-        print(f"{patient.name}; {found['agreement']}")
-        found["batches"] = _by_batch(patient, options.seconds)
-        patient.close()
+        remote = open_remote_engine(Remote(url=url, deadline_ms=_LONG_DEADLINE_MS), local, None)
+        found["engine"] = remote.name
+        print(f"{remote.name}; {found['agreement']}")
+        found["batches"] = _by_batch(remote, options.seconds)
+        remote.close()
         found["streamers"] = {}
         for count in map(int, options.streamers.split(",")):
             found["streamers"][count] = one = load(
                 url, count, options.seconds, elsewhere=options.elsewhere
             )
-            print(f"{count:5} streamers: {_said(one)}", flush=True)
+            print(f"{count:5} streamers: {_format_load(one)}", flush=True)
         found["loss"] = _loss(url, local, server)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -64,11 +64,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--require", default="any")
     parser.add_argument("--proxy", default="ray")
     parser.add_argument("--replicas", default="1")
-    parser.add_argument("--gpus", default="0", help="GPUs of a copy, such as 0.25")
-    parser.add_argument("--each", default="1000", help="Streamers of a copy.")
+    parser.add_argument("--gpus", default="0", help="GPUs per replica, such as 0.25")
+    parser.add_argument("--each", default="1000", help="Streamers per replica.")
     parser.add_argument("--streamers", default="1,2,4,8,16")
     parser.add_argument(
-        "--elsewhere", action="store_true", help="Venues' own engines cost this machine nothing."
+        "--elsewhere",
+        action="store_true",
+        help="Local engines cost nothing, as if on other machines.",
     )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--output", type=Path, default=Path("runs/remote.json"))
@@ -77,19 +79,19 @@ def _options() -> argparse.Namespace:
 
 def _server_options(options: argparse.Namespace) -> list[str]:
     names = ("backend", "require", "proxy", "replicas", "gpus")
-    told = [part for name in names for part in (f"--{name}", getattr(options, name))]
-    return [*told, "--streamers", options.each]
+    flags = [part for name in names for part in (f"--{name}", getattr(options, name))]
+    return [*flags, "--streamers", options.each]
 
 
 class Music:
-    """Random frames in the ranges of music, of which each tick hears the next few.
+    """Random frames in the ranges of music; each tick advances by a few frames.
 
     Parameters
     ----------
     engine
-        Whose front end it is heard with.
+        Engine whose front end defines the shapes.
     zones
-        Windows at each tick.
+        Windows per tick.
     """
 
     def __init__(self, engine: Engine, zones: int) -> None:
@@ -103,24 +105,24 @@ class Music:
         self._at = 0
 
     def tick(self) -> tuple[Array, Array]:
-        """Give the next windows: mel (zones, bands, T) and cochleagram alike."""
+        """Return the next mel (zones, mel_bands, T) and cochleagram (zones, channels, T)."""
         self._at = (self._at + self._step) % (7 * self._size)
         part = slice(self._at, self._at + self._size)
         return self._mel[:, :, part], self._cochleagram[:, :, part]
 
 
 def _agreement(url: str, local: Engine) -> dict[str, float]:
-    """Return how far answers that travelled are from those made here, by precision."""
+    """Return the largest difference between remote and local estimates, by precision."""
     found = {}
     music = Music(local, 32)
     ticks = [music.tick() for _ in range(4)]
     expected = [local.infer(*views) for views in ticks]
     for precision in ("single", "half"):
-        table = Remote(url=url, deadline_ms=_PATIENT, precision=precision)
+        table = Remote(url=url, deadline_ms=_LONG_DEADLINE_MS, precision=precision)
         engine = open_remote_engine(table, open_engine(), None)
         answers = [engine.infer(*views) for views in ticks]
         if engine.counts.local:
-            raise RuntimeError(f"the server does not answer: {engine.last_error}")
+            raise RuntimeError(f"cannot measure agreement: {engine.last_error}")
         found[precision] = float(
             max(
                 np.abs(getattr(answer, axis) - getattr(wanted, axis)).max()
@@ -149,7 +151,7 @@ def _by_batch(engine: RemoteEngine, seconds: float) -> dict[int, dict[str, float
 
 
 def load(url: str, count: int, seconds: float, *, elsewhere: bool = False) -> dict[str, float]:
-    """Let so many streamers ask at once, here or in their venues; return what they met."""
+    """Run `count` streamers at once; return response times, outcomes and missed ticks."""
     processes = max(1, min(count, (os.cpu_count() or 2) // 2))
     begin = time.monotonic() + 4.0 + 0.1 * count / processes  # on Linux one clock for all
     shares = [len(range(k, count, processes)) for k in range(processes)]
@@ -175,12 +177,12 @@ def load(url: str, count: int, seconds: float, *, elsewhere: bool = False) -> di
 
 
 class IdleEngine:
-    """Stands for an engine that runs on another machine: here it costs nothing, and says nothing.
+    """Stand-in for a local engine on another machine: costs nothing, returns constants.
 
     Parameters
     ----------
     engine
-        What it is like.
+        Engine whose properties it copies.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -189,7 +191,7 @@ class IdleEngine:
         self.smoothing = engine.smoothing
 
     def infer(self, mel: Array, _cochleagram: Array) -> Estimate:
-        """Answer a constant."""
+        """Return constant estimates."""
         zeros, ones = np.zeros(len(mel), np.float32), np.ones(len(mel), np.float32)
         return Estimate(zeros, zeros, ones, ones)
 
@@ -197,7 +199,7 @@ class IdleEngine:
 def _streamers(
     url: str, count: int, begin: float, seconds: float, elsewhere: bool
 ) -> dict[str, Any]:
-    """Be so many streamers in this process."""
+    """Run `count` streamers in threads of this process."""
     local = open_engine()
     if elsewhere:
         idle = IdleEngine(local)
@@ -233,16 +235,16 @@ def _streamers(
     }
 
 
-def _said(one: dict[str, float]) -> str:
+def _format_load(one: dict[str, float]) -> str:
     return (
-        f"{one['asked_per_s']:6.0f} questions/s, {one['ms_p50']:6.2f} ms, "
+        f"{one['asked_per_s']:6.0f} requests/s, {one['ms_p50']:6.2f} ms, "
         f"p99 {one['ms_p99']:6.2f}; "
-        f"{one['local_share']:.1%} answered here, {one['missed_ticks']:.0f} ticks missed"
+        f"{one['local_share']:.1%} computed locally, {one['missed_ticks']:.0f} ticks missed"
     )
 
 
 def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, float]:
-    """Kill the server under a streamer; return the longest that an answer took."""
+    """Kill the server under a streamer; return the longest times of an estimate."""
     engine = open_remote_engine(Remote(url=url, deadline_ms=DEADLINE_MS), local, None)
     music, times, tick = Music(local, 1), [], time.monotonic()
     for number in range(60):
@@ -256,8 +258,8 @@ def _loss(url: str, local: Any, server: "subprocess.Popen[bytes]") -> dict[str, 
     counts = engine.counts
     engine.close()
     print(
-        f"killed: answers took {max(times[:20]):.1f} ms at most before, {max(times[20:]):.1f} ms "
-        f"after; {counts.local} of 60 were made here ({engine.last_error})"
+        f"server killed: estimates took at most {max(times[:20]):.1f} ms before and "
+        f"{max(times[20:]):.1f} ms after; {counts.local} of 60 were local ({engine.last_error})"
     )
     return {"ms_before": max(times[:20]), "ms_after": max(times[20:]), "local": counts.local}
 

@@ -1,8 +1,7 @@
-"""Puts results into README.md, as tables and pictures: python -m benchmarks.report RESULTS.json
+"""Write results into README.md as tables and pictures: python -m benchmarks.report RESULTS.json
 
-Between `<!-- NAME -->` and `<!-- end -->` the README is written by this module and by nobody else.
-The results replace their parts of `results.json` beside it, which `make bench-compare` compares
-with.
+Replaces the text between `<!-- NAME -->` and `<!-- end -->`, and the measured parts of
+`results.json`, the reference of `make bench-compare`.
 """
 
 import json
@@ -17,8 +16,8 @@ from benchmarks import pictures
 HERE = Path(__file__).parent
 README, RESULTS, PICTURES = HERE / "README.md", HERE / "results.json", HERE / "pictures"
 _EVALUATION = HERE.parent / "training/results/distilled.json"
-_JUDGED_ON = "musemodataset"
-_LADDER = {
+_EVALUATED_ON = "musemodataset"
+_BASELINES = {
     "streamer: an update": None,
     "MusiCNN + regressor": "MusiCNN + ridge",
     "openSMILE eGeMAPS": "eGeMAPS + SVR",
@@ -53,32 +52,32 @@ def main(path: Path) -> None:
 
 
 def accuracies(found: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Give the CCC of valence and arousal over pieces of musemodataset, by contestant."""
-    scores = json.loads(_EVALUATION.read_text(encoding="utf-8"))["scores"][_JUDGED_ON]
-    answers = {}
-    for name, rung in _LADDER.items():
-        table = scores["ladder"][rung] if rung else scores["damer"]
-        answers[name] = (table["valence"]["ccc"], table["arousal"]["ccc"])
+    """Return the CCC of valence and arousal over pieces of musemodataset, by contestant."""
+    scores = json.loads(_EVALUATION.read_text(encoding="utf-8"))["scores"][_EVALUATED_ON]
+    by_name = {}
+    for name, baseline in _BASELINES.items():
+        table = scores["ladder"][baseline] if baseline else scores["damer"]
+        by_name[name] = (table["valence"]["ccc"], table["arousal"]["ccc"])
     if "ccc" in found.get("accuracy", {}):
-        heard = found["accuracy"]["ccc"]
-        answers["VibeNet"] = (heard["valence"], heard["arousal"])
-    return answers
+        ccc = found["accuracy"]["ccc"]
+        by_name["VibeNet"] = (ccc["valence"], ccc["arousal"])
+    return by_name
 
 
 def peers_table(peers: dict[str, Any], accuracy: dict[str, tuple[float, float]]) -> str:
-    """Cost, memory and start of each contestant beside what it hears."""
+    """Return the table of cost, memory, start-up time and accuracy per contestant."""
     rows = []
     for name, one in peers.items():
         if "missing" in one:
             rows.append((name, "missing", *[""] * 5))
             continue
         ms = one["ms"]
-        heard = "/".join(f"{value:.2f}" for value in accuracy[name]) if name in accuracy else ""
+        agreement = "/".join(f"{value:.2f}" for value in accuracy[name]) if name in accuracy else ""
         ratio = one["ratio"]
         times = "" if ratio == 1 else f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
         rows.append(
             (name, f"{ms['p50']:.2f}", f"{ms['p99']:.2f}", times, f"{one['peak_mb']:.0f}",
-             f"{one['start_seconds']:.1f}", heard)
+             f"{one['start_seconds']:.1f}", agreement)
         )  # fmt: skip
     header = ("", "ms, median", "p99", "times ours", "MB", "start, s", "CCC, valence/arousal")
     return _table(header, rows)
@@ -219,7 +218,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _put(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {name} -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
-        raise ValueError(f"README.md has no place for {name}")
+        raise ValueError(f"cannot write README.md: no section {name}; add its comments")
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 

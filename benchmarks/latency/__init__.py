@@ -1,1 +1,1 @@
-"""From a sound to its message: each step of the way, the whole from outside, and the response."""
+"""Latency from audio to message: by stage, end to end, and step response."""

@@ -1,4 +1,4 @@
-"""The way from outside: from a click with a tone to the first message that has heard it."""
+"""End-to-end latency: from a click with a tone to the first message that shows it."""
 
 import asyncio
 import contextlib
@@ -16,39 +16,39 @@ from benchmarks.figures import percentiles
 from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer
 from tests.support.streamer_process import StreamerProcess, running_streamer
 
-_FIRST = 6.0
-_APART = (3.7, 4.7)  # longer than the window, so that each is met by a window of pure silence
+_FIRST = 6.0  # s
+_INTERVAL = (3.7, 4.7)  # s; longer than the window, so that each event follows a silent window
 _CLICK, _TONE_HZ, _TONE_SECONDS = 0.9, 440.0, 0.3
 
 
 def measure_events(count: int = 60) -> dict[str, Any]:
-    """Let the program hear events in silence, through a pipe and through a microphone.
+    """Play events in silence to `streamer run`, through a pipe and a microphone.
 
     Returns
     -------
     dict
         By source: `event_to_message_ms` from an event until the first message whose raw estimate
-        differs from that of silence; `latency_ms` as the messages say it, and `network_ms`, what
-        their arrival adds to it; `events` heard and `missed`; `ts_error_ms`, the most by which an
-        event lay outside the sound that a message's `ts` says was new in it.
+        differs from that of silence; `latency_ms` of the messages, and `network_ms`, the time
+        from publishing to arrival; `events` found and `missed`; `ts_error_ms`, the largest error
+        of a message's `ts`: by how much an event lay outside the audio new in that message.
     """
     moments = _moments(count)
     found = {}
     with _named_pipe() as (path, descriptor):
         options = ("--input", "-", "--raw-rate", str(RATE), "--raw-channels", "1")
-        found["pipe"] = asyncio.run(_hear(path, moments, options, stdin=descriptor))
+        found["pipe"] = asyncio.run(_record(path, moments, options, stdin=descriptor))
     pulse = PulseServer(("alpha",))
     with pulse.running():
         pulse.plug_in("alpha")
         found["microphone"] = asyncio.run(
-            _hear(pulse.pipe("alpha"), moments, ("--input", "mic", "--device", "alpha"))
+            _record(pulse.pipe("alpha"), moments, ("--input", "mic", "--device", "alpha"))
         )
     return found
 
 
 def _moments(count: int) -> NDArray[np.int64]:
-    """Samples at which events begin, at every phase of the ticks."""
-    apart = np.random.default_rng(0).uniform(*_APART, count)
+    """Return the samples at which events begin, at random phases of the ticks."""
+    apart = np.random.default_rng(0).uniform(*_INTERVAL, count)
     return np.round(RATE * (_FIRST + np.cumsum(apart))).astype(np.int64)
 
 
@@ -64,7 +64,7 @@ def _named_pipe() -> Iterator[tuple[Path, int]]:
             os.close(descriptor)
 
 
-async def _hear(
+async def _record(
     pipe: Path, moments: NDArray[np.int64], options: tuple[str, ...], stdin: int | None = None
 ) -> dict[str, Any]:
     sound = _sound(moments)
@@ -75,11 +75,11 @@ async def _hear(
     epoch = time.time() - time.monotonic()
     with MicrophonePlayer(pipe, compose) as player:
         async with running_streamer(*options, "--no-view", stdin=stdin) as program:
-            begun = time.time()
-            await asyncio.sleep(player.time_of(len(sound)) + epoch - begun)
+            started = time.time()
+            await asyncio.sleep(player.time_of(len(sound)) + epoch - started)
             await asyncio.sleep(1.0)
     times = [player.time_of(int(moment)) + epoch for moment in moments]
-    return judge(program, [at for at in times if at > begun + _APART[0]])
+    return match_events(program, [at for at in times if at > started + _INTERVAL[0]])
 
 
 def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
@@ -92,19 +92,19 @@ def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
     return sound
 
 
-def judge(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
-    """Find the message that first heard each event; see `measure_events`.
+def match_events(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
+    """Find the first message that shows each event; see `measure_events`.
 
     Parameters
     ----------
     program
-        What it has published.
+        The process that published.
     events
-        When each was heard, by `time.time()`.
+        `time.time()` at which each event was played.
     """
     estimates = program.estimates
     arrivals = np.array([at for at, _ in estimates])
-    took, error, missed = [], 0.0, 0
+    delays, error, missed = [], 0.0, 0
     for event in events:
         k = int(np.searchsorted(arrivals, event))
         quiet = estimates[k - 1][1]
@@ -113,15 +113,15 @@ def judge(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
         if k == len(estimates) or arrivals[k] - event > 1.0:
             missed += 1
             continue
-        took.append(1e3 * (arrivals[k] - event))
+        delays.append(1e3 * (arrivals[k] - event))
         beyond = (1e3 * event - estimates[k][1]["ts"], quiet["ts"] - 1e3 * event)
         error = max(error, *beyond)
     latency = np.array([payload["latency_ms"] for _, payload in estimates])
     stamps = np.array([payload["ts"] for _, payload in estimates])
     return {
-        "events": len(took),
+        "events": len(delays),
         "missed": missed,
-        "event_to_message_ms": percentiles(took or [float("nan")]),
+        "event_to_message_ms": percentiles(delays or [float("nan")]),
         "ts_error_ms": error,
         "latency_ms": percentiles(latency),
         "network_ms": percentiles(1e3 * arrivals - stamps - latency),
@@ -129,9 +129,9 @@ def judge(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
 
 
 def show_events(found: dict[str, Any]) -> None:
-    """Print them."""
+    """Print the measurement."""
     for source, one in found.items():
-        print(f"{source}: {one['events']} events heard, {one['missed']} missed; ms, p50 / p99:")
+        print(f"{source}: {one['events']} events found, {one['missed']} missed; ms, p50 / p99:")
         for name in ("event_to_message_ms", "latency_ms", "network_ms"):
             print(f"  {name[:-3]:18} {one[name]['p50']:6.1f} /{one[name]['p99']:6.1f}")
-        print(f"  ts wrong by at most {one['ts_error_ms']:.1f}")
+        print(f"  largest error of ts {one['ts_error_ms']:.1f}")

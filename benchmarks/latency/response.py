@@ -1,7 +1,7 @@
-"""From calm to energetic music: how soon the arousal that is published has gone 63 % of its way.
+"""Step response: time until published arousal reaches 63 % from calm to energetic music.
 
-Of musemodataset, where its recordings are there, the calmest clips each joined to one of the most
-energetic; else the demo piece's calm section to its joyful one.
+Joins the calmest clips of musemodataset to the most energetic ones; without its recordings, the
+demo piece's calm section to its joyful one.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ Sound = NDArray[np.float32]
 
 
 def measure_response(live_pairs: int = 4) -> dict[str, Any]:
-    """Track the joins as a file, and the first of them live through a microphone.
+    """Analyse the joins as files, and the first of them live through a microphone.
 
     Returns
     -------
     dict
         `music`, and for "file" and "microphone" the number of `joins` and, in seconds, `smoothed`
-        and `raw`: from the join in the sound until the mean over the joins is there. For the file
-        on its own time; for the microphone until the message has come.
+        and `raw`: from the join until the mean over all joins reaches 63 %; for the file
+        in audio time, for the microphone until the message arrives.
     """
     music, pairs = _pairs()
     pulse = PulseServer(("alpha",))
@@ -68,7 +68,7 @@ def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
 
 
 def _part(sound: Sound) -> Sound:
-    """So many seconds of it, over and over where it is shorter."""
+    """Return `_PART_SECONDS` of it, repeated if it is shorter."""
     return np.resize(sound, round(_PART_SECONDS * RATE))
 
 
@@ -104,7 +104,7 @@ async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
 
 
 def _trace(times: Times, arousal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smoothed and raw arousal around a join, (2, moments): what was last said at each moment."""
+    """Return the latest smoothed and raw arousal at each time of the grid, (2, times)."""
     last = np.searchsorted(times, _GRID, side="right") - 1
     return arousal[last].T
 
@@ -116,8 +116,8 @@ def _figures(traces: list[NDArray[np.float64]]) -> dict[str, Any]:
 
 def _response(trace: NDArray[np.float64]) -> float:
     before, after = trace[_GRID < 0].mean(), trace[_GRID >= 10.0].mean()
-    gone = (trace - before) / (after - before)
-    return float(_GRID[(gone >= _SHARE) & (_GRID >= 0)][0])
+    progress = (trace - before) / (after - before)
+    return float(_GRID[(progress >= _SHARE) & (_GRID >= 0)][0])
 
 
 def _write(path: Path, sound: Sound) -> None:
@@ -129,7 +129,7 @@ def _write(path: Path, sound: Sound) -> None:
 
 
 def show_response(found: dict[str, Any]) -> None:
-    """Print it."""
+    """Print the measurement."""
     print(f"calm to energetic ({found['music']}), seconds until 63 %:  smoothed  raw")
     for source in ("file", "microphone"):
         one = found[source]

@@ -1,4 +1,4 @@
-"""Where the milliseconds go between a sound and its message, for a file and for a microphone."""
+"""Latency of each stage from audio to message, for a file and a microphone."""
 
 import asyncio
 import tempfile
@@ -28,19 +28,19 @@ from training.sound.render import decode
 STAGES = ("capture", "resampler", "views", "engine", "smoother", "network")
 _ZONE = "main"
 _SETTLING = 20  # updates
-_LOST = 5.0  # seconds after which a message will not come
+_TIMEOUT = 5.0  # s
 
 
 def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
-    """Walk the way of a file and that of a microphone with a stopwatch.
+    """Measure every stage of the pipeline, with a file and with a microphone.
 
     Returns
     -------
     dict
         By source and stage, milliseconds, `p50` and `p99`. "capture": from the end of a block's
-        sound until the block is here. "resampler": the end of the block that its newest window
-        does not hold, for the filter, and because frames and ticks end before it. "network": from
-        the offer to the publisher until a subscriber has the message. "whole": their sum.
+        audio until the block arrives. "resampler": the newest audio of a block that its window
+        does not hold yet, because of the filter and the boundaries of frames and ticks. "network":
+        from the offer to the publisher until a subscriber has the message. "whole": the sum.
     """
     found = {}
     pulse = PulseServer(("alpha",))
@@ -48,17 +48,17 @@ def measure_stages(seconds: float = 60.0) -> dict[str, Any]:
         broker = Mosquitto(Path(folder))
         broker.start()
         try:
-            found["file"] = asyncio.run(_walk(Zone(input="demo"), broker.address, seconds))
+            found["file"] = asyncio.run(_measure(Zone(input="demo"), broker.address, seconds))
             pulse.plug_in("alpha")
             microphone = Zone(input="mic", device="alpha")
             with MicrophonePlayer(pulse.pipe("alpha"), recording(decode(PIECE, RATE))):
-                found["microphone"] = asyncio.run(_walk(microphone, broker.address, seconds))
+                found["microphone"] = asyncio.run(_measure(microphone, broker.address, seconds))
         finally:
             broker.kill()
     return found
 
 
-async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str, Any]:
+async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str, Any]:
     tracking, engine = Tracking(), open_engine()
     spec = engine.front_end
     async with AsyncExitStack() as stack:
@@ -94,7 +94,7 @@ async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str,
                 update = trajectory.step(window, raw)
                 smoothed = time.monotonic()
                 publisher.offer_update(_ZONE, update)
-                async with asyncio.timeout(_LOST):
+                async with asyncio.timeout(_TIMEOUT):
                     await anext(messages)
                 ended = block.captured + len(block.samples) / source.rate
                 moments.append(
@@ -105,14 +105,14 @@ async def _walk(zone: Zone, address: BrokerAddress, seconds: float) -> dict[str,
 
 
 def _milliseconds(steps: NDArray[np.float64]) -> dict[str, Any]:
-    """Steps in the order of time: resampler, capture, views and so on; (updates, 6)."""
+    """Summarise durations (updates, 6), in the order resampler, capture, views, ..."""
     by_name = dict(zip(("resampler", "capture", *STAGES[2:]), 1e3 * steps.T, strict=True))
     columns = {name: by_name[name] for name in STAGES} | {"whole": 1e3 * steps.sum(axis=1)}
     return {name: percentiles(column) for name, column in columns.items()}
 
 
 def show_stages(found: dict[str, Any]) -> None:
-    """Print them."""
+    """Print the measurement."""
     for source, stages in found.items():
         print(f"{source}, ms:      p50     p99")
         for name, one in stages.items():

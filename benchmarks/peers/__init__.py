@@ -1,4 +1,4 @@
-"""Ours and the peers', update after update of the same music, in one run on one core.
+"""Peers: streamer and other libraries on the same music, in one run on one core.
 
-Each contestant is a module of this folder, run in an environment of its own by `contest`.
+Each contestant is a module of this folder; `contest` runs it in its own virtual environment.
 """

@@ -1,6 +1,6 @@
-"""How well VibeNet hears valence and arousal, on the folds on which ours and the baselines stand.
+"""Accuracy of VibeNet for valence and arousal, on the folds of our own evaluation.
 
-The others' agreement is that of `python -m training evaluate`, in training/results.
+The other contestants' accuracy comes from `python -m training evaluate`, in training/results.
 """
 
 import json
@@ -25,18 +25,18 @@ from training.splits import fold_of_each
 
 _FOLDS = 5
 _ALPHAS = np.logspace(-2, 4, 13)
-_OWN_WORDS = {"valence": "valence", "arousal": "energy"}
+_VIBENET_NAMES = {"valence": "valence", "arousal": "energy"}
 
 
 def measure_accuracy() -> dict[str, Any]:
-    """Ask VibeNet about the recordings of musemodataset.
+    """Evaluate VibeNet on the recordings of musemodataset.
 
     Returns
     -------
     dict
         `r_as_it_is`: correlation of its valence with valence, of its energy with arousal; `ccc`:
-        agreement of a ridge regression on all seven, fitted to the other four folds. Or `missing`
-        with the reason.
+        of a ridge regression on all seven attributes, fitted to the other four folds. Or
+        `missing` with the reason.
     """
     try:
         pieces = read_data_sets(["musemodataset"], DEFAULT_DATA)
@@ -44,24 +44,24 @@ def measure_accuracy() -> dict[str, Any]:
     except (ValueError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
         return {"missing": str(error)}
     try:
-        attributes = _asked(python, pieces)
+        attributes = _run_vibenet(python, pieces)
     except subprocess.CalledProcessError as error:
         return {"missing": str(error)}
     features = np.array([list(one.values()) for one in attributes])
     labels = np.array([piece.mean_label for piece in pieces])
     folds = fold_of_each(pieces, _FOLDS)
     fold = np.array([folds[piece.dataset, piece.group] for piece in pieces])
-    estimates = _cross_validated(features, labels, fold)
+    estimates = _cross_validate(features, labels, fold)
     found: dict[str, Any] = {"pieces": len(pieces), "r_as_it_is": {}, "ccc": {}}
-    for column, (axis, word) in enumerate(_OWN_WORDS.items()):
-        said = np.array([one[word] for one in attributes])
-        found["r_as_it_is"][axis] = float(np.corrcoef(said, labels[:, column])[0, 1])
+    for column, (axis, word) in enumerate(_VIBENET_NAMES.items()):
+        values = np.array([one[word] for one in attributes])
+        found["r_as_it_is"][axis] = float(np.corrcoef(values, labels[:, column])[0, 1])
         found["ccc"][axis] = agreement(estimates[:, column], labels[:, column]).ccc
     return found
 
 
-def _asked(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
-    """Give VibeNet's seven attributes of each piece."""
+def _run_vibenet(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
+    """Return VibeNet's seven attributes of each piece."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sounds.npz")
         sounds: dict[str, Any] = {
@@ -76,20 +76,20 @@ def _asked(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
     return answer
 
 
-def _cross_validated(
+def _cross_validate(
     features: NDArray[np.float64], labels: NDArray[np.float64], fold: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    answers = np.empty_like(labels)
+    predictions = np.empty_like(labels)
     for k in range(_FOLDS):
         model = make_pipeline(StandardScaler(), RidgeCV(_ALPHAS))
-        answers[fold == k] = model.fit(features[fold != k], labels[fold != k]).predict(
+        predictions[fold == k] = model.fit(features[fold != k], labels[fold != k]).predict(
             features[fold == k]
         )
-    return answers
+    return predictions
 
 
 def show_accuracy(found: dict[str, Any]) -> None:
-    """Print it."""
+    """Print the measurement."""
     if "missing" in found:
         print(f"VibeNet's accuracy is missing: {found['missing']}")
         return

@@ -1,4 +1,4 @@
-"""Runs the contestants side by side: round after round, each in its turn, on one core."""
+"""Run the contestants in turn, round after round, on one core."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from training.sound.render import decode
 
 ROUNDS = 9
 _ROUND_SECONDS = 0.6
-_LEAST_UPDATES, _MOST_UPDATES = 3, 400
+_MIN_UPDATES, _MAX_UPDATES = 3, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class Contestant:
     Attributes
     ----------
     name
-        For people.
+        Displayed name.
     module
-        Of `benchmarks.peers`.
+        Module of `benchmarks.peers`.
     computes
-        What it has computed after an update: "views" or "affect".
+        Result of an update: "views" or "affect".
     packages
-        What its environment holds; none for ours, which run in the environment at hand.
+        Packages of its environment; none: the current environment.
     bare
-        Packages that are installed without what they ask for.
+        Packages installed without their dependencies.
     argument
-        A file that it is given.
+        Path passed to it.
     """
 
     name: str
@@ -71,14 +71,14 @@ CONTESTANTS = (
     Contestant("openSMILE eGeMAPS", "opensmile_egemaps", "affect", ("opensmile",)),
     VIBENET,
 )  # fmt: skip
-"""Of those that compute the same, ours comes first."""
+"""Ours come first among those that compute the same."""
 
 
 class _Process:
-    """A contestant that runs."""
+    """A running contestant."""
 
     def __init__(self, contestant: Contestant, python: Path, sound: Path, core: int) -> None:
-        begun = time.monotonic()
+        started = time.monotonic()
         self.contestant = contestant
         self._errors = sound.with_name(f"{contestant.module}.log")
         self.milliseconds: list[list[float]] = []
@@ -93,49 +93,49 @@ class _Process:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
         try:
-            self._answer()
+            self._read_result()
         except RuntimeError:
             self.end()
             raise
-        self.start_seconds = time.monotonic() - begun
-        self._updates = _LEAST_UPDATES
+        self.start_seconds = time.monotonic() - started
+        self._updates = _MIN_UPDATES
 
     def calibrate(self) -> None:
-        """Choose the updates of a round by what a first one costs."""
+        """Choose the number of updates per round from the cost of a first round."""
         self.round()
         cost = np.median(self.milliseconds.pop()) / 1e3
-        self._updates = int(np.clip(_ROUND_SECONDS / cost, _LEAST_UPDATES, _MOST_UPDATES))
+        self._updates = int(np.clip(_ROUND_SECONDS / cost, _MIN_UPDATES, _MAX_UPDATES))
 
     def round(self) -> None:
-        """Let it do one round of updates."""
+        """Run one round of updates."""
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
         print(self._updates, file=self._process.stdin, flush=True)
-        answer = self._answer()
-        self.milliseconds.append(answer["ms"])
-        self.peak_mb = answer["peak_mb"]
+        result = self._read_result()
+        self.milliseconds.append(result["ms"])
+        self.peak_mb = result["peak_mb"]
 
     def end(self) -> None:
         self._process.terminate()
         self._process.communicate()
 
-    def _answer(self) -> Any:
+    def _read_result(self) -> Any:
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         line = self._process.stdout.readline()
         if not line:
-            said = self._errors.read_text(errors="replace").strip().splitlines() or ["no word"]
-            raise RuntimeError(f"it has ended: {said[-1]}")
+            output = self._errors.read_text(errors="replace").strip().splitlines() or ["no output"]
+            raise RuntimeError(f"it has ended: {output[-1]}")
         return json.loads(line)
 
 
 def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Run every contestant that can be had.
+    """Run every available contestant.
 
     Returns
     -------
     dict
         By name: `ms` (median and 99th percentile of an update's CPU time over all rounds), `ratio`
-        (to ours that computes the same, median over rounds), `peak_mb`, `start_seconds` until the
-        first update, and `packages` with their versions; or `missing` with the reason.
+        (to ours with the same result, median over rounds), `peak_mb`, `start_seconds` until the
+        first update, and `packages` with versions; or `missing` with the reason.
     """
     found: dict[str, Any] = {}
     core = max(os.sched_getaffinity(0))
@@ -145,7 +145,7 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
         np.savez(sound, **sounds)
         running: list[_Process] = []
 
-        def lost(contestant: Contestant, error: Exception) -> None:
+        def record_missing(contestant: Contestant, error: Exception) -> None:
             found[contestant.name] = {"missing": str(error)}
             print(f"{contestant.name} is missing: {error}")
 
@@ -154,7 +154,7 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
             try:
                 one = _Process(contestant, _python(contestant), sound, core)
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-                lost(contestant, error)
+                record_missing(contestant, error)
             else:
                 stack.callback(one.end)
                 running.append(one)
@@ -164,7 +164,7 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
                     one.round() if k else one.calibrate()
                 except (RuntimeError, OSError) as error:
                     running.remove(one)
-                    lost(one.contestant, error)
+                    record_missing(one.contestant, error)
         found |= dict(_figures(running))
     return found
 

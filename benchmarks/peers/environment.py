@@ -1,4 +1,4 @@
-"""An environment for each peer, so that none bends to the versions of another."""
+"""Virtual environment of each peer, so that their versions cannot conflict."""
 
 import subprocess
 import sys
@@ -9,14 +9,14 @@ _FOLDER = ROOT / ".cache/peers"
 
 
 def python_of(name: str, packages: tuple[str, ...], bare: tuple[str, ...] = ()) -> Path:
-    """Return the interpreter of an environment with packages, made where it is not there yet.
+    """Return the interpreter of an environment with packages; create it if missing.
 
     Parameters
     ----------
     name
-        Of its folder.
+        Name of its folder.
     packages, bare
-        What it holds; those in `bare` without what they ask for.
+        Its packages; those in `bare` are installed without dependencies.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def python_of(name: str, packages: tuple[str, ...], bare: tuple[str, ...] = ()) 
 
 
 def versions_of(name: str) -> list[str]:
-    """Return what an environment holds, as `pip freeze` says it."""
+    """Return the packages of an environment, as `pip freeze` lists them."""
     command = [str(_FOLDER / name / "bin/python"), "-m", "pip", "freeze"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout.split()
@@ -47,5 +47,5 @@ def _install(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise RuntimeError(f"pip cannot install {' '.join(arguments)}: {said[-1]}")
+        output = done.stderr.strip().splitlines() or ["no reason given"]
+        raise RuntimeError(f"pip cannot install {' '.join(arguments)}: {output[-1]}")

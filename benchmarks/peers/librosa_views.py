@@ -1,6 +1,6 @@
-"""Both views of the last three seconds, computed anew: librosa's Mel, the package gammatone's ERB.
+"""Both views of the last three seconds, recomputed: librosa's Mel, the package gammatone's ERB.
 
-Both with our numbers: 128 Mel bands, 84 channels, 2,048 samples of window and 256 of hop.
+Both with our parameters: 128 Mel bands, 84 channels, 2,048 samples of window and 256 of hop.
 """
 
 import librosa

@@ -1,6 +1,6 @@
-"""How a contestant is driven: rounds of updates, asked for on its standard input.
+"""Protocol of a contestant: read the number of updates from stdin, write timings as JSON.
 
-Needs NumPy alone, for it runs in every peer's environment.
+Needs NumPy only, since it runs in every peer's environment.
 """
 
 import json
@@ -18,37 +18,37 @@ WINDOW_SECONDS = 3.0
 
 Sound = NDArray[np.float32]
 Update = Callable[[Sound, int], object]
-"""Computes what is to be known at a sample of mono sound, from the sound before it."""
+"""Computes the result at one sample of mono audio, from the audio before it."""
 
 
 def contend(rate: int, prepare: Callable[[], Update]) -> None:
-    """Answer the driver until it closes our input: one JSON line for each round.
+    """Run rounds until stdin is closed; write one JSON line per round.
 
-    The first line comes after the first update; a round is asked for by its number of updates.
+    The first line follows the first update. Each line of stdin is a round's number of updates.
 
     Parameters
     ----------
     rate
-        Of the sound, in Hz.
+        Sample rate of the audio, Hz.
     prepare
-        Loads everything and gives the update.
+        Loads everything and returns the update function.
     """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    output = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # libraries may print to stdout
     update = prepare()
     sound = np.load(sys.argv[1])[str(rate)]
     step, window = round(STEP_SECONDS * rate), round(WINDOW_SECONDS * rate)
     end = window
     update(sound, end)
-    print("{}", file=answers)
+    print("{}", file=output)
     for line in sys.stdin:
         milliseconds = []
         for _ in range(int(line)):
             end = end + step if end + step <= len(sound) else window
-            begun = time.process_time()
+            started = time.process_time()
             update(sound, end)
-            milliseconds.append(1e3 * (time.process_time() - begun))
-        print(json.dumps({"ms": milliseconds, "peak_mb": _peak_mb()}), file=answers)
+            milliseconds.append(1e3 * (time.process_time() - started))
+        print(json.dumps({"ms": milliseconds, "peak_mb": _peak_mb()}), file=output)
 
 
 def last_window(sound: Sound, end: int, rate: int) -> Sound:
@@ -57,7 +57,7 @@ def last_window(sound: Sound, end: int, rate: int) -> Sound:
 
 
 def _peak_mb() -> float:
-    """Resident memory at its highest; that of `getrusage` begins with the parent's."""
+    """Return the peak resident memory, MB; that of `getrusage` includes the parent's."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     [peak] = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
     return peak * 1024 / 1e6

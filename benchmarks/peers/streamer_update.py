@@ -1,4 +1,4 @@
-"""Ours: a whole update, from a tenth of a second at 44.1 kHz to the smoothed estimate."""
+"""streamer: a whole update, from 0.1 s at 44.1 kHz to the smoothed estimate."""
 
 import sys
 from pathlib import Path
@@ -20,17 +20,17 @@ def prepare() -> Update:
     listener = WindowStream(RATE, engine.front_end, rate=1 / STEP_SECONDS)
     trajectory = Trajectory(RATE, "kalman", engine.smoothing, "decay")
     step = round(STEP_SECONDS * RATE)
-    heard = 0
+    pushed = 0
 
-    def hear(samples: Sound) -> None:
-        nonlocal heard
-        for window in listener.push(Block(samples, heard, heard / RATE)):
+    def push(samples: Sound) -> None:
+        nonlocal pushed
+        for window in listener.push(Block(samples, pushed, pushed / RATE)):
             trajectory.step(window, *infer_windows(engine, [window]))
-        heard += len(samples)
+        pushed += len(samples)
 
-    for _ in range(12):  # the first second gives no estimate, and nobody else begins without one
-        hear(np.zeros(step, np.float32))
-    return lambda sound, end: hear(sound[end - step : end])
+    for _ in range(12):  # the first second gives no estimate; peers start with one
+        push(np.zeros(step, np.float32))
+    return lambda sound, end: push(sound[end - step : end])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ours: both views of the new tenth of a second, in blocks of 20 ms as they come live."""
+"""streamer: both views of the new 0.1 s, in live blocks of 20 ms."""
 
 from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
 from damer.views import FrontEnd, FrontEndSpec

@@ -1,4 +1,4 @@
-"""The Mel view alone, rolling: torchaudio on the new tenth of a second and the window before it."""
+"""Rolling Mel view only: torchaudio on the new 0.1 s and the window before it."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""torchaudio beside a torch without CUDA. Needs torch and torchaudio alone."""
+"""Import torchaudio beside a CPU-only torch. Needs torch and torchaudio only."""
 
 import sys
 import types
@@ -8,7 +8,7 @@ import torch
 
 
 def torchaudio_transforms() -> Any:
-    """Give the module `torchaudio.transforms`.
+    """Return the module `torchaudio.transforms`.
 
     torchaudio's wheel is linked to CUDA and does not import beside a CPU-only torch; its Python
     transforms need nothing of that, so the extension module is replaced by an inert one.

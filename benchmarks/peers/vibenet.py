@@ -1,4 +1,4 @@
-"""VibeNet's energy, valence and five others of the last three seconds."""
+"""VibeNet: energy, valence and five other attributes of the last three seconds."""
 
 from benchmarks.peers.protocol import Sound, Update, contend, last_window
 

@@ -1,4 +1,4 @@
-"""Contestants are driven as the contest says, and one that cannot be had is named."""
+"""Contestants run in turn, and a missing one is named."""
 
 import pytest
 
@@ -17,17 +17,17 @@ def found():
 
 
 @pytest.mark.long
-def test_each_is_beside_ours_that_computes_the_same(found):
+def test_each_is_compared_with_ours_of_the_same_result(found):
     assert found[OURS.name]["ratio"] == found[OURS_VIEWS.name]["ratio"] == 1
     assert found[OURS.name]["start_seconds"] > 0
     assert 0 < found[OURS_VIEWS.name]["ms"]["p50"] < found[OURS.name]["ms"]["p50"] < 50
     assert found[OURS.name]["updates"] >= 6
 
 
-def test_memory_is_its_own(found):
+def test_peak_memory_is_that_of_the_contestant(found):
     assert 50 < found[OURS.name]["peak_mb"] < 400
 
 
-def test_who_cannot_be_had_is_named_with_the_reason(found):
+def test_a_missing_contestant_is_named_with_the_reason(found):
     assert "ended" in found["broken"]["missing"]
     assert "nowhere.onnx is missing" in found["absent"]["missing"]
