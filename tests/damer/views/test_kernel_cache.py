@@ -48,7 +48,7 @@ def without_cache(tmp_path_factory):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 
