@@ -13,65 +13,65 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults.catalogue import ALL, CATALOGUE, Fault
-from tests.faults.measure import Outcome, Resources, suffer
+from tests.faults.measure import Outcome, Resources, inject_fault
 from tests.faults.picture import draw
-from tests.faults.place import Place, open_place
 from tests.faults.report import Report
+from tests.faults.testbed import Testbed, open_testbed
 
 SETTLE = 8.0
 CALM = (1.0, 2.5)
 LONG = 15.0
-"""Minutes from which slopes are judged."""
+"""Shortest run, in minutes, whose slopes are checked."""
 
 
-def order(chance: random.Random, names: list[str]) -> list[Fault]:
-    """Return each fault once; an unplugged microphone is first, so that its recorder is newest."""
+def order(rng: random.Random, names: list[str]) -> list[Fault]:
+    """Return each fault once, shuffled; the unplugged microphone first (see `recorder_killed`)."""
     chosen = [fault for fault in CATALOGUE if not names or fault.name in names]
-    chance.shuffle(chosen)
+    rng.shuffle(chosen)
     return sorted(chosen, key=lambda fault: fault.name != "microphone unplugged")
 
 
 async def run(options: argparse.Namespace, folder: Path) -> Report:
-    chance = random.Random(options.seed)
-    begun = time.time()
+    rng = random.Random(options.seed)
+    started = time.time()
     outcomes: list[Outcome] = []
     resources = Resources()
-    async with open_place(folder) as place:
-        await _all_heard(place)
+    async with open_testbed(folder) as testbed:
+        await _wait_for_all_zones(testbed)
         await asyncio.sleep(SETTLE)
         settled = time.time()
-        watching = asyncio.create_task(resources.watch(place))
+        watching = asyncio.create_task(resources.watch(testbed))
         faults: list[Fault] = []
-        while time.time() - begun < options.minutes * 60:
+        while time.time() - started < options.minutes * 60:
             if not faults:
-                faults = order(chance, options.only)
+                faults = order(rng, options.only)
             fault = faults.pop(0)
-            outcome = await suffer(place, fault, chance.uniform(*fault.lasts))
+            outcome = await inject_fault(testbed, fault, rng.uniform(*fault.duration))
             outcomes.append(outcome)
-            _tell(outcome)
-            if place.process.returncode is not None:
+            _print_outcome(outcome)
+            if testbed.process.returncode is not None:
                 break
-            await asyncio.sleep(chance.uniform(*CALM))
+            await asyncio.sleep(rng.uniform(*CALM))
         watching.cancel()
         ended = time.time()
     return Report(
-        outcomes, resources, place.observer, begun=begun, settled=settled, ended=ended,
-        seed=options.seed, returncode=place.process.returncode, long=options.minutes >= LONG,
+        outcomes, resources, testbed.observer, started=started, settled=settled, ended=ended,
+        seed=options.seed, returncode=testbed.process.returncode, long=options.minutes >= LONG,
     )  # fmt: skip
 
 
-async def _all_heard(place: Place) -> None:
+async def _wait_for_all_zones(testbed: Testbed) -> None:
     limit = time.monotonic() + 60
-    while not all(place.observer.estimates.get(zone) for zone in ALL):
-        if place.process.returncode is not None or time.monotonic() > limit:
-            raise RuntimeError(place.observer.raw.decode())
+    while not all(testbed.observer.estimates.get(zone) for zone in ALL):
+        if testbed.process.returncode is not None or time.monotonic() > limit:
+            raise RuntimeError(testbed.observer.raw.decode())
         await asyncio.sleep(0.1)
 
 
-def _tell(outcome: Outcome) -> None:
+def _print_outcome(outcome: Outcome) -> None:
     noticed = "-" if outcome.noticed is None else f"{outcome.noticed:.1f} s"
     print(
-        f"{outcome.fault.name:34} {outcome.gone - outcome.begun:4.1f} s  noticed {noticed:>6}  "
+        f"{outcome.fault.name:34} {outcome.gone - outcome.started:4.1f} s  noticed {noticed:>6}  "
         f"recovered {outcome.recovered:4.1f} s  lost {outcome.lost:3}  elsewhere "
         f"{outcome.elsewhere:2}  false {outcome.false}  late {outcome.late}  "
         f"lines {outcome.lines}",
@@ -87,7 +87,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/soak"))
     options = parser.parse_args()
     if os.geteuid() != 0:
-        parser.error("root is wanted: all of it happens in a network namespace of its own")
+        parser.error("cannot create a network namespace: run as root")
     if "FAULTS_INSIDE" not in os.environ:
         inside = {**os.environ, "FAULTS_INSIDE": "1"}
         again = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.faults"]
@@ -99,7 +99,7 @@ def main() -> int:
     options.output.joinpath("report.md").write_text(report.markdown())
     draw(
         options.output / "report.png", report.outcomes, report.resources, report.observer,
-        report.begun,
+        report.started,
     )  # fmt: skip
     options.output.joinpath("log.jsonl").write_bytes(
         b"".join(line + b"\n" for line in report.observer.raw.splitlines() if line[:1] == b"{")

@@ -1,4 +1,4 @@
-"""What can go wrong, each as a context: broken when it is entered, mended when it is left."""
+"""Catalogue of faults, each a context: injected on entry, repaired on exit."""
 
 import asyncio
 import contextlib
@@ -15,42 +15,42 @@ import aiomqtt
 import psutil
 
 from tests.faults.observer import NODE
-from tests.faults.place import SECRET, USER, Place
+from tests.faults.testbed import SECRET, USER, Testbed
 from tests.support.icecast import send
 
-Work = TypeVar("Work", bound=Callable[[Place], AbstractAsyncContextManager[None]])
+Work = TypeVar("Work", bound=Callable[[Testbed], AbstractAsyncContextManager[None]])
 ALL = ("mic", "steady", "radio", "file")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that can go wrong.
+    """A fault that can be injected.
 
     Attributes
     ----------
     name
-        For people.
+        Displayed name.
     make
-        Breaks it and mends it.
+        Opens the context that injects and repairs it.
     zones
-        Whose estimates it may disturb.
-    lasts
-        Seconds, at least and at most.
-    deaf
-        Whether the zones cannot hear anything meanwhile: an estimate of such sound is false.
+        Zones whose estimates it may disturb.
+    duration
+        Shortest and longest duration, s.
+    silent
+        Whether the zones get no audio meanwhile, so that any estimate of it is false.
     remote
-        Whether its zones come back by the slower pace that remote servers are asked at.
-    told
-        Words of log or health by which it is noticed; empty where nothing has to be said.
+        Whether recovery follows the slower back-off of remote servers.
+    messages
+        Text of the log or health message that detects it; empty if none is required.
     """
 
     name: str
-    make: Callable[[Place], AbstractAsyncContextManager[None]]
+    make: Callable[[Testbed], AbstractAsyncContextManager[None]]
     zones: tuple[str, ...] = ALL
-    lasts: tuple[float, float] = (2.0, 4.0)
-    deaf: bool = False
+    duration: tuple[float, float] = (2.0, 4.0)
+    silent: bool = False
     remote: bool = False
-    told: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 CATALOGUE: list[Fault] = []
@@ -67,89 +67,93 @@ def fault(name: str, **how: object) -> Callable[[Work], Work]:
 # --- the microphone ---
 
 
-@fault("microphone unplugged", zones=("mic",), deaf=True, told=("is lost", "nothing but zeros"))
+@fault(
+    "microphone unplugged", zones=("mic",), silent=True, messages=("is lost", "nothing but zeros")
+)
 @asynccontextmanager
-async def unplugged(place: Place) -> AsyncIterator[None]:
-    await asyncio.to_thread(place.card.unplug, place.module)
+async def unplugged(testbed: Testbed) -> AsyncIterator[None]:
+    await asyncio.to_thread(testbed.card.unplug, testbed.module)
     yield
-    await asyncio.to_thread(place.plug_in)
+    await asyncio.to_thread(testbed.plug_in)
 
 
-@fault("sound server ended", zones=("mic",), deaf=True, told=("is lost",))
+@fault("sound server ended", zones=("mic",), silent=True, messages=("is lost",))
 @asynccontextmanager
-async def sound_server_ended(place: Place) -> AsyncIterator[None]:
-    await asyncio.to_thread(place.card.stop)
+async def sound_server_ended(testbed: Testbed) -> AsyncIterator[None]:
+    await asyncio.to_thread(testbed.card.stop)
     yield
-    await asyncio.to_thread(place.card.start)
-    await asyncio.to_thread(place.plug_in)
+    await asyncio.to_thread(testbed.card.start)
+    await asyncio.to_thread(testbed.plug_in)
 
 
-@fault("sound server hangs", zones=("mic",), deaf=True, told=("is lost",))
+@fault("sound server hangs", zones=("mic",), silent=True, messages=("is lost",))
 @asynccontextmanager
-async def sound_server_hangs(place: Place) -> AsyncIterator[None]:
-    place.card.hang()
+async def sound_server_hangs(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.card.hang()
     yield
-    place.card.resume()
+    testbed.card.resume()
 
 
-@fault("microphone gives zeros", zones=("mic",), lasts=(7.0, 9.0), told=("zeros", "-60 dBFS"))
+@fault(
+    "microphone gives zeros", zones=("mic",), duration=(7.0, 9.0), messages=("zeros", "-60 dBFS")
+)
 @asynccontextmanager
-async def zeros(place: Place) -> AsyncIterator[None]:
-    place.muted = True
+async def zeros(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.muted = True
     yield
-    place.muted = False
+    testbed.muted = False
 
 
-@fault("recorder killed", zones=("mic",), lasts=(0.0, 0.0), told=("is lost",))
+@fault("recorder killed", zones=("mic",), duration=(0.0, 0.0), messages=("is lost",))
 @asynccontextmanager
-async def recorder_killed(place: Place) -> AsyncIterator[None]:
-    newest = max(place.children("portaudio_capture"), key=lambda child: child.create_time())
-    newest.kill()  # the other microphone's has never been begun anew
+async def recorder_killed(testbed: Testbed) -> AsyncIterator[None]:
+    newest = max(testbed.children("portaudio_capture"), key=lambda child: child.create_time())
+    newest.kill()  # the other microphone's was never restarted
     yield
 
 
-# --- the radio; what had arrived is played to its end, so faults last longer ---
+# --- the radio; its buffer is played to the end, so faults last longer ---
 
 LONG = (11.0, 13.0)
 LOST = ("is lost", "cannot open")
 
 
-@fault("radio stalls", zones=("radio",), lasts=LONG, remote=True, told=LOST)
+@fault("radio stalls", zones=("radio",), duration=LONG, remote=True, messages=LOST)
 @asynccontextmanager
-async def radio_stalls(place: Place) -> AsyncIterator[None]:
-    place.radio.hang()
+async def radio_stalls(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.radio.hang()
     yield
-    place.radio.resume()
+    testbed.radio.resume()
 
 
-@fault("radio ends its stream", zones=("radio",), lasts=LONG, remote=True, told=LOST)
+@fault("radio ends its stream", zones=("radio",), duration=LONG, remote=True, messages=LOST)
 @asynccontextmanager
-async def radio_ends(place: Place) -> AsyncIterator[None]:
-    await asyncio.to_thread(place.source.stop)
+async def radio_ends(testbed: Testbed) -> AsyncIterator[None]:
+    await asyncio.to_thread(testbed.source.stop)
     yield
-    await asyncio.to_thread(place.broadcast)
+    await asyncio.to_thread(testbed.broadcast)
 
 
-@fault("radio server killed", zones=("radio",), lasts=LONG, remote=True, told=LOST)
+@fault("radio server killed", zones=("radio",), duration=LONG, remote=True, messages=LOST)
 @asynccontextmanager
-async def radio_killed(place: Place) -> AsyncIterator[None]:
-    place.radio.stop()
-    await asyncio.to_thread(place.source.stop)
+async def radio_killed(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.radio.stop()
+    await asyncio.to_thread(testbed.source.stop)
     yield
-    await asyncio.to_thread(place.begin_radio)
+    await asyncio.to_thread(testbed.start_radio)
 
 
 def _misleading(name: str, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
-    """Add a fault: the stream ends, and who asks for it again is answered so."""
+    """Add a fault: the stream ends, and reconnects get this response."""
 
-    @fault(name, zones=("radio",), lasts=LONG, remote=True, told=LOST)
+    @fault(name, zones=("radio",), duration=LONG, remote=True, messages=LOST)
     @asynccontextmanager
-    async def misleading(place: Place) -> AsyncIterator[None]:
-        place.front.answers["/live"] = answer
-        await asyncio.to_thread(place.source.stop)
+    async def misleading(testbed: Testbed) -> AsyncIterator[None]:
+        testbed.redirector.answers["/live"] = answer
+        await asyncio.to_thread(testbed.source.stop)
         yield
-        await asyncio.to_thread(place.broadcast)
-        place.front.answers["/live"] = place.lead_to_the_radio
+        await asyncio.to_thread(testbed.broadcast)
+        testbed.redirector.answers["/live"] = testbed.redirect_to_radio
 
 
 def _circle(handler: BaseHTTPRequestHandler) -> None:
@@ -185,26 +189,26 @@ _misleading("radio unavailable (503)", _unavailable)
 # --- the decoders: the radio's holds a connection, the file's does not ---
 
 
-@fault("radio's decoder killed", zones=("radio",), lasts=(5.0, 6.0), remote=True, told=LOST)
+@fault("radio's decoder killed", zones=("radio",), duration=(5.0, 6.0), remote=True, messages=LOST)
 @asynccontextmanager
-async def radio_decoder_killed(place: Place) -> AsyncIterator[None]:
-    for decoder in place.decoders(online=True):
+async def radio_decoder_killed(testbed: Testbed) -> AsyncIterator[None]:
+    for decoder in testbed.decoders(online=True):
         decoder.kill()
-    yield  # what had arrived is played meanwhile
+    yield  # the buffer is played meanwhile
 
 
-@fault("file's decoder killed", zones=("file",), lasts=(0.0, 0.0), told=("the decoder",))
+@fault("file's decoder killed", zones=("file",), duration=(0.0, 0.0), messages=("the decoder",))
 @asynccontextmanager
-async def file_decoder_killed(place: Place) -> AsyncIterator[None]:
-    for decoder in place.decoders(online=False):
+async def file_decoder_killed(testbed: Testbed) -> AsyncIterator[None]:
+    for decoder in testbed.decoders(online=False):
         decoder.kill()
     yield
 
 
-@fault("file's decoder hangs", zones=("file",), lasts=(17.0, 18.0), told=("the decoder",))
+@fault("file's decoder hangs", zones=("file",), duration=(17.0, 18.0), messages=("the decoder",))
 @asynccontextmanager
-async def file_decoder_hangs(place: Place) -> AsyncIterator[None]:
-    stopped = place.decoders(online=False)
+async def file_decoder_hangs(testbed: Testbed) -> AsyncIterator[None]:
+    stopped = testbed.decoders(online=False)
     for decoder in stopped:
         decoder.suspend()
     yield
@@ -218,90 +222,90 @@ async def file_decoder_hangs(place: Place) -> AsyncIterator[None]:
 BROKER = ("MQTT broker at",)
 
 
-@fault("broker killed", told=BROKER)
+@fault("broker killed", messages=BROKER)
 @asynccontextmanager
-async def broker_killed(place: Place) -> AsyncIterator[None]:
-    place.broker.kill()
+async def broker_killed(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.broker.kill()
     yield
-    await asyncio.to_thread(place.broker.start)
+    await asyncio.to_thread(testbed.broker.start)
 
 
-@fault("broker hangs", lasts=(3.0, 9.0), told=BROKER)
+@fault("broker hangs", duration=(3.0, 9.0), messages=BROKER)
 @asynccontextmanager
-async def broker_hangs(place: Place) -> AsyncIterator[None]:
-    place.broker.hang()
+async def broker_hangs(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.broker.hang()
     yield
-    place.broker.resume()
+    testbed.broker.resume()
 
 
-@fault("broker refuses connections", told=BROKER)
+@fault("broker refuses connections", messages=BROKER)
 @asynccontextmanager
-async def broker_refuses(place: Place) -> AsyncIterator[None]:
-    await place.proxy.refuse()
+async def broker_refuses(testbed: Testbed) -> AsyncIterator[None]:
+    await testbed.proxy.refuse()
     yield
-    await place.proxy.start()
+    await testbed.proxy.start()
 
 
-@fault("broker refuses the password", told=BROKER)
+@fault("broker refuses the password", messages=BROKER)
 @asynccontextmanager
-async def broker_forbids(place: Place) -> AsyncIterator[None]:
-    passwords = place.folder / "broker" / "passwords"
+async def broker_forbids(testbed: Testbed) -> AsyncIterator[None]:
+    passwords = testbed.folder / "broker" / "passwords"
     before = passwords.read_bytes()
     command = ("mosquitto_passwd", "-b", str(passwords), USER, "another")
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
-    place.broker.reload()
+    testbed.broker.reload()
     await asyncio.sleep(0.1)
-    await place.proxy.cut()
+    await testbed.proxy.cut()
     yield
     passwords.write_bytes(before)
-    place.broker.reload()
+    testbed.broker.reload()
 
 
-@fault("connection to the broker cut", lasts=(0.0, 0.0))
+@fault("connection to the broker cut", duration=(0.0, 0.0))
 @asynccontextmanager
-async def connection_cut(place: Place) -> AsyncIterator[None]:
-    await place.proxy.cut()
+async def connection_cut(testbed: Testbed) -> AsyncIterator[None]:
+    await testbed.proxy.cut()
     yield
 
 
-@fault("network to the broker holds", lasts=(3.0, 9.0), told=BROKER)
+@fault("network to the broker holds", duration=(3.0, 9.0), messages=BROKER)
 @asynccontextmanager
-async def network_holds(place: Place) -> AsyncIterator[None]:
-    place.proxy.bytes_per_second = 0
+async def network_holds(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.proxy.bytes_per_second = 0
     yield
-    place.proxy.bytes_per_second = None
+    testbed.proxy.bytes_per_second = None
 
 
-@fault("network to the broker is slow", lasts=(5.0, 8.0))
+@fault("network to the broker is slow", duration=(5.0, 8.0))
 @asynccontextmanager
-async def network_slow(place: Place) -> AsyncIterator[None]:
-    place.proxy.bytes_per_second = 3000  # about a quarter of what is said
+async def network_slow(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.proxy.bytes_per_second = 3000  # about a quarter of the traffic
     yield
-    place.proxy.bytes_per_second = None
+    testbed.proxy.bytes_per_second = None
 
 
-@fault("somebody says that we are offline", lasts=(0.0, 0.0), told=("online",))
+@fault("somebody says that we are offline", duration=(0.0, 0.0), messages=("online",))
 @asynccontextmanager
-async def called_offline(place: Place) -> AsyncIterator[None]:
-    await _publish(place, "status", b"offline", retain=True)
+async def called_offline(testbed: Testbed) -> AsyncIterator[None]:
+    await _publish(testbed, "status", b"offline", retain=True)
     yield
 
 
-@fault("hostile commands", lasts=(1.0, 2.0), told=("ignored a command: more than",))
+@fault("hostile commands", duration=(1.0, 2.0), messages=("ignored a command: more than",))
 @asynccontextmanager
-async def hostile_commands(place: Place) -> AsyncIterator[None]:
+async def hostile_commands(testbed: Testbed) -> AsyncIterator[None]:
     payloads = [b"", b"\xff" * 5000, b"{" * 900, b"nan", b"1e999", b'{"value":{}}', b"\x00" * 10]
     names = ["rate", "freeze", "smoothing", "reload", "../cmd", "x" * 200, "calibrate"]
     for n in range(500):
         topic = f"mic/cmd/{names[n % len(names)]}"
-        await _publish(place, topic, payloads[n % len(payloads)] if n % 7 != 3 else b"\xff")
+        await _publish(testbed, topic, payloads[n % len(payloads)] if n % 7 != 3 else b"\xff")
     yield
 
 
-async def _publish(place: Place, topic: str, payload: bytes, *, retain: bool = False) -> None:
+async def _publish(testbed: Testbed, topic: str, payload: bytes, *, retain: bool = False) -> None:
     with contextlib.suppress(aiomqtt.MqttError):
         async with aiomqtt.Client(
-            "127.0.0.1", place.broker.port, username=USER, password=SECRET
+            "127.0.0.1", testbed.broker.port, username=USER, password=SECRET
         ) as client:
             await client.publish(f"streamer/{NODE}/{topic}", payload, retain=retain)
 
@@ -309,13 +313,13 @@ async def _publish(place: Place, topic: str, payload: bytes, *, retain: bool = F
 # --- the engine and the machine ---
 
 
-def _engine(name: str, demand: str, lasts: tuple[float, float], *told: str) -> None:
-    @fault(name, lasts=lasts, told=told)
+def _engine(name: str, demand: str, duration: tuple[float, float], *messages: str) -> None:
+    @fault(name, duration=duration, messages=messages)
     @asynccontextmanager
-    async def broken(place: Place) -> AsyncIterator[None]:
-        place.engine.write_text(demand)
+    async def broken(testbed: Testbed) -> AsyncIterator[None]:
+        testbed.engine.write_text(demand)
         yield
-        place.engine.write_text("")
+        testbed.engine.write_text("")
 
 
 _engine("engine raises", "raise", (2.0, 4.0), "no estimate")
@@ -325,9 +329,9 @@ _engine("engine 20 times slower", "slow 20", (4.0, 8.0), "too slow")
 _engine("engine 200 times slower", "slow 200", (4.0, 8.0), "too slow")
 
 
-@fault("machine overloaded", lasts=(5.0, 8.0), told=("too slow", "stalled"))
+@fault("machine overloaded", duration=(5.0, 8.0), messages=("too slow", "stalled"))
 @asynccontextmanager
-async def overloaded(place: Place) -> AsyncIterator[None]:
+async def overloaded(testbed: Testbed) -> AsyncIterator[None]:
     spin = (sys.executable, "-c", "while True: pass")
     busy = [await asyncio.create_subprocess_exec(*spin) for _ in range(6)]
     yield
@@ -336,29 +340,31 @@ async def overloaded(place: Place) -> AsyncIterator[None]:
         await process.wait()
 
 
-@fault("program stopped", lasts=(3.0, 6.0))
+@fault("program stopped", duration=(3.0, 6.0))
 @asynccontextmanager
-async def stopped(place: Place) -> AsyncIterator[None]:
-    place.process.send_signal(signal.SIGSTOP)
+async def stopped(testbed: Testbed) -> AsyncIterator[None]:
+    testbed.process.send_signal(signal.SIGSTOP)
     yield
-    place.process.send_signal(signal.SIGCONT)
+    testbed.process.send_signal(signal.SIGCONT)
 
 
-@fault("configuration broken and read", lasts=(1.0, 2.0), told=("the configuration stays",))
+@fault(
+    "configuration broken and read", duration=(1.0, 2.0), messages=("configuration not reloaded",)
+)
 @asynccontextmanager
-async def configuration_broken(place: Place) -> AsyncIterator[None]:
-    whole = place.config.read_text()
-    place.config.write_text(whole[: len(whole) // 2] + "[[[")
-    place.process.send_signal(signal.SIGHUP)
+async def configuration_broken(testbed: Testbed) -> AsyncIterator[None]:
+    whole = testbed.config.read_text()
+    testbed.config.write_text(whole[: len(whole) // 2] + "[[[")
+    testbed.process.send_signal(signal.SIGHUP)
     yield
-    place.config.write_text(whole)
-    place.process.send_signal(signal.SIGHUP)
+    testbed.config.write_text(whole)
+    testbed.process.send_signal(signal.SIGHUP)
 
 
-@fault("disk full", lasts=(3.0, 5.0), told=("recording", "disk"))
+@fault("disk full", duration=(3.0, 5.0), messages=("recording", "disk"))
 @asynccontextmanager
-async def disk_full(place: Place) -> AsyncIterator[None]:
-    filler = place.disk / "filler"
+async def disk_full(testbed: Testbed) -> AsyncIterator[None]:
+    filler = testbed.disk / "filler"
     with contextlib.suppress(OSError), filler.open("wb") as file:
         while True:
             file.write(bytes(1 << 20))

@@ -1,11 +1,11 @@
-"""`streamer run`, killed at random moments and started again: `python -m tests.faults.killing`.
+"""Crash test: kill `streamer run` at random times and restart it: `python -m tests.faults.killing`.
 
-    --times 200    how many kills; every second one hits a program that was started after a kill
-    --seed N       which moments
+    --times 200    number of kills; every second one hits a process started after a kill
+    --seed N       seed of the times
 
-What must hold (Linux): after each kill the program starts with the same folders and publishes
-within 10 s; every recording can be read, with all that was published a moment before; calibrations
-and the configuration are as they were; nothing that the program started is left.
+Required (Linux): after each kill the process restarts with the same folders and publishes within
+10 s; every recording is readable, with all that was published a moment before; calibrations and the
+configuration are unchanged; no child process is left.
 """
 
 import argparse
@@ -34,18 +34,18 @@ from tests.faults.killing_tally import Tally
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 
-WITHIN = 10.0
-"""Seconds from a start to the first estimate."""
+START_LIMIT = 10.0
+"""Longest time from a start to the first estimate, s."""
 
-COMPILING = 60.0
-"""The same where nothing is compiled yet."""
+COMPILE_LIMIT = 60.0
+"""The same without cached compiled code, s."""
 
 _FAMILY = "KILLED_FAMILY"
 _ROOT = Path(__file__).parents[2]
 _STREAMER = [sys.executable, "-m", "streamer"]
-_DOOMED = [sys.executable, "-m", "tests.faults.killing_program"]
+_SELF_KILLING = [sys.executable, "-m", "tests.faults.killing_program"]
 _HALL = Zone(id="hall", input="mic")
-_LAG = 10  # estimates that may be published and not yet be written
+_LAG = 10  # estimates that may be published but not written yet
 _CONFIG = """
 [[zones]]
 id = "main"
@@ -67,21 +67,21 @@ format = "json"
 """
 
 
-class Listener:
-    """Counts estimates, wherever the broker is at the moment."""
+class EstimateCounter:
+    """Counts estimates; reconnects to the broker after every kill."""
 
     def __init__(self, port: int) -> None:
-        self.heard = 0
+        self.received = 0
         self._port = port
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread = threading.Thread(target=self._count_messages, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         self._over.set()
         self._thread.join(5)
 
-    def _listen(self) -> None:
+    def _count_messages(self) -> None:
         while not self._over.is_set():
             client = paho.Client(paho.CallbackAPIVersion.VERSION2)
             client.on_connect = lambda each, *_: each.subscribe("streamer/killed/main/va")
@@ -93,18 +93,18 @@ class Listener:
             self._over.wait(0.05)
 
     def _count(self, *_: object) -> None:
-        self.heard += 1
+        self.received += 1
 
 
 class Scene:
-    """A folder with all that a program keeps, and the program.
+    """A folder with all files of a process, and the checks on them.
 
     Parameters
     ----------
     folder
-        Empty.
+        Empty folder.
     broker
-        Of another process; None lets the program start its own.
+        External broker; None: the embedded one.
     """
 
     def __init__(self, folder: Path, broker: Mosquitto | None, tally: Tally) -> None:
@@ -121,7 +121,7 @@ class Scene:
         self._hall = Calibration.of(_HALL, gain_db=3.0, level_dbfs=-20.0)
         self._store.put("hall", self._hall)
         self._store.put("main", Calibration.of(Zone(input=sound), gain_db=1.0, level_dbfs=-20.0))
-        self.listener = Listener(self.port)
+        self.counter = EstimateCounter(self.port)
         self.environment: dict[str, str] = {}
         self._errors = folder / "errors.txt"
         self._seen: set[Path] = set()
@@ -129,8 +129,8 @@ class Scene:
     def start(
         self, command: list[str], *arguments: str, **environment: str
     ) -> "subprocess.Popen[bytes]":
-        """Start the program, or another command of it."""
-        self.listener.heard = 0
+        """Start `streamer run`, or another command."""
+        self.counter.received = 0
         with self._errors.open("wb") as errors:
             return subprocess.Popen(
                 [*command, *(arguments or ("run",)), "--config", str(self._config)],
@@ -140,90 +140,90 @@ class Scene:
             )  # fmt: skip
 
     def kill(self, process: "subprocess.Popen[bytes]", kind: str, moment: float) -> None:
-        """Kill it, and look at what is left."""
-        published = self.listener.heard
+        """Kill a process and check what is left."""
+        published = self.counter.received
         process.kill()
         process.wait()
-        self.killed(kind, moment, published)
+        self.check_after_kill(kind, moment, published)
 
-    def killed(self, kind: str, moment: float, published: int = 0) -> None:
-        """Look at what a kill has left."""
+    def check_after_kill(self, kind: str, moment: float, published: int = 0) -> None:
+        """Check processes and files after a kill."""
         self.tally.kills += 1
         self.tally.kinds[kind] += 1
         label = kind if kind.startswith("while") else f"{moment // 0.5 / 2:4.1f} s after the start"
         self.tally.moments[label] += 1
         self._expect_no_orphans()
-        self._expect_kept()
+        self._expect_files_unchanged()
         rows = [self._read(path) for path in self.recordings.glob("*.journal")]
         self.tally.unfinished += len(rows)
         if published > sum(rows) + _LAG and kind == "running":
-            self._complain(f"{published} published, {sum(rows)} in the journal")
+            self._report_problem(f"{published} published, {sum(rows)} in the journal")
 
     def expect_start(self, process: "subprocess.Popen[bytes]", within: float) -> float | None:
-        """Wait for the first estimate of a program that was started just now; tell how long."""
-        begun = time.monotonic()
-        while not self.listener.heard and time.monotonic() - begun < COMPILING:
+        """Wait for the first estimate after a start; return the seconds, or None if it failed."""
+        started = time.monotonic()
+        while not self.counter.received and time.monotonic() - started < COMPILE_LIMIT:
             if process.poll() is not None:
                 break
             time.sleep(0.02)
-        took = time.monotonic() - begun
-        if not self.listener.heard:
+        duration = time.monotonic() - started
+        if not self.counter.received:
             said = self._errors.read_text(errors="replace")[-1500:]
-            self._complain(f"no estimate, status {process.poll()}: {said}")
+            self._report_problem(f"no estimate, status {process.poll()}: {said}")
             return None
-        if took > within:
-            self._complain(f"the first estimate came after {took:.1f} s")
-        (self.tally.starts if within == WITHIN else self.tally.compiled).append(took)
+        if duration > within:
+            self._report_problem(f"the first estimate came after {duration:.1f} s")
+        (self.tally.starts if within == START_LIMIT else self.tally.compiled).append(duration)
         used = psutil.Process(process.pid).cpu_times()
         self.tally.processor.append(used.user + used.system)
         self._expect_no_traceback()
         self._read_finished()
-        return took
+        return duration
 
     def plot(self) -> None:
-        """Draw the newest recording as people do."""
+        """Plot the newest recording with `streamer plot`."""
         for path in sorted(self.recordings.glob("*.parquet"))[-1:]:
             done = subprocess.run(
                 [*_STREAMER, "plot", str(path)], cwd=_ROOT, capture_output=True, check=False
             )
             self.tally.replayed += 1
             if done.returncode:
-                self._complain(f"plot {path.name}: {done.stderr.decode()}")
+                self._report_problem(f"plot {path.name}: {done.stderr.decode()}")
 
     def close(self) -> None:
-        self.listener.close()
+        self.counter.close()
         for each in _family(self.folder):
             with contextlib.suppress(psutil.Error):
                 each.kill()
 
-    def _complain(self, trouble: str) -> None:
-        self.tally.troubles.append(f"(kill {self.tally.kills}) {trouble}")
+    def _report_problem(self, problem: str) -> None:
+        self.tally.problems.append(f"(kill {self.tally.kills}) {problem}")
 
     def _expect_no_orphans(self) -> None:
         limit = time.monotonic() + 3.0
         while left := _family(self.folder):
             if time.monotonic() > limit:
-                self._complain(f"left: {left}")
+                self._report_problem(f"left: {left}")
                 for each in left:
                     with contextlib.suppress(psutil.Error):
                         each.kill()
                 return
             time.sleep(0.02)
 
-    def _expect_kept(self) -> None:
+    def _expect_files_unchanged(self) -> None:
         if self._config.read_text() != self._text:
-            self._complain("the configuration has changed")
+            self._report_problem("the configuration has changed")
         try:
             if self._store.find(_HALL) != self._hall:
-                self._complain("a calibration is gone")
+                self._report_problem("a calibration is gone")
         except StreamerError as error:
-            self._complain(str(error))
+            self._report_problem(str(error))
 
     def _expect_no_traceback(self) -> None:
         for line in self._errors.read_text(errors="replace").splitlines():
             said = json.loads(line) if line.startswith("{") else {"exception": line}
             if "exception" in said or said.get("level") == "error":
-                self._complain(f"said at a start: {line[:1000]}")
+                self._report_problem(f"said at a start: {line[:1000]}")
 
     def _read_finished(self) -> None:
         for path in sorted(set(self.recordings.glob("*")) - self._seen):
@@ -232,123 +232,125 @@ class Scene:
                 self.tally.rows += self._read(path)
             elif path.suffix == ".flac":
                 self.tally.sounds += 1
-                self._hear(path)
+                self._decode_sound(path)
             else:
                 continue
             self._seen.add(path)
 
     def _read(self, path: Path) -> int:
-        """Return the rows of a recording; one that was just begun has none."""
+        """Return the rows of a recording; one that was just started has none."""
         try:
             return len(read_recording(path))
         except StreamerError as error:
             if path.suffix != ".journal" or "holds no estimate yet" not in str(error):
-                self._complain(str(error))
+                self._report_problem(str(error))
             return 0
 
-    def _hear(self, path: Path) -> None:
-        if path.stat().st_size < 5000:  # what FFmpeg had not written yet
+    def _decode_sound(self, path: Path) -> None:
+        if path.stat().st_size < 5000:  # FFmpeg had not flushed yet
             return
         try:
             with open_audio_file(path) as sound:
                 for _ in sound.blocks():
                     pass
         except StreamerError as error:
-            self._complain(str(error))
+            self._report_problem(str(error))
 
 
 def _family(folder: Path) -> list[psutil.Process]:
-    """Return the processes that a program of this folder started, and their children."""
-    wanted = f"{_FAMILY}={folder}".encode()
+    """Return all processes started from this folder, by an environment variable."""
+    marker = f"{_FAMILY}={folder}".encode()
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+            if marker in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
                 found.append(process)
     return found
 
 
 def run(times: int, seed: int, folder: Path, tally: Tally) -> None:
-    """Kill and start again, with the program's own broker and with another in turns."""
-    chance = random.Random(seed)
+    """Kill and restart, with the embedded and an external broker in turn."""
+    rng = random.Random(seed)
     with _scenes(folder, tally) as scenes:
         number = 0
         while tally.kills < times:
             scene = scenes[number % 2]
-            within = _kill_once(scene, chance, number)
+            within = _kill_once(scene, rng, number)
             process = scene.start(_STREAMER)
-            if (took := scene.expect_start(process, within)) is not None:
+            if (duration := scene.expect_start(process, within)) is not None:
                 if number % 10 == 5:
                     scene.plot()
-                moment = chance.uniform(0, 3.5)
+                moment = rng.uniform(0, 3.5)
                 time.sleep(moment)
-                scene.kill(process, "running", took + moment)
+                scene.kill(process, "running", duration + moment)
             else:
                 process.kill()
                 process.wait()
             number += 1
-            _tell(tally)
+            _print_progress(tally)
 
 
-def _kill_once(scene: Scene, chance: random.Random, number: int) -> float:
-    """Kill one program; return how long the next may take to start."""
-    which = chance.random()
+def _kill_once(scene: Scene, rng: random.Random, number: int) -> float:
+    """Kill one process; return the longest time that the next start may take, s."""
+    which = rng.random()
     if which < 0.7:
         process = scene.start(_STREAMER)
-        moment = chance.uniform(0, 2.5)
+        moment = rng.uniform(0, 2.5)
         time.sleep(moment)
         scene.kill(process, "starting", moment)
-        return WITHIN
+        return START_LIMIT
     if which < 0.84:
-        where = f"{chance.randint(2, 40)}:{scene.recordings}"
-        process = scene.start(_DOOMED, KILL_WRITING=where, KILL_ROTATING="0.4")
-        return _await_death(scene, process, "while recordings rotate")
+        where = f"{rng.randint(2, 40)}:{scene.recordings}"
+        process = scene.start(_SELF_KILLING, KILL_WRITING=where, KILL_ROTATING="0.4")
+        return _wait_for_death(scene, process, "while recordings rotate")
     if which < 0.94:
-        where = f"{chance.randint(1, 3)}:{scene.folder}"
+        where = f"{rng.randint(1, 3)}:{scene.folder}"
         process = scene.start(
-            _DOOMED, "calibrate", "--forget", "--zone", "main", KILL_WRITING=where
+            _SELF_KILLING, "calibrate", "--forget", "--zone", "main", KILL_WRITING=where
         )
-        return _await_death(scene, process, "while a calibration is kept")
+        return _wait_for_death(scene, process, "while a calibration is kept")
     cache = scene.folder / f"numba-{number}"
-    where = f"{chance.randint(1, 12)}:{cache}"
-    scene.environment["NUMBA_CACHE_DIR"] = str(cache)  # of the next starts, too
-    _await_death(scene, scene.start(_DOOMED, KILL_WRITING=where), "while compiled code is kept")
-    return COMPILING
+    where = f"{rng.randint(1, 12)}:{cache}"
+    scene.environment["NUMBA_CACHE_DIR"] = str(cache)  # for the next starts as well
+    _wait_for_death(
+        scene, scene.start(_SELF_KILLING, KILL_WRITING=where), "while compiled code is kept"
+    )
+    return COMPILE_LIMIT
 
 
-def _await_death(scene: Scene, process: "subprocess.Popen[bytes]", kind: str) -> float:
-    """Wait until a program has killed itself; one that had too little to write is killed."""
-    begun = time.monotonic()
+def _wait_for_death(scene: Scene, process: "subprocess.Popen[bytes]", kind: str) -> float:
+    """Wait until a process has killed itself; kill it if it had too little to write."""
+    started = time.monotonic()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(COMPILING)
+        process.wait(COMPILE_LIMIT)
     if process.poll() == 0:
-        return WITHIN
+        return START_LIMIT
     process.kill()
     process.wait()
-    scene.killed(kind, time.monotonic() - begun)
-    return WITHIN
+    scene.check_after_kill(kind, time.monotonic() - started)
+    return START_LIMIT
 
 
 @contextlib.contextmanager
 def _scenes(folder: Path, tally: Tally) -> Iterator[list[Scene]]:
     with contextlib.ExitStack() as stack:
-        places = [folder / name for name in ("embedded", "mosquitto")]
-        for place in places:
-            place.mkdir()
-        broker = Mosquitto(places[1])
+        subfolders = [folder / name for name in ("embedded", "mosquitto")]
+        for subfolder in subfolders:
+            subfolder.mkdir()
+        broker = Mosquitto(subfolders[1])
         broker.start()
         stack.callback(broker.kill)
-        scenes = [Scene(places[0], None, tally), Scene(places[1], broker, tally)]
+        scenes = [Scene(subfolders[0], None, tally), Scene(subfolders[1], broker, tally)]
         for scene in scenes:
             stack.callback(scene.close)
         yield scenes
 
 
-def _tell(tally: Tally) -> None:
-    took = (tally.starts or [0.0])[-1]
+def _print_progress(tally: Tally) -> None:
+    duration = (tally.starts or [0.0])[-1]
     sys.stdout.write(
-        f"{tally.kills} kills, last start {took:.1f} s, {tally.rows} rows, "
-        f"{len(tally.troubles)} troubles\n"
+        f"{tally.kills} kills, last start {duration:.1f} s, {tally.rows} rows, "
+        f"{len(tally.problems)} problems\n"
     )
     sys.stdout.flush()
 
@@ -363,7 +365,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="killing-") as folder:
         run(options.times, options.seed, Path(folder), tally)
     sys.stdout.write("\n" + tally.table() + "\n")
-    return 1 if tally.troubles else 0
+    return 1 if tally.problems else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""`streamer` that kills itself while it writes: `python -m tests.faults.killing_program run ...`.
+"""`streamer` that kills itself while writing: `python -m tests.faults.killing_program run ...`.
 
-KILL_WRITING names a folder and a number, "7:/folder": the process gets SIGKILL right before the
-seventh time that it opens a file there for writing, renames one or deletes one. With KILL_ROTATING,
-a recording has so many seconds.
+KILL_WRITING holds a number and a folder, "7:/folder": the process gets SIGKILL right before the
+seventh time that it opens a file there for writing, renames or deletes one. KILL_ROTATING is the
+length of a recording, s.
 """
 
 import os
@@ -14,10 +14,10 @@ _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate"}
 
 
 def arm(number: int, folder: str) -> None:
-    """Kill this process at its so many-th change below a folder."""
+    """Kill this process before its `number`-th change below a folder."""
     left = number
 
-    def heed(event: str, arguments: tuple[Any, ...]) -> None:
+    def count_changes(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal left
         if event == "open":
             writes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
@@ -28,11 +28,11 @@ def arm(number: int, folder: str) -> None:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(heed)
+    sys.addaudithook(count_changes)
 
 
 def rotate(seconds: float) -> None:
-    """Let a recording have so many seconds."""
+    """Set the length of a recording, s."""
     from streamer.outputs.recording import writer
 
     made = writer.ZoneFiles

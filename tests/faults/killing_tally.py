@@ -1,4 +1,4 @@
-"""What two hundred kills came to."""
+"""Results of the crash test."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """What was found."""
+    """Counts and timings of all kills."""
 
     moments: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -19,10 +19,10 @@ class Tally:
     sounds: int = 0
     rows: int = 0
     replayed: int = 0
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def table(self) -> str:
-        """Return it for people."""
+        """Return the results as a Markdown table."""
         starts = sorted(self.starts) or [0.0]
         compiled = sorted(self.compiled) or [0.0]
         processor = sorted(self.processor) or [0.0]
@@ -42,6 +42,6 @@ class Tally:
             f"| rows in them | {self.rows} |",
             f"| sound files read | {self.sounds} |",
             f"| drawn by `streamer plot` | {self.replayed} |",
-            f"| troubles, orphans among them | {len(self.troubles)} |",
+            f"| problems, orphans included | {len(self.problems)} |",
         ]  # fmt: skip
-        return "\n".join([*lines, *(f"\nTROUBLE {each}" for each in self.troubles)])
+        return "\n".join([*lines, *(f"\nPROBLEM {each}" for each in self.problems)])

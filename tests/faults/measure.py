@@ -1,4 +1,4 @@
-"""What a fault costs, and what a whole run costs."""
+"""Measure the effect of a fault, and the resources of a run."""
 
 import asyncio
 import contextlib
@@ -12,47 +12,47 @@ import psutil
 from streamer.tracking import MAX_ESTIMATE_AGE_S
 from tests.faults.catalogue import ALL, Fault
 from tests.faults.observer import Estimate, Line, Observer
-from tests.faults.place import Place
+from tests.faults.testbed import Testbed
 
 RATE = 10.0
 STEADY = 1.5
-"""Seconds of estimates without a hole after which a zone has recovered."""
+"""Seconds of estimates without a hole after which a zone counts as recovered."""
 
 HOLE = 0.6
-PATIENCE = 45.0
-_STRETCHES = 12
-_STILL_HEARD = 0.5  # seconds; what a sound server holds is heard after a microphone is gone
+RECOVERY_TIMEOUT = 45.0
+_INTERVALS = 12
+_SOUND_SERVER_BUFFER = 0.5  # s; a sound server still delivers its buffer after a microphone is gone
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one fault.
+    """Effect of one fault.
 
     Attributes
     ----------
     fault
-        Which one.
-    begun, gone
-        When it was made and mended, in seconds of `time.time()`.
+        The fault.
+    started, gone
+        `time.time()` of injection and repair.
     noticed
-        Seconds until log or health told of it; None where they did not.
+        Seconds until log or health reported it; None if they did not.
     recovered
-        Seconds from its end to the first of the estimates that then come steadily, by the slowest
-        of its zones; infinite where they did not come.
+        Seconds from repair to the first of steady estimates, of its slowest zone; infinite if
+        there were none.
     lost
-        Estimates that did not come meanwhile, of its zones.
+        Estimates missing from its zones.
     elsewhere
-        Estimates that did not come meanwhile, of the other zones.
+        Estimates missing from other zones.
     false
-        Estimates of sound that was not there.
+        Estimates of audio that did not exist.
     late
-        Estimates that came later than `MAX_ESTIMATE_AGE_S` after their sound, held up on their way.
+        Estimates that arrived later than `MAX_ESTIMATE_AGE_S` after their audio.
     lines
-        Lines of log, those apart that tell regularly how a zone fares.
+        Log lines, without the periodic summaries.
     """
 
     fault: Fault
-    begun: float
+    started: float
     gone: float
     noticed: float | None
     recovered: float
@@ -63,40 +63,40 @@ class Outcome:
     lines: int
 
 
-async def suffer(place: Place, fault: Fault, lasts: float) -> Outcome:
-    """Break something, mend it, and watch what comes of it."""
-    observer = place.observer
-    begun = time.time()
-    async with fault.make(place):
-        await asyncio.sleep(lasts)
-        mending = time.time()
-    gone = time.time() if lasts else begun
-    back = {zone: await _recovery(observer, zone, gone) for zone in fault.zones}
+async def inject_fault(testbed: Testbed, fault: Fault, duration: float) -> Outcome:
+    """Inject a fault, repair it, and measure its effect."""
+    observer = testbed.observer
+    started = time.time()
+    async with fault.make(testbed):
+        await asyncio.sleep(duration)
+        repairing = time.time()
+    gone = time.time() if duration else started
+    back = {zone: await _recovery_time(observer, zone, gone) for zone in fault.zones}
     until = max(back.values())
     end = until if np.isfinite(until) else time.time()
     return Outcome(
         fault=fault,
-        begun=begun,
+        started=started,
         gone=gone,
-        noticed=_noticed(observer, fault, begun),
+        noticed=_detection_time(observer, fault, started),
         recovered=max(until - gone, 0.0),
-        lost=sum(_missing(observer, zone, begun, end) for zone in fault.zones),
+        lost=sum(_count_missing(observer, zone, started, end) for zone in fault.zones),
         elsewhere=sum(
-            _missing(observer, zone, begun, end) for zone in ALL if zone not in fault.zones
+            _count_missing(observer, zone, started, end) for zone in ALL if zone not in fault.zones
         ),
-        false=_false(observer, fault, begun, mending),
+        false=_count_false(observer, fault, started, repairing),
         late=sum(
             each.arrived - each.captured > MAX_ESTIMATE_AGE_S + 0.1
             for zone in ALL
-            for each in observer.since(zone, begun)
+            for each in observer.since(zone, started)
         ),
-        lines=sum(line.arrived >= begun and not _regular(line) for line in observer.log),
+        lines=sum(line.arrived >= started and not _is_periodic(line) for line in observer.log),
     )
 
 
-async def _recovery(observer: Observer, zone: str, gone: float) -> float:
-    """Return when the steady estimates of a zone begin that follow the end of a fault."""
-    limit = time.time() + PATIENCE
+async def _recovery_time(observer: Observer, zone: str, gone: float) -> float:
+    """Return the time at which steady estimates of a zone start after a repair."""
+    limit = time.time() + RECOVERY_TIMEOUT
     while time.time() < limit:
         fresh = [each for each in observer.since(zone, gone) if each.captured >= gone]
         start = next(
@@ -109,52 +109,52 @@ async def _recovery(observer: Observer, zone: str, gone: float) -> float:
     return np.inf
 
 
-def _noticed(observer: Observer, fault: Fault, begun: float) -> float | None:
-    told = [
+def _detection_time(observer: Observer, fault: Fault, started: float) -> float | None:
+    times = [
         line.arrived
         for line in observer.log
-        if line.arrived >= begun and any(words in line.text for words in fault.told)
+        if line.arrived >= started and any(words in line.text for words in fault.messages)
     ]
-    told += [
+    times += [
         each.arrived
         for each in observer.health
-        if each.arrived >= begun and any(words in each.reason for words in fault.told)
+        if each.arrived >= started and any(words in each.reason for words in fault.messages)
     ]
-    told += [at for at, said in observer.status if at >= begun and said in fault.told]
-    return min(told) - begun if told else None
+    times += [at for at, said in observer.status if at >= started and said in fault.messages]
+    return min(times) - started if times else None
 
 
-def _regular(line: Line) -> bool:
-    """Whether a line tells only how a zone fares, as one does with every health message."""
+def _is_periodic(line: Line) -> bool:
+    """Return whether a log line is a periodic summary."""
     return (line.logger, line.level) == ("streamer.app.runtime", "info")
 
 
-def _missing(observer: Observer, zone: str, begun: float, end: float) -> int:
-    came = sum(each.arrived <= end for each in observer.since(zone, begun))
-    return max(int((end - begun) * RATE) - came, 0)
+def _count_missing(observer: Observer, zone: str, started: float, end: float) -> int:
+    came = sum(each.arrived <= end for each in observer.since(zone, started))
+    return max(int((end - started) * RATE) - came, 0)
 
 
-def _false(observer: Observer, fault: Fault, begun: float, mending: float) -> int:
-    """Count what is no estimate at all, and what cannot have been heard."""
-    estimates = [each for zone in ALL for each in observer.since(zone, begun)]
-    wrong = sum(not _possible(each) for each in estimates)
-    if fault.deaf:
+def _count_false(observer: Observer, fault: Fault, started: float, repairing: float) -> int:
+    """Count invalid estimates, and estimates of audio that did not exist."""
+    estimates = [each for zone in ALL for each in observer.since(zone, started)]
+    wrong = sum(not _is_valid(each) for each in estimates)
+    if fault.silent:
         wrong += sum(
-            begun + _STILL_HEARD < each.captured < mending
+            started + _SOUND_SERVER_BUFFER < each.captured < repairing
             for zone in fault.zones
-            for each in observer.since(zone, begun)
+            for each in observer.since(zone, started)
         )
     return wrong
 
 
-def _possible(estimate: Estimate) -> bool:
+def _is_valid(estimate: Estimate) -> bool:
     values = np.array(estimate.values)
     return bool(np.isfinite(values).all() and (np.abs(values[:2]) <= 1).all())
 
 
 @dataclass
 class Resources:
-    """Memory, threads and descriptors of the program, its helpers apart, over time."""
+    """Memory, threads and descriptors of the main process over time."""
 
     times: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
@@ -162,9 +162,9 @@ class Resources:
     descriptors: list[int] = field(default_factory=list)
     helpers: list[int] = field(default_factory=list)
 
-    async def watch(self, place: Place) -> None:
-        """Look every two seconds until cancelled."""
-        program = psutil.Process(place.process.pid)
+    async def watch(self, testbed: Testbed) -> None:
+        """Sample every two seconds until cancelled."""
+        program = psutil.Process(testbed.process.pid)
         while True:
             with contextlib.suppress(psutil.Error):
                 self.memory.append(program.memory_info().rss / 1e6)
@@ -175,38 +175,37 @@ class Resources:
             await asyncio.sleep(2)
 
     def slope(self, since: float) -> tuple[float, float]:
-        """Return the growth of memory in MB an hour from a moment on, and its standard error."""
+        """Return the growth of memory in MB/h since a time, and its standard error."""
         times, memory = np.array(self.times), np.array(self.memory)
         return trend(times[times >= since], memory[times >= since])
 
 
 def trend(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Return the slope of values an hour, and its standard error.
+    """Return the slope of values per hour, and its standard error.
 
-    What is seen at one moment and at the next is alike, so the error is that of the means of twelve
-    stretches.
+    Successive values are correlated, so the error is that of the means of twelve intervals.
     """
-    if len(times) < 4 * _STRETCHES:
+    if len(times) < 4 * _INTERVALS:
         return np.nan, np.nan
-    means = zip(np.array_split(times, _STRETCHES), np.array_split(values, _STRETCHES), strict=True)
+    means = zip(np.array_split(times, _INTERVALS), np.array_split(values, _INTERVALS), strict=True)
     hours, levels = np.array([(at.mean() / 3600, level.mean()) for at, level in means]).T
     hours -= hours.mean()
     slope = (hours * levels).sum() / (hours**2).sum()
     left = levels - levels.mean() - slope * hours
-    error = np.sqrt((left**2).sum() / (_STRETCHES - 2) / (hours**2).sum())
+    error = np.sqrt((left**2).sum() / (_INTERVALS - 2) / (hours**2).sum())
     return float(slope), float(error)
 
 
 def clock_shift(estimates: list[Estimate]) -> tuple[float, float]:
-    """Return how much ticks run away from the time of their source, in ms an hour, and its error.
+    """Return the drift of ticks against their source in ms/h, and its standard error.
 
-    A tick is a tenth of a second of samples; the source gives samples at exactly its rate.
+    A tick is a tenth of a second of samples; the source delivers samples at exactly its rate.
     """
     captured = np.array([each.captured for each in estimates])
     ticks = np.rint((captured - captured[0]) * RATE)
     return trend(captured, (captured - captured[0] - ticks / RATE) * 1e3)
 
 
-def disorder(estimates: list[Estimate]) -> list[tuple[Estimate, Estimate]]:
-    """Return estimates captured before, or numbered below, the one that came before, with that."""
+def out_of_order(estimates: list[Estimate]) -> list[tuple[Estimate, Estimate]]:
+    """Return pairs of estimates whose capture time or number does not rise."""
     return [(a, b) for a, b in pairwise(estimates) if b.captured < a.captured or b.seq <= a.seq]

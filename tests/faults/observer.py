@@ -1,4 +1,4 @@
-"""What comes out of the program: estimates, health, log, lights."""
+"""Collect the output of the process: estimates, health, log, lights."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ NODE = "lab"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A message on `va`, and when it came; times are those of `time.time()`."""
+    """A message on `va` with its arrival; times are `time.time()`."""
 
     arrived: float
     captured: float
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the log."""
+    """A log line."""
 
     arrived: float
     level: str
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a zone's health said."""
+    """A health message of a zone."""
 
     arrived: float
     zone: str
@@ -49,7 +49,7 @@ class Health:
 
 
 class Observer:
-    """Keeps all that is said, in the order in which it came."""
+    """Collects all output, in order of arrival."""
 
     def __init__(self, broker: int, user: str, password: str, lights: int) -> None:
         self.estimates: dict[str, list[Estimate]] = {}
@@ -63,16 +63,16 @@ class Observer:
         self._socket.bind(("127.0.0.1", lights))
         self._socket.setblocking(False)
 
-    def since(self, zone: str, begun: float) -> list[Estimate]:
-        """Return the estimates of a zone that came since then."""
+    def since(self, zone: str, started: float) -> list[Estimate]:
+        """Return the estimates of a zone that arrived since a time."""
         estimates = self.estimates.get(zone, [])
         at = len(estimates)
-        while at and estimates[at - 1].arrived >= begun:
+        while at and estimates[at - 1].arrived >= started:
             at -= 1
         return estimates[at:]
 
     async def subscribe(self) -> None:
-        """Hear the broker, whatever becomes of it."""
+        """Subscribe to the broker; reconnect until cancelled."""
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
                 async with aiomqtt.Client(
@@ -81,26 +81,26 @@ class Observer:
                 ) as client:  # fmt: skip
                     await client.subscribe(f"streamer/{NODE}/#")
                     async for message in client.messages:
-                        self._take(str(message.topic), bytes(message.payload))
+                        self._record(str(message.topic), bytes(message.payload))
             await asyncio.sleep(0.1)
 
     async def read_log(self, stream: asyncio.StreamReader) -> None:
-        """Read what the program says until it ends."""
+        """Collect the log until the process ends."""
         async for line in stream:
             self.raw += line
             text = line.decode(errors="replace").strip()
             try:
-                said = json.loads(text)
+                message = json.loads(text)
                 found = Line(
-                    time.time(), said["level"], said["logger"], said["message"], said.get("zone"),
-                    said.get("exception", ""),
+                    time.time(), message["level"], message["logger"], message["message"],
+                    message.get("zone"), message.get("exception", ""),
                 )  # fmt: skip
             except (ValueError, KeyError, TypeError):
                 found = Line(time.time(), "none", "", text, None, text)
             self.log.append(found)
 
     async def watch_lights(self) -> None:
-        """Keep each change of what the lights are told, and when the last frame came."""
+        """Collect the levels of every sACN frame with their arrival."""
         loop = asyncio.get_running_loop()
         while True:
             levels = DataPacket.make_data_packet(await loop.sock_recv(self._socket, 2048)).dmxData
@@ -109,19 +109,22 @@ class Observer:
     def close(self) -> None:
         self._socket.close()
 
-    def _take(self, topic: str, payload: bytes) -> None:
+    def _record(self, topic: str, payload: bytes) -> None:
         now = time.time()
         self.raw += topic.encode() + b" " + payload + b"\n"
         match topic.split("/")[2:]:
             case ["status"]:
                 self.status.append((now, payload.decode()))
             case [zone, "va"]:
-                said = json.loads(payload)
+                message = json.loads(payload)
                 values = (
-                    said["valence"], said["arousal"], said["valence_std"], said["arousal_std"],
+                    message["valence"], message["arousal"],
+                    message["valence_std"], message["arousal_std"],
                 )  # fmt: skip
-                found = Estimate(now, said["ts"] / 1e3, said["seq"], values, said["latency_ms"])
+                found = Estimate(
+                    now, message["ts"] / 1e3, message["seq"], values, message["latency_ms"]
+                )
                 self.estimates.setdefault(zone, []).append(found)
             case [zone, "health"]:
-                said = json.loads(payload)
-                self.health.append(Health(now, zone, said["state"], said["reason"], said))
+                message = json.loads(payload)
+                self.health.append(Health(now, zone, message["state"], message["reason"], message))

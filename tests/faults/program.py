@@ -1,6 +1,6 @@
 """`streamer` with an engine that fails on demand: `python -m tests.faults.program run ...`.
 
-The file that FAULTY_ENGINE names holds the demand: nothing, "slow FACTOR", "raise", "nan", "hang".
+The file at FAULTY_ENGINE holds the fault: empty, "slow FACTOR", "raise", "nan" or "hang".
 """
 
 import os
@@ -22,10 +22,10 @@ def demand() -> list[str]:
 
 class FaultyEngine(OnnxEngine):
     def infer(self, mel: np.ndarray, cochleagram: np.ndarray) -> Estimate:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         match demand():
             case ["raise"]:
-                raise RuntimeError("the laboratory broke the engine")
+                raise RuntimeError("injected engine fault")
             case ["hang"]:
                 while demand() == ["hang"]:
                     time.sleep(0.02)
@@ -34,7 +34,7 @@ class FaultyEngine(OnnxEngine):
             case ["nan"]:
                 return replace(estimate, valence=np.full_like(estimate.valence, np.nan))
             case ["slow", factor]:
-                until = begun + (time.perf_counter() - begun) * float(factor)
+                until = started + (time.perf_counter() - started) * float(factor)
                 while time.perf_counter() < until and demand():
                     time.sleep(0.01)
         return estimate

@@ -1,4 +1,4 @@
-"""A wire between the program and its broker, which can be cut, slowed, or held."""
+"""TCP proxy between the process and its broker that can cut, slow or stall connections."""
 
 import asyncio
 import contextlib
@@ -7,14 +7,14 @@ from tests.support.ports import free_port
 
 
 class Proxy:
-    """Passes TCP connections on.
+    """Forwards TCP connections.
 
     Attributes
     ----------
     port
-        Where it listens.
+        Listen port.
     bytes_per_second
-        What it passes at most in either direction; None for all, 0 for nothing.
+        Limit in either direction; None: unlimited, 0: stalled.
     """
 
     def __init__(self, target: int) -> None:
@@ -28,13 +28,13 @@ class Proxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def refuse(self) -> None:
-        """Cut what is open, and listen no more."""
+        """Cut all connections and stop listening."""
         if self._server is not None:
             self._server.close()
         await self.cut()
 
     async def cut(self) -> None:
-        """End every connection."""
+        """Cut every connection."""
         tasks = list(self._connections)
         for task in tasks:
             task.cancel()
@@ -48,8 +48,8 @@ class Proxy:
             try:
                 there, back = await asyncio.open_connection("127.0.0.1", self._target)
                 with contextlib.closing(back):
-                    ways = (self._pass(reader, back), self._pass(there, writer))
-                    await asyncio.gather(*ways)
+                    directions = (self._pass(reader, back), self._pass(there, writer))
+                    await asyncio.gather(*directions)
             finally:
                 writer.transport.abort()
                 self._connections.discard(task)
@@ -62,4 +62,4 @@ class Proxy:
                 await asyncio.sleep(len(data) / self.bytes_per_second)
             writer.write(data)
             await writer.drain()
-        raise ConnectionResetError  # the other way ends, too
+        raise ConnectionResetError  # ends the other direction too

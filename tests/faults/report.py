@@ -1,4 +1,4 @@
-"""A run as tables, for people and for machines."""
+"""Checks and tables of a run."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -7,23 +7,23 @@ import numpy as np
 
 from streamer.tracking import MAX_ESTIMATE_AGE_S
 from tests.faults.catalogue import ALL
-from tests.faults.measure import Outcome, Resources, clock_shift, disorder
+from tests.faults.measure import Outcome, Resources, clock_shift, out_of_order
 from tests.faults.observer import Observer
-from tests.faults.place import SECRET, TOKEN
+from tests.faults.testbed import SECRET, TOKEN
 
 RECOVERY = 3.0
-"""Seconds within which 95 of 100 faults have to be over once their cause is gone."""
+"""Largest 95th percentile of the recovery time, s."""
 
 GROWTH = 5.0
-"""MB an hour that are noise, whatever the fit says."""
+"""Memory growth that counts as noise, MB/h."""
 
 CLOCK = 1.0
-"""Milliseconds an hour that ticks may run away from their source."""
+"""Largest drift of ticks against their source, ms/h."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something that has to be so."""
+    """A required property of a run."""
 
     what: str
     found: str
@@ -31,49 +31,49 @@ class Check:
 
 
 class Report:
-    """What a run was like.
+    """Results of a run.
 
     Parameters
     ----------
     outcomes, resources, observer
-        What was found.
-    begun, settled, ended
-        When it began, when the program had settled, when it was over: seconds of `time.time()`.
+        Measurements.
+    started, settled, ended
+        `time.time()` of the start, of the settled state and of the end.
     seed
-        Which faults, in which order.
+        Seed of the order of faults.
     returncode
-        What the program ended with.
+        Exit code.
     long
-        Whether it was long enough for slopes to be judged.
+        Whether it was long enough to check slopes.
     """
 
     def __init__(
-        self, outcomes: list[Outcome], resources: Resources, observer: Observer, *, begun: float,
+        self, outcomes: list[Outcome], resources: Resources, observer: Observer, *, started: float,
         settled: float, ended: float, seed: int, returncode: int | None, long: bool,
     ) -> None:  # fmt: skip
         self.outcomes = outcomes
         self.resources = resources
         self.observer = observer
-        self.begun, self.settled, self.ended = begun, settled, ended
+        self.started, self.settled, self.ended = started, settled, ended
         self.seed = seed
         self.returncode = returncode
         self.long = long
 
     def checks(self) -> list[Check]:
-        """Return all that has to be so, and whether it is."""
+        """Return all checks."""
         here = [each.recovered for each in self.outcomes if not each.fault.remote]
         there = [each.recovered for each in self.outcomes if each.fault.remote]
         found = [
-            _p95("recovery, remote servers apart", here, RECOVERY),
-            _p95("recovery of what comes from remote servers", there, 15.0),
+            _p95("recovery, all but remote servers", here, RECOVERY),
+            _p95("recovery, remote servers", there, 15.0),
             self._nothing(
                 "tracebacks", [line.text for line in self.observer.log if line.traceback]
             ),
-            self._nothing("estimates of sound that was not there", self._sum("false")),
+            self._nothing("estimates of audio that did not exist", self._sum("false")),
             self._nothing("stale estimates sent", self._stale()),
             self._nothing("estimates out of order", self._disorder()),
             self._nothing("secrets in logs and messages", self._secrets()),
-            Check("the program ended as it was told", str(self.returncode), self.returncode == 0),
+            Check("exit code 0 on SIGTERM", str(self.returncode), self.returncode == 0),
             self._same("threads", self.resources.threads),
             self._same("descriptors", self.resources.descriptors),
             self._same("helper processes", self.resources.helpers),
@@ -86,14 +86,14 @@ class Report:
             )
             shift, error = clock_shift(self._settled("steady"))
             good = abs(shift) - 2 * error < CLOCK
-            what = "ticks of the steady microphone against its sound"
+            what = "drift of ticks against the steady microphone"
             found.append(Check(what, f"{shift:+.2f} ± {error:.2f} ms/h", good))
         return found
 
     def markdown(self) -> str:
-        """Return the tables."""
+        """Return the tables as Markdown."""
         kinds = len({each.fault.name for each in self.outcomes})
-        minutes = (self.ended - self.begun) / 60
+        minutes = (self.ended - self.started) / 60
         head = f"{len(self.outcomes)} faults of {kinds} kinds in {minutes:.1f} minutes"
         lines = [
             f"{head}, seed {self.seed}. Times in seconds: median / worst. The rest: medians.",
@@ -138,17 +138,17 @@ class Report:
 
     def _disorder(self) -> list[str]:
         return [
-            f"{zone} at {b.arrived - self.begun:.1f} s: {(b.captured - a.captured) * 1e3:+.0f} ms, "
-            f"{b.seq - a.seq:+d}"
+            f"{zone} at {b.arrived - self.started:.1f} s: "
+            f"{(b.captured - a.captured) * 1e3:+.0f} ms, {b.seq - a.seq:+d}"
             for zone in ALL
-            for a, b in disorder(self.observer.estimates[zone])
+            for a, b in out_of_order(self.observer.estimates[zone])
         ]
 
     def _secrets(self) -> list[str]:
         return [secret for secret in (SECRET, TOKEN) if secret.encode() in self.observer.raw]
 
     def _same(self, what: str, numbers: list[int]) -> Check:
-        """Compare the quiet level soon after the start with that at the end."""
+        """Compare the median soon after the start with that at the end."""
         first, last = numbers[:30], numbers[-30:]
         if not self.long:
             first = last = numbers

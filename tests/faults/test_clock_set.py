@@ -1,4 +1,4 @@
-"""The machine's clock is set while it tracks, by hours, forwards and back."""
+"""Setting the system clock by hours shifts time stamps and nothing else."""
 
 import asyncio
 from itertools import pairwise
@@ -12,24 +12,24 @@ pytestmark = [pytest.mark.peer, pytest.mark.long]
 
 
 def library() -> str:
-    """Return libfaketime, which lies to a program about the time of day and nothing else."""
+    """Return the path of libfaketime, which changes the time of day only."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     assert found, "libfaketime is missing: apt install libfaketime"
     return str(found[0])
 
 
 def follows(estimate: tuple[float, dict], shift: int) -> bool:
-    """Tell whether an estimate's time stamp is that of a clock that is wrong by so many seconds."""
+    """Return whether an estimate's time stamp is shifted by so many seconds."""
     arrived, payload = estimate
     return abs(payload["ts"] / 1e3 - arrived - shift) < 1
 
 
-async def test_time_stamps_follow_and_tracking_does_not_notice(tmp_path, monkeypatch):
+async def test_time_stamps_follow_the_clock_and_tracking_is_unaffected(tmp_path, monkeypatch):
     clock = tmp_path / "clock"
 
     def set_clock(shift: str) -> None:
         (tmp_path / "next").write_text(shift)
-        (tmp_path / "next").replace(clock)  # it is never seen half written
+        (tmp_path / "next").replace(clock)  # atomic, so that it is never read half written
 
     set_clock("+0")
     monkeypatch.setenv("LD_PRELOAD", library())
@@ -51,7 +51,7 @@ async def test_time_stamps_follow_and_tracking_does_not_notice(tmp_path, monkeyp
             numbers = [payload["seq"] for _, payload in came]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         told = [text for _, text in program.log if "the system clock changed by" in text]
-        assert [text.split("set by ")[1].split(" s")[0] for text in told] == [
+        assert [text.split("changed by ")[1].split(" s")[0] for text in told] == [
             "+7200.0", "-14400.0", "+10800.0",
         ]  # fmt: skip
         assert program.health["gaps"] == 0

@@ -1,4 +1,4 @@
-"""Where it happens: a broker behind a wire, two sound cards, a radio, lights, a disk."""
+"""Testbed: broker behind a proxy, two sound servers, radio, lights and a small disk."""
 
 import asyncio
 import contextlib
@@ -78,22 +78,22 @@ intensity = [0.5, 1.0]
 LIGHTS = 5568
 
 
-class Place:
-    """The venue, all of it running; see `open_place`.
+class Testbed:
+    """All peers and the process under test; see `open_testbed`.
 
     Attributes
     ----------
     card, other_card
-        Sound servers: the first has the microphone "alpha", the second "beta", which nothing
-        happens to.
-    front
-        The radio's address, which leads to where it really is.
+        Sound servers: the first has the microphone "alpha"; the second has "beta", which stays
+        healthy.
+    redirector
+        Web server that redirects to the radio.
     engine
-        The file that the faulty engine obeys.
+        File that controls the faulty engine.
     disk
-        A small file system of its own, for recordings.
+        Small file system for recordings.
     process
-        The program.
+        The process under test.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,14 +112,14 @@ class Place:
         self.module = ""
         self.muted = False
         self.radio = Icecast(folder)
-        self.front = WebServer({"/live": self.lead_to_the_radio})
+        self.redirector = WebServer({"/live": self.redirect_to_radio})
         self.source: SourceClient
         self.song = mp3_song()
         self.process: asyncio.subprocess.Process
         self.observer = Observer(self.broker.port, USER, SECRET, LIGHTS)
 
-    def lead_to_the_radio(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer as a station does that moved."""
+    def redirect_to_radio(self, handler: BaseHTTPRequestHandler) -> None:
+        """Redirect to the radio, as a station that moved."""
         handler.send_response(302)
         handler.send_header("Location", self.radio.url())
         handler.end_headers()
@@ -127,24 +127,24 @@ class Place:
     def broadcast(self) -> None:
         self.source = SourceClient(self.radio, self.song, SONG_SECONDS)
 
-    def begin_radio(self) -> None:
+    def start_radio(self) -> None:
         self.radio.start()
         self.broadcast()
 
     def plug_in(self) -> None:
         self.module = self.card.plug_in("alpha")
 
-    def children(self, words: str) -> list[psutil.Process]:
-        """Return the program's children whose command line has these words."""
+    def children(self, text: str) -> list[psutil.Process]:
+        """Return the descendants whose command line contains the text."""
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if words in " ".join(child.cmdline()):
+                if text in " ".join(child.cmdline()):
                     found.append(child)
         return found
 
     def decoders(self, *, online: bool) -> list[psutil.Process]:
-        """Return the program's decoders that do, or do not, hold a connection."""
+        """Return the decoder processes with, or without, a TCP connection."""
         return [
             child
             for child in self.children("decoder")
@@ -152,15 +152,15 @@ class Place:
         ]
 
     def compose(self, first: int, last: int) -> np.ndarray:
-        """What the microphone hears."""
+        """Return the samples of the microphone."""
         sound = noise(first, last)
         return sound * 0 if self.muted else sound
 
     async def start_program(self) -> None:
-        """Start it, and wait until every zone is heard of."""
+        """Write the configuration and start the process."""
         self.config.write_text(
             CONFIG.format(
-                radio=f"{self.front.url}/live?token={TOKEN}",
+                radio=f"{self.redirector.url}/live?token={TOKEN}",
                 port=self.proxy.port, user=USER, node=NODE,
             )
         )  # fmt: skip
@@ -176,32 +176,32 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(folder: Path) -> AsyncIterator[Place]:
-    """Start everything; end everything."""
-    place = Place(folder)
+async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
+    """Start all peers and the process; stop them on exit."""
+    testbed = Testbed(folder)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_disk(place.disk))
-        stack.callback(place.observer.close)
-        place.broker.start()
-        stack.callback(place.broker.kill)
-        await place.proxy.start()
-        stack.push_async_callback(place.proxy.refuse)
-        stack.enter_context(_sound(place))
-        place.begin_radio()
-        stack.callback(place.radio.stop)
-        stack.callback(lambda: place.source.stop())
-        stack.enter_context(place.front)
-        await place.start_program()
-        assert place.process.stderr is not None
+        stack.enter_context(_disk(testbed.disk))
+        stack.callback(testbed.observer.close)
+        testbed.broker.start()
+        stack.callback(testbed.broker.kill)
+        await testbed.proxy.start()
+        stack.push_async_callback(testbed.proxy.refuse)
+        stack.enter_context(_sound(testbed))
+        testbed.start_radio()
+        stack.callback(testbed.radio.stop)
+        stack.callback(lambda: testbed.source.stop())
+        stack.enter_context(testbed.redirector)
+        await testbed.start_program()
+        assert testbed.process.stderr is not None
         tasks = [
-            asyncio.create_task(place.observer.read_log(place.process.stderr)),
-            asyncio.create_task(place.observer.subscribe()),
-            asyncio.create_task(place.observer.watch_lights()),
+            asyncio.create_task(testbed.observer.read_log(testbed.process.stderr)),
+            asyncio.create_task(testbed.observer.subscribe()),
+            asyncio.create_task(testbed.observer.watch_lights()),
         ]
         try:
-            yield place
+            yield testbed
         finally:
-            await _end(place.process)
+            await _end(testbed.process)
             await asyncio.wait(tasks[:1], timeout=5)
             for task in tasks:
                 task.cancel()
@@ -209,16 +209,16 @@ async def open_place(folder: Path) -> AsyncIterator[Place]:
 
 
 @contextlib.contextmanager
-def _sound(place: Place) -> Iterator[None]:
+def _sound(testbed: Testbed) -> Iterator[None]:
     with ExitStack() as stack:
-        for card in (place.card, place.other_card):
+        for card in (testbed.card, testbed.other_card):
             card.start()
             stack.callback(card.close)
-        place.card.add_devices_of(place.other_card)
-        place.plug_in()
-        place.other_card.plug_in("beta")
-        stack.enter_context(MicrophonePlayer(place.card.pipe("alpha"), place.compose))
-        stack.enter_context(MicrophonePlayer(place.other_card.pipe("beta"), noise))
+        testbed.card.add_devices_of(testbed.other_card)
+        testbed.plug_in()
+        testbed.other_card.plug_in("beta")
+        stack.enter_context(MicrophonePlayer(testbed.card.pipe("alpha"), testbed.compose))
+        stack.enter_context(MicrophonePlayer(testbed.other_card.pipe("beta"), noise))
         yield
 
 
