@@ -1,4 +1,4 @@
-"""Music through both views."""
+"""Windows of music, as both views compute them."""
 
 import numpy as np
 import pytest

@@ -98,7 +98,7 @@ def windows(batch, spec=SPEC):
 
 
 @pytest.mark.parametrize("batch", [1, 5, 16])
-def test_the_engine_answers_like_the_network(exported, network, batch):
+def test_the_exported_model_equals_the_network(exported, network, batch):
     mel, cochleagram = windows(batch)
     answer = OnnxEngine(exported).infer(mel, cochleagram)
     with torch.inference_mode():
@@ -110,7 +110,7 @@ def test_the_engine_answers_like_the_network(exported, network, batch):
     assert ours.dtype == deviations.dtype == np.float32
 
 
-def test_a_window_has_the_same_answer_alone_and_in_a_batch(exported):
+def test_a_window_gets_the_same_estimate_alone_and_in_a_batch(exported):
     engine, (mel, cochleagram) = OnnxEngine(exported), windows(16)
     together = engine.infer(mel, cochleagram)
     for row in (0, 7, 15):
@@ -119,7 +119,7 @@ def test_a_window_has_the_same_answer_alone_and_in_a_batch(exported):
         assert alone.arousal_std[0] == pytest.approx(together.arousal_std[row], abs=1e-5)
 
 
-def test_the_file_says_where_it_comes_from(exported):
+def test_the_metadata_hold_the_provenance(exported):
     entries = metadata(exported)
     assert json.loads(entries["front_end"]) == asdict(SPEC)
     assert entries["front_end_digest"] == SPEC.digest
@@ -128,14 +128,14 @@ def test_the_file_says_where_it_comes_from(exported):
     assert json.loads(entries["metrics"]) == METRICS
 
 
-def test_the_engine_knows_what_belongs_to_the_weights(exported):
+def test_the_engine_reads_the_metadata(exported):
     engine = OnnxEngine(exported)
     assert engine.model == "tiny"
     assert engine.front_end == SPEC
     assert engine.smoothing == SMOOTHING
 
 
-def test_windows_have_a_fixed_length_and_batches_any_size(exported):
+def test_the_window_is_fixed_and_the_batch_dynamic(exported):
     inputs = {one.name: one.type.tensor_type.shape.dim for one in onnx.load(exported).graph.input}
     assert set(inputs) == {"mel", "cochleagram"}
     for name, bands in (("mel", 128), ("cochleagram", 84)):
@@ -144,42 +144,42 @@ def test_windows_have_a_fixed_length_and_batches_any_size(exported):
         assert [dim.dim_value for dim in rest] == [bands, SPEC.window_frames]
 
 
-def test_nothing_of_the_machine_that_exported_is_in_the_file(exported):
+def test_the_file_holds_no_paths_of_the_machine(exported):
     content = exported.read_bytes()
     assert b"/work" not in content
     assert b"site-packages" not in content
 
 
-def test_exporting_leaves_the_network_as_it_was(exported, network):
+def test_exporting_does_not_change_the_network(exported, network):
     assert not network.training
     assert next(network.parameters()).requires_grad
 
 
-def test_a_digest_that_does_not_fit_is_refused(altered):
+def test_a_wrong_front_end_digest_is_refused(altered):
     assert "digest" in refusal(altered(front_end_digest="0123456789abcdef"))
 
 
 @pytest.mark.parametrize(
     "change", [{"hop": 512}, {"mel_floor": 1e-10}, {"compression": 0.5}, {"gammatone_low": 30.0}]
 )
-def test_another_front_end_is_refused_by_the_name_of_what_differs(altered, change):
+def test_another_front_end_is_refused_with_the_difference(altered, change):
     assert next(iter(change)) in refusal(altered(**made_for(**change)))
 
 
-def test_ready_arrays_of_unknown_scaling_are_refused(altered):
+def test_an_external_front_end_is_refused(altered):
     message = refusal(altered(**made_for(origin="external")))
     assert "origin" in message
     assert "external" in message
 
 
 @pytest.mark.parametrize("key", ["front_end", "front_end_digest", "smoothing"])
-def test_a_file_that_lacks_what_the_runtime_needs_is_refused(altered, key):
+def test_missing_metadata_are_refused(altered, key):
     assert "export" in refusal(altered(**{key: None}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"unknown": 1}'])
 @pytest.mark.parametrize("key", ["front_end", "smoothing"])
-def test_metadata_that_cannot_be_read_is_refused(altered, key, text):
+def test_malformed_metadata_are_refused(altered, key, text):
     assert "export" in refusal(altered(**{key: text}))
 
 
@@ -188,7 +188,7 @@ def test_a_file_without_metadata_is_refused(altered, exported):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x00" * 1000])
-def test_a_file_that_is_no_network_is_refused(tmp_path, content):
+def test_a_file_that_is_not_onnx_is_refused(tmp_path, content):
     (tmp_path / "other.onnx").write_bytes(content)
     assert "ONNX" in refusal(tmp_path / "other.onnx")
 
@@ -203,11 +203,11 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     assert "no weights" in refusal(tmp_path)
 
 
-def test_the_shipped_weights_are_a_sound_network():
+def test_the_shipped_weights_pass_the_onnx_checker():
     onnx.checker.check_model(onnx.load(SHIPPED_MODEL), full_check=True)
 
 
-def test_the_shipped_weights_open_and_answer():
+def test_the_shipped_weights_run():
     engine = open_engine()
     spec = engine.front_end
     assert replace(spec, window_frames=258) == FrontEndSpec()
@@ -239,7 +239,7 @@ def export(folder, evaluation):
         return CliRunner().invoke(app, ["export", *map(str, paths)])
 
 
-def test_the_command_writes_the_network_with_the_evaluations_smoother(network, fitted, tmp_path):
+def test_the_command_exports_with_the_smoother_of_the_evaluation(network, fitted, tmp_path):
     result = export(tmp_path, fitted)
     assert result.exit_code == 0, result.output
     engine = OnnxEngine(tmp_path / "tiny.onnx")

@@ -1,4 +1,4 @@
-"""The files of deploy/systemd, container and monitoring, judged by the programs that read them."""
+"""Files of deploy/systemd, container and monitoring, validated by the programs that read them."""
 
 import base64
 import contextlib
@@ -48,12 +48,12 @@ def unit(tmp_path):
 
 
 @pytest.mark.peer
-def test_systemd_finds_nothing_wrong_with_the_unit(unit):
+def test_the_unit_passes_systemd_analyze(unit):
     assert call("systemd-analyze", "verify", unit) == (0, "")
 
 
 @pytest.mark.peer
-def test_with_the_password_it_is_still_right(unit):
+def test_the_unit_with_the_password_drop_in_passes_systemd_analyze(unit):
     folder = unit.with_suffix(".service.d")
     folder.mkdir()
     shutil.copy(SYSTEMD / "password.conf", folder)
@@ -61,20 +61,20 @@ def test_with_the_password_it_is_still_right(unit):
 
 
 @pytest.mark.peer
-def test_the_unit_exposes_little(unit):
+def test_the_unit_has_a_low_exposure(unit):
     threshold = f"--threshold={round(EXPOSURE * 10)}"
     code, said = call("systemd-analyze", "security", "--offline=true", threshold, unit)
     assert code == 0, said.splitlines()[-1]
 
 
-def test_the_unit_forbids_what_numba_does_not_need_and_nothing_else():
+def test_the_unit_allows_what_numba_needs():
     text = (SYSTEMD / "streamer.service").read_text()
     keys = re.findall(r"^(\w+)=", text, re.MULTILINE)
     assert "MemoryDenyWriteExecute" not in keys
     assert {"NoNewPrivileges", "ProtectSystem", "WatchdogSec", "MemoryMax"} <= set(keys)
 
 
-def test_a_first_user_is_made_and_the_installer_is_a_sound_script(tmp_path):
+def test_the_service_user_is_created_and_the_installer_passes_shellcheck(tmp_path):
     users = (SYSTEMD / "streamer.sysusers").read_text()
     assert re.search(r"^m streamer audio$", users, re.MULTILINE)
     for script in (SYSTEMD / "install", CONTAINER / "try"):
@@ -85,11 +85,11 @@ def test_a_first_user_is_made_and_the_installer_is_a_sound_script(tmp_path):
         assert call(*command, f"--root={tmp_path}")[0] == 0
 
 
-def test_hadolint_finds_nothing_wrong_with_the_dockerfile():
+def test_the_dockerfile_passes_hadolint():
     assert call(BIN / "hadolint", CONTAINER / "Dockerfile") == (0, "")
 
 
-def test_the_dockerfile_copies_what_is_there_and_installs_the_pinned_versions():
+def test_the_dockerfile_copies_existing_files_and_installs_pinned_versions():
     text = (CONTAINER / "Dockerfile").read_text()
     for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         for name in line.split():
@@ -107,7 +107,7 @@ def test_the_compose_files_follow_the_specification():
     assert code == 0, said
 
 
-def test_every_service_is_confined_and_reached_from_here_only():
+def test_every_service_is_sandboxed_and_listens_on_loopback():
     compose = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
     assert set(compose["services"]) == {"mosquitto", "streamer", "prometheus", "grafana"}
     for name, service in compose["services"].items():
@@ -126,7 +126,7 @@ def test_every_service_is_confined_and_reached_from_here_only():
                 assert (CONTAINER / volume.split(":")[0]).exists(), volume
 
 
-def test_passwords_are_made_once_as_mosquitto_keeps_them(tmp_path):
+def test_passwords_are_created_once_in_the_format_of_mosquitto(tmp_path):
     folder = tmp_path / "secrets"
     assert call(CONTAINER / "passwords", folder)[0] == 0
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -144,7 +144,7 @@ def test_passwords_are_made_once_as_mosquitto_keeps_them(tmp_path):
 
 
 @pytest.mark.peer
-def test_the_broker_lets_in_whom_it_should(tmp_path):
+def test_the_broker_enforces_passwords_and_access_rules(tmp_path):
     call(CONTAINER / "passwords", tmp_path / "secrets")
     port = free_port()
     text = (CONTAINER / "mosquitto.conf").read_text()
@@ -207,7 +207,7 @@ def test_the_broker_lets_in_whom_it_should(tmp_path):
 
 
 @pytest.mark.peer
-def test_promtool_finds_nothing_wrong_and_every_alert_comes_when_it_should():
+def test_promtool_accepts_the_rules_and_every_alert_fires():
     for check in (
         ("check", "config", "prometheus.yml"),
         ("check", "rules", "alerts.yml"),
@@ -319,7 +319,7 @@ def prometheus(tmp_path_factory):
 
 
 @pytest.mark.peer
-def test_every_query_of_the_dashboard_finds_something_in_a_run(prometheus):
+def test_every_query_of_the_dashboard_returns_data(prometheus):
     found = {
         (title, query): len(prometheus("query", query=query)["result"])
         for title, query in queries()
@@ -329,7 +329,7 @@ def test_every_query_of_the_dashboard_finds_something_in_a_run(prometheus):
 
 
 @pytest.mark.peer
-def test_every_alert_looks_at_what_a_run_tells_and_none_comes_where_all_is_well(prometheus):
+def test_every_alert_uses_exported_metrics_and_none_fires_in_a_healthy_run(prometheus):
     seen = list(selectors())
     assert {alert for alert, _ in seen} >= {"StreamerOffline", "StreamerMemoryGrows"}
     empty = [each for each in seen if not prometheus("query", query=each[1])["result"]]

@@ -1,4 +1,4 @@
-"""Pseudo labels keep the equations of their docstrings and reject what is not sure."""
+"""PCL: pseudo labels equal their equations, and uncertain windows are rejected."""
 
 import math
 
@@ -31,13 +31,13 @@ def random_distributions(seed, count=3, windows=5, cells=4):
     return torch.from_numpy(values)
 
 
-def test_quadrants_have_their_centres_at_half():
+def test_quadrant_centres_are_at_half():
     centres = {tuple(point) for point in cell_centres(2).tolist()}
     assert centres == {(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)}
 
 
 @pytest.mark.parametrize("cells", [2, 3, 8])
-def test_cells_fill_the_plane_evenly(cells):
+def test_cells_tile_the_plane(cells):
     centres = cell_centres(cells)
     assert centres.shape == (cells**2, 2)
     torch.testing.assert_close(centres.mean(dim=0), torch.zeros(2))
@@ -45,7 +45,7 @@ def test_cells_fill_the_plane_evenly(cells):
 
 
 @given(seeds, st.floats(0.05, 2.0))
-def test_a_distribution_is_that_of_its_equation(seed, temperature):
+def test_the_cell_distribution_equals_its_equation(seed, temperature):
     points = np.random.default_rng(seed).uniform(-1, 1, (4, 2))
     centres = cell_centres(3).double()
     ours = cell_distribution(torch.from_numpy(points), centres, temperature)
@@ -56,7 +56,7 @@ def test_a_distribution_is_that_of_its_equation(seed, temperature):
 
 
 @given(seeds)
-def test_the_divergence_lies_between_none_and_one_and_knows_no_order(seed):
+def test_the_divergence_is_in_range_and_symmetric(seed):
     each = random_distributions(seed)
     divergence = jensen_shannon(each)
     assert divergence.shape == (5,)
@@ -66,25 +66,25 @@ def test_the_divergence_lies_between_none_and_one_and_knows_no_order(seed):
 
 
 @given(seeds)
-def test_the_divergence_of_two_is_scipys(seed):
+def test_the_divergence_of_two_equals_that_of_scipy(seed):
     one, other = random_distributions(seed, count=2, windows=1)[:, 0]
     ours = float(jensen_shannon(torch.stack([one, other])))
     assert ours == pytest.approx(jensenshannon(one, other, base=2) ** 2, abs=1e-9)
 
 
-def test_the_divergence_is_none_for_the_same_and_one_for_what_never_overlaps():
+def test_the_divergence_is_zero_for_equal_and_one_for_disjoint_distributions():
     same = random_distributions(0, count=1).repeat(3, 1, 1)
     torch.testing.assert_close(jensen_shannon(same), torch.zeros(5, dtype=torch.float64))
     apart = torch.eye(3)[:, None]  # three heads, each sure of a cell of its own
     torch.testing.assert_close(jensen_shannon(apart), torch.ones(1))
 
 
-def test_one_head_alone_always_agrees():
+def test_a_single_head_always_agrees():
     labels = pseudo_labels(torch.full((1, 3, 2), 0.9), 1.0, QUADRANTS)
     assert labels.agreement.tolist() == [1.0] * 3
 
 
-def test_the_curriculum_goes_from_soft_to_sharp():
+def test_the_temperature_falls():
     settings = PCLSettings(first_temperature=2.0, last_temperature=0.1)
     assert temperature_at(0.0, settings) == pytest.approx(2.0)
     assert temperature_at(1.0, settings) == pytest.approx(0.1)
@@ -93,7 +93,7 @@ def test_the_curriculum_goes_from_soft_to_sharp():
     assert temperature_at(2.0, settings) == temperature_at(1.0, settings)
 
 
-def test_the_weight_ramps_up_and_stays():
+def test_the_weight_ramps_up_and_stays_at_one():
     settings = PCLSettings(ramp=0.4)
     weights = [weight_at(share, settings) for share in (0.0, 0.1, 0.2, 0.3, 0.4, 1.0)]
     assert weights == sorted(weights)
@@ -101,7 +101,7 @@ def test_the_weight_ramps_up_and_stays():
     assert weights[-2] == weights[-1] == 1.0
 
 
-def test_heads_that_agree_far_from_the_middle_are_believed():
+def test_agreeing_confident_heads_are_selected():
     heads = torch.tensor([0.7, -0.7]).expand(3, 1, 2)
     labels = pseudo_labels(heads, 1.0, QUADRANTS)
     assert labels.selected.all()
@@ -109,12 +109,12 @@ def test_heads_that_agree_far_from_the_middle_are_believed():
     assert labels.target[0, 1] < -0.4
 
 
-def test_heads_that_disagree_are_rejected():
+def test_disagreeing_heads_are_rejected():
     heads = torch.tensor([[[0.8, 0.8]], [[-0.8, 0.8]], [[0.8, -0.8]]])
     assert not pseudo_labels(heads, 1.0, QUADRANTS).selected.any()
 
 
-def test_what_lies_in_the_middle_is_rejected_however_well_heads_agree():
+def test_predictions_near_the_centre_are_rejected():
     labels = pseudo_labels(torch.zeros(3, 2, 2), 1.0, QUADRANTS)
     assert labels.agreement.min() == pytest.approx(1.0, abs=1e-6)
     assert not labels.selected.any()
@@ -122,7 +122,7 @@ def test_what_lies_in_the_middle_is_rejected_however_well_heads_agree():
 
 
 @given(seeds, st.sampled_from([2, 4]))
-def test_sharper_is_surer_and_targets_stay_in_the_plane(seed, cells):
+def test_a_lower_temperature_raises_confidence_and_targets_stay_in_the_plane(seed, cells):
     settings = PCLSettings(cells=cells, least_confidence=0.3)
     heads = torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (3, 6, 2)))
     soft, sharp = (pseudo_labels(heads, progress, settings) for progress in (0.0, 1.0))
@@ -134,7 +134,7 @@ def test_sharper_is_surer_and_targets_stay_in_the_plane(seed, cells):
     assert (last.cells.amax(dim=1) >= first.cells.amax(dim=1) - 1e-9).all()
 
 
-def test_the_labels_against_a_direct_computation():
+def test_pseudo_labels_equal_a_direct_computation():
     random = np.random.default_rng(5)
     heads = random.uniform(-1, 1, (3, 8, 2))
     labels = pseudo_labels(torch.from_numpy(heads), 0.3, QUADRANTS)
@@ -156,38 +156,38 @@ def labelled(target, agreement, selected):
     return PseudoLabels(target, cells, torch.tensor(agreement), torch.tensor(selected))
 
 
-def test_only_selected_windows_teach_and_only_the_answer_learns():
-    answer = torch.zeros(3, 2, requires_grad=True)
+def test_only_selected_windows_and_only_the_prediction_get_gradients():
+    prediction = torch.zeros(3, 2, requires_grad=True)
     labels = labelled(torch.full((3, 2), 0.4), [1.0, 0.5, 1.0], [True, True, False])
-    loss = pseudo_label_loss(answer, labels)
+    loss = pseudo_label_loss(prediction, labels)
     assert loss.item() == pytest.approx((1.0 + 0.5) * 0.16 / 3)
     heads = torch.full((3, 3, 2), 0.8, requires_grad=True)
-    pseudo_label_loss(answer, pseudo_labels(heads, 1.0, QUADRANTS)).backward()
-    assert answer.grad.abs().min() > 0
+    pseudo_label_loss(prediction, pseudo_labels(heads, 1.0, QUADRANTS)).backward()
+    assert prediction.grad.abs().min() > 0
     assert heads.grad is None
 
 
-def test_where_nothing_is_selected_the_loss_and_its_gradient_are_zero():
-    answer = torch.zeros(2, 2, requires_grad=True)
-    loss = pseudo_label_loss(answer, labelled(torch.ones(2, 2), [1.0, 1.0], [False, False]))
+def test_without_selected_windows_loss_and_gradient_are_zero():
+    prediction = torch.zeros(2, 2, requires_grad=True)
+    loss = pseudo_label_loss(prediction, labelled(torch.ones(2, 2), [1.0, 1.0], [False, False]))
     loss.backward()
     assert loss.item() == 0.0
-    assert not answer.grad.any()
+    assert not prediction.grad.any()
 
 
-def test_an_empty_pool_is_no_reason_for_nan():
+def test_an_empty_batch_has_a_finite_loss():
     labels = pseudo_labels(torch.zeros(3, 0, 2), 0.5, QUADRANTS)
     assert float(pseudo_label_loss(torch.zeros(0, 2), labels)) == 0.0
     assert diagnose(labels, torch.full((4,), 0.25)) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
-def test_constant_answers_have_finite_labels(value):
+def test_constant_predictions_have_finite_labels(value):
     labels = pseudo_labels(torch.full((3, 1, 2), value), 1.0, QUADRANTS)
     assert all(part.isfinite().all() for part in labels[:3])
 
 
-def test_the_diagnosis_sees_labels_that_crowd_into_one_cell():
+def test_drift_detects_labels_that_collapse_into_one_cell():
     even = torch.full((4,), 0.25)
     heads = torch.tensor([0.9, 0.9]).expand(3, 10, 2)
     crowded = diagnose(pseudo_labels(heads, 1.0, QUADRANTS), even)
@@ -208,6 +208,6 @@ def test_the_diagnosis_sees_labels_that_crowd_into_one_cell():
         ({"ramp": 0.0}, "ramp"),
     ],
 )
-def test_settings_that_reject_nothing_or_make_no_sense_are_refused(change, says):
+def test_invalid_settings_are_refused(change, says):
     with pytest.raises(ValueError, match=says):
         PCLSettings(**change)
