@@ -139,8 +139,8 @@ def _by_batch(engine: RemoteEngine, seconds: float) -> dict[int, dict[str, float
     for size in BATCHES:
         music = Music(engine, size)
         times: list[float] = []
-        begun = time.monotonic()
-        while time.monotonic() - begun < seconds / 4 or len(times) < 20:
+        started = time.monotonic()
+        while time.monotonic() - started < seconds / 4 or len(times) < 20:
             start = time.monotonic()
             engine.infer(*music.tick())
             times.append(1e3 * (time.monotonic() - start))

@@ -78,19 +78,19 @@ async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[s
         slot = stack.enter_context(inference.open_slot(ZoneStatus()))
         answers = aiter(slot)
         moments: list[list[float]] = []
-        begun = time.monotonic()
+        started = time.monotonic()
         async for block in source.blocks():
-            came = time.monotonic()
-            if came - begun > seconds:
+            arrived = time.monotonic()
+            if arrived - started > seconds:
                 break
             windows = stream.push(block)
-            heard = time.monotonic()
+            framed = time.monotonic()
             source.wake_at = stream.next_tick_sample
             for window in windows[-1:]:
                 slot.put(window)
                 raw = (await anext(answers)).affect
                 assert raw is not None  # noqa: S101 - the engine failed otherwise
-                answered = time.monotonic()
+                inferred = time.monotonic()
                 update = trajectory.step(window, raw)
                 smoothed = time.monotonic()
                 publisher.offer_update(_ZONE, update)
@@ -98,7 +98,7 @@ async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[s
                     await anext(messages)
                 ended = block.captured + len(block.samples) / source.rate
                 moments.append(
-                    [window.captured, ended, came, heard, answered, smoothed, time.monotonic()]
+                    [window.captured, ended, arrived, framed, inferred, smoothed, time.monotonic()]
                 )
     await publishing
     return _milliseconds(np.diff(np.array(moments[_SETTLING:])))

@@ -1,4 +1,4 @@
-"""The demo piece: what is shipped is what the score says."""
+"""The shipped demo piece is what the score composes."""
 
 import io
 import json

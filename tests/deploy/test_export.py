@@ -1,4 +1,4 @@
-"""What is exported answers like the network, says where it comes from, and only fits its place."""
+"""An exported model equals the network, holds its provenance, and is refused if it does not fit."""
 
 import json
 import warnings
@@ -80,7 +80,7 @@ def made_for(**changes):
 
 
 def refusal(path):
-    """Give the one line with which a file is refused."""
+    """Return the one-line error of a refused file."""
     with pytest.raises(EngineError) as error:
         OnnxEngine(path)
     message = str(error.value)
@@ -222,7 +222,7 @@ def test_the_shipped_weights_run():
 
 @pytest.fixture
 def fitted(network, tmp_path):
-    """Write what `fit` writes, and give what `evaluate` says of the same recipe."""
+    """Write a checkpoint; return the evaluation of the same recipe."""
     size = network.size.to_stored()
     recipe = {"name": "tiny", "window_frames": 43, "origin": "internal", "network": size}
     content = {"weights": network.state_dict(), "recipe": recipe, "seed": 7}

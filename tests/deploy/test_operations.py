@@ -63,8 +63,8 @@ def test_the_unit_with_the_password_drop_in_passes_systemd_analyze(unit):
 @pytest.mark.peer
 def test_the_unit_has_a_low_exposure(unit):
     threshold = f"--threshold={round(EXPOSURE * 10)}"
-    code, said = call("systemd-analyze", "security", "--offline=true", threshold, unit)
-    assert code == 0, said.splitlines()[-1]
+    code, output = call("systemd-analyze", "security", "--offline=true", threshold, unit)
+    assert code == 0, output.splitlines()[-1]
 
 
 def test_the_unit_allows_what_numba_needs():
@@ -103,8 +103,8 @@ def test_the_compose_files_follow_the_specification():
     files = sorted(CONTAINER.glob("compose*.yaml"))
     assert len(files) == 2
     checker = BIN / "check-jsonschema"
-    code, said = call(checker, "--builtin-schema", "vendor.compose-spec", *files)
-    assert code == 0, said
+    code, output = call(checker, "--builtin-schema", "vendor.compose-spec", *files)
+    assert code == 0, output
 
 
 def test_every_service_is_sandboxed_and_listens_on_loopback():
@@ -213,8 +213,8 @@ def test_promtool_accepts_the_rules_and_every_alert_fires():
         ("check", "rules", "alerts.yml"),
         ("test", "rules", "alerts.test.yml"),
     ):
-        code, said = call("promtool", *check, cwd=MONITORING)
-        assert code == 0, said
+        code, output = call("promtool", *check, cwd=MONITORING)
+        assert code == 0, output
     assert "streamer:9464" in (CONTAINER / "targets.yml").read_text()
 
 
@@ -263,7 +263,7 @@ def test_the_dashboard_can_be_provisioned():
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory):
-    """Prometheus that reads a run, which records; returns a function that asks it."""
+    """Prometheus that scrapes a recording run; return a function that queries it."""
     folder = tmp_path_factory.mktemp("prometheus")
     broker, scraped, port = free_port(), free_port(), free_port()
     for name in ("prometheus.yml", "alerts.yml"):
@@ -301,8 +301,8 @@ def prometheus(tmp_path_factory):
 
         def ask(path, **parameters):
             query = urllib.parse.urlencode(parameters)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{query}") as said:
-                return json.load(said)["data"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{query}") as output:
+                return json.load(output)["data"]
 
         def runs():
             wanted = (

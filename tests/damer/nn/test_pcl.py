@@ -199,7 +199,7 @@ def test_drift_detects_labels_that_collapse_into_one_cell():
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"cells": 1}, "cells"),
         ({"first_temperature": 0.1, "last_temperature": 0.2}, "temperatures"),
@@ -208,6 +208,6 @@ def test_drift_detects_labels_that_collapse_into_one_cell():
         ({"ramp": 0.0}, "ramp"),
     ],
 )
-def test_invalid_settings_are_refused(change, says):
-    with pytest.raises(ValueError, match=says):
+def test_invalid_settings_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
         PCLSettings(**change)

@@ -200,9 +200,9 @@ def test_constant_embeddings_and_labels_stay_finite():
 def test_the_momentum_encoder_averages_weights_and_copies_buffers():
     size = NetworkSize(width=16, heads=2)
     momentum, network = DAMER(size), DAMER(size)
-    begun = momentum.fuse[0].weight.clone()
+    before = momentum.fuse[0].weight.clone()
     update_momentum_encoder(momentum, network, 0.9)
-    torch.testing.assert_close(momentum.fuse[0].weight, 0.9 * begun + 0.1 * network.fuse[0].weight)
+    torch.testing.assert_close(momentum.fuse[0].weight, 0.9 * before + 0.1 * network.fuse[0].weight)
     network.mel_tokens.band_mean += 2.0
     update_momentum_encoder(momentum, network, 0.9)
     assert torch.equal(momentum.mel_tokens.band_mean, network.mel_tokens.band_mean)

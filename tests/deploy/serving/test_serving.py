@@ -201,9 +201,9 @@ def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
     assert f"cannot use {served.url}" in last["reason"]
     assert last["engine"].startswith("ONNX Runtime")
     assert (last["gaps"], last["drops"]["capture"], last["drops"]["inference"]) == (0, 0, 0)
-    said = (tmp_path / "log").read_text()
-    assert "Traceback" not in said
-    assert table.password.get_secret_value() not in said
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert table.password.get_secret_value() not in log
 
 
 def messages(folder, kind):
