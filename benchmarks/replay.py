@@ -1,7 +1,7 @@
-"""A recording replayed beside what it recorded: equal messages, and how true their timing is.
+"""Compare a replay with the recorded run: equality of messages, accuracy of timing.
 
 `python -m benchmarks.replay [--seconds N]`: `streamer run --record` of the demo against a real
-mosquitto, then `streamer replay` of the file; a subscriber compares both. Takes twice as long.
+mosquitto, then `streamer replay` of the file; a subscriber compares both. Takes 2 N seconds.
 """
 
 import argparse
@@ -20,15 +20,15 @@ import numpy as np
 from tests.support.mosquitto import Mosquitto
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
-_OWN = ("ts", "seq", "latency_ms")  # of each performance
+_PER_RUN_FIELDS = ("ts", "seq", "latency_ms")
 
-Heard = list[tuple[float, dict[str, Any]]]
-"""Messages with the monotonic time at which each came."""
+Messages = list[tuple[float, dict[str, Any]]]
+"""Messages with their monotonic times of arrival."""
 
 
-async def listen(broker: Mosquitto, most: int, *command: object) -> Heard:
-    """Run a program until it has said so many estimates, or ends; return what it said."""
-    heard: Heard = []
+async def collect(broker: Mosquitto, limit: int, *command: object) -> Messages:
+    """Run a program until it has published `limit` estimates or ends; return the estimates."""
+    received: Messages = []
     async with aiomqtt.Client(broker.address.host, broker.address.port) as client:
         await client.subscribe("streamer/replayed/main/va")
         await client.subscribe("streamer/replayed/status")
@@ -38,51 +38,57 @@ async def listen(broker: Mosquitto, most: int, *command: object) -> Heard:
         )  # fmt: skip
         async for message in client.messages:
             if message.topic.matches("+/+/status"):
-                if message.payload == b"offline" and heard:
+                if message.payload == b"offline" and received:
                     break
                 continue
-            heard.append((time.monotonic(), json.loads(message.payload)))
-            if len(heard) == most:
+            received.append((time.monotonic(), json.loads(message.payload)))
+            if len(received) == limit:
                 process.terminate()
     await process.wait()
-    return heard
+    return received
 
 
-def compare(live: Heard, again: Heard) -> str:
-    """Say whether the same was said, and how far the times were off."""
-    said = [{key: each[key] for key in each if key not in _OWN} for _, each in live]
-    resaid = [{key: each[key] for key in each if key not in _OWN} for _, each in again]
-    count = min(len(said), len(resaid))
-    equal = sum(map(dict.__eq__, said, resaid))
+def compare(live: Messages, replayed: Messages) -> str:
+    """Return a report of equal messages and timing errors."""
+    count = min(len(live), len(replayed))
+    equal = sum(map(dict.__eq__, _comparable(live), _comparable(replayed)))
     captured = np.array([each["ts"] for _, each in live[:count]]) / 1e3
-    came = np.array([when for when, _ in again[:count]])
-    late = (came - came[0] - (captured - captured[0])) * 1e3
-    steps = np.abs(np.diff(came) - np.diff(captured)) * 1e3
-    off = np.abs(late - np.median(late))
+    arrived = np.array([when for when, _ in replayed[:count]])
+    late = (arrived - arrived[0] - (captured - captured[0])) * 1e3
+    steps = np.abs(np.diff(arrived) - np.diff(captured)) * 1e3
+    errors = np.abs(late - np.median(late))
     return (
-        f"{len(said)} estimates live, {len(resaid)} replayed, {equal} of {count} equal\n"
-        f"off the recorded times, ms: p50 {np.quantile(off, 0.5):.1f} p99 "
-        f"{np.quantile(off, 0.99):.1f} max {off.max():.1f}\n"
-        f"steps off the recorded ones, ms: p50 {np.quantile(steps, 0.5):.1f} p99 "
+        f"{len(live)} estimates live, {len(replayed)} replayed, {equal} of {count} equal\n"
+        f"error of times, ms: p50 {np.quantile(errors, 0.5):.1f} p99 "
+        f"{np.quantile(errors, 0.99):.1f} max {errors.max():.1f}\n"
+        f"error of intervals, ms: p50 {np.quantile(steps, 0.5):.1f} p99 "
         f"{np.quantile(steps, 0.99):.1f} max {steps.max():.1f}"
     )
+
+
+def _comparable(messages: Messages) -> list[dict[str, Any]]:
+    """Drop the fields that differ between runs."""
+    return [
+        {key: message[key] for key in message if key not in _PER_RUN_FIELDS}
+        for _, message in messages
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=300)
-    most = 10 * parser.parse_args().seconds
+    limit = 10 * parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
         broker.start()
         try:
             run = ("run", "--input", "demo", "--no-view", "--record", folder)
-            live = asyncio.run(listen(broker, most, *run))
+            live = asyncio.run(collect(broker, limit, *run))
             [recording] = Path(folder).glob("*.parquet")
-            again = asyncio.run(listen(broker, len(live) + most, "replay", recording))
+            replayed = asyncio.run(collect(broker, len(live) + limit, "replay", recording))
         finally:
             broker.kill()
-    print(compare(live, again))
+    print(compare(live, replayed))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From the score to a General MIDI file: performance, tracks, tempo map."""
+"""Compose a General MIDI file from the score: performance, tracks, tempo map."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _Timed = tuple[int, int, Message | MetaMessage]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a movement lies in the piece, in seconds."""
+    """Start and end of a movement in the piece, in seconds."""
 
     name: str
     start: float
@@ -50,7 +50,7 @@ def compose(movements: Sequence[Movement] = MOVEMENTS) -> MidiFile:
 
 
 def spans(movements: Sequence[Movement] = MOVEMENTS) -> tuple[Span, ...]:
-    """Give the movements' boundaries in seconds; each begins where the last one ends."""
+    """Return the boundaries of the movements in seconds; each starts at the end of the last."""
     found: list[Span] = []
     start = 0.0
     for movement in movements:
@@ -61,7 +61,7 @@ def spans(movements: Sequence[Movement] = MOVEMENTS) -> tuple[Span, ...]:
 
 
 def seconds(movement: Movement, beat: float) -> float:
-    """Give the time of a beat of a movement, in seconds from its start."""
+    """Return the time of a beat in seconds from the start of its movement."""
     total = 0.0
     ends = [point for point, _ in movement.tempo[1:]] + [movement.beats]
     for (start, bpm), end in zip(movement.tempo, ends, strict=True):
@@ -81,7 +81,7 @@ def _ticks(beats: float) -> int:
 
 
 def _channels() -> Iterator[int]:
-    """Hand out melodic channels in turn, so that a movement's tails keep their instrument."""
+    """Yield melodic channels in turn, so that notes that ring on keep their instrument."""
     while True:
         yield from _MELODIC
 
@@ -100,7 +100,7 @@ def _conduct(movements: Sequence[Movement]) -> list[_Timed]:
 
 
 def _perform(movement: Movement, part: Part, channel: int, offset: int) -> list[_Timed]:
-    """Play one part: its set-up, its swell, and its notes with a player's small liberties."""
+    """Play one part: its set-up, its swell, and its notes with small random deviations."""
     events = [(offset, rank, message) for rank, message in enumerate(_set_up(part, channel))]
     if part.swell:
         for step in range(int(movement.beats / _SWELL_STEP)):
@@ -164,7 +164,7 @@ def _with_following(notes: Sequence[Note]) -> list[tuple[Note, Note | None]]:
 
 
 def _metric_weight(note: Note, movement: Movement) -> float:
-    """Lean on the bar's first beat, lift off between the beats."""
+    """Return the accent of a note: strong on the first beat, weak between beats."""
     if note.start % movement.meter == 0:
         return 1.05
     return 1.0 if note.start % 1 == 0 else 0.95

@@ -1,4 +1,4 @@
-"""Draw what streamer says over the demo piece: `python -m deploy.demo.picture`."""
+"""Plot the estimates over the demo piece: `python -m deploy.demo.picture`."""
 
 import csv
 import subprocess
@@ -22,7 +22,7 @@ _SHADES = ("#eef4ee", "#fdf3dc", "#f7e3e0", "#e6eaf3")
 def main(
     output: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/demo.png"),
 ) -> None:
-    """Track the demo piece with `streamer analyze`, draw it, and print each section's means."""
+    """Analyze the demo piece, plot the estimates, and print the means of each section."""
     columns = _analyze(PIECE)
     figure, panels = plt.subplots(2, 1, figsize=(9, 4.2), sharex=True, layout="constrained")
     for panel, axis in zip(panels, _COLOURS, strict=True):

@@ -1,4 +1,4 @@
-"""From the MIDI file to sound: synthesis with a sound font, room, level, Opus."""
+"""Render the MIDI file to audio: synthesis with a sound font, room, level, Opus."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ RATE = 48_000
 BIT_RATE = 88_000
 PEAK_DB = -1.0
 SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-"""Where Debian's package fluid-soundfont-gm puts the font."""
+"""Path of the sound font in Debian's package fluid-soundfont-gm."""
 
 _HEADROOM_DB = -12.0
 _FADE_OUT_S = 0.6
@@ -45,7 +45,7 @@ def render(midi: MidiFile, sound_font: Path, length: float) -> Stereo:
     """
     if not sound_font.is_file():
         raise FileNotFoundError(
-            f"no sound font at {sound_font}; install fluid-soundfont-gm "
+            f"cannot render: no sound font at {sound_font}; install fluid-soundfont-gm "
             "or name another with --sound-font"
         )
     sound = place(_synthesise(midi, sound_font, round(length * RATE)), RATE)
@@ -56,7 +56,7 @@ def render(midi: MidiFile, sound_font: Path, length: float) -> Stereo:
 
 
 def encode(sound: Stereo, path: Path, tags: dict[str, str]) -> None:
-    """Write stereo sound at 48 kHz as Opus in Ogg; the same sound gives the same bytes."""
+    """Write stereo audio at 48 kHz as Opus in Ogg; deterministic."""
     pcm = sound.astype(np.float32)
     with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
         container.metadata.update(tags)
@@ -69,7 +69,7 @@ def encode(sound: Stereo, path: Path, tags: dict[str, str]) -> None:
 
 
 def _synthesise(midi: MidiFile, sound_font: Path, count: int) -> Stereo:
-    """Play the events at their exact samples."""
+    """Synthesise the events at their exact samples."""
     synth = Synth(gain=_HEADROOM_DB, samplerate=RATE)
     synth.sfload(str(sound_font))
     dry = np.zeros((count, 2))

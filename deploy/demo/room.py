@@ -1,4 +1,4 @@
-"""A small concert room: the synthesizer is dry, this gives its sound a space to stand in."""
+"""Reverberation of a small concert room for the dry synthesizer output."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ _LOW_HZ, _HIGH_HZ = 180.0, 5500.0
 
 
 def impulse_response(rate: int) -> Stereo:
-    """Build the room's answer to a click: band-limited noise that falls by 60 dB in 1.5 s.
+    """Return the impulse response: band-limited noise that decays by 60 dB in 1.5 s.
 
-    Its energy is 1 in each channel; the channels are independent, which is what makes it wide.
+    The energy is 1 per channel. Independent channels give stereo width.
     """
     count = int(rate * _DECAY_S)
     noise = np.random.default_rng(_SEED).standard_normal((count, 2))
@@ -30,7 +30,7 @@ def impulse_response(rate: int) -> Stereo:
 
 
 def place(dry: Stereo, rate: int) -> Stereo:
-    """Add the room to a dry signal; the length stays, what would ring on is cut."""
+    """Add reverberation to a dry signal, cut to its length."""
     response = impulse_response(rate)
     size = 1 << (len(dry) + len(response) - 1).bit_length()
     wet = np.fft.irfft(np.fft.rfft(dry, size, axis=0) * np.fft.rfft(response, size, axis=0), axis=0)

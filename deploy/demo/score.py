@@ -1,4 +1,4 @@
-"""A small notation for scores: bars of text in, notes and curves out.
+"""Parse scores: bars of text into notes and curves.
 
 Time is counted in beats from the section's start. A bar is a string of tokens `pitch/beats`:
 `"C4/1 Eb4/.5 r/.5 G3+Bb3+D4/2"` is a note, a note, a rest and a chord. Drums and figures are
@@ -31,7 +31,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one instrument plays in one section.
+    """Part of one instrument in one section.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Movement:
 
 
 def pitch(name: str) -> int:
-    """Give the MIDI number of a pitch name; C4 is 60.
+    """Return the MIDI number of a pitch name; C4 is 60.
 
     Raises
     ------
@@ -99,18 +99,18 @@ def pitch(name: str) -> int:
     """
     match = _PITCH.fullmatch(name)
     if match is None:
-        raise ValueError(f"no pitch name: {name!r}; write a letter, # or b, and an octave")
+        raise ValueError(f"invalid pitch name {name!r}; write a letter, # or b, and an octave")
     letter, sign, octave = match.groups()
     return 12 * (int(octave) + 1) + _STEP[letter] + _ALTER[sign]
 
 
 def chord(names: str) -> tuple[int, ...]:
-    """Give the MIDI numbers of pitch names joined by `+`."""
+    """Return the MIDI numbers of pitch names joined by `+`."""
     return tuple(pitch(name) for name in names.split("+"))
 
 
 def line(bars: Sequence[str], meter: int, *, transpose: int = 0) -> tuple[Note, ...]:
-    """Read bars of tokens `pitch/beats`.
+    """Parse bars of tokens `pitch/beats`.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _read(bars: Sequence[str], meter: int, transpose: int) -> Iterator[Note]:
 def figure(
     chords: Sequence[tuple[str, str]], meter: int, *, transpose: int = 0
 ) -> tuple[Note, ...]:
-    """Spell chords by step patterns, one pair (chord, pattern) per bar.
+    """Play chords in step patterns, one pair (chord, pattern) per bar.
 
     A pattern divides its bar evenly. A digit plays that tone of the chord, counted from 0; `x`
     plays the whole chord, `X` plays it accented; `.` rests. A note lasts one step.
@@ -156,7 +156,7 @@ def figure(
 
 
 def drums(kit: Mapping[int, Sequence[str]], meter: int) -> tuple[Note, ...]:
-    """Read step patterns of drums: for each General MIDI drum key, one pattern per bar.
+    """Parse step patterns of drums: for each General MIDI drum key, one pattern per bar.
 
     `x` is a stroke, `X` an accent, `o` a soft stroke, `.` a rest.
     """
@@ -173,7 +173,7 @@ def drums(kit: Mapping[int, Sequence[str]], meter: int) -> tuple[Note, ...]:
 
 
 def value_at(curve: Curve, beat: float) -> float:
-    """Read a curve at a beat: linear between its points, constant outside."""
+    """Evaluate a curve at a beat: linear between its points, constant outside."""
     after = bisect_right([point for point, _ in curve], beat)
     if after == 0:
         return curve[0][1]

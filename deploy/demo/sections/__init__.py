@@ -1,4 +1,4 @@
-"""The four movements, in the order in which they are played."""
+"""The four movements in playing order."""
 
 from deploy.demo.score import Movement
 from deploy.demo.sections.calm import CALM

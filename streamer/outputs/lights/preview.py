@@ -22,8 +22,18 @@ from streamer.outputs.lights.color import Gradient, to_hex
 from streamer.outputs.lights.light_controller import FixtureLevel, LightController
 from streamer.outputs.lights.renderer import Renderer
 from streamer.outputs.lights.timeline import TimedAffect
-from streamer.outputs.terminal import canvas as ink
-from streamer.outputs.terminal.canvas import PLAIN, Canvas, shortened
+from streamer.outputs.terminal.canvas import (
+    AROUSAL,
+    BAD,
+    GOOD,
+    GREY,
+    PLAIN,
+    TEXT,
+    VALENCE,
+    WARN,
+    Canvas,
+    shortened,
+)
 from streamer.outputs.terminal.history import signed
 from streamer.tracking.mood import mood
 
@@ -95,7 +105,7 @@ class Preview:
             self._draw_plane(canvas, 1, 2 + index * down, across, down, name)
         x = across + 3 if names else 1
         _draw_fixtures(canvas, x, 2, body, self._controller.fixture_levels())
-        canvas.text(1, 2 + body, "─" * (width - 2), ink.GREY)
+        canvas.text(1, 2 + body, "─" * (width - 2), GREY)
         for index, renderer in enumerate(renderers):
             _draw_output(canvas, 3 + body + index, renderer)
         self._draw_footer(canvas, messages)
@@ -105,18 +115,18 @@ class Preview:
         broker = self._broker if self._connected else f"not connected {self._broker}"
         broker = shortened(broker, canvas.width // 2)
         end = canvas.text_right(canvas.width - 1, 0, broker)
-        mark = ("●", ink.GOOD) if self._connected else ("○", ink.BAD)
+        mark = ("●", GOOD) if self._connected else ("○", BAD)
         canvas.text(end - 2, 0, *mark)
-        x = canvas.text(1, 0, "streamer lights", ink.TEXT)
-        x = canvas.text(x + 2, 0, self._controller.zone, ink.AROUSAL)
-        canvas.text(x + 2, 0, shortened(self._title, max(0, end - 4 - x)), ink.GREY)
-        canvas.text(1, 1, "─" * (canvas.width - 2), ink.GREY)
+        x = canvas.text(1, 0, "streamer lights", TEXT)
+        x = canvas.text(x + 2, 0, self._controller.zone, AROUSAL)
+        canvas.text(x + 2, 0, shortened(self._title, max(0, end - 4 - x)), GREY)
+        canvas.text(1, 1, "─" * (canvas.width - 2), GREY)
 
     def _draw_plane(
         self, canvas: Canvas, x: int, y: int, width: int, height: int, name: str
     ) -> None:
         """Draw a palette over the plane, with the current estimate as a point."""
-        canvas.text(x, y, shortened(name, width), ink.GREY)
+        canvas.text(x, y, shortened(name, width), GREY)
         height -= 2
         if height < 1:
             return
@@ -145,31 +155,31 @@ class Preview:
 
     def _draw_footer(self, canvas: Canvas, messages: Sequence[logging.LogRecord]) -> None:
         y = canvas.height - 3
-        canvas.text(1, y, "─" * (canvas.width - 2), ink.GREY)
+        canvas.text(1, y, "─" * (canvas.width - 2), GREY)
         estimate = self._controller.latest
         if estimate is None:
-            canvas.text(1, y + 1, "waiting for estimates: dark", ink.WARN)
+            canvas.text(1, y + 1, "waiting for estimates: dark", WARN)
         elif self._controller.signal_lost:
             age = self._clock() - estimate.time
             renderers = self._controller.active.renderers.values()
             master = min(renderer.clock.loss.master for renderer in renderers)
             reaction = "holding" if master == 1 else f"faded to {master:.0%}"
-            canvas.text(1, y + 1, f"no estimates for {age:.0f} s: {reaction}", ink.BAD)
+            canvas.text(1, y + 1, f"no estimates for {age:.0f} s: {reaction}", BAD)
         else:
             _draw_estimate(canvas, y + 1, estimate)
-        end = canvas.text_right(canvas.width - 1, y + 2, "Ctrl-C stops", ink.GREY)
+        end = canvas.text_right(canvas.width - 1, y + 2, "Ctrl-C stops", GREY)
         if messages:
             is_warning = messages[-1].levelno >= logging.WARNING
             message = shortened(logs.format_record(messages[-1]), end - 3)
-            canvas.text(1, y + 2, message, ink.WARN if is_warning else ink.GREY)
+            canvas.text(1, y + 2, message, WARN if is_warning else GREY)
 
 
 def _draw_estimate(canvas: Canvas, y: int, estimate: TimedAffect) -> None:
     affect = estimate.affect
-    x = canvas.text(1, y, f"valence {signed(affect.valence)}", ink.VALENCE)
-    x = canvas.text(x + 3, y, f"arousal {signed(affect.arousal)}", ink.AROUSAL)
+    x = canvas.text(1, y, f"valence {signed(affect.valence)}", VALENCE)
+    x = canvas.text(x + 3, y, f"arousal {signed(affect.arousal)}", AROUSAL)
     word = "silence" if estimate.silence else mood(affect.valence, affect.arousal)
-    canvas.text(x + 3, y, word, ink.TEXT)
+    canvas.text(x + 3, y, word, TEXT)
 
 
 def _draw_fixtures(
@@ -180,22 +190,22 @@ def _draw_fixtures(
         end = canvas.text(x, row, "████", Style(color=to_hex(each.color)))
         filled = round(each.intensity * _BAR_WIDTH)
         end = canvas.text(end + 1, row, "━" * filled, PLAIN)
-        end = canvas.text(end, row, "╌" * (_BAR_WIDTH - filled), ink.GREY)
-        end = canvas.text(end, row, f"{each.intensity:5.0%}", ink.TEXT)
+        end = canvas.text(end, row, "╌" * (_BAR_WIDTH - filled), GREY)
+        end = canvas.text(end, row, f"{each.intensity:5.0%}", TEXT)
         canvas.text(end + 2, row, shortened(each.name, max(0, canvas.width - 2 - end)))
     if len(shown) < len(levels):
         more = f"{len(levels) - len(shown)} more"
-        canvas.text(x, y + height - 1, more, ink.GREY)
+        canvas.text(x, y + height - 1, more, GREY)
 
 
 def _draw_output(canvas: Canvas, y: int, renderer: Renderer) -> None:
     sender = renderer.sender
     error = sender.udp.last_error
-    canvas.text(1, y, "●", ink.BAD if error else ink.GOOD)
-    x = canvas.text(3, y, shortened(renderer.output.name, 16), ink.TEXT)
-    x = canvas.text(max(x, 18) + 2, y, sender.description, ink.GREY)
+    canvas.text(1, y, "●", BAD if error else GOOD)
+    x = canvas.text(3, y, shortened(renderer.output.name, 16), TEXT)
+    x = canvas.text(max(x, 18) + 2, y, sender.description, GREY)
     status = error or ("dry run" if sender.udp.dry_run else f"{sender.udp.sent} packets")
-    canvas.text_right(canvas.width - 1, y, status, ink.BAD if error else PLAIN)
+    canvas.text_right(canvas.width - 1, y, status, BAD if error else PLAIN)
 
 
 def _cell_style(gradient: Gradient, column: int, width: int, row: int, height: int) -> Style:
