@@ -1,4 +1,4 @@
-"""`streamer engines`: build engines for GPUs before the show, and see which are there."""
+"""`streamer engines`: build TensorRT engines, and list those in the cache."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +9,13 @@ from rich.console import Console
 from streamer.errors import EngineError
 
 engines = typer.Typer(
-    help="Engines for NVIDIA GPUs: built before the show, kept in your cache folder.",
+    help="Build and list TensorRT engines for NVIDIA GPUs.",
     no_args_is_help=True,
 )
 
 Folder = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where engines are kept.  [default: your cache folder]"),
+    typer.Option(metavar="DIR", help="Folder of the engines.  [default: your cache folder]"),
 ]
 
 
@@ -28,8 +28,8 @@ def build(
         list[str] | None,
         typer.Option(
             metavar="8.9",
-            help="Compute capability of the GPU it is for, which need not be here; may be given "
-            "again.  [default: the GPU here]",
+            help="Compute capability of the target GPU, which need not be in this machine; may be "
+            "repeated.  [default: this machine's GPU]",
         ),
     ] = None,
     batch: Annotated[
@@ -38,16 +38,16 @@ def build(
             metavar="N",
             min=1,
             max=4096,
-            help="Windows at a time, as many as zones that share a tick; may be given again.  "
+            help="Batch size: the number of zones that share the engine; may be repeated.  "
             "[default: 1, 8, 32]",
         ),
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """Build a TensorRT engine of the weights, in a second or two.
+    """Build a TensorRT engine from the weights; takes a second or two.
 
-    `streamer run` takes it where weights, TensorRT and GPU are those that it was built for.
-    Precision is that of the weights.
+    `streamer run` uses it if weights, TensorRT version and GPU match those it was built for. The
+    precision is that of the weights.
     """
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
@@ -58,13 +58,13 @@ def build(
 
     library = load_library()
     path = model or SHIPPED_MODEL
-    read_model_metadata(path)  # what streamer could not run need not be built
+    read_model_metadata(path)  # raises for weights that streamer cannot run
     capabilities = tuple(dict.fromkeys(gpu or ()))
     if not capabilities:
         try:
             capabilities = (find_gpu().capability,)
         except EngineError as error:
-            raise EngineError(f"{error}; name the one to build for, such as --gpu 8.9") from None
+            raise EngineError(f"{error}; name the target GPU, such as --gpu 8.9") from None
     batches = tuple(sorted(set(batch or BATCH_SIZES)))
     console = Console(stderr=True)
     with console.status("Building") as status:
@@ -84,7 +84,7 @@ def list_engines(
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """List the engines that were built, and whether `streamer run` would take them here."""
+    """List the cached engines, and whether `streamer run` would use them on this machine."""
     from damer.weights import SHIPPED_MODEL
     from streamer.engines.cuda import find_gpu
     from streamer.engines.tensorrt.builder import load_library

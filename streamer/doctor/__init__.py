@@ -18,7 +18,7 @@ __all__ = ["Finding", "Level", "run_checks"]
 
 
 async def run_checks(config: Config) -> AsyncIterator[Finding]:
-    """Yield findings as they are made; none of them changes anything but the status topic."""
+    """Run all checks and yield their findings; only the MQTT status topic is changed."""
     async for finding in check_portaudio(config):
         yield finding
     async for finding in check_inputs(config):

@@ -1,7 +1,4 @@
-"""The engine and its weights.
-
-One second of sound through the whole corridor, timed.
-"""
+"""Check the engine, its weights and licence, the inference server, and the speed."""
 
 import hashlib
 import time
@@ -11,8 +8,8 @@ import numpy as np
 
 from damer.weights import SHIPPED_MODEL
 from streamer.audio import Block
+from streamer.config import Engine as EngineTable
 from streamer.config import Tracking
-from streamer.config.models import Engine as EngineTable
 from streamer.doctor.finding import Finding
 from streamer.engines import Engine, open_engine
 from streamer.engines.remote.remote_engine import make_connector
@@ -22,6 +19,11 @@ from streamer.tracking.batching import infer_windows
 from streamer.tracking.windows import Window, WindowStream
 
 LICENCE = "CC BY-NC-SA 4.0: for research and other non-commercial use"
+
+_RATE = 44100  # Hz
+_BLOCK = 882  # samples
+_WARM_UP, _SECONDS = 1.0, 1.0  # seconds
+_MAX_LOAD = 50.0  # percent of a core; above it, a loaded machine drops estimates
 
 
 def check_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
@@ -40,13 +42,13 @@ def check_engine(table: EngineTable) -> Iterator[tuple[Finding, Engine | None]]:
     seen = f"{engine.model}, SHA-256 {digest}, front end {engine.front_end.digest[:12]}"
     yield Finding("weights", "ok", seen), None
     if table.remote.url is not None:
-        yield _server(table), None
+        yield _check_server(table), None
     if path == SHIPPED_MODEL:
         yield Finding("licence", "ok", f"of the shipped weights: {LICENCE}"), None
 
 
-def _server(table: EngineTable) -> Finding:
-    """Ask the server of engines what it runs; a run goes on without it."""
+def _check_server(table: EngineTable) -> Finding:
+    """Connect to the inference server; a run can go on without it, so failure is a warning."""
     subject = "engine: server"
     try:
         server = parse_server_address(table.remote.url or "")
@@ -55,37 +57,34 @@ def _server(table: EngineTable) -> Finding:
     except ConfigError as error:
         return Finding.from_error(subject, error)
     except EngineError as error:
-        return Finding(subject, "warn", f"not at {server}: {error}; the engine here answers")
-
-
-_RATE = 44100
-_BLOCK = 882
-_WARM_UP, _SECONDS = 1.0, 1.0
-_BUSY = 50.0  # percent of a core, from which a loaded machine drops estimates
+        return Finding(
+            subject, "warn", f"cannot use {server}: {error}; the local engine takes over"
+        )
 
 
 def check_speed(engine: Engine, tracking: Tracking) -> Finding:
-    """Hear one second and estimate it as often as `run` does; say what that costs."""
+    """Time one second of noise through front end and network, at the configured rate."""
     random = np.random.default_rng(0)
-    listener = WindowStream(_RATE, engine.front_end, tracking.rate)
+    stream = WindowStream(_RATE, engine.front_end, tracking.rate)
     windows: list[Window] = []
-    begun = time.perf_counter()
-    for start in range(0, round((_WARM_UP + _SECONDS) * _RATE), _BLOCK):
-        if start == round(_WARM_UP * _RATE):
+    start = time.perf_counter()
+    for first in range(0, round((_WARM_UP + _SECONDS) * _RATE), _BLOCK):
+        if first == round(_WARM_UP * _RATE):
             windows.clear()
-            begun = time.perf_counter()
+            start = time.perf_counter()
         samples = random.normal(0, 0.1, _BLOCK).astype(np.float32)
-        windows += listener.push(Block(samples, start, start / _RATE))
-    heard = time.perf_counter()
+        windows += stream.push(Block(samples, first, first / _RATE))
+    views_done = time.perf_counter()
     for window in windows:
         infer_windows(engine, [window])
-    done = time.perf_counter()
-    hearing, thinking = (heard - begun) * 1e3, (done - heard) * 1e3
-    load = (hearing + thinking) / (_SECONDS * 10.0)
+    inference_done = time.perf_counter()
+    views_ms = (views_done - start) * 1e3
+    inference_ms = (inference_done - views_done) * 1e3
+    load = (views_ms + inference_ms) / (_SECONDS * 10.0)
     seen = (
-        f"1 s of sound: heard in {hearing:.1f} ms, {len(windows)} estimates in {thinking:.1f} ms "
-        f"({thinking / max(len(windows), 1):.1f} ms each); {load:.0f} % of a core"
+        f"1 s of audio: front end {views_ms:.1f} ms, {len(windows)} estimates {inference_ms:.1f} "
+        f"ms ({inference_ms / max(len(windows), 1):.1f} ms each); {load:.0f} % of a core"
     )
-    if load < _BUSY:
+    if load < _MAX_LOAD:
         return Finding("speed", "ok", seen)
     return Finding("speed", "warn", seen, "lower [tracking] rate, or free the machine")

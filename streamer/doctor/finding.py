@@ -1,26 +1,26 @@
-"""What a check found."""
+"""Result of one check."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["ok", "warn", "fail"]
-"""`warn`: it runs, but someone should know. `fail`: it does not run."""
+"""`warn`: a run works, but not as intended. `fail`: a run does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's report.
+    """One line of the report.
 
     Attributes
     ----------
     subject
-        What was looked at.
+        What was checked.
     level
-        How it is.
+        Result of the check.
     seen
-        What was seen, in one line.
+        What was found, on one line.
     advice
-        What to do about it; empty where nothing is to be done.
+        Remedy; empty if none is needed.
     """
 
     subject: str
@@ -30,6 +30,6 @@ class Finding:
 
     @classmethod
     def from_error(cls, subject: str, error: Exception) -> "Finding":
-        """Make a failure of an error of ours, whose message says after `;` what to do."""
+        """Make a failure from a `StreamerError`; the text after its `;` becomes the advice."""
         seen, _, advice = str(error).partition("; ")
         return cls(subject, "fail", seen, advice)

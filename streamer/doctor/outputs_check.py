@@ -1,9 +1,4 @@
-"""What is configured beside the broker: lights, recording, calibrations.
-
-The dashboard, where it is wanted: whether it can be served where it should.
-
-Folders that are written to.
-"""
+"""Check calibrations, lights, recording, dashboard, and the cache of compiled code."""
 
 import os
 import sys
@@ -20,15 +15,15 @@ from streamer.tracking.calibration import CalibrationStore, default_calibration_
 
 
 def check_outputs(config: Config) -> Iterator[Finding]:
-    """Yield what there is to say of each; nothing where nothing is configured."""
-    yield from _examine_calibrations(config)
+    """Yield findings on calibrations, lights and recording, as far as they are configured."""
+    yield from _check_calibrations(config)
     if config.lights.show is not None:
-        yield _examine_show(config)
+        yield _check_show(config)
     if config.record.folder is not None:
-        yield _examine_recording(config)
+        yield _check_recording(config)
 
 
-def _examine_calibrations(config: Config) -> Iterator[Finding]:
+def _check_calibrations(config: Config) -> Iterator[Finding]:
     store = CalibrationStore(config.tracking.calibration or default_calibration_path(os.environ))
     for zone in config.zones:
         try:
@@ -39,17 +34,18 @@ def _examine_calibrations(config: Config) -> Iterator[Finding]:
         if found is not None and found.is_valid_for(zone):
             yield Finding("calibration", "ok", f"{zone.id}: {found}")
         elif found is not None:
+            measured = " ".join(filter(None, (found.input, found.device)))
             yield Finding(
                 "calibration",
                 "warn",
-                f"{zone.id}: measured at another input ({found.heard}), so not used",
+                f"{zone.id}: not used, because it was measured at another input ({measured})",
                 f"streamer calibrate --zone {zone.id}",
             )
 
 
-def _examine_show(config: Config) -> Finding:
+def _check_show(config: Config) -> Finding:
     show = config.lights.show
-    assert show is not None  # noqa: S101 - asked for
+    assert show is not None  # noqa: S101 - configured
     try:
         from streamer.outputs.lights import LiveShow
 
@@ -60,9 +56,9 @@ def _examine_show(config: Config) -> Finding:
     return Finding("lights", "ok", f"{show}: {live.summary}")
 
 
-def _examine_recording(config: Config) -> Finding:
+def _check_recording(config: Config) -> Finding:
     folder = config.record.folder
-    assert folder is not None  # noqa: S101 - asked for
+    assert folder is not None  # noqa: S101 - configured
     from streamer.helpers import require_package
     from streamer.outputs.recording.disk_quota import GIGABYTE, free_space
 
@@ -74,22 +70,21 @@ def _examine_recording(config: Config) -> Finding:
         each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()
     )
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        return Finding(
-            "recording", "fail", f"{folder} cannot be written", "choose another folder in [record]"
-        )
+        seen = f"cannot write {folder}"
+        return Finding("recording", "fail", seen, "choose another folder in [record]")
     free = free_space(existing) / GIGABYTE
     if free < config.record.free_gb:
         return Finding(
             "recording",
             "warn",
-            f"{free:.1f} GB are free for {folder}, so it will pause",
-            "make room, or set a smaller free_gb in [record]",
+            f"recording will pause: only {free:.1f} GB are free for {folder}",
+            "free disk space, or lower free_gb in [record]",
         )
     return Finding("recording", "ok", f"in {folder}, {free:.1f} GB are free")
 
 
 async def check_dashboard(config: Config) -> AsyncIterator[Finding]:
-    """Yield what there is to say of it; nothing where it is not wanted."""
+    """Start the dashboard and stop it again, if it is configured."""
     if not config.dashboard.serve:
         return
     from streamer.outputs.dashboard.dashboard import check_dashboard
@@ -103,22 +98,22 @@ async def check_dashboard(config: Config) -> AsyncIterator[Finding]:
 
 
 def check_cache() -> Iterator[Finding]:
-    """Yield where compiled code is kept, which saves a second or two at every start."""
+    """Check that Numba can cache compiled code, which saves a second or two at every start."""
     for folder in cache_folders(os.environ):
         existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
         if os.access(existing, os.W_OK):
-            yield Finding("cache", "ok", f"compiled code is kept in {folder}")
+            yield Finding("cache", "ok", f"compiled code is cached in {folder}")
             return
     yield Finding(
         "cache",
         "warn",
-        "no folder can be written: code is compiled anew at every start",
-        "let NUMBA_CACHE_DIR name a folder that this user can write",
+        "no cache folder is writable: code is compiled at every start",
+        "set NUMBA_CACHE_DIR to a folder that this user can write",
     )
 
 
 def cache_folders(environ: Mapping[str, str]) -> list[Path]:
-    """Return where Numba looks for a place, in its order."""
+    """Return the folders that Numba tries for its cache, in order."""
     if environ.get("NUMBA_CACHE_DIR"):
         return [Path(environ["NUMBA_CACHE_DIR"])]
     beside = Path(str(damer.views.__file__)).parent / "__pycache__"

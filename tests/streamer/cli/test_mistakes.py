@@ -1,4 +1,4 @@
-"""Bad input: one clear line each, the right exit code, no traceback."""
+"""Invalid input: one line with cause and remedy, the right exit code, no traceback."""
 
 import socketserver
 import threading
@@ -22,7 +22,7 @@ def assert_one_line(answer, code, *words):
 
 
 def assert_last_line(answer, code, *words):
-    """Messages of a start that went well so far may stand before."""
+    """Log messages may precede the error."""
     assert "Traceback" not in answer.err
     lines = [line for line in answer.err.splitlines() if line.startswith("streamer: ")]
     assert lines == answer.err.splitlines()[-1:]
@@ -69,30 +69,30 @@ FILES = [
 
 class TestSoundFiles:
     @pytest.mark.parametrize(("make", "word"), FILES, ids=[make.__name__ for make, _ in FILES])
-    def test_run_says_what_is_wrong_with_it(self, streamer, away, make, word):
+    def test_run_reports_the_cause(self, streamer, away, make, word):
         make(away / "song.wav")
         answer = streamer("run", "--input", "song.wav", "--broker", NOWHERE)
         assert_one_line(answer, 1, "song.wav", word, "give ")
 
     @pytest.mark.parametrize(("make", "word"), FILES, ids=[make.__name__ for make, _ in FILES])
-    def test_analyze_says_what_is_wrong_with_it(self, streamer, away, make, word):
+    def test_analyze_reports_the_cause(self, streamer, away, make, word):
         make(away / "song.wav")
         answer = streamer("analyze", "song.wav", "-o", "out.csv")
         assert_one_line(answer, 1, "song.wav", word, "give ")
 
-    def test_so_does_the_program(self, program, away):
+    def test_the_installed_program_does_so_too(self, program, away):
         no_sound(away / "song.mp3")
         answer = program("run", "--input", "song.mp3", "--broker", NOWHERE)
         assert_one_line(answer, 1, "song.mp3: not audio")
 
     @pytest.mark.parametrize("command", ["run", "analyze"])
-    def test_a_channel_that_it_does_not_have(self, streamer, away, music, write_wav, command):
+    def test_a_channel_out_of_range(self, streamer, away, music, write_wav, command):
         song = write_wav(away / "song.wav", music(1, 44100), 44100)
         rest = ["-o", "out.csv", song] if command == "analyze" else ["-i", song]
         answer = streamer(command, "--channels", "1,9", *rest)
         assert_one_line(answer, 1 if command == "analyze" else 2, "9", "song.wav")
 
-    def test_a_url_that_cannot_be_meant_or_heard_is_told_without_its_password(self, streamer):
+    def test_an_invalid_or_unreachable_url_is_reported_without_its_password(self, streamer):
         answer = streamer("run", "--input", "gopher://me:secret@host/x", "--broker", NOWHERE)
         assert_one_line(answer, 2, "gopher://host/x", "http, https, rtsp")
         answer = streamer("run", "--input", "http://me:secret@127.0.0.1:9/x", "--broker", NOWHERE)
@@ -102,13 +102,13 @@ class TestSoundFiles:
 
 class TestMicrophone:
     @pytest.mark.peer
-    def test_none_is_there(self, streamer, pulse):
+    def test_there_is_no_microphone(self, streamer, pulse):
         pulse.stop()
         answer = streamer("run", "--input", "mic", "--broker", NOWHERE)
         assert_one_line(answer, 1, "there is no input device; plug one in", "`streamer devices`")
 
     @pytest.mark.peer
-    def test_none_of_that_name_and_several_of_it(self, streamer, pulse):
+    def test_no_name_or_several_names_match(self, streamer, pulse):
         answer = streamer("run", "--input", "mic", "--device", "gamma", "--broker", NOWHERE)
         assert_one_line(answer, 1, 'cannot find a microphone "gamma"', 'choose one of 0 "')
         answer = streamer("run", "--input", "mic", "--device", "a", "--broker", NOWHERE)
@@ -141,27 +141,27 @@ class TestStandardInput:
     def test_a_file_with_a_header_is_not_raw(self, run):
         assert_last_line(run(self.wav), 1, "WAV", "ffmpeg -i -")
 
-    def test_so_does_the_program(self, program, broker):
+    def test_the_installed_program_does_so_too(self, program, broker):
         address = str(broker.address)
         answer = program("run", "-i", "-", "--broker", address, "--node", "stdin", stdin=self.wav)
         assert_last_line(answer, 1, "WAV")
 
-    def test_integers_are_no_floats(self, run, away):
+    def test_integers_read_as_floats(self, run, away):
         raw = away / "raw"
         raw.write_bytes((self.sound * 32767).astype("<i2").tobytes())
         answer = run(raw, "--raw-format", "f32le", "--raw-channels", "1")
         assert_last_line(answer, 1, "f32le", "s16le")
 
-    def test_floats_are_no_integers(self, run, away):
+    def test_floats_read_as_integers(self, run, away):
         raw = away / "raw"
         raw.write_bytes(self.sound.astype("<f4").tobytes())
         assert_last_line(run(raw, "--raw-channels", "1"), 1, "s16le", "f32le")
 
-    def test_nothing_at_all(self, run, away):
+    def test_an_empty_input(self, run, away):
         (away / "nothing").touch()
         assert_last_line(run(away / "nothing"), 1, "without a single sample", "ffmpeg")
 
-    def test_closed(self, streamer):
+    def test_a_closed_input(self, streamer):
         assert_one_line(streamer("run", "-i", "-", "--broker", NOWHERE), 2, "closed", "pipe")
 
 
@@ -179,13 +179,13 @@ class TestConfiguration:
         ],
     )
     @pytest.mark.parametrize("command", ["run", "analyze"])
-    def test_a_wrong_key_is_named_with_its_file(self, streamer, away, command, text, words):
+    def test_an_invalid_key_is_named_with_its_file(self, streamer, away, command, text, words):
         (away / "my.toml").write_text(text)
         rest = ["a.wav", "-o", "out.csv"] if command == "analyze" else []
         answer = streamer(command, "--config", "my.toml", *rest)
         assert_one_line(answer, 2, "my.toml", *words)
 
-    def test_so_does_the_program(self, program, away):
+    def test_the_installed_program_does_so_too(self, program, away):
         (away / "config.toml").write_text("[mqtt]\nborker = 'auto'\n")
         assert_one_line(program("run"), 2, "config.toml", 'did you mean "broker"?')
 
@@ -210,11 +210,11 @@ class TestConfiguration:
     def test_an_option(self, streamer, option, value, word):
         assert_one_line(streamer("run", option, value), 2, value, word)
 
-    def test_options_of_one_zone_for_several(self, streamer, away):
+    def test_options_of_a_zone_with_several_zones(self, streamer, away):
         (away / "config.toml").write_text('[[zones]]\nid = "a"\n[[zones]]\nid = "b"\n')
         assert_one_line(streamer("run", "--input", "demo"), 2, "--input", "a, b")
 
-    def test_of_two_zones_the_broken_one_is_told_before_anything_starts(self, streamer, away):
+    def test_an_invalid_zone_is_reported_before_anything_starts(self, streamer, away):
         (away / "config.toml").write_text(
             '[[zones]]\nid = "a"\n[[zones]]\nid = "b"\ninput = "none.wav"\n'
         )
@@ -227,13 +227,13 @@ class TestBroker:
         answer = streamer("run", "--broker", f"mqtt://127.0.0.1:{free_port}")
         assert_one_line(answer, 1, f"mqtt://127.0.0.1:{free_port}", "--broker embedded")
 
-    def test_it_wants_a_password(self, streamer, launch):
+    def test_it_requires_a_password(self, streamer, launch):
         closed = launch("allow_anonymous false")
         answer = streamer("run", "--broker", str(closed.address))
         assert_one_line(answer, 1, "requires a valid user and password", "STREAMER_MQTT__PASSWORD")
 
     @pytest.mark.parametrize("broker", ["auto", "embedded"])
-    def test_the_port_is_taken_by_another_program(self, streamer, monkeypatch, broker):
+    def test_the_port_is_used_by_another_program(self, streamer, monkeypatch, broker):
         class HangUp(socketserver.BaseRequestHandler):
             pass
 
@@ -267,7 +267,7 @@ class TestWeights:
         return edit
 
     @pytest.mark.parametrize("command", ["run", "analyze"])
-    def test_made_for_another_front_end(self, streamer, edited, command):
+    def test_made_for_a_different_front_end(self, streamer, edited, command):
         def other_hop(metadata):
             metadata["front_end"] = metadata["front_end"].replace('"hop": 256', '"hop": 512')
 
@@ -275,18 +275,18 @@ class TestWeights:
         answer = streamer(command, "--model", edited(other_hop), *rest)
         assert_one_line(answer, 1, "other.onnx", "another front end", "hop is 512, not 256")
 
-    def test_for_arrays_that_no_front_end_makes(self, streamer, edited):
+    def test_made_for_external_features(self, streamer, edited):
         def external(metadata):
             metadata["front_end"] = metadata["front_end"].replace("internal", "external")
 
         answer = streamer("run", "--model", edited(external))
         assert_one_line(answer, 1, "another front end", "origin is external, not internal")
 
-    def test_that_do_not_say_for_which(self, streamer, edited):
+    def test_without_front_end_metadata(self, streamer, edited):
         answer = streamer("run", "--model", edited(dict.clear))
         assert_one_line(answer, 1, "other.onnx", "does not say", "python -m deploy export")
 
-    def test_that_are_no_model(self, streamer, away):
+    def test_that_are_not_a_model(self, streamer, away):
         (away / "my.onnx").write_bytes(np.random.default_rng(0).bytes(1000))
         assert_one_line(streamer("run", "--model", "my.onnx"), 1, "my.onnx", "not an ONNX model")
 
@@ -303,11 +303,11 @@ class TestOutput:
     def test_it_cannot_be_written(self, streamer, output):
         assert_one_line(streamer("analyze", self.song, "-o", output), 2, output, "--output")
 
-    def test_so_does_the_program(self, program):
+    def test_the_installed_program_does_so_too(self, program):
         answer = program("analyze", self.song, "-o", "no/out.csv")
         assert_one_line(answer, 2, "cannot write no/out.csv")
 
-    def test_it_is_one_of_the_sound_files(self, streamer, away):
+    def test_it_is_one_of_the_input_files(self, streamer, away):
         before = self.song.read_bytes()
         answer = streamer("analyze", self.song, "-o", "./song.wav")
         assert_one_line(answer, 2, "song.wav", "--output")

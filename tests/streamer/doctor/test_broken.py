@@ -1,4 +1,4 @@
-"""`streamer doctor` on set-ups that are broken: what fails, and what it says to do.
+"""`streamer doctor` on broken set-ups: which check fails, and its advice.
 
 `pytest -rP tests/streamer/doctor/test_broken.py` shows each report.
 """
@@ -16,9 +16,9 @@ SECRET = "XYZZY-canary"  # noqa: S105
 
 @pytest.fixture
 def failures(streamer, broker):
-    """Examine; give what fails, with its advice. What an option does not break is well."""
+    """Run the doctor with these options, and return the failed checks with their advice."""
 
-    def examine(**options):
+    def run_doctor(**options):
         given = {"input": "demo", "broker": broker.address, **options}
         arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
         answer = streamer("doctor", *arguments)
@@ -29,7 +29,7 @@ def failures(streamer, broker):
         findings = answer.out.replace("\n" + 22 * " ", "  ").splitlines()
         return [finding for finding in findings if finding.startswith("fail")]
 
-    return examine
+    return run_doctor
 
 
 class TestMicrophone:
@@ -40,7 +40,7 @@ class TestMicrophone:
             assert "PortAudio is not installed (PortAudio library not found)" in found
             assert "-> install it: apt install libportaudio2" in found
 
-    def test_there_is_none(self, failures, pulse):
+    def test_there_is_no_microphone(self, failures, pulse):
         pulse.stop()
         portaudio, zone = failures(input="mic")
         assert "finds no microphone  -> plug one in" in portaudio
@@ -60,7 +60,7 @@ class TestStream:
 
 
 class TestBroker:
-    def test_nobody_knows_its_host(self, failures):
+    def test_its_host_is_unknown(self, failures):
         [found] = failures(broker="mqtt://broker.invalid")
         assert "fail broker: name" in found
         assert "unknown host" in found
@@ -70,7 +70,7 @@ class TestBroker:
         assert "fail broker: TCP" in found
         assert "nothing listens there" in found
 
-    def test_its_certificate_is_of_an_unknown_authority(
+    def test_its_certificate_has_an_unknown_issuer(
         self, failures, launch, certificates, monkeypatch
     ):
         monkeypatch.setenv("STREAMER_MQTT__CA_FILE", str(certificates.strange_ca))
@@ -86,7 +86,7 @@ class TestBroker:
         assert "fail broker: login" in found
         assert 'correct user ("stage") and password' in found
 
-    def test_it_forbids_us_to_publish(self, failures, launch, tmp_path, monkeypatch):
+    def test_publishing_is_forbidden(self, failures, launch, tmp_path, monkeypatch):
         monkeypatch.setenv("STREAMER_MQTT__USER", "stage")
         monkeypatch.setenv("STREAMER_MQTT__PASSWORD", SECRET)
         rules = ("user stage", "topic read streamer/#")
@@ -95,14 +95,14 @@ class TestBroker:
         assert "does not come back" in found
         assert "write and read streamer/" in found
 
-    def test_what_it_is_shown_is_incomplete(self, failures, monkeypatch):
+    def test_the_user_is_missing(self, failures, monkeypatch):
         monkeypatch.setenv("STREAMER_MQTT__PASSWORD", SECRET)
         monkeypatch.setenv("STREAMER_MQTT__PORT", str(free_port()))
         [found] = failures(broker="embedded")
         assert "[mqtt] has a password but no user" in found
         assert "-> give user too" in found
 
-    def test_its_port_is_taken_by_what_is_no_broker(self, failures, monkeypatch):
+    def test_its_port_is_used_by_another_server(self, failures, monkeypatch):
         with WebServer({}) as server:
             monkeypatch.setenv("STREAMER_MQTT__PORT", str(server.http.server_port))
             [found] = failures(broker="embedded")

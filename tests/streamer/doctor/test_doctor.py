@@ -1,4 +1,4 @@
-"""`streamer doctor`, well and ill."""
+"""`streamer doctor` on working and faulty set-ups."""
 
 import json
 
@@ -20,7 +20,7 @@ def song(tmp_path_factory, music, write_wav):
 
 
 class TestHealth:
-    def test_where_all_is_well_it_ends_with_0(self, streamer, broker, song):
+    def test_without_failures_the_exit_code_is_0(self, streamer, broker, song):
         answer = streamer("doctor", "--input", song, "--broker", broker.address, "--json")
         found = findings(answer)
         assert answer.code == 0, answer.out
@@ -30,14 +30,14 @@ class TestHealth:
         assert "CC BY-NC-SA 4.0" in found["licence"]["seen"]
         assert "% of a core" in found["speed"]["seen"]
 
-    def test_for_people_each_finding_is_a_line(self, streamer, broker, song):
+    def test_the_text_output_has_a_line_per_finding(self, streamer, broker, song):
         answer = streamer("doctor", "-i", song, "--broker", broker.address)
         assert "ok   engine           ONNX Runtime" in answer.out
         assert "\x1b" not in answer.out
 
 
 class TestSound:
-    def test_each_device_is_shown_with_its_level(self, streamer, stage, broker):
+    def test_each_device_is_listed_with_its_level(self, streamer, stage, broker):
         answer = streamer(
             "doctor", "--input", "mic", "--device", "alpha", "--broker", broker.address, "--json"
         )
@@ -68,7 +68,7 @@ class TestSound:
 
 
 class TestConfiguration:
-    def test_a_file_that_is_wrong_is_all_that_is_said(self, streamer, away):
+    def test_an_invalid_file_is_the_only_finding(self, streamer, away):
         (away / "config.toml").write_text("[mqtt]\nbrokr = 'x'\n")
         answer = streamer("doctor")
         assert answer.code == 1
@@ -77,7 +77,7 @@ class TestConfiguration:
 
 
 class TestWeights:
-    def test_missing_ones_fail(self, streamer, broker, away):
+    def test_missing_weights_fail(self, streamer, broker, away):
         answer = streamer(
             "doctor", "--model", "gone.onnx", "--broker", broker.address, "--input", "demo"
         )
@@ -92,13 +92,13 @@ class TestWeights:
         assert "fail engine" in answer.out
         assert "no NVIDIA GPU" in answer.out
 
-    def test_broken_ones_fail(self, streamer, broker, away):
+    def test_damaged_weights_fail(self, streamer, broker, away):
         (away / "cut.onnx").write_bytes(SHIPPED_MODEL.read_bytes()[:1000])
         answer = streamer("doctor", "--model", "cut.onnx", "--broker", broker.address)
         assert answer.code == 1
         assert "not an ONNX model" in answer.out
 
 
-def test_compiled_code_is_kept_where_the_environment_says(tmp_path):
+def test_the_cache_folder_follows_the_environment(tmp_path):
     assert cache_folders({"NUMBA_CACHE_DIR": str(tmp_path)}) == [tmp_path]
     assert cache_folders({"HOME": "/home/x"})[-1].parts[-2:] == (".cache", "numba")

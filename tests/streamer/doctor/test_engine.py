@@ -1,4 +1,4 @@
-"""What the doctor says of a server of engines."""
+"""Check of the inference server."""
 
 import pytest
 
@@ -12,16 +12,16 @@ def finding(**remote):
     return {found.subject: found for found, _ in check_engine(table)}["engine: server"]
 
 
-def test_without_one_nothing_is_said():
+def test_without_a_server_there_is_no_finding():
     subjects = [found.subject for found, _ in check_engine(Engine())]
     assert "engine: server" not in subjects
 
 
-def test_one_that_is_away_is_a_warning_for_the_engine_here_answers():
+def test_an_unreachable_server_is_a_warning_because_the_local_engine_takes_over():
     url = f"http://127.0.0.1:{free_port()}"
     found = finding(url=url)
     assert found.level == "warn"
-    assert found.seen == f"not at {url}: connection refused; the engine here answers"
+    assert found.seen == f"cannot use {url}: connection refused; the local engine takes over"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_one_that_is_away_is_a_warning_for_the_engine_here_answers():
         ({"url": "https://gpu", "ca_file": "gone.pem"}, "gone.pem cannot be read"),
     ],
 )
-def test_a_mistake_fails(remote, advice):
+def test_an_invalid_setting_fails(remote, advice):
     found = finding(**remote)
     assert found.level == "fail"
     assert advice in f"{found.seen}; {found.advice}"
