@@ -8,19 +8,19 @@ LARGEST = 1 << 20
 """Bytes beyond which nothing is repeated."""
 
 
-def some_bytes(chance: Random, most: int) -> bytes:
+def some_bytes(random: Random, most: int) -> bytes:
     """Return random bytes, short ones more often."""
-    return chance.randbytes(int(most ** chance.random()))
+    return random.randbytes(int(most ** random.random()))
 
 
 def mutated(
-    chance: Random, data: bytes, *, others: Sequence[bytes] = (), tokens: Sequence[bytes] = ()
+    random: Random, data: bytes, *, others: Sequence[bytes] = (), tokens: Sequence[bytes] = ()
 ) -> bytes:
     """Return `data` changed in a few places.
 
     Parameters
     ----------
-    chance
+    random
         What decides.
     data
         A good input.
@@ -29,69 +29,69 @@ def mutated(
     tokens
         Words that mean something in such inputs.
     """
-    for _ in range(chance.choice((1, 1, 1, 2, 3, 5, 8, 20))):
-        data = _changed(chance, data, others, tokens)
+    for _ in range(random.choice((1, 1, 1, 2, 3, 5, 8, 20))):
+        data = _changed(random, data, others, tokens)
     return data
 
 
-def with_odd_field(chance: Random, data: bytes, marks: Sequence[bytes]) -> bytes:
+def with_odd_field(random: Random, data: bytes, marks: Sequence[bytes]) -> bytes:
     """Return `data` with an extreme number beside one of the marks that are in it."""
     present = [mark for mark in marks if mark in data]
     if not present:
         return data
-    mark = chance.choice(present)
+    mark = random.choice(present)
     at = data.index(mark)
-    place = chance.choice((at - 4, at - 8, *(at + len(mark) + step for step in range(0, 40, 2))))
-    return _put(data, max(place, 0), _extreme(chance))
+    place = random.choice((at - 4, at - 8, *(at + len(mark) + step for step in range(0, 40, 2))))
+    return _put(data, max(place, 0), _extreme(random))
 
 
 def _changed(
-    chance: Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]
+    random: Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]
 ) -> bytes:
-    at = _place(chance, data)
-    length = int(max(len(data), 1) ** chance.random())
+    at = _place(random, data)
+    length = int(max(len(data), 1) ** random.random())
     block = data[at : at + length]
-    match chance.randrange(12):
+    match random.randrange(12):
         case 0 if data:
-            return _put(data, at, bytes([data[at] ^ 1 << chance.randrange(8)]))
+            return _put(data, at, bytes([data[at] ^ 1 << random.randrange(8)]))
         case 1 if data:
-            return _put(data, at, chance.randbytes(1))
+            return _put(data, at, random.randbytes(1))
         case 2 | 3:
-            return _put(data, at, _extreme(chance))
+            return _put(data, at, _extreme(random))
         case 4:
             return data[:at] + data[at + length :]
         case 5:
-            there = _place(chance, data)
+            there = _place(random, data)
             return data[:there] + block + data[there:]
         case 6:
             rest = data[:at] + data[at + length :]
-            there = _place(chance, rest)
+            there = _place(random, rest)
             return rest[:there] + block + rest[there:]
         case 7:
             return data[:at]
         case 8 if others:
-            other = chance.choice(others)
-            return data[:at] + other[_place(chance, other) :]
+            other = random.choice(others)
+            return data[:at] + other[_place(random, other) :]
         case 9 if block:
-            times = chance.choice((2, 10, 100, 10_000))
+            times = random.choice((2, 10, 100, 10_000))
             return data[:at] + block * min(times, LARGEST // len(block)) + data[at:]
         case 10 | 11 if tokens:
-            return data[:at] + chance.choice(tokens) + data[at:]
-    return data[:at] + some_bytes(chance, 64) + data[at:]
+            return data[:at] + random.choice(tokens) + data[at:]
+    return data[:at] + some_bytes(random, 64) + data[at:]
 
 
-def _place(chance: Random, data: bytes) -> int:
+def _place(random: Random, data: bytes) -> int:
     """Return a place; the beginning, where headers are, more often."""
-    if chance.random() < 0.25:
-        return min(int(200 ** chance.random()) - 1, max(len(data) - 1, 0))
-    return chance.randrange(max(len(data), 1))
+    if random.random() < 0.25:
+        return min(int(200 ** random.random()) - 1, max(len(data) - 1, 0))
+    return random.randrange(max(len(data), 1))
 
 
 def _put(data: bytes, at: int, what: bytes) -> bytes:
     return data[:at] + what + data[at + len(what) :]
 
 
-def _extreme(chance: Random) -> bytes:
-    size = chance.choice((1, 2, 4, 8))
-    value = chance.choice(EXTREMES) % (1 << 8 * size)
-    return value.to_bytes(size, chance.choice(("little", "big")))
+def _extreme(random: Random) -> bytes:
+    size = random.choice((1, 2, 4, 8))
+    value = random.choice(EXTREMES) % (1 << 8 * size)
+    return value.to_bytes(size, random.choice(("little", "big")))

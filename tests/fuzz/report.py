@@ -1,17 +1,17 @@
-"""What came of it, as a table."""
+"""Format results as a Markdown table."""
 
 from collections.abc import Sequence
 
-from tests.fuzz.running import Outcome
+from tests.fuzz.runner import Outcome
 
 _HEAD = """\
-| target | seed | inputs | seconds | kinds of answers | findings |
+| target | seed | inputs | seconds | kinds of results | findings |
 |---|---|---|---|---|---|
 """
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return a row for each target, their sum, and the commonest answers."""
+    """Return a row per target, the totals, and the most frequent results."""
     rows = [
         f"| {each.target} | {each.seed} | {each.inputs:,} | {each.seconds:.0f} | "
         f"{len(each.kinds)} | {len(each.findings)} |\n"

@@ -3,29 +3,29 @@
 import pytest
 
 from tests.fuzz.report import table
-from tests.fuzz.running import run
+from tests.fuzz.runner import run
 from tests.fuzz.targets import ALL, TARGETS
 from tests.fuzz.targets.broken import FAULTS
-from tests.fuzz.worker import chance_of
+from tests.fuzz.worker import random_for
 
 SECONDS = 3.0
 SEED = 1
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_whatever_comes_in_is_understood_or_refused_in_one_line(target, tmp_path):
+def test_any_input_is_accepted_or_rejected_with_one_line(target, tmp_path):
     outcome = run(target, seed=SEED, seconds=SECONDS, output=tmp_path)
-    assert not outcome.findings, [*outcome.said.values(), sorted(tmp_path.iterdir())]
+    assert not outcome.findings, [*outcome.messages.values(), sorted(tmp_path.iterdir())]
     assert outcome.inputs > 10
     assert len(outcome.kinds) > 3
     assert target in table([outcome])
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_input_follows_from_seed_and_number(target, tmp_path):
+def test_an_input_depends_only_on_seed_and_number(target, tmp_path):
     made = ALL[target](tmp_path)
     try:
-        one, again = (made.make(chance_of(target, 7, 3)) for _ in range(2))
+        one, again = (made.make(random_for(target, 7, 3)) for _ in range(2))
     finally:
         made.close()
     assert one == again
@@ -33,13 +33,13 @@ def test_an_input_follows_from_seed_and_number(target, tmp_path):
 
 @pytest.mark.timeout(400)
 @pytest.mark.long
-def test_every_kind_of_fault_is_found_and_its_input_kept(tmp_path):
+def test_every_kind_of_fault_is_found_and_its_input_saved(tmp_path):
     outcome = run("broken", seed=1, seconds=300, inputs=30, output=tmp_path)
-    said = " ".join(outcome.said.values())
+    messages = " ".join(outcome.messages.values())
     for each in ("ValueError: a fault", "the process ended with -6", "takes too long", "took ",
-                 "a secret is said", "not printable"):  # fmt: skip
-        assert each in said
+                 "a secret is revealed", "not printable"):  # fmt: skip
+        assert each in messages
     assert outcome.kinds["fine"]
     assert outcome.inputs == 30
-    kept = {folder.joinpath("fault").read_text() for folder in tmp_path.iterdir()}
-    assert kept == set(FAULTS) - {"fine"}
+    saved = {folder.joinpath("fault").read_text() for folder in tmp_path.iterdir()}
+    assert saved == set(FAULTS) - {"fine"}

@@ -1,6 +1,6 @@
-"""Makes inputs of one target and judges them: `python -m tests.fuzz.worker TARGET ...`.
+"""Generate and check inputs of one target: `python -m tests.fuzz.worker TARGET ...`.
 
-For each input one line goes to standard output: what came of it, or after a "!" what was found.
+Writes one line per input to standard output: the kind of its result, or "!" and the failure.
 """
 
 import argparse
@@ -17,43 +17,43 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
-from tests.fuzz.judging import Finding
 from tests.fuzz.targets import ALL, Target
+from tests.fuzz.verdict import FuzzFailure
 
 ADDRESS_SPACE = 12 << 30
 
 
-def chance_of(target: str, seed: int, number: int) -> Random:
-    """Return what decides about one input."""
+def random_for(target: str, seed: int, number: int) -> Random:
+    """Return the random generator of one input."""
     return Random(f"{target} {seed} {number}")
 
 
-def outcome_of(target: Target, target_name: str, seed: int, number: int) -> str:
-    """Make an input, judge it, and return the line about it."""
-    given = target.make(chance_of(target_name, seed, number))
+def run_input(target: Target, target_name: str, seed: int, number: int) -> str:
+    """Generate an input, check it, and return the result line."""
+    given = target.make(random_for(target_name, seed, number))
     before = _peak()
-    signal.setitimer(signal.ITIMER_REAL, target.patience)
+    signal.setitimer(signal.ITIMER_REAL, target.timeout)
     try:
-        said = target.judge(given)
-    except Finding as finding:
-        said = f"!{finding}"
-    except Exception:  # noqa: BLE001 - whatever it is, it is a finding
-        said = f"!{traceback.format_exc()}"
+        result = target.check(given)
+    except FuzzFailure as failure:
+        result = f"!{failure}"
+    except Exception:  # noqa: BLE001 - any exception is a failure
+        result = f"!{traceback.format_exc()}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    if _peak() - before > target.growth and not said.startswith("!"):
-        said = f"!took {(_peak() - before) >> 20} MB"
-    return said
+    if _peak() - before > target.max_memory_growth and not result.startswith("!"):
+        result = f"!took {(_peak() - before) >> 20} MB"
+    return result
 
 
-def _too_long(_number: int, _frame: FrameType | None) -> None:
-    raise Finding("takes too long:\n" + "".join(traceback.format_stack()[-6:-1]))
+def _on_timeout(_number: int, _frame: FrameType | None) -> None:
+    raise FuzzFailure("takes too long:\n" + "".join(traceback.format_stack()[-6:-1]))
 
 
 def _peak() -> int:
-    """Return the most memory that was ever used; `getrusage` would count who started us, too."""
-    told = Path("/proc/self/status").read_text()
-    return int(told.partition("VmHWM:")[2].split(maxsplit=1)[0]) * 1024
+    """Return the peak memory in bytes; `getrusage` would include the parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0]) * 1024
 
 
 def main() -> None:
@@ -65,10 +65,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     options = parser.parse_args()
     lines = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what is printed is no line of ours
+    os.dup2(2, 1)  # prints of a target go to standard error
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGALRM, _on_timeout)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.chdir(folder)
         target = ALL[options.target](Path(folder))
@@ -79,8 +79,8 @@ def main() -> None:
             for number in count(options.first):
                 if number >= options.first + options.inputs or time.monotonic() >= until:
                     break
-                said = outcome_of(target, options.target, options.seed, number)
-                lines.write(json.dumps(said) + "\n")
+                result = run_input(target, options.target, options.seed, number)
+                lines.write(json.dumps(result) + "\n")
         finally:
             target.close()
     sys.exit()

@@ -1,4 +1,4 @@
-"""What is fuzzed, by name."""
+"""Fuzz targets by name."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -7,11 +7,11 @@ from pathlib import Path
 from tests.fuzz.targets.base import Target
 
 
-class _Later:
-    """A target that is imported when it is made; what it needs takes seconds."""
+class _LazyTarget:
+    """Target that is imported when it is created, because imports take seconds."""
 
-    def __init__(self, module: str, name: str, *, share: float, patience: float) -> None:
-        self.share, self.patience = share, patience
+    def __init__(self, module: str, name: str, *, share: float, timeout: float) -> None:
+        self.share, self.timeout = share, timeout
         self._module, self._name = module, name
 
     def __call__(self, folder: Path) -> Target:
@@ -19,23 +19,23 @@ class _Later:
             import_module(f"tests.fuzz.targets.{self._module}"), self._name
         )
         target = make(folder)
-        target.patience = self.patience
+        target.timeout = self.timeout
         return target
 
 
 TARGETS = {
-    "config": _Later("config", "ConfigTarget", share=1.0, patience=20.0),
-    "commands": _Later("commands", "CommandTarget", share=1.0, patience=20.0),
-    "stdin": _Later("stdin", "StdinTarget", share=1.0, patience=20.0),
-    "files": _Later("files", "FileTarget", share=3.0, patience=60.0),
-    "shows": _Later("shows", "ShowTarget", share=1.0, patience=20.0),
-    "recordings": _Later("recordings", "RecordingTarget", share=1.5, patience=30.0),
-    "http": _Later("http", "HttpTarget", share=2.0, patience=60.0),
-    "state": _Later("state", "StateTarget", share=0.5, patience=20.0),
+    "config": _LazyTarget("config", "ConfigTarget", share=1.0, timeout=20.0),
+    "commands": _LazyTarget("commands", "CommandTarget", share=1.0, timeout=20.0),
+    "stdin": _LazyTarget("stdin", "StdinTarget", share=1.0, timeout=20.0),
+    "files": _LazyTarget("files", "FileTarget", share=3.0, timeout=60.0),
+    "shows": _LazyTarget("shows", "ShowTarget", share=1.0, timeout=20.0),
+    "recordings": _LazyTarget("recordings", "RecordingTarget", share=1.5, timeout=30.0),
+    "http": _LazyTarget("http", "HttpTarget", share=2.0, timeout=60.0),
+    "state": _LazyTarget("state", "StateTarget", share=0.5, timeout=20.0),
 }
-"""By name: makes a target in a folder; `share` of the time, `patience` in seconds for an input."""
+"""Factories by name; `share` of the total time, `timeout` in seconds per input."""
 
-SELF_TEST = {"broken": _Later("broken", "BrokenTarget", share=0.0, patience=1.0)}
+SELF_TEST = {"broken": _LazyTarget("broken", "BrokenTarget", share=0.0, timeout=1.0)}
 ALL = TARGETS | SELF_TEST
 
 __all__ = ["ALL", "TARGETS", "Target"]

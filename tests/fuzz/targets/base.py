@@ -1,39 +1,39 @@
-"""What a target is."""
+"""Base class of the fuzz targets."""
 
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.judging import Input
+from tests.fuzz.verdict import Input
 
 
 class Target:
-    """Makes inputs and judges them.
+    """Generator and checker of inputs.
 
     Attributes
     ----------
-    patience
-        Seconds within which an input has to be judged.
-    growth
-        Bytes by which one input may raise the most memory that was ever used.
+    timeout
+        Longest time for one input, in seconds.
+    max_memory_growth
+        Bytes by which one input may raise the peak memory.
     """
 
-    patience = 5.0
-    growth = 256 << 20
+    timeout = 5.0
+    max_memory_growth = 256 << 20
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def prepare(self) -> None:
-        """Load what judging needs, so that no input is charged for it."""
-        self.judge(self.make(Random(0)))
+        """Load what checking needs, so that it does not count for the first input."""
+        self.check(self.make(Random(0)))
 
-    def make(self, chance: Random) -> Input:
-        """Return an input; the same for the same chance."""
+    def make(self, random: Random) -> Input:
+        """Return an input, which depends only on the generator's state."""
         raise NotImplementedError
 
-    def judge(self, given: Input) -> str:
-        """Return what kind of answer came; raises where something was found."""
+    def check(self, given: Input) -> str:
+        """Feed an input to the program; return the kind of result, or raise `FuzzFailure`."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Free what was made."""
+        """Release resources."""

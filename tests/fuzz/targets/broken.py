@@ -1,27 +1,27 @@
-"""A target with every kind of fault, to see that each is found."""
+"""Target with every kind of fault, to test that each is detected."""
 
 import os
 import time
 from random import Random
 
 from streamer.errors import StreamerError
-from tests.fuzz.judging import CANARY, Input, judged
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import CANARY, Input, check_error
 
 FAULTS = ("fine", "raise", "crash", "hang", "memory", "say a secret", "say control characters")
 _MUCH = 400 << 20
 
 
 class BrokenTarget(Target):
-    """Does what the input says."""
+    """Fails as the input demands."""
 
     def prepare(self) -> None:
         pass
 
-    def make(self, chance: Random) -> Input:
-        return {"fault": chance.choice(FAULTS).encode()}
+    def make(self, random: Random) -> Input:
+        return {"fault": random.choice(FAULTS).encode()}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         match given["fault"].decode():
             case "raise":
                 raise ValueError("a fault")
@@ -32,7 +32,7 @@ class BrokenTarget(Target):
             case "memory":
                 return str(len(b"\1" * _MUCH))
             case "say a secret":
-                return judged(StreamerError(f"no such password: {CANARY}"))
+                return check_error(StreamerError(f"no such password: {CANARY}"))
             case "say control characters":
-                return judged(StreamerError("a\nb"))
+                return check_error(StreamerError("a\nb"))
         return "fine"

@@ -26,9 +26,9 @@ from streamer.mqtt.topics import Topics
 from streamer.tracking.batching import BatchingInference
 from streamer.tracking.calibration import CalibrationStore
 from streamer.tracking.zone import ZoneTracker
-from tests.fuzz.judging import Finding, Input, check_text, kind_of
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import FuzzFailure, Input, check_text, message_kind
 
 MQTT = Mqtt(node="fuzz")
 LARGEST_ANSWER = 8192  # bytes of a packet
@@ -55,25 +55,25 @@ class CommandTarget(Target):
         self._messages: list[OutgoingMessage] = []
         self._loop.run_until_complete(self._begin())
 
-    def make(self, chance: Random) -> Input:
+    def make(self, random: Random) -> Input:
         given = {
-            "topic": self._topic(chance).encode(errors="replace"),
-            "payload": self._payload(chance),
+            "topic": self._topic(random).encode(errors="replace"),
+            "payload": self._payload(random),
             "flags": json.dumps(
-                {"retain": chance.random() < 0.05, "reload": chance.random() < 0.5}
+                {"retain": random.random() < 0.05, "reload": random.random() < 0.5}
             ).encode(),
         }
-        if chance.random() < 0.4:
-            given["response"] = chance.choice(_TOPICS).encode()
-        if chance.random() < 0.1:
+        if random.random() < 0.4:
+            given["response"] = random.choice(_TOPICS).encode()
+        if random.random() < 0.1:
             ours = ("status", "main/va", "main/state", "main/cmd/rate", "main/ack/rate")
-            given["response"] = f"{self._topics.base}/{chance.choice(ours)}".encode()
-        if chance.random() < 0.3:
-            given["correlation"] = chance.randbytes(chance.choice((0, 1, 16, 2000, 65_000)))
+            given["response"] = f"{self._topics.base}/{random.choice(ours)}".encode()
+        if random.random() < 0.3:
+            given["correlation"] = random.randbytes(random.choice((0, 1, 16, 2000, 65_000)))
         return given
 
-    def judge(self, given: Input) -> str:
-        return self._loop.run_until_complete(self._judge(given))
+    def check(self, given: Input) -> str:
+        return self._loop.run_until_complete(self._check(given))
 
     def close(self) -> None:
         self._loop.run_until_complete(self._control.close())
@@ -110,7 +110,7 @@ class CommandTarget(Target):
             raise ConfigError("c.toml: no")
         return ReloadResult(None, (), ())  # type: ignore[arg-type]
 
-    async def _judge(self, given: Input) -> str:
+    async def _check(self, given: Input) -> str:
         flags = json.loads(given["flags"])
         self._reloadable = flags["reload"]
         message = _message(given, retain=flags["retain"])
@@ -130,12 +130,12 @@ class CommandTarget(Target):
             return "left out"
         answers = [each for each in self._messages if "/ack/" in each.topic]
         if not answers:
-            raise Finding(f"no answer to {topic[:200]!a}")
+            raise FuzzFailure(f"no answer to {topic[:200]!a}")
         ack = Ack.model_validate_json(answers[0].payload)
         check_text(ack.reason)
         if not ack.ok:
             self._expect_unchanged(before)
-        return f"ok {ack.ok}: {kind_of(ack.reason)}"
+        return f"ok {ack.ok}: {message_kind(ack.reason)}"
 
     def _zone(self) -> Any:
         tracker = self._tracker
@@ -149,43 +149,43 @@ class CommandTarget(Target):
 
     def _expect_unchanged(self, before: Any) -> None:
         if self._zone() != before:
-            raise Finding(f"refused, and yet {before} became {self._zone()}")
+            raise FuzzFailure(f"refused, and yet {before} became {self._zone()}")
 
-    def _topic(self, chance: Random) -> str:
+    def _topic(self, random: Random) -> str:
         base = self._topics.base
-        if chance.random() < 0.75:
-            return f"{base}/main/cmd/{chance.choice(COMMAND_NAMES)}"
-        zone = chance.choice(("main", "attic", "", "x" * 60_000, "a\nb", "\x1b[2J", "é", "\u202e"))
-        name = chance.choice((*COMMAND_NAMES, "rat", "", "y" * 60_000, "a\r\nb", "\x00", "va"))
-        return chance.choice(
+        if random.random() < 0.75:
+            return f"{base}/main/cmd/{random.choice(COMMAND_NAMES)}"
+        zone = random.choice(("main", "attic", "", "x" * 60_000, "a\nb", "\x1b[2J", "é", "\u202e"))
+        name = random.choice((*COMMAND_NAMES, "rat", "", "y" * 60_000, "a\r\nb", "\x00", "va"))
+        return random.choice(
             (
                 f"{base}/{zone}/cmd/{name}", f"{base}/status", "homeassistant/status",
                 f"homeassistant/device/streamer-fuzz/{zone}/config", f"{base}/main/cmd", base,
-                some_bytes(chance, 30).decode("latin-1"),
+                some_bytes(random, 30).decode("latin-1"),
             )
         )  # fmt: skip
 
-    def _payload(self, chance: Random) -> bytes:
-        match chance.randrange(4):
+    def _payload(self, random: Random) -> bytes:
+        match random.randrange(4):
             case 0:
-                return chance.choice(_GOOD)
+                return random.choice(_GOOD)
             case 1:
-                return some_bytes(chance, 3000)
-        return mutated(chance, chance.choice(_GOOD), others=_GOOD, tokens=_TOKENS)
+                return some_bytes(random, 3000)
+        return mutated(random, random.choice(_GOOD), others=_GOOD, tokens=_TOKENS)
 
 
 def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
     """Return it as aiomqtt hands it over; None where that would not."""
-    said = MQTTMessage(topic=given["topic"])
-    said.payload, said.retain = given["payload"], retain
+    message = MQTTMessage(topic=given["topic"])
+    message.payload, message.retain = given["payload"], retain
     properties = Properties(PacketTypes.PUBLISH)
     try:
         if "response" in given:
             properties.ResponseTopic = given["response"].decode()
         if "correlation" in given:
             properties.CorrelationData = given["correlation"]
-        said.properties = properties
-        return aiomqtt.Message._from_paho_message(said)
+        message.properties = properties
+        return aiomqtt.Message._from_paho_message(message)
     except (ValueError, TypeError):
         return None
 
@@ -195,10 +195,11 @@ def _check_message(message: OutgoingMessage) -> None:
     topic = message.topic.encode()
     properties = b"" if message.properties is None else message.properties.pack()
     if set(message.topic) & set("+#\0") or not topic:
-        raise Finding(f"an answer on {message.topic[:100]!a}")
+        raise FuzzFailure(f"an answer on {message.topic[:100]!a}")
     ours = message.topic.startswith("streamer/fuzz/") and "/ack/" not in message.topic
     status = (message.topic, message.payload) == ("streamer/fuzz/status", b"online")
     if message.topic.startswith("$") or (ours and not status):
-        raise Finding(f"an answer on {message.topic[:100]!a}")
+        raise FuzzFailure(f"an answer on {message.topic[:100]!a}")
     if len(topic) + len(properties) + len(message.payload) > LARGEST_ANSWER:
-        raise Finding(f"an answer of {len(topic) + len(properties) + len(message.payload)} bytes")
+        length = len(topic) + len(properties) + len(message.payload)
+        raise FuzzFailure(f"an answer of {length} bytes")

@@ -7,10 +7,10 @@ from random import Random
 from streamer.config import default_text, load_with_origins, schema
 from streamer.config.environment import variable_name
 from streamer.errors import StreamerError
-from tests.fuzz.judging import CANARY, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets import toml
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import CANARY, Input, check_error, check_text
 
 _SECRET = f'[mqtt]\nuser = "u"\npassword = "{CANARY}"\n'
 _WRONG = (
@@ -26,7 +26,7 @@ _WRONG = (
 
 
 class ConfigTarget(Target):
-    """Reads a configuration and tells all that is said of it."""
+    """Load a configuration and format all of its output."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -34,52 +34,52 @@ class ConfigTarget(Target):
         self._paths = list(schema.iter_keys())
         self._keys = [_where(path) for path in self._paths]
 
-    def make(self, chance: Random) -> Input:
-        return {"config.toml": self._file(chance), "environment": self._environment(chance)}
+    def make(self, random: Random) -> Input:
+        return {"config.toml": self._file(random), "environment": self._environment(random)}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         file = self.folder / "config.toml"
         file.write_bytes(given["config.toml"])
         environment = json.loads(given["environment"])
         try:
             loaded = load_with_origins({}, config_path=file, environ=environment)
         except StreamerError as error:
-            return judged(error, file, *environment)
-        said = repr(loaded.config)
+            return check_error(error, file, *environment)
+        text = repr(loaded.config)
         shown = [f"{name} {value!a}" for name, value, _ in loaded.settings()]
         if f'password = "{CANARY}"' in given["config.toml"].decode(errors="replace"):
             check_text(" ".join(each for each in shown if "password" in each))
-        return "configuration" if said else ""
+        return "configuration" if text else ""
 
-    def _file(self, chance: Random) -> bytes:
-        match chance.randrange(10):
+    def _file(self, random: Random) -> bytes:
+        match random.randrange(10):
             case 0:
-                return some_bytes(chance, 3000)
+                return some_bytes(random, 3000)
             case 1 | 2 | 3:
-                return mutated(chance, self._default, tokens=toml.TOKENS)
+                return mutated(random, self._default, tokens=toml.TOKENS)
             case 4:
-                return (chance.choice(_WRONG).format(CANARY)).encode(errors="replace")
+                return (random.choice(_WRONG).format(CANARY)).encode(errors="replace")
             case 5:
-                text = toml.document(chance, self._keys).replace(CANARY, "word")
-                return mutated(chance, text.encode(errors="replace"), tokens=toml.TOKENS)
+                text = toml.document(random, self._keys).replace(CANARY, "word")
+                return mutated(random, text.encode(errors="replace"), tokens=toml.TOKENS)
             case 6:
-                text = _SECRET + toml.document(chance, [k for k in self._keys if k[0] != "[mqtt]"])
-                return text.encode(chance.choice(("utf-8", "utf-8-sig", "utf-16")))
-        return toml.document(chance, self._keys).encode()
+                text = _SECRET + toml.document(random, [k for k in self._keys if k[0] != "[mqtt]"])
+                return text.encode(random.choice(("utf-8", "utf-8-sig", "utf-16")))
+        return toml.document(random, self._keys).encode()
 
-    def _environment(self, chance: Random) -> bytes:
-        if chance.random() < 0.6:
+    def _environment(self, random: Random) -> bytes:
+        if random.random() < 0.6:
             return b"{}"
         found = {}
-        for _ in range(chance.choice((1, 1, 2, 5))):
-            name = variable_name(chance.choice(self._paths))
-            if chance.random() < 0.3:
-                name += chance.choice(("_", "__", "\n", "__0", "é", "X" * 5000, "__" * 100, "\x1b"))
-            if chance.random() < 0.1:
-                name = name.replace("0", chance.choice(("1", "999", "1000", "-1", "00")))
-            text = some_bytes(chance, 200).decode("utf-8", "surrogateescape")
-            if chance.random() < 0.5:
-                text = toml.value(chance).strip('"').replace(CANARY, "x")
+        for _ in range(random.choice((1, 1, 2, 5))):
+            name = variable_name(random.choice(self._paths))
+            if random.random() < 0.3:
+                name += random.choice(("_", "__", "\n", "__0", "é", "X" * 5000, "__" * 100, "\x1b"))
+            if random.random() < 0.1:
+                name = name.replace("0", random.choice(("1", "999", "1000", "-1", "00")))
+            text = some_bytes(random, 200).decode("utf-8", "surrogateescape")
+            if random.random() < 0.5:
+                text = toml.value(random).strip('"').replace(CANARY, "x")
             found[name.replace("\0", "")] = text.replace("\0", "")
         return json.dumps(found).encode()
 

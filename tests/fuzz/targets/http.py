@@ -13,11 +13,11 @@ from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import Decoder, DecoderProcessError
 from streamer.audio.downmix import downmix
 from streamer.errors import StreamerError
-from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.seeds import FOURCCS, sound_files
 from tests.fuzz.targets.base import Target
 from tests.fuzz.targets.stdin import check_samples
+from tests.fuzz.verdict import CANARY, FuzzFailure, Input, check_error, check_text
 
 MOST_SECONDS = 120.0
 _KINDS = (
@@ -62,14 +62,14 @@ class HttpTarget(Target):
         self._files = list(sound_files().values())
         self._songs = [sound_files()[name] for name in ("song.mp3", "song.aac", "song.ogg")]
 
-    def make(self, chance: Random) -> Input:
+    def make(self, random: Random) -> Input:
         return {
-            "answer": self._answer(chance, redirects=True),
-            "again": self._answer(chance, redirects=chance.random() < 0.3),
-            "elsewhere": self._answer(chance, redirects=False),
+            "answer": self._answer(random, redirects=True),
+            "again": self._answer(random, redirects=random.random() < 0.3),
+            "elsewhere": self._answer(random, redirects=False),
         }
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         self._server.answers = {"/live": given["answer"]} | {
             f"/{name}": given[name] for name in ("again", "elsewhere")
         }
@@ -88,71 +88,71 @@ class HttpTarget(Target):
                     return "more than can be listened to"
         except DecoderProcessError as gone:
             if gone.timed_out:
-                raise Finding("the decoder hangs") from None
+                raise FuzzFailure("the decoder hangs") from None
             return f"DecoderProcessError: {gone.reason}"
         except StreamerError as error:
-            return judged(error, str(self._server.port))
-        raise Finding("a stream that ends without a word")
+            return check_error(error, str(self._server.port))
+        raise FuzzFailure("a stream that ends without a word")
 
     def close(self) -> None:
         self._decoder.close()
         self._server.close()
 
-    def _answer(self, chance: Random, *, redirects: bool) -> bytes:
-        if redirects and chance.random() < 0.25:
-            code = chance.choice((b"301", b"302", b"303", b"307", b"308", b"300", b"304"))
-            place = chance.choice(_PLACES)
+    def _answer(self, random: Random, *, redirects: bool) -> bytes:
+        if redirects and random.random() < 0.25:
+            code = random.choice((b"301", b"302", b"303", b"307", b"308", b"300", b"304"))
+            place = random.choice(_PLACES)
             answer = b"HTTP/1.1 " + code + b" Go\r\nLocation: " + place + b"\r\n\r\n"
-            return mutated(chance, answer) if chance.random() < 0.2 else answer
-        status = _STATUS[0] if chance.random() < 0.9 else chance.choice(_STATUS)
+            return mutated(random, answer) if random.random() < 0.2 else answer
+        status = _STATUS[0] if random.random() < 0.9 else random.choice(_STATUS)
         headers = [status]
-        if chance.random() < 0.8:
-            headers.append(b"Content-Type: " + chance.choice(_KINDS))
-        if chance.random() < 0.5:
-            headers += chance.sample(_HEADERS, chance.choice((1, 1, 2)))
-        if chance.random() < 0.02:
-            headers += [b"x-%d: y" % number for number in range(chance.choice((90, 150, 2000)))]
-        body = self._body(chance)
-        if b"icy-metaint: 100" in headers and chance.random() < 0.8:
-            body = _woven(chance, body)
-        if b"Transfer-Encoding: chunked" in headers and chance.random() < 0.7:
-            body = _chunked(chance, body)
+        if random.random() < 0.8:
+            headers.append(b"Content-Type: " + random.choice(_KINDS))
+        if random.random() < 0.5:
+            headers += random.sample(_HEADERS, random.choice((1, 1, 2)))
+        if random.random() < 0.02:
+            headers += [b"x-%d: y" % number for number in range(random.choice((90, 150, 2000)))]
+        body = self._body(random)
+        if b"icy-metaint: 100" in headers and random.random() < 0.8:
+            body = _woven(random, body)
+        if b"Transfer-Encoding: chunked" in headers and random.random() < 0.7:
+            body = _chunked(random, body)
         answer = b"\r\n".join(headers) + b"\r\n\r\n" + body
-        return mutated(chance, answer) if chance.random() < 0.1 else answer
+        return mutated(random, answer) if random.random() < 0.1 else answer
 
-    def _body(self, chance: Random) -> bytes:
-        match chance.randrange(8):
+    def _body(self, random: Random) -> bytes:
+        match random.randrange(8):
             case 0:
-                return some_bytes(chance, 5000)
+                return some_bytes(random, 5000)
             case 1:
-                return mutated(chance, chance.choice(_LISTS), others=_LISTS)
+                return mutated(random, random.choice(_LISTS), others=_LISTS)
             case 2 | 3:
-                return chance.choice(self._songs)
+                return random.choice(self._songs)
             case 4:
-                return mutated(chance, chance.choice(self._files), tokens=FOURCCS)
-        return mutated(chance, chance.choice(self._songs), others=self._songs, tokens=FOURCCS)
+                return mutated(random, random.choice(self._files), tokens=FOURCCS)
+        return mutated(random, random.choice(self._songs), others=self._songs, tokens=FOURCCS)
 
 
-def _woven(chance: Random, sound: bytes) -> bytes:
+def _woven(random: Random, sound: bytes) -> bytes:
     """Weave titles in after every 100 bytes."""
     out = bytearray()
     for at in range(0, len(sound), 100):
-        title = b"StreamTitle='" + some_bytes(chance, 100) + b"';" if chance.random() < 0.1 else b""
+        title = b"StreamTitle='" + some_bytes(random, 100) + b"';" if random.random() < 0.1 else b""
         blocks = min(-(-len(title) // 16), 255)
         out += sound[at : at + 100] + bytes([blocks]) + title.ljust(16 * blocks, b"\0")
     return bytes(out)
 
 
-def _chunked(chance: Random, body: bytes) -> bytes:
+def _chunked(random: Random, body: bytes) -> bytes:
     out = b""
     while body and len(out) < 100_000:
-        size = chance.choice((1, 100, 5000))
-        claimed = chance.choice(
+        size = random.choice((1, 100, 5000))
+        claimed = random.choice(
             (b"%x" % len(body[:size]),) * 30 + (b"ffffffffff", b"-1", b"", b"x")
         )
         out += claimed + b"\r\n" + body[:size] + b"\r\n"
         body = body[size:]
-    return out + chance.choice((b"0\r\n\r\n", b"0\r\nx: y\r\n", b""))
+    return out + random.choice((b"0\r\n\r\n", b"0\r\nx: y\r\n", b""))
 
 
 class _Server:

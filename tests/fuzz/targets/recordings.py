@@ -11,9 +11,9 @@ from streamer.outputs.recording.parquet import write_parquet
 from streamer.outputs.recording.plot_figure import draw_figure
 from streamer.outputs.recording.plot_terminal import draw_in_terminal
 from streamer.outputs.recording.recovery import recover_recordings
-from tests.fuzz.judging import Finding, Input, check_text, judged
 from tests.fuzz.mutate import EXTREMES, mutated, some_bytes
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import FuzzFailure, Input, check_error, check_text
 
 _METADATA = {"zone": "main", "source": "demo", "version": "1.0", "model": "damer"}
 _NUMBERS = (
@@ -32,7 +32,7 @@ _NAME = "main-20261125T203000Z"
 class RecordingTarget(Target):
     """Does with a recording all that the commands do with one."""
 
-    growth = 512 << 20
+    max_memory_growth = 512 << 20
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -48,65 +48,65 @@ class RecordingTarget(Target):
         self._place = folder / "recordings"
         self._place.mkdir()
 
-    def make(self, chance: Random) -> Input:
-        match chance.randrange(10):
+    def make(self, random: Random) -> Input:
+        match random.randrange(10):
             case 0:
-                return {_NAME + ".journal": some_bytes(chance, 3000)}
+                return {_NAME + ".journal": some_bytes(random, 3000)}
             case 1 | 2:
-                return {_NAME + ".journal": mutated(chance, self._journal, tokens=_TOKENS)}
+                return {_NAME + ".journal": mutated(random, self._journal, tokens=_TOKENS)}
             case 3 | 4 | 5:
-                return {_NAME + ".journal": self._with_odd_numbers(chance)}
+                return {_NAME + ".journal": self._with_odd_numbers(random)}
             case 6 | 7:
-                rows = [_odd(chance, row) for row in self._rows[: chance.choice((1, 2, 40))]]
+                rows = [_odd(random, row) for row in self._rows[: random.choice((1, 2, 40))]]
                 file = self.folder / "made.parquet"
-                source = chance.choice(
+                source = random.choice(
                     ("demo", "\x1b[2J\n", "a" * 3000, "é" * 300, "$x^{$", "\u202e")
                 )
                 write_parquet(file, {FORMAT_KEY: "1", **_METADATA, "source": source}, rows)
                 return {_NAME + ".parquet": file.read_bytes()}
-        return {_NAME + ".parquet": mutated(chance, self._parquet, others=[self._journal])}
+        return {_NAME + ".parquet": mutated(random, self._parquet, others=[self._journal])}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         [(name, content)] = given.items()
         for path in self._place.iterdir():
             path.unlink()
         file = self._place / name
         file.write_bytes(content)
-        said = self._read(file, drawn=not len(content) % 50)
+        kind = self._read(file, drawn=not len(content) % 50)
         finished = recover_recordings(self._place)
         for path in finished:
             again = self._read(path, drawn=False)
-            if said == "read" and again != "read":
-                raise Finding(f"read as a journal, and when it was finished: {again}")
-        return said
+            if kind == "read" and again != "read":
+                raise FuzzFailure(f"read as a journal, and when it was finished: {again}")
+        return kind
 
     def _read(self, file: Path, *, drawn: bool) -> str:
         try:
             recording = read_recording(file)
         except StreamerError as error:
-            return judged(error, file)
+            return check_error(error, file)
         check_text(f"{recording.started_at:%Y-%m-%d} {recording.duration:.1f} {recording.zone}")
         check_text(recording.unfinished_note.replace(str(file), ""))
         if len(list(recording.updates())) != len(recording):
-            raise Finding("not every row is an update")
+            raise FuzzFailure("not every row is an update")
         if not len(recording) % 2 or drawn:
             str(draw_in_terminal(recording, 80, 24))
         if drawn:
             draw_figure(recording).draw_without_rendering()
         return "read"
 
-    def _with_odd_numbers(self, chance: Random) -> bytes:
+    def _with_odd_numbers(self, random: Random) -> bytes:
         """Return a journal with a few other values in its rows."""
-        lines = list(self._lines[: chance.choice((2, 3, 41))])
-        for _ in range(chance.choice((1, 1, 3))):
-            at = chance.randrange(1, len(lines))
+        lines = list(self._lines[: random.choice((2, 3, 41))])
+        for _ in range(random.choice((1, 1, 3))):
+            at = random.randrange(1, len(lines))
             values = json.loads(lines[at])
             texts = [json.dumps(value) for value in values]
-            texts[chance.randrange(len(texts))] = chance.choice(_NUMBERS)
+            texts[random.randrange(len(texts))] = random.choice(_NUMBERS)
             lines[at] = f"[{','.join(texts)}]".encode()
-            if chance.random() < 0.5:
+            if random.random() < 0.5:
                 continue
-            lines[at] = json.dumps(_odd(chance, Row(*values))).encode()
+            lines[at] = json.dumps(_odd(random, Row(*values))).encode()
         return b"\n".join(lines) + b"\n"
 
 
@@ -118,14 +118,14 @@ def _row(tick: int) -> Row:
     )  # fmt: skip
 
 
-def _odd(chance: Random, row: Row) -> Row:
+def _odd(random: Random, row: Row) -> Row:
     """Return the row with one value that a row may not have."""
-    name = chance.choice(COLUMNS)
+    name = random.choice(COLUMNS)
     value = getattr(row, name)
     if isinstance(value, bool):
         return row._replace(silence=not value)
     if isinstance(value, int):
-        odd = chance.choice((*EXTREMES, 2**63 - 1, -(2**63), 253_402_300_800_000, 10**17))
+        odd = random.choice((*EXTREMES, 2**63 - 1, -(2**63), 253_402_300_800_000, 10**17))
         return row._replace(**{name: odd})
     odd_floats = (float("inf"), float("-inf"), float("nan"), 1e308, -1e308, 5e-324, 1e17, -2.0)
-    return row._replace(**{name: chance.choice(odd_floats)})
+    return row._replace(**{name: random.choice(odd_floats)})

@@ -6,10 +6,10 @@ from random import Random
 from streamer.errors import StreamerError
 from streamer.outputs.lights import dmx_patch as patch
 from streamer.outputs.lights.show_file import example_text, load_show
-from tests.fuzz.judging import Finding, Input, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets import toml
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import FuzzFailure, Input, check_error
 
 _KEYS = [
     ("[show]", "zone"), ("[show]", "rate"), ("[show]", "hold_time"), ("[palettes.a]", "anchors"),
@@ -38,32 +38,32 @@ class ShowTarget(Target):
         super().__init__(folder)
         self._example = example_text().encode()
 
-    def make(self, chance: Random) -> Input:
-        match chance.randrange(10):
+    def make(self, random: Random) -> Input:
+        match random.randrange(10):
             case 0:
-                text = some_bytes(chance, 3000)
+                text = some_bytes(random, 3000)
             case 1 | 2:
-                text = toml.document(chance, _KEYS).encode()
+                text = toml.document(random, _KEYS).encode()
             case 3:
-                added = toml.document(chance, _KEYS[:5]).encode()
+                added = toml.document(random, _KEYS[:5]).encode()
                 text = self._example + b"\n" + added
             case _:
-                text = mutated(chance, self._example, tokens=_TOKENS)
+                text = mutated(random, self._example, tokens=_TOKENS)
         return {"show.toml": text}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         file = self.folder / "show.toml"
         file.write_bytes(given["show.toml"])
         try:
             show = load_show(file)
         except StreamerError as error:
-            return judged(error, file)
+            return check_error(error, file)
         for patched in patch.patch_fixtures(show):
             if not 1 <= patched.first <= patched.last <= patch.UNIVERSE_SIZE:
-                raise Finding(f"a fixture occupies channels {patched}")
+                raise FuzzFailure(f"a fixture occupies channels {patched}")
         for palette in list(show.palettes.values())[:3]:
             for at in ((0.0, 0.0), (1.0, -1.0), (-0.3, 0.7)):
                 color = palette.gradient().at(*at)
                 if not all(0.0 <= each <= 1.0 for each in color):
-                    raise Finding(f"the colour {color}")
+                    raise FuzzFailure(f"the colour {color}")
         return "show"

@@ -10,9 +10,9 @@ from streamer.config.credentials import read_credentials
 from streamer.errors import StreamerError
 from streamer.mqtt import BrokerAddress
 from streamer.tracking.calibration import Calibration, CalibrationStore
-from tests.fuzz.judging import CANARY, Finding, Input, check_text, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import CANARY, FuzzFailure, Input, check_error, check_text
 
 _TOKENS = (
     b"1e999", b"NaN", b"null", b"{", b"[" * 300, b'"main":', b"-Infinity", b"9" * 500, b"\\ud800",
@@ -37,24 +37,24 @@ class StateTarget(Target):
         self._pem = b"".join(blob.bytes() for blob in made.cert_chain_pems)
         self._key = made.private_key_pem.bytes()
 
-    def make(self, chance: Random) -> Input:
-        match chance.randrange(5):
+    def make(self, random: Random) -> Input:
+        match random.randrange(5):
             case 0:
-                text = CANARY.encode() + chance.choice(
+                text = CANARY.encode() + random.choice(
                     (b"", b"\n", b"\r\n", b"\0", b"\xff", b"\n\n")
                 )
-                return {"password": mutated(chance, text) if chance.random() < 0.5 else text}
+                return {"password": mutated(random, text) if random.random() < 0.5 else text}
             case 1:
-                name = chance.choice(("ca", "cert", "key"))
+                name = random.choice(("ca", "cert", "key"))
                 return {
                     "ca": self._pem, "cert": self._pem, "key": self._key,
-                    name: mutated(chance, self._pem, others=[self._key], tokens=_TOKENS),
+                    name: mutated(random, self._pem, others=[self._key], tokens=_TOKENS),
                 }  # fmt: skip
             case 2:
-                return {"calibration.json": some_bytes(chance, 2000)}
-        return {"calibration.json": mutated(chance, self._good, tokens=_TOKENS)}
+                return {"calibration.json": some_bytes(random, 2000)}
+        return {"calibration.json": mutated(random, self._good, tokens=_TOKENS)}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         paths = {name: self.folder / name for name in given}
         for name, content in given.items():
             paths[name].write_bytes(content)
@@ -69,16 +69,16 @@ class StateTarget(Target):
                 return "certificates"
             return self._calibrate(paths["calibration.json"])
         except StreamerError as error:
-            return judged(error, *paths.values())
+            return check_error(error, *paths.values())
 
     def _calibrate(self, file: Path) -> str:
         store = CalibrationStore(file)
         found = store.get(_ZONE)
         store.get_valid(_ZONE)
         if found is not None and not -60 <= found.gain_db <= 60:
-            raise Finding(f"a gain of {found.gain_db}")
+            raise FuzzFailure(f"a gain of {found.gain_db}")
         check_text(f"{found}"[:300])
         store.put("main", self._calibration)
         if store.get(_ZONE) != self._calibration:
-            raise Finding("what was kept is not there")
+            raise FuzzFailure("what was kept is not there")
         return "calibration" if found is not None else "none"

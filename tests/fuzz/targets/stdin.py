@@ -13,9 +13,9 @@ from streamer.audio.raw_input import RawDecoder, RawInput
 from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import RawFormat
 from streamer.errors import StreamerError
-from tests.fuzz.judging import Finding, Input, judged
 from tests.fuzz.mutate import mutated, some_bytes
 from tests.fuzz.targets.base import Target
+from tests.fuzz.verdict import FuzzFailure, Input, check_error
 
 _HEADS = (b"RIFF", b"fLaC", b"OggS", b"ID3\x04", b"\x7fELF", b"", b"\0\0\0\0", b"\xff\xfe")
 _SOON = 3.0  # seconds
@@ -31,39 +31,39 @@ class StdinTarget(Target):
         sound = 0.4 * np.sin(2 * np.pi * 440 * time)
         self._good = [(sound * 32767).astype("<i2").tobytes(), sound.astype("<f4").tobytes()]
 
-    def make(self, chance: Random) -> Input:
+    def make(self, random: Random) -> Input:
         layout = {
-            "format": chance.choice(("s16le", "f32le")),
-            "rate": chance.choice((8000, 44100, 384000)),
-            "channels": chance.choice((1, 2, 3, 64)),
+            "format": random.choice(("s16le", "f32le")),
+            "rate": random.choice((8000, 44100, 384000)),
+            "channels": random.choice((1, 2, 3, 64)),
         }
-        picked = chance.choice(((), (), (1,), (1, 2), (64,), (3, 1)))
-        cuts = [int(3000 ** chance.random()) for _ in range(30)]
-        data = chance.choice(_HEADS) + some_bytes(chance, 20_000)
-        if chance.random() < 0.7:
-            data = mutated(chance, chance.choice(self._good), others=self._good)[:200_000]
-        if chance.random() < 0.1:
+        picked = random.choice(((), (), (1,), (1, 2), (64,), (3, 1)))
+        cuts = [int(3000 ** random.random()) for _ in range(30)]
+        data = random.choice(_HEADS) + some_bytes(random, 20_000)
+        if random.random() < 0.7:
+            data = mutated(random, random.choice(self._good), others=self._good)[:200_000]
+        if random.random() < 0.1:
             extremes = np.array([np.nan, np.inf, -np.inf, 3.4e38, 1e-45, -0.0], "<f4")
-            data = np.resize(extremes, chance.randrange(1, 5000)).tobytes() + data
+            data = np.resize(extremes, random.randrange(1, 5000)).tobytes() + data
         told = {
-            "layout": layout, "channels": picked, "cuts": cuts, "pipe": chance.random() < 0.05
+            "layout": layout, "channels": picked, "cuts": cuts, "pipe": random.random() < 0.05
         }  # fmt: skip
         return {"bytes": data, "how": json.dumps(told).encode()}
 
-    def judge(self, given: Input) -> str:
+    def check(self, given: Input) -> str:
         how, data = json.loads(given["how"]), given["bytes"]
         layout, channels = RawFormat(**how["layout"]), tuple(how["channels"])
-        whole, said = _decode(layout, channels, [data])
+        whole, kind = _decode(layout, channels, [data])
         pieces, at = [], 0
         while at < len(data):
             pieces.append(data[at : at + how["cuts"][len(pieces) % 30]])
             at += len(pieces[-1])
-        again, said_again = _decode(layout, channels, pieces)
-        if said == said_again == "samples" and not np.array_equal(whole, again):
-            raise Finding("cut otherwise, the bytes are other samples")
-        if how["pipe"] and said == "samples":
+        again, kind_again = _decode(layout, channels, pieces)
+        if kind == kind_again == "samples" and not np.array_equal(whole, again):
+            raise FuzzFailure("cut otherwise, the bytes are other samples")
+        if how["pipe"] and kind == "samples":
             _through_pipe(layout, channels, data[: layout.channels * layout.rate])
-        return said
+        return kind
 
 
 def _decode(
@@ -78,21 +78,21 @@ def _decode(
             check_samples(found[-1])
         decoder.finish()
         frames = sum(map(len, pieces)) // decoder.frame_bytes
-        said = "samples"
+        kind = "samples"
     except StreamerError as error:
-        said = judged(error)
+        kind = check_error(error)
     sound = np.concatenate(found)
-    if said == "samples" and len(sound) != frames:
-        raise Finding(f"{len(sound)} samples of {frames} frames")
-    return sound, said
+    if kind == "samples" and len(sound) != frames:
+        raise FuzzFailure(f"{len(sound)} samples of {frames} frames")
+    return sound, kind
 
 
 def check_samples(samples: np.ndarray) -> None:
     """Raise where they are no sound."""
     if samples.dtype != np.float32 or samples.ndim != 1:
-        raise Finding(f"{samples.dtype} {samples.shape}")
+        raise FuzzFailure(f"{samples.dtype} {samples.shape}")
     if len(samples) and not (np.isfinite(samples).all() and np.abs(samples).max() <= 1.0):
-        raise Finding("samples beyond full scale")
+        raise FuzzFailure("samples beyond full scale")
 
 
 def _through_pipe(layout: RawFormat, channels: tuple[int, ...], data: bytes) -> None:
@@ -106,11 +106,11 @@ def _through_pipe(layout: RawFormat, channels: tuple[int, ...], data: bytes) -> 
     ended.join(_SOON + 2 * _PIECE / (layout.rate * layout.channels))
     os.close(reader)
     if ended.is_alive():
-        raise Finding("a pipe that has ended is not left")
+        raise FuzzFailure("a pipe that has ended is not left")
 
 
 def _follow(feed: RawInput, ring: RingBuffer) -> None:
     try:
         feed.run(ring, lambda: None, threading.Event())
     except StreamerError as error:
-        judged(error)
+        check_error(error)

@@ -1,4 +1,4 @@
-"""Watches the process that judges inputs of a target, and starts it anew where one ends it."""
+"""Run a target's worker process, and restart it after an input that crashes or hangs it."""
 
 import json
 import os
@@ -13,32 +13,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from tests.fuzz.judging import kind_of
 from tests.fuzz.targets import ALL
-from tests.fuzz.worker import chance_of
+from tests.fuzz.verdict import message_kind
+from tests.fuzz.worker import random_for
 
 ROOT = Path(__file__).parents[2]
-KEPT = 3
-"""Inputs that are kept of each kind of finding."""
+MAX_SAVED = 3
+"""Most inputs that are saved of each kind of failure."""
 
-_BEGINNING = 120.0  # seconds until the first input
-_SLACK = 30.0  # seconds beyond a target's patience
+_STARTUP_TIMEOUT = 120.0  # seconds until the first input
+_GRACE = 30.0  # seconds beyond a target's timeout
 
 
 @dataclass
 class Outcome:
-    """What came of one target.
+    """Results of one target.
 
     Attributes
     ----------
     inputs, seconds
-        How many were judged, in which time.
+        Number of inputs, and their time in seconds.
     kinds
-        How often each kind of answer came.
+        Number of results of each kind.
     findings
-        By their kind, the numbers of the inputs.
-    said
-        The first finding of each kind in full.
+        Numbers of the failing inputs by kind of failure.
+    messages
+        First failure of each kind in full.
     """
 
     target: str
@@ -47,42 +47,42 @@ class Outcome:
     seconds: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
     findings: dict[str, list[int]] = field(default_factory=dict)
-    said: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
 
-    def take(self, number: int, said: str) -> None:
-        """Count what came of an input."""
+    def record(self, number: int, result: str) -> None:
+        """Add the result of an input; one of a failure starts with "!"."""
         self.inputs += 1
-        if not said.startswith("!"):
-            self.kinds[said] += 1
+        if not result.startswith("!"):
+            self.kinds[result] += 1
             return
-        lines = said[1:].strip().splitlines() or [""]
-        kind = kind_of(lines[0] if lines[0].startswith(("takes", "took")) else lines[-1])
+        lines = result[1:].strip().splitlines() or [""]
+        kind = message_kind(lines[0] if lines[0].startswith(("takes", "took")) else lines[-1])
         self.findings.setdefault(kind, []).append(number)
-        self.said.setdefault(kind, said[1:])
+        self.messages.setdefault(kind, result[1:])
 
 
 def run(
     target: str, *, seed: int, seconds: float, inputs: int = 10**9, first: int = 0,
     output: Path | None = None,
 ) -> Outcome:  # fmt: skip
-    """Judge inputs of a target for so many seconds, or so many of them.
+    """Run inputs of a target for a number of seconds, or a number of inputs.
 
     Parameters
     ----------
     output
-        Folder in which what led to findings is written.
+        Folder for the failing inputs.
     """
     outcome = Outcome(target, seed)
     number, end = first, first + inputs
     while number < end and outcome.seconds < seconds:
         number = _run_once(outcome, number, end, seconds - outcome.seconds)
     if output is not None:
-        _keep(outcome, output)
+        _save_failures(outcome, output)
     return outcome
 
 
 def _run_once(outcome: Outcome, first: int, end: int, seconds: float) -> int:
-    """Let one process judge; return the number of the input that comes next."""
+    """Run one worker process; return the number of the next input."""
     options = {"seed": outcome.seed, "first": first, "inputs": end - first, "seconds": seconds}
     arguments = [f"--{name}={value}" for name, value in options.items()]
     number = first
@@ -95,34 +95,34 @@ def _run_once(outcome: Outcome, first: int, end: int, seconds: float) -> int:
         assert process.stdout is not None
         lines = _Lines(process.stdout)
         hung = False
-        begun = time.monotonic()
+        start = time.monotonic()
         try:
-            hung = lines.next(_BEGINNING) is None and process.poll() is None
-            begun = time.monotonic()
-            patience = ALL[outcome.target].patience + _SLACK
-            while not hung and (line := lines.next(patience)) != b"":
+            hung = lines.next(_STARTUP_TIMEOUT) is None and process.poll() is None
+            start = time.monotonic()
+            timeout = ALL[outcome.target].timeout + _GRACE
+            while not hung and (line := lines.next(timeout)) != b"":
                 if line is None:
                     hung = True
                     break
-                outcome.take(number, json.loads(line))
+                outcome.record(number, json.loads(line))
                 number += 1
         finally:
-            outcome.seconds += time.monotonic() - begun
+            outcome.seconds += time.monotonic() - start
             if hung or process.poll() is None:
-                _end(process, gently=not hung)
+                _stop(process, wait=not hung)
         process.stdout.close()
         if hung or process.returncode:
             errors.seek(0)
             how = "hangs" if hung else f"ended with {process.returncode}"
-            told = errors.read()[-2000:].decode(errors="replace")
-            outcome.take(number, f"!the process {how}\n{told}\nthe process {how}")
+            log = errors.read()[-2000:].decode(errors="replace")
+            outcome.record(number, f"!the process {how}\n{log}\nthe process {how}")
             number += 1
             outcome.seconds += 1.0
     return number
 
 
 class _Lines:
-    """Lines of a pipe, each within so many seconds."""
+    """Read lines from a pipe with a timeout."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._descriptor = pipe.fileno()
@@ -131,7 +131,7 @@ class _Lines:
         self._data = b""
 
     def next(self, seconds: float) -> bytes | None:
-        """Return the next line; empty at the end, None where it does not come in time."""
+        """Return the next line; empty at the end of file, None after `seconds`."""
         while b"\n" not in self._data:
             if not self._selector.select(seconds):
                 return None
@@ -143,8 +143,8 @@ class _Lines:
         return line or b"\n"
 
 
-def _end(process: "subprocess.Popen[bytes]", *, gently: bool) -> None:
-    if gently:
+def _stop(process: "subprocess.Popen[bytes]", *, wait: bool) -> None:
+    if wait:
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
@@ -155,22 +155,22 @@ def _end(process: "subprocess.Popen[bytes]", *, gently: bool) -> None:
     process.wait()
 
 
-def _keep(outcome: Outcome, output: Path) -> None:
-    """Write the inputs that led to findings."""
+def _save_failures(outcome: Outcome, output: Path) -> None:
+    """Save the failing inputs."""
     if not outcome.findings:
         return
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         target = ALL[outcome.target](Path(folder))
         try:
             for kind, numbers in outcome.findings.items():
-                for number in numbers[:KEPT]:
+                for number in numbers[:MAX_SAVED]:
                     place = output / f"{outcome.target}-{outcome.seed}-{number}"
                     place.mkdir(parents=True, exist_ok=True)
-                    given = target.make(chance_of(outcome.target, outcome.seed, number))
+                    given = target.make(random_for(outcome.target, outcome.seed, number))
                     for name, content in given.items():
                         (place / name).write_bytes(content)
                     place.joinpath("finding.txt").write_text(
-                        outcome.said[kind], errors="backslashreplace"
+                        outcome.messages[kind], errors="backslashreplace"
                     )
         finally:
             target.close()
