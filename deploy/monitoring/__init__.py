@@ -1,1 +1,1 @@
-"""Prometheus and Grafana for streamer."""
+"""Monitoring: Prometheus rules, Grafana dashboard, and a plot of the dashboard."""
