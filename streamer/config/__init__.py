@@ -10,17 +10,14 @@ from streamer.config.files import default_text
 from streamer.config.load import OPTIONS, LoadedConfig, load, load_with_origins
 from streamer.config.models import (
     Config,
-    Dashboard,
     Engine,
     HomeAssistant,
-    Lights,
-    Log,
     Mqtt,
     RawFormat,
-    Record,
     Tracking,
     Zone,
 )
+from streamer.config.output_models import Dashboard, Lights, Log, Record
 from streamer.errors import ConfigError
 
 __all__ = [
