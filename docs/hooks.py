@@ -10,12 +10,12 @@ from mkdocs.structure.pages import Page
 sys.path.insert(0, str(Path(__file__).parents[1]))  # whatever folder MkDocs was started in
 
 from docs.links import ROOT, outside, pictures, turned
-from docs.reference import written
+from docs.reference import generate_files
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the reference, and what stands outside this folder."""
-    for place, text in {**written(), **outside()}.items():
+    for place, text in {**generate_files(), **outside()}.items():
         files.append(File.generated(config, place, content=text))
     for source, place in pictures().items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))

@@ -1,17 +1,16 @@
-"""The reference, written from the code whenever the site is built.
+"""Generate the reference pages from the code when the site is built.
 
-`written()` gives every page and file of it by its place in the site. Nothing of it is kept in the
-repository, so nothing of it can be out of date.
+The repository holds no copy of them, so they cannot be out of date.
 """
 
 from docs.reference import command_line, configuration, mqtt, python
 
 
-def written() -> dict[str, str]:
-    """Return the text of every page and file of the reference, by its place in the site."""
+def generate_files() -> dict[str, str]:
+    """Return the text of every reference page and file, by its path in the site."""
     return {
-        **mqtt.written(),
-        **configuration.written(),
+        **mqtt.generate_files(),
+        **configuration.generate_files(),
         "reference/command-line.md": command_line.page(),
-        **python.written(),
+        **python.generate_files(),
     }

@@ -1,4 +1,4 @@
-"""The reference of the command line, from the commands themselves."""
+"""Generate the command-line reference from the commands."""
 
 import inspect
 import re
@@ -11,21 +11,21 @@ from docs.reference.markdown import block, code, prose, table
 from streamer.cli.app import app
 
 _NAME = "streamer"
-_HEAD = ("option", "what it does", "default")
-_ENDS = (
-    "Input that cannot be meant ends with one line and the exit code 2, what fails with one line "
-    "and 1, an interrupt with 130. Where an option is not given, the "
-    "[configuration](configuration.md) holds."
+_HEAD = ("option", "description", "default")
+_EXIT_CODES = (
+    "Exit codes: 2 for invalid input, 1 for other failures (both with a one-line message), 130 for "
+    "an interrupt. Options that are not given are taken from the "
+    "[configuration](configuration.md)."
 )
 
 
 def page() -> str:
-    """Return the page: each command with its arguments and options, groups with theirs."""
+    """Return the page: every command with its arguments and options."""
     root: Any = get_command(app)
     parts = [
         "# Command line",
-        f"{prose(root.help)} `{_NAME} COMMAND --help` says the same in the terminal.",
-        _ENDS,
+        f"{prose(root.help)} `{_NAME} COMMAND --help` shows the same in the terminal.",
+        _EXIT_CODES,
         block(f"{_NAME} --version", "sh"),
         *_commands(root, _NAME),
     ]
@@ -33,7 +33,7 @@ def page() -> str:
 
 
 def options_of(name: str) -> set[str]:
-    """Return the options of a command, with their dashes."""
+    """Return the option strings of a command, such as `--rate`."""
     root: Any = get_command(app)
     return {option for each in root.commands[name].params for option in each.opts}
 
@@ -62,9 +62,9 @@ def _command(command: Any, name: str) -> list[str]:
 
 def _row(record: tuple[str, str]) -> tuple[str, str, str]:
     """Split `("--rate HZ", "Estimates a second.  [default: 10]")` into three cells."""
-    name, told = record[0], record[1].replace("\\[", "[")
+    name, text = record[0], record[1].replace("\\[", "[")
     more: list[str] = []
-    while found := re.search(r"(?:^|\s+)\[((?:[^\[\]]|\[[^\]]*\])*)\]$", told):
+    while found := re.search(r"(?:^|\s+)\[((?:[^\[\]]|\[[^\]]*\])*)\]$", text):
         more.insert(0, found[1].removeprefix("default: "))
-        told = told[: found.start()]
-    return code(" ".join(name.split())), prose(told), prose(", ".join(more))
+        text = text[: found.start()]
+    return code(" ".join(name.split())), prose(text), prose(", ".join(more))

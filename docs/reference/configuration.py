@@ -1,4 +1,4 @@
-"""The reference of the configuration: every key, its variable and its option."""
+"""Generate the configuration reference: every key with its variable and option."""
 
 import inspect
 import json
@@ -15,22 +15,22 @@ from streamer.config.layer import flatten, table_heading
 
 PAGE = "reference/configuration.md"
 _BEGIN = """\
-Every key that a configuration file may hold. Options of the command line win over environment
-variables, those over the file, the file over the defaults. `streamer config` shows what is in
-effect, and what set it.
+Every key of the configuration file. Command-line options take precedence over environment
+variables, these over the file, and the file over the defaults. `streamer config` shows the
+effective values and their sources.
 
 The default file with its comments: [config.toml](config.toml){ download="config.toml" }, or
 `streamer config --default > config.toml`. For editors:
 [JSON Schema](config.schema.json){ download="config.schema.json" }."""
 _RELOAD = """\
-↻ marks what a running program takes over when it reads its configuration again: on SIGHUP, or on
-the command [`reload`](mqtt.md#commands). Everything else waits for the next start; calibrations and
-the show file are always read again."""
-_HEAD = ("key", "value", "default", "what it does; its variable and option")
+↻ marks keys that take effect when a running program reloads its configuration: on SIGHUP, or on
+the command [`reload`](mqtt.md#commands). All other keys take effect at the next start.
+Calibrations and the show file are always reloaded."""
+_HEAD = ("key", "value", "default", "description, environment variable, option")
 
 
-def written() -> dict[str, str]:
-    """Return the page, the default file, and the JSON Schema for editors."""
+def generate_files() -> dict[str, str]:
+    """Return the page, the default configuration file, and its JSON Schema for editors."""
     return {
         PAGE: _page(),
         "reference/config.toml": default_text(),
@@ -47,21 +47,21 @@ def _page() -> str:
         prose(paths),
         _RELOAD,
     ]
-    defaults = {_named(path): value for path, value in flatten(Config().model_dump(mode="json"))}
+    defaults = {_dotted(path): value for path, value in flatten(Config().model_dump(mode="json"))}
     options = dict(_options())
     for place, keys in groupby(schema.iter_keys(), key=lambda path: path[:-1]):
         title = table_heading(place, {"zones": [{}]}).strip()
-        rows = [_row(path, defaults.get(_named(path)), options) for path in keys]
+        rows = [_row(path, defaults.get(_dotted(path)), options) for path in keys]
         parts += [
             f"## `{title}` {{#{_anchor(place)}}}",
-            prose(_described(place)),
+            prose(_table_description(place)),
             table(_HEAD, rows, kind="keys"),
         ]
     return "\n\n".join(parts) + "\n"
 
 
 def _options() -> Iterator[tuple[schema.Path, str]]:
-    """Yield the key that each option of `streamer run` sets, and the option."""
+    """Yield each option of `streamer run` with the key that it sets."""
     there = options_of("run")
     for name, path in OPTIONS.items():
         if f"--{name}" in there:
@@ -70,25 +70,25 @@ def _options() -> Iterator[tuple[schema.Path, str]]:
 
 def _row(path: schema.Path, default: Any, options: dict[schema.Path, str]) -> tuple[str, ...]:
     node = schema.find_node(path) or {}
-    name = code(path[-1]) + (" ↻" if _named(path) in RELOADABLE_KEYS else "")
+    name = code(path[-1]) + (" ↻" if _dotted(path) in RELOADABLE_KEYS else "")
     written = "not set" if default is None else code(json.dumps(default, ensure_ascii=False))
     option = f", {code(options[path])}" if path in options else ""
-    told = f"{_told(path)}<br>{code(variable_name(path))}{option}"
-    return name, prose(schema.describe_allowed(node)), written, told
+    text = f"{_key_description(path)}<br>{code(variable_name(path))}{option}"
+    return name, prose(schema.describe_allowed(node)), written, text
 
 
-def _told(path: schema.Path) -> str:
-    """Return the description of a key, which its model holds, references followed or not."""
+def _key_description(path: schema.Path) -> str:
+    """Return the description of a key from its settings model."""
     table_node = schema.find_node(path[:-1]) or {}
     return prose(str(table_node["properties"][path[-1]].get("description", "")))
 
 
-def _described(place: schema.Path) -> str:
-    """Return what the model of a table says of itself."""
+def _table_description(place: schema.Path) -> str:
+    """Return the description of a table from its settings model."""
     return str((schema.find_node(place) or {}).get("description", ""))
 
 
-def _named(path: schema.Path) -> str:
+def _dotted(path: schema.Path) -> str:
     return ".".join(map(str, path))
 
 

@@ -1,4 +1,4 @@
-"""Pieces of Markdown that every page of the reference is made of."""
+"""Format Markdown: code, tables, JSON examples, prose."""
 
 import json
 import re
@@ -7,28 +7,28 @@ from typing import Any
 
 
 def code(text: object) -> str:
-    """Return a text as code within a line or a cell; of nothing, nothing."""
+    """Return a text as inline code; an empty text stays empty."""
     plain = str(text)
     fence = "``" if "`" in plain else "`"
     return f"{fence}{plain}{fence}" if plain else ""
 
 
 def block(text: str, language: str = "") -> str:
-    """Return a text as a block of code."""
+    """Return a text as a code block."""
     return f"```{language}\n{text.rstrip()}\n```"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
-    """Return a table whose first column names its rows.
+    """Return a Markdown table.
 
     Parameters
     ----------
     head
-        Headings of the columns.
+        Column headings.
     rows
         Cells, each in Markdown.
     kind
-        Class of the element around the table, by which `assets/site.css` knows it.
+        CSS class of the element around the table; see `assets/site.css`.
     """
     lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
     text = "\n".join(lines)
@@ -36,14 +36,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "")
 
 
 def pretty(payload: bytes) -> str:
-    """Return JSON as people read it: a line for each field, small objects on one line."""
+    """Return indented JSON, one line for each top-level field."""
     content: dict[str, Any] = json.loads(payload)
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def prose(text: str) -> str:
-    """Return a docstring's text as Markdown prose: what looks like HTML outside code is escaped."""
+    """Return a docstring's text as Markdown, with `<` escaped outside code."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(part if part[:1] == "`" else part.replace("<", "&lt;") for part in parts)
 
@@ -53,6 +53,6 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return a cell on one line; a bar within code ends no cell, any other one is escaped."""
+    """Return a cell on one line, with `|` escaped outside code."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(part if part[:1] == "`" else part.replace("|", "\\|") for part in parts)

@@ -1,4 +1,4 @@
-"""The reference of topics, messages and commands."""
+"""Generate the MQTT reference: topics, messages, commands."""
 
 import inspect
 import json
@@ -27,11 +27,11 @@ from streamer.tracking import Affect, Update, mood
 
 PAGE = "reference/mqtt.md"
 _BEGIN = (
-    "Every topic, every message and every command, as this version sends and takes them. `<base>` "
-    "is `streamer/<node>` unless `base_topic` says otherwise."
+    "Every topic, message and command of this version. `<base>` is `streamer/<node>` unless "
+    "`base_topic` is set."
 )
 _FIELDS = ("field", "type", "range", "description")
-_EPOCH = 1_795_389_690.0  # an evening, so that every build writes the same example
+_EPOCH = 1_795_389_690.0  # fixed, so that every build writes the same example
 _UPDATE = Update(
     tick=1234,
     time=123.4,
@@ -69,8 +69,8 @@ _COMMANDS = {
 _MODELS: dict[str, type[payloads.Message]] = payloads.KINDS
 
 
-def written() -> dict[str, str]:
-    """Return the page, and a JSON Schema for each kind of message."""
+def generate_files() -> dict[str, str]:
+    """Return the page, and a JSON Schema for each message kind."""
     schemas = {
         f"reference/schemas/{kind}.json": json.dumps(schema, indent=2) + "\n"
         for kind, schema in json_schemas().items()
@@ -93,14 +93,14 @@ def _page() -> str:
         _topics(sent),
         *(_message(kind, sent[kind], example) for kind, example in examples.items()),
         _status(sent["status"]),
-        _words(),
+        _mood_words(),
         _commands(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _units() -> str:
-    """Return what the module says of all numbers."""
+    """Return the paragraph on rounding and units of the payloads module."""
     return prose(_paragraphs(payloads)[1])
 
 
@@ -108,10 +108,10 @@ def _topics(sent: dict[str, Delivery]) -> str:
     rows = []
     for kind in ("status", "va", "state", "health", "ack"):
         one = sent[kind]
-        kept = "yes" if one.retain else "no"
-        rows.append((code(one.topic), f"[{kind}](#{kind})", str(one.qos), kept, _expiry(one)))
-    taken = Topics("<base>").command("<zone>", "<name>")
-    rows.append((code(taken), "[command](#commands)", "up to 1", "refused", ""))
+        retained = "yes" if one.retain else "no"
+        rows.append((code(one.topic), f"[{kind}](#{kind})", str(one.qos), retained, _expiry(one)))
+    command_topic = Topics("<base>").command("<zone>", "<name>")
+    rows.append((code(command_topic), "[command](#commands)", "up to 1", "refused", ""))
     head = ("topic", "message", "QoS", "retained", "expires, MQTT 5")
     return table(head, rows, kind="topics")
 
@@ -123,11 +123,11 @@ def _expiry(one: Delivery) -> str:
 def _message(kind: str, sent: Delivery, example: payloads.Message) -> str:
     model = _MODELS[kind]
     schema = Schema(model.model_json_schema(mode="serialization"))
-    kept = "retained" if sent.retain else "not retained"
+    retained = "retained" if sent.retain else "not retained"
     link = f'[JSON Schema](schemas/{kind}.json){{ download="{kind}.json" }}'
     parts = [
         f"## {kind} {{#{kind}}}",
-        f"{prose(inspect.getdoc(model) or '')} QoS {sent.qos}, {kept}. {link}",
+        f"{prose(inspect.getdoc(model) or '')} QoS {sent.qos}, {retained}. {link}",
         block(pretty(example.to_json()), "json"),
         _fields(schema, schema.root, kind),
     ]
@@ -149,23 +149,23 @@ def _fields(schema: Schema, node: Node, kind: str) -> str:
 
 
 def _status(sent: Delivery) -> str:
-    told = inspect.getdoc(Topics.status) or ""
-    return f"## status {{#status}}\n\n`{sent.topic}`: {told} QoS {sent.qos}. It is text, not JSON."
+    text = inspect.getdoc(Topics.status) or ""
+    return f"## status {{#status}}\n\n`{sent.topic}`: {text} QoS {sent.qos}. Plain text, not JSON."
 
 
-def _words() -> str:
+def _mood_words() -> str:
     rows = []
     for index, word in enumerate(mood.WORDS):
         begin = 30 * index
         rows.append((code(word), code(f"Q{index // 3 + 1}"), f"{begin}° to {begin + 30}°"))
     quadrants = ", ".join(code(each) for each in get_args(mood.Quadrant))
-    told = (
-        f"Quadrants are {quadrants}, counter-clockwise. Angles are counted from positive valence, "
-        f"counter-clockwise, too. Nearer to the centre than {mood.NEUTRAL_RADIUS:g} the word is "
+    text = (
+        f"Quadrants are {quadrants}, counter-clockwise. Angles are measured counter-clockwise from "
+        f"positive valence. Closer than {mood.NEUTRAL_RADIUS:g} to the centre the word is "
         "`neutral`."
     )
     rows_of_words = table(("word", "quadrant", "angle"), rows)
-    parts = ["## Words of the plane {#words}", prose(_paragraphs(mood)[1]), told, rows_of_words]
+    parts = ["## Mood words {#words}", prose(_paragraphs(mood)[1]), text, rows_of_words]
     return "\n\n".join(parts)
 
 
@@ -174,18 +174,18 @@ def _commands() -> str:
         (code(name), prose(commands.describe_payload(name)), code(_COMMANDS[name]))
         for name in commands.COMMAND_NAMES
     ]
-    told = (
-        f"A payload has at most {limits.MAX_COMMAND_BYTES} bytes, an id "
-        f"{limits.MAX_COMMAND_ID_CHARS} characters. {limits.COMMANDS_PER_SECOND:g} a second in the "
-        f"long run, and {limits.COMMAND_BURST:g} at once after a quiet time, are carried out;"
-        " what comes beyond is left out. What each does: "
+    text = (
+        f"A payload has at most {limits.MAX_COMMAND_BYTES} bytes, an id at most "
+        f"{limits.MAX_COMMAND_ID_CHARS} characters. At most {limits.COMMANDS_PER_SECOND:g} "
+        f"commands per second are accepted, after a pause {limits.COMMAND_BURST:g} at once; more are "
+        "ignored. What each does: "
         "[Home Assistant, Node-RED and commands](../home-assistant.md#commands)."
     )
     parts = [
         "## Commands {#commands}",
         prose(" ".join(_paragraphs(commands)[1:])),
         table(("name", "send", "example"), rows, kind="fields"),
-        told,
+        text,
     ]
     return "\n\n".join(parts)
 

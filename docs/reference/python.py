@@ -1,10 +1,10 @@
-"""Pages on what Python code may call; mkdocstrings fills them from docstrings."""
+"""Generate the Python API pages; mkdocstrings fills them from docstrings."""
 
 from typing import NamedTuple
 
 
 class _Page(NamedTuple):
-    """A page: its place, its title, what stands first, and the objects that it tells of."""
+    """One page: file name, title, introduction, and documented objects."""
 
     name: str
     title: str
@@ -119,7 +119,7 @@ _PAGES = (
 )
 
 
-def written() -> dict[str, str]:
+def generate_files() -> dict[str, str]:
     """Return the pages."""
     return {f"reference/{page.name}.md": _text(page) for page in _PAGES}
 

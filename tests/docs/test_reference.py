@@ -1,11 +1,11 @@
-"""The reference says all that the code knows, and links of pages lead where they should."""
+"""The generated reference is complete, and links between pages are correct."""
 
 import json
 
 import pytest
 
 from docs.links import PAGES, ROOT, STANDS_FOR, outside, pictures, turned
-from docs.reference import written
+from docs.reference import generate_files
 from streamer.config import OPTIONS, schema
 from streamer.config.environment import variable_name
 from streamer.mqtt import commands
@@ -14,16 +14,16 @@ from streamer.mqtt.payloads import KINDS
 
 @pytest.fixture(scope="module")
 def reference():
-    return written()
+    return generate_files()
 
 
-def test_every_key_of_the_configuration_is_told_with_its_variable(reference):
+def test_every_configuration_key_is_documented_with_its_variable(reference):
     page = reference["reference/configuration.md"]
     for path in schema.iter_keys():
         assert f"`{variable_name(path)}`" in page, path
 
 
-def test_options_stand_beside_the_keys_that_they_set(reference):
+def test_options_are_listed_with_the_keys_that_they_set(reference):
     page, commands_page = (
         reference[f"reference/{name}.md"] for name in ("configuration", "command-line")
     )
@@ -33,7 +33,7 @@ def test_options_stand_beside_the_keys_that_they_set(reference):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_field_of_a_message_is_told_and_the_example_is_valid(reference, kind):
+def test_every_message_field_is_documented_and_the_example_is_valid(reference, kind):
     page = reference["reference/mqtt.md"]
     part = page.partition(f"## {kind} {{#{kind}}}")[2].partition("\n## ")[0]
     for name, field in KINDS[kind].model_fields.items():
@@ -44,7 +44,7 @@ def test_every_field_of_a_message_is_told_and_the_example_is_valid(reference, ki
     assert json.loads(reference[f"reference/schemas/{kind}.json"])["properties"]
 
 
-def test_how_messages_are_sent_is_what_the_sender_does(reference):
+def test_qos_retain_and_expiry_are_those_of_the_session(reference):
     rows = {
         row.split("|")[2].strip(): [cell.strip() for cell in row.split("|")[3:6]]
         for row in reference["reference/mqtt.md"].splitlines()
@@ -57,14 +57,14 @@ def test_how_messages_are_sent_is_what_the_sender_does(reference):
     assert rows["[ack](#ack)"] == ["0", "no", ""]
 
 
-def test_every_command_is_told_with_what_it_takes(reference):
+def test_every_command_is_documented_with_its_payloads(reference):
     page = reference["reference/mqtt.md"].partition("## Commands")[2]
     for name in commands.COMMAND_NAMES:
         assert f"| `{name}` | {commands.describe_payload(name)} |" in page
 
 
-def test_the_same_build_writes_the_same_reference(reference):
-    assert written() == reference
+def test_the_reference_is_reproducible(reference):
+    assert generate_files() == reference
 
 
 def test_files_that_stand_for_pages_are_there():
