@@ -177,8 +177,8 @@ def _commands() -> str:
     text = (
         f"A payload has at most {limits.MAX_COMMAND_BYTES} bytes, an id at most "
         f"{limits.MAX_COMMAND_ID_CHARS} characters. At most {limits.COMMANDS_PER_SECOND:g} "
-        f"commands per second are accepted, after a pause {limits.COMMAND_BURST:g} at once; more are "
-        "ignored. What each does: "
+        f"commands per second are accepted, after a pause {limits.COMMAND_BURST:g} at once; more "
+        "are ignored. What each does: "
         "[Home Assistant, Node-RED and commands](../home-assistant.md#commands)."
     )
     parts = [
