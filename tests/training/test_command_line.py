@@ -38,7 +38,7 @@ def test_a_mistake_in_a_recipe_is_one_line(tmp_path):
     assert "mine.toml: stepps" in the_error(run("fit", "--recipe", path))
 
 
-def test_the_data_sets_are_listed_with_where_they_were_looked_for(tmp_path):
+def test_the_data_sets_are_listed_with_the_folders_searched(tmp_path):
     result = run("datasets", "--data", tmp_path)
     assert result.exit_code == 0
     assert "vgmidi" in result.output
@@ -46,7 +46,7 @@ def test_the_data_sets_are_listed_with_where_they_were_looked_for(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate"])
-def test_a_change_that_cannot_be_is_one_line(command):
+def test_an_invalid_override_is_one_line(command):
     result = run(command, "--recipe", "distilled", "--change", "network.widht=3")
     assert "unknown key 'widht'" in the_error(result)
 

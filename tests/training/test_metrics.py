@@ -113,7 +113,7 @@ def test_within_pieces_the_level_of_a_piece_does_not_count():
     assert within_piece(pairs, "r") == pytest.approx(-1.0)
 
 
-def test_pieces_with_constant_labels_say_nothing_of_when():
+def test_pieces_with_constant_labels_are_left_out_within_pieces():
     moving = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     constant = (np.array([0.0, 1.0, 2.0]), np.zeros(3))
     assert within_piece([moving, constant], "r") == pytest.approx(1.0)
@@ -128,7 +128,7 @@ def test_a_wrong_level_inside_a_piece_lowers_concordance_but_not_correlation():
     assert within_piece(shifted, "ccc") < 0.1
 
 
-def test_the_sign_is_judged_whatever_the_size():
+def test_only_the_sign_is_scored():
     labels = np.array([-0.9, -0.1, 0.1, 0.9])
     assert classification(0.01 * labels, labels) == {
         "accuracy": 1.0,

@@ -36,7 +36,7 @@ def make_path(make_piece):
     return make
 
 
-def test_estimates_stand_at_the_ends_of_their_windows(network, clips):
+def test_predictions_are_at_the_ends_of_their_windows(network, clips):
     path = predict_trajectory(network, clips[0], 0.25, SPEC)
     assert path.mean.shape == path.std.shape == (len(path.times), 2)
     assert path.times[0] == pytest.approx(1.0, abs=SPEC.hop / SPEC.sample_rate)
@@ -52,7 +52,7 @@ def test_estimates_do_not_depend_on_the_batch(network, clips, monkeypatch):
     np.testing.assert_allclose(alone.std, together.std, atol=1e-5)
 
 
-def test_what_follows_changes_no_estimate_before_it(network, clips):
+def test_later_frames_change_no_earlier_prediction(network, clips):
     changed = clips[0].frames.copy()
     changed[120:] = 0.0
     before = predict_trajectory(network, clips[0], 0.1, SPEC)
@@ -92,7 +92,7 @@ def test_right_estimates_score_one_at_every_level(make_path):
         assert table[axis]["rmse"] == pytest.approx(0.0, abs=2e-3)
 
 
-def test_labels_may_stand_earlier_than_the_estimates(make_path):
+def test_a_lag_reads_earlier_labels(make_path):
     path = make_path("song", 0.0, slope=0.05)
     late = replace(path, lag=2.0).labels()
     assert late[5] == pytest.approx(path.labels()[3])

@@ -89,7 +89,7 @@ def test_own_music_becomes_weights_with_curves_beside_them(unbroken, venue):
     assert list(unbroken.glob("events.out.tfevents.*"))
 
 
-def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
+def test_attention_between_its_views_is_plotted(unbroken, venue, tmp_path):
     sound, picture = venue / "data/own/song0.wav", tmp_path / "deep/attention.svg"
     arguments = [str(sound), str(sound), "--at", "0.5", "--output", str(picture)]
     table = finish(
@@ -99,7 +99,7 @@ def test_what_its_views_ask_of_each_other_is_drawn(unbroken, venue, tmp_path):
     assert "layer 1: cochleagram attends to Mel" in picture.read_text(encoding="utf-8")
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
+def test_a_killed_run_resumes_to_the_same_weights(venue, unbroken):
     run = venue / "killed"
     process = subprocess.Popen(
         command(venue, run),
@@ -123,7 +123,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(venue, unbroken):
     assert looks(run) == looks(unbroken)
 
 
-def test_two_processes_fit_what_one_fits_and_one_writes(venue, unbroken, assert_alike):
+def test_two_processes_fit_what_one_fits_and_rank_0_writes(venue, unbroken, assert_alike):
     run = venue / "two"
     launcher = (
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),

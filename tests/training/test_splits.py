@@ -60,7 +60,7 @@ def test_the_order_of_pieces_changes_no_fold(sizes, random):
 
 
 @given(group_sizes, st.floats(0.05, 0.4), st.integers(0, 100))
-def test_held_out_are_whole_groups_about_as_many_as_asked(sizes, share, seed):
+def test_held_out_are_whole_groups_of_about_the_share(sizes, share, seed):
     pieces = collection(sizes)
     held = hold_out(pieces, share, seed)
     assert held
@@ -69,7 +69,7 @@ def test_held_out_are_whole_groups_about_as_many_as_asked(sizes, share, seed):
     assert count <= max(share * len(pieces) * 1.25, min(sizes))
 
 
-def test_equal_groups_give_the_share_that_was_asked_for():
+def test_equal_groups_give_the_requested_share():
     pieces = collection([1] * 100)
     assert 15 <= len(hold_out(pieces, 0.15, 0)) <= 19
 
@@ -135,7 +135,7 @@ def test_a_group_that_two_sets_share_is_on_one_side(vgmidi, clips, fold, seed):
 
 
 @given(group_sizes, group_sizes, st.integers(0, 4), st.integers(0, 5))
-def test_a_set_that_does_not_choose_gives_no_validation_and_hears_nothing_of_it(
+def test_other_sets_give_no_validation_pieces_and_train_on_no_held_out_group(
     vgmidi, extra, fold, seed
 ):
     pieces = collection(vgmidi) + collection(extra, "extra")

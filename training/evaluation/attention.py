@@ -16,6 +16,10 @@ from training.fitting.checkpoint import load_checkpoint
 from training.fitting.recipe import FitRecipe
 from training.reports import markdown_table
 
+_TABLE_HEAD = (
+    *("layer", "direction", "normalised entropy", "query-independent share"),
+    *("distance, s (uniform)", "level r", "onset r"),
+)
 DIRECTIONS = ("Mel attends to cochleagram", "cochleagram attends to Mel")
 
 
@@ -142,8 +146,7 @@ def attention_table(network: DAMER, views: tuple[Tensor, Tensor], spec: FrontEnd
             correlations = f"{one.level_r:+.2f}", f"{one.onset_r:+.2f}"
             distance = f"{one.distance:.2f} ({one.uniform_distance:.2f})"
             rows.append([str(number), direction, *shares, distance, *correlations])
-    head = "layer, direction, entropy, shared, distance in s (if uniform), level r, onset r"
-    return markdown_table(head.split(", "), rows)
+    return markdown_table(_TABLE_HEAD, rows)
 
 
 def _token_levels(view: Tensor, token_frames: int) -> Tensor:

@@ -60,7 +60,7 @@ def test_no_statistic_exceeds_one(values):
 
 
 @given(arrays(np.float64, 7, elements=st.floats(-1, 1)), st.integers(2, 5))
-def test_raters_who_say_the_same_agree_fully(truth, raters):
+def test_identical_ratings_agree_fully(truth, raters):
     if truth.std() < 1e-3:
         return
     same = np.tile(truth, (raters, 1))
@@ -76,7 +76,7 @@ def test_raters_who_guess_do_not_agree():
     assert split_half(values, np.random.default_rng(0), 20) == pytest.approx(0.0, abs=0.1)
 
 
-def test_the_mean_of_many_is_as_reliable_as_is_foretold_by_single_ratings():
+def test_the_mean_of_many_is_as_reliable_as_spearman_brown_predicts():
     random = np.random.default_rng(0)
     values = random.standard_normal(400) + 2.0 * random.standard_normal((12, 400))
     single, mean = intraclass_correlation(values)
@@ -98,7 +98,7 @@ def test_the_mean_of_many_is_as_reliable_as_is_foretold_by_single_ratings():
     ],
     ids=["nobody", "one rater", "constant", "silent", "one unit", "no unit rated twice"],
 )
-def test_where_nothing_can_be_said_the_answer_is_nan(values):
+def test_undefined_agreement_is_nan(values):
     assert np.isnan(split_half(values, np.random.default_rng(0), 3))
     assert all(np.isnan(value) for value in intraclass_correlation(values))
     if values.shape[1] > 1:

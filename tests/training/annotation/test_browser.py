@@ -1,4 +1,4 @@
-"""A rater in a real browser: two clips rated, and a network that learns from it."""
+"""A rater in a real browser: two clips are rated, and a network is fitted to the labels."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def address(folder, monkeypatch, unused_tcp_port):
-    """Serve a sitting whose exemplars last a second."""
+    """Serve a session whose exemplars last a second."""
     monkeypatch.setattr(module, "_EXEMPLAR_SECONDS", 1.0)
     app = make_app(Session(folder, "ann"))
     config = uvicorn.Config(app, host="127.0.0.1", port=unused_tcp_port, log_level="warning")
@@ -38,16 +38,22 @@ def address(folder, monkeypatch, unused_tcp_port):
         thread.join()
 
 
-@pytest.fixture
-def page(address):
+@pytest.fixture(scope="module")
+def browser():
     with chromium("--autoplay-policy=no-user-gesture-required") as browser:
-        page = browser.new_page()
-        page.complaints = []
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        yield browser
+
+
+@pytest.fixture
+def page(browser, address):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on(
             "request",
             lambda request: (
-                page.complaints.append(request.url) if not request.url.startswith(address) else None
+                page.errors.append(request.url) if not request.url.startswith(address) else None
             ),
         )
         page.goto(address)
@@ -70,7 +76,7 @@ PLACES = {
 
 
 def rate(page, places):
-    """Hear the step that is shown, moving through places in the plane, until the next is shown."""
+    """Play the current step, moving through places in the plane, until the next is shown."""
     title = page.locator("#title").inner_text()
     page.get_by_role("button", name="Play").click()
     for place in places:
@@ -84,15 +90,15 @@ def rate(page, places):
 
 
 @pytest.mark.long
-def test_two_clips_are_rated_and_a_network_learns_from_them(page, folder, make_recipe, tmp_path):
+def test_two_clips_are_rated_and_a_network_is_fitted_to_them(page, folder, make_recipe, tmp_path):
     expect(page.locator("#title")).to_have_text("1 of 7")
     for place in PLACES.values():
         rate(page, [place])
     for clip in [(0.5, 0.5), (-0.5, -0.5), (0.5, 0.5)]:
         rate(page, [clip])
     expect(page.locator("#title")).to_have_text("Thank you")
-    assert "as before" in page.locator("#said").inner_text()
-    assert page.complaints == []
+    assert "as before" in page.locator("#feedback").inner_text()
+    assert page.errors == []
     pieces = read_own(folder)
     assert sorted(np.sign(piece.mean_label[0]) for piece in pieces) == [-1.0, 1.0]
     for piece in pieces:
@@ -106,10 +112,10 @@ def test_two_clips_are_rated_and_a_network_learns_from_them(page, folder, make_r
     assert all(value.isfinite().all() for value in fitted.network.state_dict().values())
 
 
-def test_an_exemplar_in_the_wrong_quadrant_is_shown_its_place_and_heard_again(page):
+def test_an_exemplar_in_the_wrong_quadrant_is_repeated_with_its_place(page):
     page.get_by_role("button", name="Play").click()
     point_at(page, -0.6, 0.6)
-    expect(page.locator("#said")).to_contain_text("written to be calm", timeout=10_000)
+    expect(page.locator("#feedback")).to_contain_text("written to be calm", timeout=10_000)
     expect(page.locator("#place")).to_be_visible()
     rate(page, [PLACES["calm"]])
     expect(page.locator("#title")).to_have_text("2 of 7")
@@ -126,17 +132,17 @@ def test_the_point_moves_by_keys_and_never_leaves_the_plane(page):
     assert [float(value.rstrip("%")) for value in place] == pytest.approx([100.0, 40.0])
 
 
-def test_a_file_that_cannot_be_played_is_left_out_and_the_rest_goes_on(page, folder):
+def test_a_file_that_cannot_be_played_is_skipped(page, folder):
     for name in ("a.wav", "set one/b.wav"):
         (folder / name).write_bytes(b"RIFF, but no sound")
     for place in PLACES.values():
         rate(page, [place])
     expect(page.locator("#title")).to_have_text("Thank you")
-    expect(page.locator("#said")).to_contain_text("cannot be played here")
-    assert page.complaints == []
+    expect(page.locator("#feedback")).to_contain_text("cannot be played here")
+    assert page.errors == []
 
 
-def test_a_page_that_is_loaded_again_goes_on_where_it_was(page):
+def test_a_page_that_is_loaded_again_resumes_where_it_was(page):
     for place in PLACES.values():
         rate(page, [place])
     rate(page, [(0.5, 0.5)])

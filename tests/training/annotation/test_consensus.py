@@ -31,7 +31,7 @@ def rated(values):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_who_guesses_is_dropped(make_ratings, seed):
+def test_raters_who_guess_are_dropped(make_ratings, seed):
     consensus = find_consensus(make_ratings(seed=seed))
     assert consensus.kept.tolist() == [True] * 6 + [False] * 2
     assert np.abs(consensus.mean - SWING).max() < 0.15
@@ -45,13 +45,13 @@ def test_a_rater_on_the_other_side_of_the_plane_weighs_nothing(make_ratings):
     np.testing.assert_allclose(consensus.weight.sum(), 1.0)
 
 
-def test_without_a_threshold_everybody_weighs_by_consistency(make_ratings):
+def test_without_a_threshold_all_are_weighted_by_consistency(make_ratings):
     consensus = find_consensus(make_ratings(), threshold=np.inf)
     assert consensus.kept.all()
     assert consensus.weight[:6].min() > 5 * consensus.weight[6:].max()
 
 
-def test_where_nobody_agrees_the_nearest_three_are_kept():
+def test_without_agreement_the_nearest_three_are_kept():
     values = np.random.default_rng(0).uniform(-1, 1, (8, 30, 2))
     consensus = find_consensus(rated(values))
     assert consensus.kept.sum() == 3
@@ -65,7 +65,7 @@ def test_the_order_of_raters_does_not_matter(make_ratings):
     assert (other.kept == one.kept[order]).all()
 
 
-def test_missing_ratings_are_no_ratings_of_zero(make_ratings):
+def test_missing_ratings_are_not_zeros(make_ratings):
     values = make_ratings(steady=4, guessing=0, noise=0.0).values
     values[0, :10] = np.nan
     values[:, 15] = np.nan
@@ -75,7 +75,7 @@ def test_missing_ratings_are_no_ratings_of_zero(make_ratings):
     np.testing.assert_allclose(consensus.mean[rest], SWING[rest], atol=1e-12)
 
 
-def test_who_said_nothing_is_never_kept(make_ratings):
+def test_a_rater_without_ratings_is_never_kept(make_ratings):
     values = make_ratings(steady=3, guessing=0).values
     silent = np.full_like(values[:1], np.nan)
     consensus = find_consensus(rated(np.concatenate([values, silent])))
@@ -84,7 +84,7 @@ def test_who_said_nothing_is_never_kept(make_ratings):
 
 
 @pytest.mark.parametrize("raters", [1, 2])
-def test_few_raters_are_all_there_is(raters):
+def test_one_or_two_raters_are_all_kept(raters):
     values = np.random.default_rng(0).uniform(-0.2, 0.2, (raters, 5, 2))
     consensus = find_consensus(rated(values))
     assert np.isfinite(consensus.mean).all()

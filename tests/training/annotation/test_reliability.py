@@ -10,13 +10,13 @@ from training.annotation.reliability import (
 )
 
 
-def test_weighing_helps_where_some_guess(make_ratings):
+def test_weighting_helps_if_some_raters_guess(make_ratings):
     plain, *_, weighed = compare_label_methods(make_ratings(8, 8), rounds=4)
     assert plain.kept == weighed.kept == 1.0
     assert min(weighed.within) > max(plain.within)
 
 
-def test_where_all_are_steady_nothing_is_won(make_ratings):
+def test_weighting_gains_nothing_with_consistent_raters(make_ratings):
     plain, *_, weighed = compare_label_methods(make_ratings(12, 0), rounds=4)
     assert weighed.within == pytest.approx(plain.within, abs=0.02)
     assert weighed.between == pytest.approx(plain.between, abs=0.02)

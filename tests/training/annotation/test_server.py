@@ -27,12 +27,12 @@ def test_the_page_needs_nothing_beside_it(client):
     assert "https://" not in page.text
 
 
-def test_the_steps_say_where_exemplars_belong_and_nothing_of_clips(client):
+def test_the_steps_have_the_quadrants_of_exemplars_and_not_of_clips(client):
     places = [step["place"] for step in client.get("/steps").json()["steps"]]
     assert places == [[1, -1], [1, 1], [-1, 1], [-1, -1], None, None, None]
 
 
-def test_sounds_are_asked_for_by_sitting_and_number_and_never_kept(client, token, folder):
+def test_audio_is_served_by_token_and_number_and_not_cached(client, token, folder):
     name = client.get("/steps").json()["steps"][4]["name"]
     whole = client.get(f"/sounds/{token}/4")
     assert whole.content == (folder / name).read_bytes()
@@ -52,7 +52,7 @@ def test_ratings_become_labels(client, token, folder, held):
     assert done == [True] * 5 + [False] * 2
 
 
-def test_a_page_of_another_sitting_is_sent_away(client, folder, held):
+def test_a_page_of_another_session_is_refused(client, folder, held):
     body = {"token": "old", "step": 4, "samples": held(0.2, 0.1)}
     answer = client.post("/ratings", json=body)
     assert answer.status_code == 409
@@ -72,7 +72,7 @@ def test_a_page_of_another_sitting_is_sent_away(client, folder, held):
         ("[" * 5_000_000, 413),
     ],
 )
-def test_what_is_no_rating_is_refused_with_a_reason(client, token, folder, body, status):
+def test_invalid_ratings_are_refused_with_a_reason(client, token, folder, body, status):
     if isinstance(body, dict):
         body = json.dumps({"token": token, **body})
     answer = client.post("/ratings", content=body, headers={"content-type": "application/json"})

@@ -18,7 +18,7 @@ def sit(session, held, valence=0.4, arousal=-0.2, again=None):
     return verdicts
 
 
-def test_a_sitting_begins_with_exemplars_and_ends_with_a_clip_again(folder):
+def test_a_session_begins_with_exemplars_and_ends_with_a_clip_again(folder):
     steps = Session(folder, "ann").steps
     assert [step.name for step in steps[:4]] == ["calm", "joyful", "tense", "sorrowful"]
     assert {step.name for step in steps[4:6]} == {"a.wav", "set one/b.wav"}
@@ -45,7 +45,7 @@ def test_an_exemplar_is_good_in_its_quadrant_only(folder, held, number):
     assert not (folder / LABELS).exists()
 
 
-def test_labels_are_what_the_own_music_reader_takes(folder, held):
+def test_labels_can_be_read_as_own_music(folder, held):
     sit(Session(folder, "ann"), held)
     pieces = {piece.name: piece for piece in read_own(folder)}
     assert set(pieces) == {"a.wav", "set one/b.wav"}
@@ -55,20 +55,20 @@ def test_labels_are_what_the_own_music_reader_takes(folder, held):
 
 
 @pytest.mark.parametrize(("again", "good"), [((0.5, -0.2), True), ((-0.4, -0.2), False)])
-def test_who_rates_otherwise_the_second_time_is_not_consistent(folder, held, again, good):
+def test_a_rater_who_differs_the_second_time_is_inconsistent(folder, held, again, good):
     *_, verdict = sit(Session(folder, "ann"), held, again=again)
     assert verdict.good is good
     assert verdict.distance == pytest.approx(np.hypot(0.4 - again[0], 0.0), abs=1e-6)
 
 
-def test_the_inconsistent_count_only_where_nobody_else_rated(folder, held):
+def test_inconsistent_raters_count_only_if_no_one_else_rated(folder, held):
     sit(Session(folder, "ann"), held, again=(-0.9, 0.9))
     assert read_own(folder)[0].mean_label.tolist() == pytest.approx([0.4, -0.2])
     sit(Session(folder, "bo"), held, valence=-0.6, arousal=0.6)
     assert read_own(folder)[0].mean_label.tolist() == pytest.approx([-0.6, 0.6])
 
 
-def test_raters_are_weighed_and_kept_over_sittings(folder, held):
+def test_raters_are_weighted_and_kept_over_sessions(folder, held):
     for rater, valence in (("ann", 0.1), ("bo", 0.3), ("cy", 0.2), ("di", -0.9)):
         sit(Session(folder, rater), held, valence=valence, arousal=0.0)
     label = read_own(folder)[0].mean_label[0]
@@ -76,13 +76,13 @@ def test_raters_are_weighed_and_kept_over_sittings(folder, held):
     assert (folder / RATINGS).read_text(encoding="utf-8").count("di,a.wav") > 3
 
 
-def test_a_clip_rated_anew_replaces_what_was_said(folder, held):
+def test_rating_a_clip_again_replaces_the_ratings(folder, held):
     sit(Session(folder, "ann"), held)
     sit(Session(folder, "ann"), held, valence=-0.7)
     assert read_own(folder)[0].mean_label.tolist() == pytest.approx([-0.7, -0.2])
 
 
-def test_samples_are_brought_to_half_seconds():
+def test_samples_are_resampled_to_half_seconds():
     times, values = resample_to_grid([(10.1, 0.0, 0.0), (11.1, 1.0, -1.0)], start=10.0)
     assert times.tolist() == [0.5, 1.0]
     np.testing.assert_allclose(values, [[0.4, -0.4], [0.9, -0.9]])
@@ -99,23 +99,23 @@ def test_samples_are_brought_to_half_seconds():
         ([(0.0, 0.0, 0.0), (1.0, float("nan"), 0.0)], "invalid sample"),
     ],
 )
-def test_samples_that_make_no_sense_are_refused(samples, says):
+def test_invalid_samples_are_refused(samples, says):
     with pytest.raises(ValueError, match=says):
         resample_to_grid(samples)
 
 
-def test_a_folder_without_sound_is_told(tmp_path):
+def test_a_folder_without_sound_raises(tmp_path):
     with pytest.raises(ValueError, match="has no audio files"):
         Session(tmp_path, "ann")
 
 
-def test_damaged_ratings_are_told_before_anything_is_heard(folder):
+def test_damaged_ratings_raise_before_the_session_starts(folder):
     (folder / RATINGS).write_text("rater,path,kind,time,valence,arousal\nann,a.wav,clip,1,2,0\n")
     with pytest.raises(ValueError, match=r"ratings\.csv, line 2: valence is 2"):
         Session(folder, "ann")
 
 
-def test_two_who_rate_at_once_lose_nothing(folder, held):
+def test_two_concurrent_sessions_lose_no_rating(folder, held):
     sittings = [Session(folder, rater) for rater in ("ann", "bo")]
     for number in (4, 5):
         for sitting in sittings:
@@ -126,7 +126,7 @@ def test_two_who_rate_at_once_lose_nothing(folder, held):
             assert f"{rater},{name},clip" in text
 
 
-def test_a_sitting_goes_on_where_it_was_left(folder, held):
+def test_a_session_resumes_where_it_was_left(folder, held):
     first = Session(folder, "ann")
     first.add(4, held(0.3, 0.3))
     again = Session(folder, "ann")
@@ -135,7 +135,7 @@ def test_a_sitting_goes_on_where_it_was_left(folder, held):
     assert not any(other.is_done(step) for step in other.steps)
 
 
-def test_consistency_is_that_of_the_clip_heard_again_last(folder, held, make_sound, write_wave):
+def test_consistency_is_that_of_the_last_repeated_clip(folder, held, make_sound, write_wave):
     sit(Session(folder, "ann"), held)
     for name in "cdefgh":
         write_wave(folder / f"{name}.wav", make_sound(0.0, 0.0, 3.0))
@@ -164,7 +164,7 @@ def test_groups_that_were_added_stay(folder, held):
 
 
 @pytest.mark.parametrize("name", [b"M\xfcller.wav", b" blank.wav", b"line\nbreak.wav"])
-def test_names_that_no_table_holds_are_left_out(folder, name):
+def test_file_names_that_no_table_holds_are_skipped(folder, name):
     (folder / os.fsdecode(name)).write_bytes((folder / "a.wav").read_bytes())
     session = Session(folder, "ann")
     assert session.skipped_files == [os.fsdecode(name)]

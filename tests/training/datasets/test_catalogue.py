@@ -46,7 +46,7 @@ def root(put, tmp_path, write_wave):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_pieces_bear_the_name_of_the_set_they_were_asked_from(root, name):
+def test_pieces_have_the_name_of_their_set(root, name):
     assert [piece.dataset for piece in read_data_sets([name], [root])] == [name]
 
 
@@ -56,12 +56,12 @@ def test_sets_come_one_after_the_other(root):
 
 
 @pytest.mark.parametrize("one", CATALOGUE.values(), ids=lambda one: one.name)
-def test_every_set_says_what_it_is_and_where_it_comes_from(one):
+def test_every_set_has_content_source_and_terms(one):
     assert CATALOGUE[one.name] is one
     assert all((one.content, one.source, one.terms))
 
 
-def test_the_first_folder_that_holds_a_set_is_taken(tmp_path):
+def test_the_first_folder_that_has_a_set_is_used(tmp_path):
     first, second, third = (tmp_path / name for name in "abc")
     for root in (second, third):
         (root / "pmemo").mkdir(parents=True)
@@ -73,20 +73,20 @@ def test_a_file_is_no_data_set(put, tmp_path):
     assert find_data_set("own", [tmp_path]) is None
 
 
-def test_an_unknown_set_is_told_with_those_there_are(tmp_path):
+def test_an_unknown_set_raises_with_the_known_ones(tmp_path):
     with pytest.raises(
         ValueError, match=r"cannot read 'vgmid': unknown data set; known are vgmidi, musemodataset"
     ):
         read_data_sets(["vgmid"], [tmp_path])
 
 
-def test_a_set_that_is_not_found_is_told_with_where_to_get_it(tmp_path):
+def test_a_set_that_is_not_found_raises_with_where_to_get_it(tmp_path):
     says = r"deam is in none of .*a, .*b; `python -m training datasets` says where to get it"
     with pytest.raises(ValueError, match=says):
         read_data_sets(["deam-dynamic"], [tmp_path / "a", tmp_path / "b"])
 
 
-def test_what_is_wrong_in_a_set_is_told_as_its_reader_does(tmp_path):
+def test_what_is_wrong_in_a_set_raises_its_readers_error(tmp_path):
     (tmp_path / "own").mkdir()
     with pytest.raises(ValueError, match=r"labels\.csv: it is missing"):
         read_data_sets(["own"], [tmp_path])

@@ -29,11 +29,11 @@ def test_clips_of_one_song_are_one_group(folder):
     }
 
 
-def test_nobody_knows_the_spread_of_a_quadrant(folder):
+def test_quadrants_have_no_rater_std(folder):
     assert all(piece.rater_std is None and piece.is_midi for piece in read_emopia(folder))
 
 
-def test_a_folder_without_clips_is_told(tmp_path):
+def test_a_folder_without_clips_raises(tmp_path):
     with pytest.raises(ValueError, match=r"midi has no Q1_\.\.\. to Q4_\.\.\.\.mid"):
         read_emopia(tmp_path)
 

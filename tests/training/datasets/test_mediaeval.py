@@ -128,7 +128,7 @@ def test_a_song_with_one_axis_alone_is_left_out(deam, put):
         (f"{DEAM_HEADER}\n2, 5, 1", ", line 2: no cell for arousal_mean"),
     ],
 )
-def test_a_bad_static_table_is_told(deam, put, rows, says):
+def test_a_bad_static_table_raises(deam, put, rows, says):
     put(DEAM_STATIC, rows)
     with pytest.raises(ValueError, match=rf"averaged_songs_1_2000\.csv{says}"):
         read(deam)
@@ -145,7 +145,7 @@ def test_a_bad_static_table_is_told(deam, put, rows, says):
         (f"{MOMENTS}\n4,0,0,0", "has no audio file of a song"),
     ],
 )
-def test_a_bad_dynamic_table_is_told(deam, put, rows, says):
+def test_a_bad_dynamic_table_raises(deam, put, rows, says):
     put(f"{DEAM_DYNAMIC}/arousal.csv", rows)
     with pytest.raises(ValueError, match=says):
         read(deam, dynamic=True)
@@ -158,13 +158,13 @@ def test_a_bad_dynamic_table_is_told(deam, put, rows, says):
         (True, r"has no valence\.csv and arousal\.csv of each half second"),
     ],
 )
-def test_missing_tables_are_told(put, tmp_path, dynamic, says):
+def test_missing_tables_raise(put, tmp_path, dynamic, says):
     put("MEMD_audio/2.mp3")
     with pytest.raises(ValueError, match=says):
         read(tmp_path, dynamic=dynamic)
 
 
-def test_missing_sound_is_told(put, tmp_path):
+def test_missing_sound_raises(put, tmp_path):
     put(DEAM_STATIC, f"{DEAM_HEADER}\n2, 5, 1, 5, 1\n")
     with pytest.raises(ValueError, match="has no audio files"):
         read(tmp_path)

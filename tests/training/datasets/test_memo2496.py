@@ -87,7 +87,7 @@ def test_stated_groups_come_before_guessed_ones(build):
         (np.array(list("abcd")), "expected numbers"),
     ],
 )
-def test_bad_groups_are_told(build, array, says):
+def test_bad_groups_raise(build, array, says):
     folder = build()
     np.save(folder / "memo/labels/group.npy", array)
     with pytest.raises(ValueError, match=rf"group\.npy .*{says}"):
@@ -95,7 +95,7 @@ def test_bad_groups_are_told(build, array, says):
 
 
 @pytest.mark.parametrize("name", ["mel_spec", "cochlegram", "label_v", "label_a"])
-def test_a_missing_array_is_told(build, name):
+def test_a_missing_array_raises(build, name):
     with pytest.raises(ValueError, match=rf"{name}\.npy: it is missing"):
         groups(build(**{name: None}))
 
@@ -112,13 +112,13 @@ def test_a_missing_array_is_told(build, name):
         ("label_v", (4, 1), "1 axes"),
     ],
 )
-def test_a_wrong_shape_is_told(build, name, shape, expected):
+def test_a_wrong_shape_raises(build, name, shape, expected):
     says = rf"{name}\.npy has shape \({shape[0]}, .*expected {expected}"
     with pytest.raises(ValueError, match=says):
         groups(build(**{name: np.zeros(shape, np.float32)}))
 
 
-def test_labels_that_disagree_in_number_are_told(build):
+def test_labels_that_disagree_in_number_raise(build):
     with pytest.raises(ValueError, match=r"label_a\.npy has 3 rows, mel_spec\.npy 4"):
         groups(build(label_a=np.zeros(3)))
 
@@ -132,12 +132,12 @@ def test_labels_that_disagree_in_number_are_told(build):
         ([-2.0, 0, 0, 0], r"row 0 is -2\.0, outside -1 to 1"),
     ],
 )
-def test_a_bad_label_is_told_by_row(build, values, says):
+def test_a_bad_label_raises_with_its_row(build, values, says):
     with pytest.raises(ValueError, match=rf"label_v\.npy: {says}"):
         groups(build(label_v=np.array(values)))
 
 
-def test_labels_below_zero_are_told_where_the_range_begins_there(build):
+def test_labels_below_zero_raise_if_the_range_begins_there(build):
     folder = build("memo2496-pmemo", label_a=np.array([0.5, -0.5, 0, 0]))
     with pytest.raises(ValueError, match=r"label_a\.npy: row 1 is -0\.5, outside 0 to 1"):
         read_memo2496(folder, dataset="memo2496-pmemo")
@@ -146,13 +146,13 @@ def test_labels_below_zero_are_told_where_the_range_begins_there(build):
 @pytest.mark.parametrize(
     "array", [np.array(list("abcd")), np.array([True] * 4), np.array([0j] * 4)]
 )
-def test_what_holds_no_numbers_is_told(build, array):
+def test_what_holds_no_numbers_raises(build, array):
     with pytest.raises(ValueError, match=r"label_v\.npy has type .*, expected numbers"):
         groups(build(label_v=array))
 
 
 @pytest.mark.parametrize("content", [b"", b"no array"])
-def test_a_file_that_is_no_array_is_told(build, content):
+def test_a_file_that_is_no_array_raises(build, content):
     folder = build()
     (folder / "memo/labels/label_v.npy").write_bytes(content)
     with pytest.raises(ValueError, match=r"label_v\.npy: not a NumPy array"):

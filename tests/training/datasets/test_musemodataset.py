@@ -60,13 +60,13 @@ def test_a_clips_label_holds_all_along(folder, by_name):
         (f"{HEADER}\n1,other.wav,1,3,e1", r"audio has none of the clips of All_annotations\.csv"),
     ],
 )
-def test_a_bad_table_is_told(folder, put, table, says):
+def test_a_bad_table_raises(folder, put, table, says):
     put("All_annotations.csv", table)
     with pytest.raises(ValueError, match=says):
         read_musemodataset(folder)
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_raises(tmp_path):
     with pytest.raises(ValueError, match=r"All_annotations\.csv: it is missing"):
         read_musemodataset(tmp_path)
 

@@ -72,12 +72,12 @@ HEADER = "path,start,end,valence,arousal"
         ([HEADER, "b.mp3,,,0"], ", line 2: no cell for arousal"),
     ],
 )
-def test_a_bad_table_is_told(read, lines, says):
+def test_a_bad_table_raises(read, lines, says):
     with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
         read(*lines)
 
 
-def test_a_missing_table_is_told(folder):
+def test_a_missing_table_raises(folder):
     with pytest.raises(ValueError, match=r"labels\.csv: it is missing"):
         read_own(folder)
 
@@ -107,6 +107,6 @@ def test_rows_with_times_are_one_piece_that_moves(read, folder):
         (["b.mp3,1,0,2,"], ", line 2: arousal is 2, outside -1 to 1"),
     ],
 )
-def test_bad_times_are_told(read, lines, says):
+def test_bad_times_raise(read, lines, says):
     with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
         read(MOVING, *lines)

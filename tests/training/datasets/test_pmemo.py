@@ -55,7 +55,7 @@ def test_without_a_table_of_deviations_there_is_no_spread(folder):
     assert read(folder)["1"].rater_std is None
 
 
-def test_a_static_table_on_nine_points_says_the_same(folder, put):
+def test_a_static_table_on_nine_points_gives_the_same_labels(folder, put):
     official = read(folder)["1"]
     put(STATIC, "song_id,valence_mean,valence_std,arousal_mean,arousal_std\n1,5.6,0.2,4.2,0.15\n")
     piece = read(folder)["1"]
@@ -85,7 +85,7 @@ def test_both_kinds_of_labels_share_groups(folder):
         (f"{HEADER}\n1,0.5", r", line 2: no cell for Valence\(mean\)"),
     ],
 )
-def test_a_bad_static_table_is_told(folder, put, rows, says):
+def test_a_bad_static_table_raises(folder, put, rows, says):
     put(STATIC, rows)
     with pytest.raises(ValueError, match=rf"static_annotations\.csv{says}"):
         read(folder)
@@ -100,20 +100,20 @@ def test_a_bad_static_table_is_told(folder, put, rows, says):
         (f"{MOMENTS}\n1,15.0,0.5,-0.1", r", line 2: Valence\(mean\) is -0\.1, outside 0 to 1"),
     ],
 )
-def test_a_bad_dynamic_table_is_told(folder, put, rows, says):
+def test_a_bad_dynamic_table_raises(folder, put, rows, says):
     put(DYNAMIC, rows)
     with pytest.raises(ValueError, match=rf"dynamic_annotations\.csv{says}"):
         read(folder, dynamic=True)
 
 
-def test_a_bad_table_of_deviations_is_told(folder, put):
+def test_a_bad_table_of_deviations_raises(folder, put):
     put("annotations/static_annotations_std.csv", "musicId,Arousal(std),Valence(std)\n1,0.1,-1\n")
     with pytest.raises(ValueError, match=r"_std\.csv, line 2: Valence\(std\) is -1, outside"):
         read(folder)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_what_is_missing_is_told(put, tmp_path, dynamic):
+def test_what_is_missing_raises(put, tmp_path, dynamic):
     with pytest.raises(ValueError, match="has no audio files"):
         read(tmp_path, dynamic)
     put("chorus/7.mp3")

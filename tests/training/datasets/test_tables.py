@@ -51,43 +51,43 @@ def test_lines_are_counted_as_an_editor_counts_them(put):
     ("content", "says"),
     [("", "is empty"), ("\n , \n", "is empty"), ("x,y\n", "has no rows")],
 )
-def test_an_empty_table_is_told(put, content, says):
+def test_an_empty_table_raises(put, content, says):
     path = put("a.csv", content)
     with pytest.raises(ValueError, match=rf"a\.csv: it {says}"):
         Table(path)
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_raises(tmp_path):
     with pytest.raises(ValueError, match=r"a\.csv: it is missing"):
         Table(tmp_path / "a.csv")
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path):
+def test_a_file_that_is_no_text_raises(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"a\.csv: not a CSV table"):
         Table(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "", "loud"])
-def test_what_is_no_finite_number_is_told(put, text):
+def test_what_is_no_finite_number_raises(put, text):
     table = Table(put("a.csv", f"x,y\n1,{text}\n"))
     with pytest.raises(ValueError, match=rf"a\.csv, line 2: y is '{text}', not a number"):
         table.number(0, "y")
 
 
-def test_a_number_outside_its_scale_is_told(put):
+def test_a_number_outside_its_scale_raises(put):
     table = Table(put("a.csv", "x\n9\n9.01\n"))
     assert table.number(0, "x", NINE_POINT) == 9
     with pytest.raises(ValueError, match=r"a\.csv, line 3: x is 9\.01, outside 1 to 9"):
         table.number(1, "x", NINE_POINT)
 
 
-def test_a_missing_column_is_told(put):
+def test_a_missing_column_raises(put):
     with pytest.raises(ValueError, match=r"a\.csv has no column 'y'"):
         Table(put("a.csv", "x\n1\n")).cell(0, "y")
 
 
-def test_a_short_row_is_told(put):
+def test_a_short_row_raises(put):
     with pytest.raises(ValueError, match=r"a\.csv, line 2: no cell for y"):
         Table(put("a.csv", "x,y\n1\n")).cell(0, "y")
 
@@ -99,13 +99,13 @@ def test_a_series_leaves_empty_cells_out(put):
     assert values.tolist() == [0.1, 0.3]
 
 
-def test_a_series_without_values_is_told(put):
+def test_a_series_without_values_raises(put):
     table = Table(put("a.csv", "id,s_15000ms\n1,\n"))
     with pytest.raises(ValueError, match=r"a\.csv, line 2: no value in any column s_<number>ms"):
         table.series(0, "s_")
 
 
-def test_a_series_column_without_its_time_is_told(put):
+def test_a_series_column_without_its_time_raises(put):
     table = Table(put("a.csv", "id,s_soonms\n1,0\n"))
     with pytest.raises(ValueError, match=r"a\.csv: column 's_soonms' is not s_<number>ms"):
         table.series(0, "s_")

@@ -44,13 +44,13 @@ def test_there_are_no_labels(folder):
         assert len(piece.times) == len(piece.valence) == len(piece.arousal) == 0
 
 
-def test_half_a_minute_is_asked_for(folder, monkeypatch):
+def test_shorter_files_than_30_s_are_skipped(folder, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has no audio file of 30 s"):
         read_unlabelled(folder)
 
 
-def test_an_empty_folder_is_told(tmp_path):
+def test_an_empty_folder_raises(tmp_path):
     with pytest.raises(ValueError, match="has no audio file of 30 s"):
         read_unlabelled(tmp_path)
 

@@ -83,12 +83,12 @@ def test_the_group_is_the_series(pieces, tmp_path):
     assert all(piece.source.parent == tmp_path / "midi" for piece in pieces.values())
 
 
-def test_a_folder_without_tables_is_told(tmp_path):
+def test_a_folder_without_tables_raises(tmp_path):
     with pytest.raises(ValueError, match=r"annotations has no vgmidi_raw_\*\.json"):
         read_vgmidi(tmp_path)
 
 
-def test_a_missing_score_is_told_with_its_table(build, tables):
+def test_a_missing_score_raises_with_its_table(build, tables):
     folder = build(*tables)
     (folder / "midi/Mana_PS1_Legend.mid").unlink()
     with pytest.raises(ValueError, match=r"vgmidi_raw_1\.json: .*Mana_PS1_Legend\.mid is missing"):
@@ -105,7 +105,7 @@ def test_a_missing_score_is_told_with_its_table(build, tables):
         ('{"pieces": {}, "annotations": {}}', "annotations lists no pieces"),
     ],
 )
-def test_a_table_that_is_none_is_told(put, tmp_path, text, says):
+def test_a_table_that_is_none_raises(put, tmp_path, text, says):
     put("annotations/vgmidi_raw_1.json", text)
     with pytest.raises(ValueError, match=says):
         read_vgmidi(tmp_path)
@@ -120,27 +120,27 @@ def test_a_table_that_is_none_is_told(put, tmp_path, text, says):
         ([], "has a rater without ratings, or no rater"),
     ],
 )
-def test_bad_ratings_are_told_with_table_and_score(build, tables, ratings, says):
+def test_bad_ratings_raise_with_table_and_score(build, tables, ratings, says):
     tables[1]["annotations"]["piece0_1"]["valence"] = ratings
     with pytest.raises(ValueError, match=says) as caught:
         read_vgmidi(build(tables[1]))
     assert "vgmidi_raw_1.json" in str(caught.value)
 
 
-def test_a_piece_that_nobody_rated_is_told(build, tables):
+def test_a_piece_without_ratings_raises(build, tables):
     tables[1]["annotations"].clear()
     with pytest.raises(ValueError, match=r"Chrono_Trigger_Title\.mid has .*no rater"):
         read_vgmidi(build(tables[1]))
 
 
 @pytest.mark.parametrize(("field", "value"), [("measures", 0), ("duration", 0), ("duration", -1)])
-def test_a_piece_without_length_is_told(build, tables, field, value):
+def test_a_piece_without_length_raises(build, tables, field, value):
     tables[1]["pieces"]["piece0"][field] = value
     with pytest.raises(ValueError, match=r"Chrono_Trigger_Title\.mid has \d measures in -?\d s"):
         read_vgmidi(build(tables[1]))
 
 
-def test_a_missing_field_is_told(build, tables):
+def test_a_missing_field_raises(build, tables):
     del tables[1]["pieces"]["piece0"]["measures"]
     with pytest.raises(ValueError, match=r"vgmidi_raw_1\.json: it has no field 'measures'"):
         read_vgmidi(build(tables[1]))

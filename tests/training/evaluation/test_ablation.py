@@ -65,7 +65,7 @@ def arms(recipe, pieces, cache):
         return ablate(recipe, pieces, cache, 1, [VARIANT])
 
 
-def test_each_arm_leaves_out_what_it_says(recipe):
+def test_each_arm_leaves_out_the_part_it_names(recipe):
     recipes = ablation_arms(recipe)
     assert recipes[FULL] == recipe
     assert recipes["without PCL"].pcl is None
@@ -81,7 +81,7 @@ def test_each_arm_leaves_out_what_it_says(recipe):
         assert (one.steps, one.batch, one.datasets) == (recipe.steps, recipe.batch, recipe.datasets)
 
 
-def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
+def test_parts_that_the_recipe_lacks_are_no_arms(make_recipe):
     assert set(ablation_arms(make_recipe())) == {
         FULL,
         "without DSAF",
@@ -92,7 +92,7 @@ def test_what_a_recipe_does_not_have_is_no_arm(make_recipe):
 
 
 @pytest.mark.long
-def test_every_piece_is_judged_once_by_each_arm(arms, collection, recipe):
+def test_every_piece_is_evaluated_once_by_each_arm(arms, collection, recipe):
     assert [arm.name for arm in arms] == [*ablation_arms(recipe, [VARIANT]), CONSTANT_Q]
     for arm in arms:
         names = [path.piece.name for path in arm.trajectories("musemodataset")]
@@ -122,14 +122,14 @@ def test_the_table_has_a_row_for_each_arm_and_axis(arms):
 
 
 @pytest.mark.long
-def test_pseudo_labels_are_noted_where_there_are_some(arms):
+def test_pseudo_label_diagnostics_exist_with_pcl_only(arms):
     by_name = {arm.name: arm for arm in arms}
     assert set(by_name[FULL].results[0].diagnostics[0][-1]) == {"coverage", "agreement", "drift"}
     assert by_name["without PCL"].results[0].diagnostics[0][-1] == {}
 
 
 @pytest.mark.long
-def test_the_report_has_pictures_and_says_what_embeddings_hold(
+def test_the_report_has_figures_and_embedding_probes(
     arms, recipe, pieces, cache, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(ablation_report, "FOLDS", 3)
@@ -196,7 +196,7 @@ def _of_one_group(result):
     return replace(result, test=test)
 
 
-def test_an_ablation_begins_from_scratch(make_recipe):
+def test_an_ablation_starts_from_scratch(make_recipe):
     with pytest.raises(ValueError, match="starts from scratch"):
         ablation_arms(make_recipe(pretrained="venue-student"))
     with pytest.raises(ValueError, match="starts from scratch"):
@@ -204,6 +204,6 @@ def test_an_ablation_begins_from_scratch(make_recipe):
 
 
 @pytest.mark.parametrize("change", ["window_frames=87", "datasets={vgmidi=1.0}", "renderings=[]"])
-def test_a_variant_is_judged_as_all_arms_are(make_recipe, change):
+def test_a_variant_is_evaluated_as_all_arms(make_recipe, change):
     with pytest.raises(ValueError, match="must be those of all arms"):
         ablation_arms(make_recipe(renderings=[Rendering("a.sf2")]), [change])

@@ -18,28 +18,28 @@ SPEC = FrontEndSpec(window_frames=44)
 SILENT = Augmentation(gain_db=0.0, equaliser_db=0.0)
 
 
-def test_even_attention_is_even_common_and_as_far_as_chance():
+def test_uniform_attention_has_entropy_1_and_is_shared():
     one = attention_stats(torch.full((2, 4, 6, 6), 1 / 6), torch.rand(2, 6), 0.1)
     assert one.entropy == pytest.approx(1.0)
     assert one.shared == pytest.approx(1.0)
     assert one.distance == pytest.approx(one.uniform_distance)
 
 
-def test_who_asks_only_the_same_moment_asks_nobody_else():
+def test_diagonal_attention_has_no_entropy_distance_or_share():
     one = attention_stats(torch.eye(5).expand(1, 2, 5, 5), torch.rand(1, 5), 0.1)
     assert one.entropy == pytest.approx(0.0, abs=1e-6)
     assert one.shared == 0.0
     assert one.distance == 0.0
 
 
-def test_what_only_half_of_them_ask_is_not_common():
+def test_attention_of_half_the_queries_is_not_shared():
     weights = torch.zeros(1, 1, 4, 4)
     weights[:, :, :2, 0] = weights[:, :, 2:, 1] = 0.7
     weights[..., 3] = 0.3
     assert attention_stats(weights, torch.rand(1, 4), 0.1).shared == pytest.approx(0.3)
 
 
-def test_all_asking_one_moment_is_common_and_not_even():
+def test_attention_to_one_token_is_shared_and_has_no_entropy():
     weights = torch.zeros(1, 1, 4, 4)
     weights[..., 2] = 1.0
     one = attention_stats(weights, torch.tensor([[0.0, 0.0, 3.0, 3.0]]), 0.5)
@@ -50,7 +50,7 @@ def test_all_asking_one_moment_is_common_and_not_even():
     assert one.onset_r == pytest.approx(np.corrcoef(asked, rise)[0, 1], abs=1e-6)
 
 
-def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
+def test_other_files_are_refused_by_name(tmp_path):
     torch.save({"weights": {}, "recipe": {"name": "x"}}, tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"model\.pt: it was not written by `fit`"):
         load_fitted(tmp_path / "model.pt")
@@ -70,7 +70,7 @@ def test_what_no_fit_wrote_is_refused_by_name(tmp_path):
         ({"network": NetworkSize(width=8, heads=2, views="mel")}, "no attention between two views"),
     ],
 )
-def test_views_that_do_not_ask_each_other_are_not_drawn(tmp_path, make_recipe, values, reason):
+def test_networks_without_cross_view_attention_are_refused(tmp_path, make_recipe, values, reason):
     recipe = make_recipe(**values)
     content = {
         "weights": DAMER(recipe.network).state_dict(),

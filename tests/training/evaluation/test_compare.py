@@ -37,13 +37,13 @@ def test_an_evaluation_is_above_itself_by_nothing():
         assert (pieces, seeds) == ("40", "2")
 
 
-def test_a_better_one_is_above_and_the_interval_says_so():
+def test_a_better_evaluation_is_above_and_so_is_the_interval():
     for *_, gain, span, _, _ in rows(compare(evaluation(0.6), evaluation(0.1))):
         low, high = (float(end) for end in span.split(" to "))
         assert 0 < low <= float(gain) <= high
 
 
-def test_only_what_both_have_judged_is_compared():
+def test_only_pieces_of_both_evaluations_are_compared():
     table = compare(evaluation(0.2, seeds=3), evaluation(0.2, seeds=1, names=range(20, 60)))
     assert {tuple(row[-2:]) for row in rows(table)} == {("20", "1")}
 

@@ -28,25 +28,25 @@ def shares(readings):
     return [np.nanmean(values) for values in readings]
 
 
-def test_from_noise_nothing_is_read(make_embeddings):
+def test_probes_of_noise_are_at_chance(make_embeddings):
     style, commonest, track = shares(probe_embeddings(*make_embeddings(0.0, 0.0)))
     assert style == pytest.approx(commonest, abs=0.12)
     assert track < 0.2
 
 
-def test_a_style_that_is_there_is_read(make_embeddings):
+def test_a_style_in_the_embedding_is_classified(make_embeddings):
     style, commonest, _ = shares(probe_embeddings(*make_embeddings(4.0, 0.0)))
     assert style > 0.9
     assert commonest == pytest.approx(1 / STYLES)
 
 
-def test_a_track_that_is_there_is_found_but_says_nothing_of_style(make_embeddings):
+def test_a_track_in_the_embedding_is_found_without_style(make_embeddings):
     style, _, track = shares(probe_embeddings(*make_embeddings(0.0, 4.0)))
     assert track > 0.9
     assert style < 0.6
 
 
-def test_styles_of_one_track_are_not_read(make_embeddings):
+def test_styles_of_one_track_are_not_probed(make_embeddings):
     embedding, style, track = make_embeddings(4.0, 0.0)
     odd = np.append(style, "odd"), np.append(track, "alone")
     readings = probe_embeddings(np.append(embedding, embedding[:1], axis=0), *odd)
@@ -54,13 +54,13 @@ def test_styles_of_one_track_are_not_read(make_embeddings):
     assert np.nanmean(readings.style) > 0.9
 
 
-def test_one_style_alone_is_told(make_embeddings):
+def test_one_style_alone_raises(make_embeddings):
     embedding, style, track = make_embeddings(1.0, 1.0)
     with pytest.raises(ValueError, match="fewer than two styles"):
         probe_embeddings(embedding, np.full_like(style, "one"), track)
 
 
-def test_constant_embeddings_are_no_reason_for_nan(make_embeddings):
+def test_constant_embeddings_give_finite_results(make_embeddings):
     embedding, style, track = make_embeddings(1.0, 1.0)
     readings = probe_embeddings(np.zeros_like(embedding), style, track)
     assert np.isfinite(readings).all()

@@ -27,14 +27,14 @@ def test_every_fold_is_fitted_with_every_seed(summary):
     assert all(1 <= step <= 3 for one in fits for step in one["steps"])
 
 
-def test_the_result_says_who_was_in_which_fold(summary, collection):
+def test_the_summary_has_the_fold_of_each_group(summary, collection):
     folds = summary["folds"]["musemodataset"]
     assert set(folds) == {piece.group for piece in collection}
     assert set(folds.values()) == {0, 1}
     assert summary["folds"]["extra"].items() <= folds.items()
 
 
-def test_no_step_is_chosen_by_what_judges(evaluated, summary):
+def test_no_step_is_chosen_by_test_pieces(evaluated, summary):
     folds = summary["folds"]["musemodataset"]
     for one in evaluated.found.results:
         chosen, tested = (
@@ -44,7 +44,7 @@ def test_no_step_is_chosen_by_what_judges(evaluated, summary):
         assert not chosen & tested
 
 
-def test_every_piece_is_judged_once_on_both_axes(table, collection):
+def test_every_piece_is_evaluated_once_on_both_axes(table, collection):
     assert len(table["pieces"]) == len(collection)
     assert len(table["by_seed"]) == 2
     for axis in AXES:
@@ -77,7 +77,7 @@ def test_the_baselines_stand_beside_it(table):
     assert {"ccc", "r2", "rmse", "r", "accuracy"} <= set(ladder["mean"]["valence"])
 
 
-def test_by_how_much_we_are_above_is_the_difference(table):
+def test_the_gain_is_the_difference_of_ccc(table):
     for name, scores in table["ladder"].items():
         for axis in AXES:
             above = table["above"][name][axis]
@@ -86,7 +86,7 @@ def test_by_how_much_we_are_above_is_the_difference(table):
             assert above["pieces"][0] <= above["gain"] <= above["pieces"][1]
 
 
-def test_an_auxiliary_set_is_judged_by_its_signs_and_chooses_nothing(evaluated, summary):
+def test_an_auxiliary_set_is_evaluated_by_signs_and_chooses_nothing(evaluated, summary):
     extra = summary["scores"]["extra"]
     assert len(extra["pieces"]) == 12
     assert 0.0 <= extra["quadrant"]["damer"]["accuracy"] <= 1.0
@@ -97,7 +97,7 @@ def test_an_auxiliary_set_is_judged_by_its_signs_and_chooses_nothing(evaluated, 
         assert {path.piece.dataset for path in one.validation} == {"musemodataset"}
 
 
-def test_venues_are_those_asked_for_beside_the_plain_sound(summary):
+def test_venues_are_the_simulated_ones_and_the_plain_audio(summary):
     venues = summary["venues"]["musemodataset"]
     assert set(venues) == {"as it is", "+12 dB", "another sound font"}
     assert venues["another sound font"] == venues["as it is"]  # recorded sound has no sound font
@@ -126,7 +126,7 @@ def test_a_written_recipe_is_the_recipe(make_recipe, tmp_path):
     assert read["recipe"] == recipe
 
 
-def test_other_pieces_are_not_answered_with_an_old_result(collection, make_recipe, tmp_path):
+def test_a_cached_result_is_used_for_the_same_pieces_only(collection, make_recipe, tmp_path):
     recipe = make_recipe(steps=1)
     before, again, after = (
         cross_validate(recipe, pieces, tmp_path, folds=2, seeds=[0], jobs=1)

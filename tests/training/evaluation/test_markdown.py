@@ -44,7 +44,7 @@ def test_what_has_no_value_is_a_dash(text):
     assert "None" not in text
 
 
-def test_venues_say_what_is_lost(text):
+def test_venues_have_the_difference_to_plain_audio(text):
     rows = {row[1]: row[3] for row in tables(text)[-1][2:]}
     assert rows["as it is"].endswith("(+0.00)")
     assert set(rows) == {"as it is", "+12 dB", "another sound font"}

@@ -43,7 +43,7 @@ def test_noisy_estimates_agree_better_when_smoothed(make_paths):
         assert table[PUBLISHED][axis] > table[RAW][axis]
 
 
-def test_where_no_label_moves_there_is_nothing_to_say(make_piece):
+def test_constant_labels_give_an_empty_table(make_piece):
     mean = np.zeros((3, 2))
     still = Trajectory(make_piece("clip"), RECORDED, np.arange(1.0, 4.0), mean, mean + 0.2, 3.0)
     assert within_piece_agreement([still], SETTINGS) == {}

@@ -18,18 +18,18 @@ def joins(clips):
     return predict_arousal_steps(network, clips, SPEC)
 
 
-def test_the_calmest_clips_are_joined_with_the_most_excited(joins, clips):
+def test_the_calmest_clips_are_paired_with_the_most_excited(joins, clips):
     assert len(joins) == len(clips) // 2
     assert joins[0][0].piece.arousal[0] == min(clip.piece.arousal[0] for clip in clips)
 
 
-def test_the_join_is_where_the_calm_clip_has_been_played_out(joins):
+def test_the_step_is_at_the_end_of_the_calm_clips(joins):
     for path, join in joins:
         assert join == pytest.approx(6.0, abs=0.1)
         assert path.times[-1] == pytest.approx(2 * join, abs=0.1)
 
 
-def test_before_the_join_nothing_of_the_excited_clip_is_heard(joins):
+def test_predictions_before_the_step_are_of_the_calm_clip(joins):
     path, join = joins[0]
     before = path.mean[(path.times > 2.0) & (path.times < join)]
     after = path.mean[path.times > join + SPEC.window_seconds]

@@ -122,12 +122,12 @@ def test_the_fitted_smoother_is_as_slow_as_is_allowed(wandering, step, longest):
     assert response_time([step(ramp=3.0)], settings) == pytest.approx(longest, abs=0.15)
 
 
-def test_more_patience_allows_a_slower_smoother(wandering):
+def test_a_longer_response_allows_a_slower_smoother(wandering):
     quick, slow = (fit_smoother(wandering(), longest) for longest in (2.1, 5.0))
     assert slow.drift[0] < quick.drift[0]
 
 
-def test_where_nothing_is_quick_enough_the_quickest_is_taken():
+def test_if_nothing_is_quick_enough_the_quickest_is_chosen():
     assert time_constant(6.0, 2.4) == min(time_constant(6.0, 0.1), 0.05)
 
 

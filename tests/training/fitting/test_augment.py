@@ -1,4 +1,4 @@
-"""Augmentation does to the views what it would do to the sound."""
+"""Augmentation changes the views as it would change the audio."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import torch
 from damer.views import FrontEnd, FrontEndSpec
 from damer.views.gammatone import erb_centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
+from training.fitting import augment as augment_module
 from training.fitting.augment import AUGMENT_UNIFORMS, Augment
 from training.fitting.recipe import Augmentation
 
@@ -27,15 +28,25 @@ def powers(mel, cochleagram):
     return mel.exp(), cochleagram.pow(1 / SPEC.compression)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_babble():
+    """Synthesise ten seconds of babble instead of a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augment_module, "_BABBLE_SECONDS", 10)
+        augment_module._babble_power.cache_clear()
+        yield
+    augment_module._babble_power.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def sound():
-    """Noise loud enough that no band comes near the floor."""
+    """Noise loud enough that no band is near the floor."""
     return 0.1 * np.random.default_rng(0).standard_normal(SPEC.sample_rate)
 
 
 @pytest.fixture
 def augment(make_recipe):
-    """Change views by what is named and by nothing else."""
+    """Augment views by the given settings only."""
 
     def augment(both, seed=0, **what):
         change = Augment(make_recipe(augmentation=Augmentation(**{**STILL, **what})))
@@ -114,7 +125,7 @@ def test_added_power_makes_no_band_quieter(augment, sound, what):
             assert now.sum() > before.sum()
 
 
-def test_noise_lies_as_far_below_the_music_as_it_says(augment, sound):
+def test_noise_is_as_far_below_the_music_as_stated(augment, sound):
     mel, _ = both = views(sound)
     levels = []
     for seed in range(20):
@@ -126,7 +137,7 @@ def test_noise_lies_as_far_below_the_music_as_it_says(augment, sound):
     assert np.ptp(levels) > 20.0
 
 
-def test_people_talk_as_far_below_the_music_as_they_may(augment, sound):
+def test_babble_is_as_far_below_the_music_as_stated(augment, sound):
     music = views(np.tile(sound, 4))
     levels = []
     for seed in range(20):
@@ -138,7 +149,7 @@ def test_people_talk_as_far_below_the_music_as_they_may(augment, sound):
     assert np.ptp(levels) > 10.0
 
 
-def test_talk_comes_and_goes_where_noise_is_steady(augment, sound):
+def test_babble_fluctuates_and_noise_is_stationary(augment, sound):
     music = views(np.tile(sound, 4))
 
     def unsteadiness(**what):
@@ -185,7 +196,7 @@ def test_a_codec_lowers_only_high_bands(augment, sound):
         assert (lossy[0][:, -1] < mel[:, -1]).all()
 
 
-def test_only_the_share_that_is_asked_for_is_changed(augment, sound):
+def test_only_the_stated_share_is_changed(augment, sound):
     mel, cochleagram = (view.repeat(200, 1, 1) for view in views(sound[: SPEC.sample_rate // 8]))
     after, _ = augment((mel, cochleagram), noise=0.25)
     changed = ((after - mel).abs().amax(dim=(1, 2)) > 1e-3).float().mean()
@@ -204,7 +215,7 @@ def test_masks_cover_no_more_than_they_may(augment, sound):
         assert frames.sum(dim=1).max() <= 6
 
 
-def test_the_input_is_left_as_it_was(augment, sound):
+def test_the_input_is_not_modified(augment, sound):
     mel, cochleagram = views(sound)
     before = mel.clone(), cochleagram.clone()
     augment((mel, cochleagram), noise=1.0, room=1.0, codec=1.0, gain_db=6.0, mask_frames=6)
@@ -212,7 +223,7 @@ def test_the_input_is_left_as_it_was(augment, sound):
     assert torch.equal(cochleagram, before[1])
 
 
-def test_a_window_is_changed_alike_whatever_stands_beside_it(make_recipe, sound):
+def test_a_window_is_changed_the_same_in_any_batch(make_recipe, sound):
     what = Augmentation(**EVERYTHING, mask_frames=6, mask_bands=5)
     change = Augment(make_recipe(augmentation=what))
     both = [view.repeat(6, 1, 1) for view in views(sound)]

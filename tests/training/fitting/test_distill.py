@@ -42,14 +42,14 @@ def sampler(clips, recipe):
     return DistillationSampler(clips, embeddings, recipe.front_end)
 
 
-def test_a_student_explains_what_can_be_heard(sampler, recipe):
+def test_a_student_explains_the_embeddings(sampler, recipe):
     student, trained = distill(sampler, sampler, recipe, seed=0)
     assert trained.history[-1][1] > 0.5
     assert trained.history[-1][1] > trained.history[0][1]
     assert not student.training
 
 
-def test_every_head_answers_with_an_embedding(sampler, recipe):
+def test_every_head_predicts_an_embedding(sampler, recipe):
     student, _ = distill(sampler, None, recipe.model_copy(update={"steps": 1}), seed=0)
     batch = sampler.select(np.arange(4))
     output, answers = student(batch.mel, batch.cochleagram)
@@ -57,13 +57,13 @@ def test_every_head_answers_with_an_embedding(sampler, recipe):
     assert output.embedding.shape == output.mel_embedding.shape == (4, 16)
 
 
-def test_without_held_out_music_the_last_step_is_taken(sampler, recipe):
+def test_without_validation_the_last_step_is_chosen(sampler, recipe):
     short = recipe.model_copy(update={"steps": 3})
     _, trained = distill(sampler, None, short, seed=0)
     assert trained.step == 3
 
 
-def test_the_same_seed_teaches_the_same(sampler, recipe):
+def test_the_same_seed_gives_the_same_student(sampler, recipe):
     torch.set_num_threads(1)
     short = recipe.model_copy(update={"steps": 3})
     one, other = (distill(sampler, None, short, seed=1)[0].state_dict() for _ in range(2))

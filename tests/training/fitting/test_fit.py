@@ -34,13 +34,13 @@ def test_another_seed_gives_other_weights(sides, make_recipe):
     assert not torch.equal(one["fused_head.mean.weight"], other["fused_head.mean.weight"])
 
 
-def test_validation_is_looked_at_now_and_then_and_at_the_end(sides, make_recipe):
+def test_validation_runs_every_few_steps_and_at_the_end(sides, make_recipe):
     fitted = fit(*sides, make_recipe(steps=5, check_every=2), seed=0)
     assert [step for step, _ in fitted.history] == [2, 4, 5]
     assert all(-1.0 <= score <= 1.0 for _, score in fitted.history)
 
 
-def test_the_weights_are_those_of_the_best_look(sides, make_recipe):
+def test_the_weights_are_those_of_the_best_validation(sides, make_recipe):
     recipe = make_recipe(steps=6, check_every=1)
     fitted = fit(*sides, recipe, seed=0)
     best = max(score for _, score in fitted.history)
@@ -48,7 +48,7 @@ def test_the_weights_are_those_of_the_best_look(sides, make_recipe):
     assert validate(fitted.network, sides[1], recipe) == pytest.approx(best, abs=1e-6)
 
 
-def test_without_validation_the_last_step_is_taken(sides, make_recipe):
+def test_without_validation_the_last_step_is_chosen(sides, make_recipe):
     fitted = fit(sides[0], [], make_recipe(), seed=0)
     assert fitted.step == 3
     assert math.isnan(fitted.history[-1][1])
@@ -56,7 +56,7 @@ def test_without_validation_the_last_step_is_taken(sides, make_recipe):
     assert not fitted.network.training
 
 
-def test_too_few_pieces_choose_no_step_and_still_say_how_far_they_were_missed(sides, make_recipe):
+def test_too_few_validation_pieces_choose_no_step_but_are_predicted(sides, make_recipe):
     few = [*sides[1][:2]] * 4  # two pieces, however often
     fitted = fit(sides[0], few, make_recipe(), seed=0)
     assert fitted.step == 3
@@ -69,7 +69,7 @@ def test_validation_pieces_change_nothing_but_the_choice(sides, make_recipe):
     assert all(torch.equal(watched[name], alone[name]) for name in watched)
 
 
-def test_what_is_said_of_the_validation_pieces_comes_with_the_fit(sides, make_recipe):
+def test_a_fit_has_predictions_of_the_validation_pieces(sides, make_recipe):
     fitted = fit(*sides, make_recipe(), seed=0)
     assert [path.piece.name for path in fitted.validation] == [clip.piece.name for clip in sides[1]]
 
@@ -88,14 +88,14 @@ def test_bands_are_standardised_by_the_training_split(sides, make_recipe):
         assert np.allclose(tokens.band_std[:, 0].numpy(), spread, rtol=0.3)
 
 
-def test_a_longer_fit_hears_how_loud_it_is(clips, make_recipe):
+def test_a_longer_fit_learns_loudness(clips, make_recipe):
     quiet = Augmentation(gain_db=0.0, mask_frames=4)
     recipe = make_recipe(steps=60, batch=24, check_every=20, augmentation=quiet, weight_decay=0.0)
     fitted = fit(clips, clips, recipe, seed=0)
     assert fitted.history[-1][1] > 0.5
 
 
-def test_a_fit_ends_early_where_patience_is_at_its_end(sides, make_recipe, monkeypatch):
+def test_a_fit_stops_early_after_patience_validations(sides, make_recipe, monkeypatch):
     scores = iter([0.1, 0.3, 0.2, 0.25, 0.9])
     monkeypatch.setattr(module, "validate", lambda *_: next(scores))
     fitted = fit(*sides, make_recipe(steps=5, check_every=1, patience=2), seed=0)
@@ -103,7 +103,7 @@ def test_a_fit_ends_early_where_patience_is_at_its_end(sides, make_recipe, monke
     assert fitted.step == 2
 
 
-def test_a_stopped_fit_goes_on_to_the_same_weights(sides, make_recipe, tmp_path):
+def test_a_stopped_fit_resumes_to_the_same_weights(sides, make_recipe, tmp_path):
     recipe = make_recipe(steps=4, check_every=2)
 
     def stop(step):
@@ -124,14 +124,14 @@ def test_a_stopped_fit_goes_on_to_the_same_weights(sides, make_recipe, tmp_path)
 
 
 @pytest.mark.parametrize(("change", "seed"), [({"learning_rate": 1e-3}, 0), ({}, 1)])
-def test_what_another_recipe_or_seed_left_is_refused(sides, make_recipe, tmp_path, change, seed):
+def test_the_state_of_another_recipe_or_seed_is_refused(sides, make_recipe, tmp_path, change, seed):
     recipe = make_recipe(steps=1)
     fit(*sides, recipe, seed=0, run=tmp_path)
     with pytest.raises(ValueError, match=r"state\.pt: it is of another recipe"):
         fit(*sides, recipe.model_copy(update=change), seed=seed, run=tmp_path)
 
 
-def test_a_pretrained_fit_begins_with_the_students_encoders(sides, make_recipe, pretrained):
+def test_a_pretrained_fit_starts_with_the_students_encoders(sides, make_recipe, pretrained):
     recipe = make_recipe(steps=1, learning_rate=1e-9, weight_decay=0.0)
     fitted = weights(fit(sides[0], [], recipe, seed=0, pretrained=pretrained))
     for name, value in fitted.items():

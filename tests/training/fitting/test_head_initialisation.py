@@ -35,7 +35,7 @@ def answers(network, clips, recipe):
     return torch.stack([output.fused.mean, output.mel, output.cochleagram])
 
 
-def test_heads_answer_before_any_step(network, clips, recipe):
+def test_heads_predict_before_any_step(network, clips, recipe):
     labels = torch.tensor([clip.piece.mean_label.tolist() for clip in clips])
     before = (answers(network, clips, recipe) - labels).square().mean(dim=1)
     init_heads_by_ridge(network, LabelledSampler(clips, recipe), recipe)
@@ -44,7 +44,7 @@ def test_heads_answer_before_any_step(network, clips, recipe):
     assert after[:, 1].max() < 0.5 * labels[:, 1].var()  # loudness is easily heard
 
 
-def test_the_encoders_stay_as_they_are(network, clips, recipe):
+def test_the_encoders_stay_unchanged(network, clips, recipe):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     init_heads_by_ridge(network, LabelledSampler(clips, recipe), recipe)
     changed = {
@@ -54,7 +54,7 @@ def test_the_encoders_stay_as_they_are(network, clips, recipe):
     assert changed == {f"{head}.mean.{part}" for head in heads for part in ("weight", "bias")}
 
 
-def test_equal_labels_give_that_answer(network, clips, recipe, make_rendition):
+def test_equal_labels_give_that_prediction(network, clips, recipe, make_rendition):
     same = [make_rendition(f"same {k}", 0.4, 0.4) for k in range(3)]
     init_heads_by_ridge(network, LabelledSampler(same, recipe), recipe)
     torch.testing.assert_close(

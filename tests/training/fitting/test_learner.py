@@ -30,7 +30,7 @@ def run(clips, recipe, **values):
 
 
 @pytest.mark.parametrize("module", ["pcl", "saml"])
-def test_each_module_changes_what_is_learnt(clips, make_recipe, module):
+def test_each_module_changes_the_weights(clips, make_recipe, module):
     alone = weights(run(clips, make_recipe()))
     with_it = weights(run(clips, make_recipe(**{module: BOTH[module]})))
     assert not torch.equal(alone["fuse.0.weight"], with_it["fuse.0.weight"])
@@ -38,14 +38,14 @@ def test_each_module_changes_what_is_learnt(clips, make_recipe, module):
 
 
 @pytest.mark.parametrize("module", ["pcl", "saml"])
-def test_without_weight_nothing_changes(clips, make_recipe, module):
+def test_a_weight_of_0_changes_nothing(clips, make_recipe, module):
     alone = weights(run(clips, make_recipe()))
     idle = BOTH[module].model_copy(update={"weight": 0.0})
     with_it = weights(run(clips, make_recipe(**{module: idle})))
     assert all(torch.equal(alone[name], with_it[name]) for name in alone)
 
 
-def test_a_stopped_fit_goes_on_with_the_same_memory(clips, make_recipe, tmp_path):
+def test_a_stopped_fit_resumes_with_the_same_memory(clips, make_recipe, tmp_path):
     recipe = make_recipe(steps=4, check_every=2, **BOTH)
 
     def stop(step):
@@ -60,14 +60,14 @@ def test_a_stopped_fit_goes_on_with_the_same_memory(clips, make_recipe, tmp_path
     assert again.diagnostics == straight.diagnostics
 
 
-def test_pseudo_labels_are_noted_at_each_look(clips, make_recipe):
+def test_pseudo_label_diagnostics_are_recorded_at_each_validation(clips, make_recipe):
     fitted = run(clips, make_recipe(steps=3, check_every=1, pcl=BOTH["pcl"]))
     assert [set(note) for note in fitted.diagnostics] == [{"coverage", "agreement", "drift"}] * 3
     assert all(0.0 <= value <= 1.0 for note in fitted.diagnostics for value in note.values())
     assert fit(clips[:6], clips[6:], make_recipe(), 0).diagnostics == [{}, {}]
 
 
-def test_an_empty_pool_is_told(clips, make_recipe):
+def test_an_empty_pool_raises(clips, make_recipe):
     with pytest.raises(ValueError, match="the pool of PCL is empty"):
         fit(clips[:6], [], make_recipe(pcl=BOTH["pcl"]), 0)
 
@@ -88,7 +88,7 @@ def batch():
     return views, targets, UnlabelledViews(views, views)
 
 
-def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_recipe):
+def test_the_momentum_copies_follow_and_get_no_gradient(batch, make_recipe):
     torch.manual_seed(0)
     learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
     for _ in range(2):
@@ -108,7 +108,7 @@ def test_the_momentum_copies_follow_and_learn_nothing_themselves(batch, make_rec
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, count):
+def test_one_window_or_one_track_gives_a_finite_loss(batch, make_recipe, count):
     views, targets, pool = batch
     views = tuple(view[:count] for view in views)
     targets = Targets(targets.label[:count], torch.zeros(count).long(), targets.style[:count])
@@ -117,7 +117,7 @@ def test_one_window_or_one_track_alone_is_no_reason_for_nan(batch, make_recipe, 
         assert torch.isfinite(extra_loss(learner, views, targets, pool, 0.5))
 
 
-def test_recipes_name_what_makes_no_sense():
+def test_invalid_pcl_settings_are_named():
     with pytest.raises(ValueError, match="least_confidence"):
         PCL(pool=["unlabelled"], settings={"least_confidence": 0.2})
     with pytest.raises(ValueError, match="unknown key 'confidence'"):

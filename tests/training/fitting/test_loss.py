@@ -18,7 +18,7 @@ def output(mean, view_mean=None):
     return mean, mean if view_mean is None else view_mean, mean
 
 
-def test_right_estimates_cost_less_than_any_other(make_recipe, label):
+def test_right_predictions_have_the_least_loss(make_recipe, label):
     recipe = make_recipe()
     least = float(label_loss(output(label), label, ALL, recipe))
     assert least == pytest.approx(0.0, abs=1e-3)
@@ -26,7 +26,7 @@ def test_right_estimates_cost_less_than_any_other(make_recipe, label):
         assert float(label_loss(output(other), label, ALL, recipe)) > least + 0.05
 
 
-def test_the_cost_falls_towards_the_labels(make_recipe, label):
+def test_the_loss_falls_towards_the_labels(make_recipe, label):
     recipe = make_recipe()
     costs = [
         float(label_loss(output(share * label), label, ALL, recipe))
@@ -35,7 +35,7 @@ def test_the_cost_falls_towards_the_labels(make_recipe, label):
     assert costs == sorted(costs, reverse=True)
 
 
-def test_data_sets_weigh_alike_whatever_their_share(make_recipe, label):
+def test_data_sets_have_equal_weight_whatever_their_share(make_recipe, label):
     recipe = make_recipe()
     few, many = slice(0, 8), slice(8, 32)
     both = label_loss(output(0.3 * label), label, {"few": few, "many": many}, recipe)
@@ -43,7 +43,7 @@ def test_data_sets_weigh_alike_whatever_their_share(make_recipe, label):
     torch.testing.assert_close(both, (each[0] + each[1]) / 2)
 
 
-def test_the_heads_of_the_views_weigh_as_the_recipe_says(make_recipe, label):
+def test_view_heads_have_the_weight_of_the_recipe(make_recipe, label):
     answer = output(label, -label)
     costs = [
         float(label_loss(answer, label, ALL, make_recipe(view_loss=weight)))
@@ -53,7 +53,7 @@ def test_the_heads_of_the_views_weigh_as_the_recipe_says(make_recipe, label):
     assert costs[2] - costs[0] == pytest.approx(2 * (costs[1] - costs[0]), rel=1e-3)
 
 
-def test_equal_labels_give_a_finite_cost_and_gradient(make_recipe):
+def test_equal_labels_give_a_finite_loss_and_gradient(make_recipe):
     label = torch.full((32, 2), 0.3)
     mean = torch.zeros(32, 2, requires_grad=True)
     loss = label_loss(output(mean), label, ALL, make_recipe())

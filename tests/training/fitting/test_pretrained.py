@@ -36,7 +36,7 @@ def student(recipe, monkeypatch, tmp_path):
     return one
 
 
-def test_a_student_comes_back_as_it_was(student, make_recipe):
+def test_a_saved_student_is_loaded_unchanged(student, make_recipe):
     again = load_pretrained(make_recipe(pretrained="first"))
     kept = {name: value for name, value in student.weights.items() if "_head." not in name}
     assert set(again.weights) == set(kept)
@@ -59,7 +59,7 @@ def test_another_size_is_refused_by_name(make_recipe):
 
 
 @pytest.mark.train
-def test_distillation_goes_on_from_a_student(student, recipe, clips):
+def test_distillation_starts_from_a_student(student, recipe, clips):
     known = [(np.array([1.0, 1.9]), np.ones((2, 200), dtype=np.float32)) for _ in clips]
     heard = DistillationSampler(clips, known, recipe.front_end, (student.mean, student.std))
     slow = recipe.model_copy(update={"learning_rate": 1e-9, "weight_decay": 0.0})

@@ -52,7 +52,7 @@ def test_shipped_recipes_can_be_read(name):
         assert sum(recipe.batch_shares.values()) == pytest.approx(1.0)
 
 
-def test_what_a_recipe_leaves_out_has_a_default(write):
+def test_omitted_keys_have_defaults(write):
     write(GOOD)
     assert load_recipe(FitRecipe, "mine") == FitRecipe(
         name="mine",
@@ -77,7 +77,7 @@ def test_a_file_anywhere_can_be_a_recipe(tmp_path):
     assert load_recipe(FitRecipe, str(tmp_path / "far.toml")).name == "far"
 
 
-def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():
+def test_a_missing_recipe_raises_with_the_known_ones():
     with pytest.raises(ValueError, match="cannot load recipe 'window-9s'") as error:
         load_recipe(FitRecipe, "window-9s")
     assert all(name in str(error.value) for name in SHIPPED)
@@ -104,7 +104,7 @@ def test_an_unknown_key_is_named(write, line, key):
     ("line", "key"),
     [("steps = 0", "steps"), ("cold_start = 1.5", "cold_start"), ("batch = 'many'", "batch")],
 )
-def test_a_value_that_cannot_be_is_named(write, line, key):
+def test_an_invalid_value_is_named(write, line, key):
     write(f"{GOOD}{line}\n")
     with pytest.raises(ValueError, match=rf"mine\.toml: {key}: "):
         load_recipe(FitRecipe, "mine")
@@ -122,7 +122,7 @@ def test_a_recipe_of_the_other_kind_is_refused(write):
         load_recipe(DistillRecipe, "mine")
 
 
-def test_a_file_that_is_no_toml_is_an_error_of_the_same_kind(write):
+def test_invalid_toml_raises_the_same_error(write):
     write("steps = = 3\n")
     with pytest.raises(ValueError, match="line 1"):
         load_recipe(FitRecipe, "mine")
@@ -141,7 +141,7 @@ def test_a_recipe_does_not_change(make_recipe):
         make_recipe().steps = 4
 
 
-def test_numbers_can_be_changed_without_a_file_of_their_own(write):
+def test_overrides_change_a_recipe(write):
     write(GOOD + "[pcl]\npool = ['unlabelled']\n")
     recipe = load_recipe(FitRecipe, "mine")
     other = with_overrides(
@@ -170,7 +170,7 @@ def test_numbers_can_be_changed_without_a_file_of_their_own(write):
         ("steps", "not a TOML value"),
     ],
 )
-def test_a_change_that_cannot_be_is_named(write, change, answer):
+def test_an_invalid_override_is_named(write, change, answer):
     write(GOOD)
     with pytest.raises(ValueError, match=answer):
         with_overrides(load_recipe(FitRecipe, "mine"), change)

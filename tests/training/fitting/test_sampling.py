@@ -51,7 +51,7 @@ def test_a_window_holds_the_frames_before_its_end(counting):
         assert torch.equal(view[1, -1], torch.arange(57.0, 100.0))
 
 
-def test_before_the_start_there_is_digital_silence(counting):
+def test_frames_before_the_start_are_digital_silence(counting):
     mel, cochleagram = cut_windows(counting(), np.array([10]), SPEC)
     assert torch.equal(mel[0, 0, 33:], torch.arange(10.0))
     assert torch.equal(
@@ -60,7 +60,7 @@ def test_before_the_start_there_is_digital_silence(counting):
     assert not cochleagram[0, :, :33].any()
 
 
-def test_what_follows_changes_no_window(counting):
+def test_later_frames_change_no_window(counting):
     rendition = counting()
     changed = rendition.frames.copy()
     changed[100:] = -1.0
@@ -124,7 +124,7 @@ def test_a_window_of_a_step_is_the_same_in_a_batch_of_any_size():
     assert not np.array_equal(draw_uniforms(3, 5, 4), draw_uniforms(3, 6, 4))
 
 
-def test_a_batch_without_a_window_of_each_data_set_is_told(counting, make_recipe):
+def test_a_batch_without_a_window_of_each_data_set_raises(counting, make_recipe):
     songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset")]
     recipe = make_recipe(batch=4, datasets={"vgmidi": 0.95, "musemodataset": 0.05})
     with pytest.raises(ValueError, match="batch = 4 leaves a data set"):
@@ -154,7 +154,7 @@ def test_a_song_shorter_than_the_window_can_be_sampled(counting, make_recipe):
     assert mel.shape == (8, 128, 258)
 
 
-def test_a_faster_rendition_has_the_labels_of_what_is_heard(counting, make_recipe):
+def test_a_faster_rendition_has_the_labels_of_its_score_time(counting, make_recipe):
     fast = counting(rendering=Rendering("a.sf2", tempo=2.0))
     mel, _, label, *_ = drawn([fast], make_recipe(batch=64))
     share = (2 * (mel[:, 0, -1] + 1) / 1000).clamp_max(1.0)
@@ -189,7 +189,7 @@ def embeddings():
     return ends, (5.0 + 3.0 * random.standard_normal((len(ends), 200))).astype(np.float32)
 
 
-def test_windows_end_where_the_teacher_stopped_listening(counting, embeddings):
+def test_windows_end_where_the_teachers_windows_end(counting, embeddings):
     ends, _ = embeddings
     sampler = DistillationSampler([counting()], [embeddings], SPEC)
     assert len(sampler) == len(ends)

@@ -53,7 +53,7 @@ def test_deviations_are_fitted_to_what_each_fit_held_out(clips, recipe, pretrain
     assert soup.network.deviation_head.log_std.weight.abs().max() > 0
 
 
-def test_a_stopped_soup_goes_on_to_the_same_weights(clips, recipe, pretrained, tmp_path):
+def test_a_stopped_soup_resumes_to_the_same_weights(clips, recipe, pretrained, tmp_path):
     def stop(step):
         if step == 5:
             raise KeyboardInterrupt

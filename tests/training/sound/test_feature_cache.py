@@ -83,7 +83,7 @@ def test_no_half_written_file_is_left(cache):
     assert not list(cache.rglob("*.partial"))
 
 
-def test_a_file_that_cannot_be_heard_leaves_nothing_and_is_named(tmp_path, make_piece):
+def test_a_file_that_cannot_be_decoded_leaves_no_file_and_is_named(tmp_path, make_piece):
     (tmp_path / "broken.wav").write_bytes(b"no sound")
     broken = make_piece("broken", source=tmp_path / "broken.wav")
     with pytest.raises(ValueError, match=r"cannot decode .*broken\.wav"):
@@ -117,7 +117,7 @@ def make_score(make_piece):
     return make
 
 
-def test_recorded_sound_is_heard_once_and_midi_in_every_rendering(make_piece, make_score):
+def test_recordings_have_one_rendition_and_midi_every_rendering(make_piece, make_score):
     clip, score = make_piece("clip"), make_score()
     work = all_renderings([clip, score], FONTS)
     assert [one for _, one in work] == [RECORDED, *FONTS]
@@ -144,12 +144,12 @@ def test_a_process_opens_a_sound_font_once(cache, make_score, monkeypatch):
     assert asked == ["a.sf2"] * 4 + ["b.sf2"] * 2
 
 
-def test_in_turn_renderings_are_used_alike(make_score):
+def test_rotating_renderings_are_used_equally(make_score):
     work = rotating_renderings([make_score(f"score{number}") for number in range(9)], FONTS)
     assert [one for _, one in work] == FONTS * 3
 
 
-def test_in_turn_other_sets_and_later_pieces_change_nothing(make_piece, make_score):
+def test_rotation_ignores_other_sets_and_later_pieces(make_piece, make_score):
     scores = [make_score(f"score{number}", dataset="emopia") for number in range(7)]
     others = [make_score(f"other{number}", dataset="vgmidi") for number in range(4)]
     alone = {piece.name: how for piece, how in rotating_renderings(scores[:5], FONTS)}
@@ -165,7 +165,7 @@ def named(work):
     return [(piece.name, how) for piece, how in work]
 
 
-def test_only_the_training_of_judged_sets_hears_variations(make_recipe, make_score):
+def test_variations_are_for_training_on_evaluated_sets_only(make_recipe, make_score):
     recipe = make_recipe(
         datasets={"vgmidi": 1.0},
         auxiliary={"emopia": 1.0},
@@ -182,7 +182,7 @@ def test_only_the_training_of_judged_sets_hears_variations(make_recipe, make_sco
     assert training[3:] == judged[1:] == [(f"extra{k}", how) for k, how in enumerate(FONTS)]
 
 
-def test_ready_views_are_taken_as_they_are(tmp_path, make_piece):
+def test_precomputed_views_are_loaded_unchanged(tmp_path, make_piece):
     random = np.random.default_rng(0)
     mel, cochleagram = random.normal(size=(3, 128, 44)), random.normal(size=(3, 84, 44))
     np.save(tmp_path / "mel.npy", mel)

@@ -79,7 +79,7 @@ def test_the_same_piece_sounds_the_same_twice_in_a_row(plain, font):
     assert np.array_equal(render_midi(plain, font, RATE), first)
 
 
-def test_nothing_of_the_piece_before_is_left(plain, wild, font):
+def test_the_piece_before_leaves_no_trace(plain, wild, font):
     first = render_midi(plain, font, RATE)
     render_midi(wild, font, RATE)
     np.testing.assert_allclose(render_midi(plain, font, RATE), first, atol=1e-6)
@@ -119,7 +119,7 @@ def test_drums_are_not_transposed(tmp_path, font):
     assert np.array_equal(transposed, render_midi(drums, font, RATE))
 
 
-def test_no_more_is_rendered_than_is_asked_for(tmp_path, font):
+def test_no_more_is_rendered_than_requested(tmp_path, font):
     notes = write_midi(tmp_path / "long.mid", [], ticks=9600)
     assert 2.0 <= len(render_midi(notes, font, RATE, end=2.0)) / RATE <= 3.0
 
@@ -134,7 +134,7 @@ def test_a_file_at_our_rate_is_decoded_sample_for_sample(tmp_path, write_wave):
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
-def test_any_rate_is_brought_to_ours(tmp_path, write_wave, rate):
+def test_any_rate_is_resampled(tmp_path, write_wave, rate):
     sound = decode(write_wave(tmp_path / "tone.wav", tone(rate), rate), RATE)
     assert len(sound) == pytest.approx(RATE, abs=2)
     middle = slice(1000, -1000)
@@ -154,7 +154,7 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(decode(tmp_path / "stereo.wav", RATE), left / 2, atol=1e-6)
 
 
-def test_what_is_no_sound_is_named(tmp_path):
+def test_a_file_without_audio_is_named(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(ValueError, match=r"cannot decode .*text\.wav"):
         decode(tmp_path / "text.wav", RATE)

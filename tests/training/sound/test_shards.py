@@ -35,7 +35,7 @@ def assert_same(folder, renditions):
 
 
 @pytest.mark.parametrize("most", [1, 300, 10**9])
-def test_what_is_packed_comes_back(tmp_path, renditions, most):
+def test_packed_frames_are_read_back(tmp_path, renditions, most):
     pack(renditions, tmp_path, most)
     assert_same(tmp_path, renditions)
 
@@ -70,7 +70,7 @@ def test_folders_of_several_machines_are_put_together_by_copying(tmp_path, rendi
     assert_same(tmp_path / "both", renditions)
 
 
-def test_a_half_written_shard_is_left_by_nobody_and_seen_by_nobody(
+def test_a_partial_shard_is_removed_and_one_without_index_is_ignored(
     tmp_path, renditions, monkeypatch
 ):
     def full(_):
@@ -125,7 +125,7 @@ def test_parts_cover_everything_once_and_are_alike_in_size(work, parts):
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_a_part_hangs_on_no_order_and_counts_nothing_twice(work):
+def test_a_part_ignores_order_and_duplicates(work):
     first = [piece.name for piece, _ in select_part(work, 1, 3)]
     assert [piece.name for piece, _ in select_part(work[::-1] + work, 1, 3)] == first
 
@@ -174,13 +174,13 @@ def test_packed_frames_are_those_of_single_files(tmp_path, make_piece, make_soun
 
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2"])
-def test_what_is_no_part_is_one_line(venue, part):
+def test_an_invalid_part_is_one_line(venue, part):
     result = heard(venue, "--part", part)
     assert result.exit_code == 1
     assert result.output == f"error: invalid --part {part}: the second part of four is 2/4\n"
 
 
-def test_ready_views_are_not_computed_is_one_line():
+def test_precomputed_views_are_refused_in_one_line():
     result = CliRunner().invoke(app, ["features", "--recipe", "memo2496"])
     assert result.exit_code == 1
     expected = "error: cannot compute features for memo2496: its data sets have precomputed views\n"

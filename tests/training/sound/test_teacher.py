@@ -50,7 +50,7 @@ def test_a_missing_teacher_is_named_with_what_to_do(tmp_path):
         embed(np.zeros(RATE, dtype=np.float32), tmp_path / "none.onnx")
 
 
-def test_the_student_answers_like_its_teacher_on_music_that_neither_was_given(heard):
+def test_the_student_predicts_its_teacher_on_unseen_music(heard):
     ends, embeddings = heard
     content = load_checkpoint(PRETRAINED_DIR / "venue-student.pt")
     recipe = DistillRecipe(**content["recipe"])

@@ -47,30 +47,30 @@ def test_a_longer_reverberation_rings_longer(music):
 
 @pytest.mark.parametrize(("what", "below"), [("-10 dB", 10.0), ("0 dB", 0.0)])
 @pytest.mark.parametrize("who", ["crowd", "speech"])
-def test_people_are_as_loud_as_stated(music, who, what, below):
+def test_babble_is_as_loud_as_stated(music, who, what, below):
     talk = simulate_venue(f"{who} at {what}", music, RATE, "song") - music
     assert level(music) - level(talk) == pytest.approx(below, abs=0.1)
 
 
-def test_another_piece_has_other_people(music):
+def test_another_piece_has_other_babble(music):
     one, other = (simulate_venue("speech at 0 dB", music, RATE, name) for name in ("song", "other"))
     assert not np.array_equal(one, other)
 
 
-def test_talk_for_training_is_spoken_by_others_than_the_talk_that_judges():
+def test_training_and_evaluation_babble_share_no_voice_or_sentence():
     assert not set(venue._VOICES) & set(venue._TRAINING_VOICES)
     assert not set(venue._SENTENCES) & set(venue._TRAINING_SENTENCES)
 
 
 @pytest.mark.parametrize("voices", [1, 5])
-def test_talk_for_training_lasts_as_long_as_asked(voices):
+def test_training_babble_has_the_requested_length(voices):
     talk = training_babble(voices, 3 * RATE, RATE, np.random.default_rng(0))
     assert talk.shape == (3 * RATE,)
     assert talk.dtype == np.float32
     assert level(talk) > -60
 
 
-def test_mp3_keeps_the_place_of_things(music):
+def test_mp3_adds_no_delay(music):
     coded = simulate_venue("mp3, 64 kbit/s", music, RATE, "song")
     spectra = np.fft.rfft(coded, 2 * len(music)) * np.fft.rfft(music, 2 * len(music)).conj()
     shift = int(np.argmax(np.fft.irfft(spectra)))
