@@ -173,7 +173,7 @@ def test_a_video_without_audio_is_refused(tmp_path: Path) -> None:
         frame = av.VideoFrame(64, 64, "yuv420p")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(AudioError, match="holds no sound"):
+    with pytest.raises(AudioError, match="it holds no audio"):
         open_audio_file(path)
 
 

@@ -257,7 +257,7 @@ class TestMistakes:
                 pass
 
     async def test_a_device_unknown_to_the_sound_server_is_an_error(self, pulse):
-        with pytest.raises(AudioError, match='"alpha, ALSA" does not answer; plug it in'):
+        with pytest.raises(AudioError, match='"alpha, ALSA": it does not answer; plug it in'):
             async with open_source(Zone(input="mic", device="alpha")):
                 pass
 
