@@ -200,7 +200,7 @@ class Run:
         if self._publisher is not None:
             self._publisher.publish_ack(reply, ack)
         if self._outputs is not None and self._outputs.dashboard is not None:
-            self._outputs.dashboard.answer(reply, ack)
+            self._outputs.dashboard.offer_ack(reply, ack)
 
     def _on_controls(self, zone: str, controls: Controls) -> None:
         if self._publisher is not None:

@@ -1,7 +1,7 @@
-"""The dashboard: a page on which a run is watched, and turned.
+"""Web dashboard: a page that shows a run and changes its settings.
 
-The page is served by a process of its own (`web`), with less priority, so that neither a viewer nor
-somebody's rubbish takes a share of tracking. `live.Dashboard` tells that process what is new,
-twenty times a second at most, and carries out what it asks for; `words` says how they speak. What
-the browser loads lies in `page`.
+`dashboard.Dashboard` is the output. It sends updates to a child process (`web_process`), at most
+twenty a second, and executes the commands that viewers send back; `ipc` defines these messages. The
+child process (`web`) serves the page (`page`) at a lower priority, so that viewers take no time
+from tracking.
 """

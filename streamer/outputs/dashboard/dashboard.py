@@ -1,13 +1,17 @@
-"""The dashboard of a run, from the side of the run."""
+"""Output to the web dashboard, and the commands that come from its viewers."""
 
 import asyncio
+import base64
 import contextlib
 import logging
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
-from damer.views import FrontEndSpec
+import numpy as np
+from numpy.typing import NDArray
+
+from damer.views import Frames, FrontEndSpec
 from streamer import __version__, limits
 from streamer.config import Config, ConfigError
 from streamer.config import Dashboard as Settings
@@ -18,9 +22,8 @@ from streamer.helpers import TokenBucket
 from streamer.mqtt import Ack, Topics, default_node
 from streamer.mqtt.commands import CommandRequest, ResponseTarget, execute_request
 from streamer.mqtt.payloads import Smoothing
-from streamer.outputs.dashboard.ipc import Setting
-from streamer.outputs.dashboard.view_pixels import pack_views
-from streamer.outputs.dashboard.web_process import Outbox, WebProcess
+from streamer.outputs.dashboard.ipc import ServerConfig
+from streamer.outputs.dashboard.web_process import PendingUpdates, WebProcess
 from streamer.outputs.run_status import CommandTarget, RunStatus
 from streamer.outputs.sink import Sink
 from streamer.tracking import Update
@@ -30,14 +33,16 @@ from streamer.tracking.zone import ZoneTracker
 if TYPE_CHECKING:
     from streamer.outputs.lights import LightController, LiveShow
 
-_LOOK = 0.1  # seconds between two looks at what is not told by itself
-_ID = "dashboard."
+_POLL_S = 0.1  # interval at which health, controls and views are read
+_ID_PREFIX = "dashboard."  # of the ids of viewers' commands
+_MEL_RANGE = (-13.0, 7.0)  # from the noise of a quiet room to the loudest music
+_COCHLEAGRAM_RANGE = (0.0, 0.3)
 
 logger = logging.getLogger(__name__)
 
 
 class Dashboard(Sink):
-    """Web dashboard of a run: sends what is new to its child process, executes viewers' commands.
+    """Web dashboard: sends updates to its child process, and executes viewers' commands.
 
     Parameters
     ----------
@@ -66,12 +71,12 @@ class Dashboard(Sink):
     def __init__(
         self, config: Config, run: RunStatus, commands: CommandTarget, lights: "LiveShow | None"
     ) -> None:
-        setting = _server_setting(config, run.engine.front_end)
-        self.address = ListenAddress(setting["host"], setting["port"]).url
-        self._outbox = Outbox()
-        self.process = WebProcess(setting, self._outbox, self._heard)
+        server = _server_config(config, run.engine.front_end)
+        self.address = ListenAddress(server["host"], server["port"]).url
+        self._pending = PendingUpdates()
+        self.process = WebProcess(server, self._pending, self._receive)
         self._loop = asyncio.get_running_loop()
-        self._watched: dict[str, int] = {}  # frames that were shown, by zone
+        self._watched: dict[str, int] = {}  # frames sent so far, by zone that has viewers
         self._bucket = TokenBucket(limits.COMMANDS_PER_SECOND, limits.COMMAND_BURST)
         self._topics = Topics.from_config(config.mqtt)
         self._run = run
@@ -87,25 +92,25 @@ class Dashboard(Sink):
         StreamerError
             The address cannot be bound.
         """
-        await asyncio.to_thread(self.process.begin)
+        await asyncio.to_thread(self.process.start)
         logger.info("dashboard at %s", self.address)
 
     async def run(self) -> None:
         """Send changed health, controls and views until cancelled."""
         self._started = True
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_S)
             try:
-                self._look()
+                self._send_state()
             except Exception:
-                logger.exception("cannot send everything to the dashboard")
+                logger.exception("cannot send every update to the dashboard")
 
     def offer_update(self, zone: str, update: Update) -> None:
-        """Show an estimate."""
+        """Queue a point of the trajectory."""
         age = time.monotonic() - update.captured
-        here = update.smooth
-        coordinates = here.valence, here.arousal, here.valence_std, here.arousal_std
-        self._outbox.point(
+        smooth = update.smooth
+        coordinates = smooth.valence, smooth.arousal, smooth.valence_std, smooth.arousal_std
+        self._pending.add_point(
             zone,
             (
                 round((time.time() - age) * 1e3),
@@ -113,65 +118,65 @@ class Dashboard(Sink):
                 round(update.level, 1),
                 int(update.silence),
                 round(age * 1e3, 1),
-                mood(here.valence, here.arousal),
+                mood(smooth.valence, smooth.arousal),
             ),
         )
 
-    def answer(self, reply: ResponseTarget, ack: Ack) -> None:
-        """Show an answer to a command, if it was a viewer's."""
-        if reply.id is not None and reply.id.startswith(_ID):
-            self._outbox.ack(ack.model_dump() | {"id": reply.id.removeprefix(_ID)})
+    def offer_ack(self, reply: ResponseTarget, ack: Ack) -> None:
+        """Queue the answer to a command, if a viewer sent the command."""
+        if reply.id is not None and reply.id.startswith(_ID_PREFIX):
+            self._pending.add_ack(ack.model_dump() | {"id": reply.id.removeprefix(_ID_PREFIX)})
 
     async def close(self) -> None:
         """End the child process."""
         await asyncio.to_thread(self.process.close)
 
-    def _look(self) -> None:
-        fact = self._outbox.fact
+    def _send_state(self) -> None:
+        set_fact = self._pending.set_fact
         broker = self._run.broker
-        fact("broker", {"address": broker.address, "connected": broker.connected})
+        set_fact("broker", {"address": broker.address, "connected": broker.connected})
         for zone, tracker in self._run.trackers.items():
-            fact(f"controls/{zone}", self._commands.controls(zone).model_dump())
-            fact(f"source/{zone}", _source(tracker))
+            set_fact(f"controls/{zone}", self._commands.controls(zone).model_dump())
+            set_fact(f"source/{zone}", _source(tracker))
             if zone in self._watched:
-                self._show_views(zone, tracker)
+                self._send_views(zone, tracker)
         if self._lights is not None and self._watched:
-            fact("lights", _fixtures_message(self._lights.controller))
+            set_fact("lights", _fixtures_message(self._lights.controller))
         for zone, health in self._run.health().items():
-            fact(f"health/{zone}", health.model_dump())
+            set_fact(f"health/{zone}", health.model_dump())
 
-    def _show_views(self, zone: str, tracker: ZoneTracker) -> None:
+    def _send_views(self, zone: str, tracker: ZoneTracker) -> None:
         stream = tracker.window_stream
         if stream is None:
             return
-        shown, frames = self._watched[zone], stream.frame_count
+        sent, frames = self._watched[zone], stream.frame_count
         self._watched[zone] = frames
-        if new := frames - shown if frames >= shown else frames:
-            self._outbox.view(zone, pack_views(stream.recent_frames(new)))
+        if new := frames - sent if frames >= sent else frames:  # fewer: the views were reset
+            self._pending.add_views(zone, encode_views(stream.recent_frames(new)))
 
-    def _heard(self, said: dict[str, Any]) -> None:
-        """Take what the process says, in the thread that reads."""
+    def _receive(self, message: dict[str, Any]) -> None:
+        """Pass a message from the child process on to the event loop; called by another thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._take, said)
+            self._loop.call_soon_threadsafe(self._handle, message)
 
-    def _take(self, said: dict[str, Any]) -> None:
-        match said:
+    def _handle(self, message: dict[str, Any]) -> None:
+        match message:
             case {"watched": [*zones]}:
                 self._watched = {zone: self._watched.get(zone, 0) for zone in zones}
             case {"command": {"zone": str(zone), "name": str(name), "value": str(value),
-                              "id": str(number)}}:  # fmt: skip
-                self._carry_out(zone, name, value, number)
-            case {"log": [str(level), str(message)]}:
+                              "id": str(command_id)}}:  # fmt: skip
+                self._execute(zone, name, value, command_id)
+            case {"log": [str(level), str(text)]}:
                 severity = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
-                logger.log(severity, "%s", message, extra={"cause": message})
+                logger.log(severity, "%s", text, extra={"cause": text})
 
-    def _carry_out(self, zone: str, name: str, value: str, number: str) -> None:
+    def _execute(self, zone: str, name: str, value: str, command_id: str) -> None:
         if not self._started:
             return
         if not self._bucket.try_acquire():
             logger.warning("commands come too fast, some are left out")
             return
-        reply = ResponseTarget((self._topics.ack(zone, name),), id=f"{_ID}{number}")
+        reply = ResponseTarget((self._topics.ack(zone, name),), id=f"{_ID_PREFIX}{command_id}")
         request = CommandRequest(zone, name, value.encode(errors="replace"))
         self._commands.send_ack(
             reply, execute_request(request, self._run.trackers, self._commands.execute, reply)
@@ -186,16 +191,16 @@ async def check_dashboard(config: Config, spec: FrontEndSpec) -> str:
     StreamerError
         The dashboard cannot be served; see `Dashboard`.
     """
-    setting = _server_setting(config, spec)
-    process = WebProcess(setting, Outbox(), lambda _: None)
+    server = _server_config(config, spec)
+    process = WebProcess(server, PendingUpdates(), lambda _: None)
     try:
-        await asyncio.to_thread(process.begin)
+        await asyncio.to_thread(process.start)
     finally:
         await asyncio.to_thread(process.close)
-    return ListenAddress(setting["host"], setting["port"]).url
+    return ListenAddress(server["host"], server["port"]).url
 
 
-def _server_setting(config: Config, spec: FrontEndSpec) -> Setting:
+def _server_config(config: Config, spec: FrontEndSpec) -> ServerConfig:
     """Return the settings of the child process."""
     for package in ("starlette", "uvicorn", "websockets"):
         if find_spec(package) is None:
@@ -203,12 +208,12 @@ def _server_setting(config: Config, spec: FrontEndSpec) -> Setting:
                 f"the dashboard needs the package {package}, which is not installed: "
                 'pip install "damer-streamer[dashboard]"'
             )
-    where = parse_listen_address(config.dashboard.listen)
-    return Setting(
-        host=where.host,
-        port=where.port,
+    listen = parse_listen_address(config.dashboard.listen)
+    return ServerConfig(
+        host=listen.host,
+        port=listen.port,
         token=_token(config.dashboard),
-        here=where.is_loopback,
+        loopback_only=listen.is_loopback,
         node=config.mqtt.node or default_node(),
         zones=[zone.id for zone in config.zones],
         views={
@@ -222,7 +227,7 @@ def _server_setting(config: Config, spec: FrontEndSpec) -> Setting:
 
 
 def _token(settings: Settings) -> str | None:
-    """Return what a viewer has to know; None where only this machine can look."""
+    """Return the token that viewers enter; None where only this machine reaches the address."""
     if settings.token is not None and settings.token_file is not None:
         raise ConfigError("[dashboard] has a token and a token_file; give one of them")
     if settings.token is not None:
@@ -252,7 +257,7 @@ def _source(tracker: ZoneTracker) -> dict[str, Any]:
 
 
 def _fixtures_message(lights: "LightController") -> dict[str, Any]:
-    """Return each fixture as `[name, colour, intensity]`, and what is wrong with outputs."""
+    """Return each fixture as `[name, colour, intensity]`, and the errors of outputs."""
     from streamer.outputs.lights.color import to_hex
 
     fixtures = [
@@ -260,3 +265,23 @@ def _fixtures_message(lights: "LightController") -> dict[str, Any]:
         for each in lights.fixture_levels()
     ]
     return {"fixtures": fixtures, "troubles": lights.output_errors()}
+
+
+def encode_views(frames: Frames) -> dict[str, str]:
+    """Encode frames of both views as one byte per band.
+
+    Returns
+    -------
+    dict[str, str]
+        By view, base64 of (frames, bands) bytes, lowest band first; 0 is the lower end of the drawn
+        range, 255 the upper.
+    """
+    return {
+        "mel": _encode(frames.mel, *_MEL_RANGE),
+        "cochleagram": _encode(frames.cochleagram, *_COCHLEAGRAM_RANGE),
+    }
+
+
+def _encode(view: NDArray[np.float32], low: float, high: float) -> str:
+    pixels = (view - low) * (255.0 / (high - low))
+    return base64.b64encode(pixels.clip(0.0, 255.0).astype(np.uint8).tobytes()).decode()

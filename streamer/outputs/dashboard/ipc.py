@@ -1,38 +1,37 @@
-"""What `run` and the dashboard's process say to each other: one JSON object a line.
+"""Messages between a run and its dashboard process, framed by `streamer.child.framing`.
 
-`run` says first how to serve, a `Setting`; then what is new, with these keys, each where there is
-something to say:
+The run sends a `ServerConfig`, then updates. Each holds the keys for which there is something new:
 
-- `points`: by zone, rows of `POINT`, the oldest first
-- `facts`: by name, what is true from now on; see `Board`
-- `views`: by zone, frames of both views; see `pack_views`
+- `points`: by zone, rows of `POINT_COLUMNS`, the oldest first
+- `facts`: by name, the current state; see `LiveState`
+- `views`: by zone, frames of both views; see `encode_views`
 - `acks`: answers to commands, as on `<base>/<zone>/ack/<name>`
 
-The process says `{"ready": URL}` or `{"failed": reason}` once, and then
+The process sends `{"ready": true}` or `{"failed": reason}` once, then
 
-- `{"watched": [zones]}` whenever the zones change that somebody looks at
+- `{"watched": [zones]}` when the zones that have viewers change
 - `{"command": {"zone", "name", "value", "id"}}`, all of them strings
 - `{"log": [level, message]}`
 """
 
 from typing import TypedDict
 
-POINT = (
+POINT_COLUMNS = (
     "time", "valence", "arousal", "valence_std", "arousal_std", "level", "silence", "latency_ms",
     "mood",
 )  # fmt: skip
 """Columns of a row: `time` in ms since 1970, `silence` 0 or 1, others as in `va` and `state`."""
 
 
-class Views(TypedDict):
-    """How the views are drawn.
+class ViewFormat(TypedDict):
+    """Size of the views.
 
     Attributes
     ----------
     mel, cochleagram
-        Bands of each.
+        Number of bands.
     rate
-        Frames a second.
+        Frames per second.
     """
 
     mel: int
@@ -40,35 +39,35 @@ class Views(TypedDict):
     rate: float
 
 
-class Setting(TypedDict):
-    """How to serve.
+class ServerConfig(TypedDict):
+    """Settings of the dashboard process.
 
     Attributes
     ----------
     host, port
-        Where.
+        Listen address.
     token
-        What a viewer has to know; None for nothing.
-    here
-        Whether only this machine reaches it.
+        Token that a viewer has to enter; None for none.
+    loopback_only
+        Whether only this machine reaches the address.
     node
-        This machine's name.
+        Name of this machine.
     zones
-        The zones' names.
+        Names of the zones.
     views
-        How the views are drawn.
+        Size of the views.
     smoothers
-        Names of the smoothers that may be chosen.
+        Names of the smoothers to offer.
     version
-        Of the program.
+        Version of the program.
     """
 
     host: str
     port: int
     token: str | None
-    here: bool
+    loopback_only: bool
     node: str
     zones: list[str]
-    views: Views
+    views: ViewFormat
     smoothers: list[str]
     version: str

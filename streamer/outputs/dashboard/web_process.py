@@ -1,7 +1,4 @@
-"""The dashboard's process, from our side.
-
-What waits to be told to the dashboard's process.
-"""
+"""The dashboard's child process, from the side of the run, and the updates that wait for it."""
 
 import logging
 import threading
@@ -15,11 +12,16 @@ from streamer.child.framing import MessageError
 from streamer.child.supervisor import ChildProcess, ChildStartError
 from streamer.errors import StreamerError
 from streamer.helpers import Backoff
-from streamer.outputs.dashboard.ipc import Setting
+from streamer.outputs.dashboard.ipc import ServerConfig
 
-PERIOD = 0.05
-"""Seconds between two lines to the process, at least."""
+PERIOD_S = 0.05
+"""Shortest time between two updates to the process, in seconds."""
 
+MAX_PENDING_POINTS = 600
+"""Most rows of a zone that wait for the process: half a minute at 20 per second."""
+
+_MAX_PENDING_VIEWS = 20
+_MAX_PENDING_ACKS = 50
 _START_TIMEOUT_S = 30.0
 _EXIT_TIMEOUT_S = 2.0
 _POLL_S = 0.5
@@ -27,67 +29,73 @@ _POLL_S = 0.5
 logger = logging.getLogger(__name__)
 
 
-class Outbox:
-    """Gathers what is new until it is taken, and stays small however long that lasts.
+class PendingUpdates:
+    """Bounded updates that wait for the dashboard process; any thread may add and pop.
 
-    Rows, views and answers that are too many give way, the oldest first; of a fact the newest
-    counts, and one that stays the same is not told again. Any thread may use it.
+    The oldest rows, views and answers are dropped first. Of a fact only the newest value is kept,
+    and only where it changed.
     """
 
     def __init__(self) -> None:
         self._points: dict[str, deque[Sequence[Any]]] = {}
         self._views: dict[str, deque[Any]] = {}
-        self._acks: deque[Any] = deque(maxlen=_MOST_ACKS)
+        self._acks: deque[Any] = deque(maxlen=_MAX_PENDING_ACKS)
         self._facts: dict[str, Any] = {}
-        self._news: dict[str, Any] = {}
+        self._new_facts: dict[str, Any] = {}
         self._changed = threading.Condition()
 
-    def point(self, zone: str, row: Sequence[Any]) -> None:
-        """Add a row of `POINT`."""
+    def add_point(self, zone: str, row: Sequence[Any]) -> None:
+        """Add a row of `POINT_COLUMNS`."""
         with self._changed:
-            self._points.setdefault(zone, deque(maxlen=MOST_POINTS)).append(row)
+            self._points.setdefault(zone, deque(maxlen=MAX_PENDING_POINTS)).append(row)
             self._changed.notify()
 
-    def view(self, zone: str, parcel: Mapping[str, str]) -> None:
-        """Add frames of both views."""
+    def add_views(self, zone: str, views: Mapping[str, str]) -> None:
+        """Add encoded frames of both views."""
         with self._changed:
-            self._views.setdefault(zone, deque(maxlen=_MOST_VIEWS)).append(parcel)
+            self._views.setdefault(zone, deque(maxlen=_MAX_PENDING_VIEWS)).append(views)
             self._changed.notify()
 
-    def ack(self, ack: Mapping[str, Any]) -> None:
-        """Add an answer."""
+    def add_ack(self, ack: Mapping[str, Any]) -> None:
+        """Add an answer to a command."""
         with self._changed:
             self._acks.append(ack)
             self._changed.notify()
 
-    def fact(self, name: str, value: Any) -> None:
-        """Say what is true from now on."""
+    def set_fact(self, name: str, value: Any) -> None:
+        """Set a current state; the same value again is not sent again."""
         with self._changed:
             if name not in self._facts or self._facts[name] != value:
-                self._facts[name] = self._news[name] = value
+                self._facts[name] = self._new_facts[name] = value
                 self._changed.notify()
 
-    def renew(self) -> None:
-        """Let every fact be told again: the process is another one."""
+    def resend_facts(self) -> None:
+        """Send every fact again: to a new process."""
         with self._changed:
-            self._news = dict(self._facts)
+            self._new_facts = dict(self._facts)
 
-    def take(self, timeout: float) -> dict[str, Any]:
-        """Return what is new, as `words` has it; nothing where nothing is after so many seconds."""
+    def pop(self, timeout: float) -> dict[str, Any]:
+        """Return and clear all updates, as `ipc` defines them; empty if none comes in time.
+
+        Parameters
+        ----------
+        timeout
+            Longest time to wait for the first, in seconds.
+        """
         with self._changed:
-            self._changed.wait_for(self._waiting, timeout)
-            told = {
+            self._changed.wait_for(self._any, timeout)
+            updates = {
                 "points": {zone: list(rows) for zone, rows in self._points.items()},
-                "views": {zone: list(parcels) for zone, parcels in self._views.items()},
+                "views": {zone: list(views) for zone, views in self._views.items()},
                 "acks": list(self._acks),
-                "facts": self._news,
+                "facts": self._new_facts,
             }
-            self._points, self._views, self._news = {}, {}, {}
+            self._points, self._views, self._new_facts = {}, {}, {}
             self._acks.clear()
-        return {key: value for key, value in told.items() if value}
+        return {key: value for key, value in updates.items() if value}
 
-    def _waiting(self) -> bool:
-        return bool(self._points or self._views or self._acks or self._news)
+    def _any(self) -> bool:
+        return bool(self._points or self._views or self._acks or self._new_facts)
 
 
 class WebProcess:
@@ -99,17 +107,20 @@ class WebProcess:
     ----------
     config
         How to serve.
-    outbox
+    pending
         Updates to send.
     receive
         Called in the reading thread with each message from the process.
     """
 
     def __init__(
-        self, config: Setting, outbox: Outbox, receive: Callable[[dict[str, Any]], None]
+        self,
+        config: ServerConfig,
+        pending: PendingUpdates,
+        receive: Callable[[dict[str, Any]], None],
     ) -> None:
         self._config = config
-        self._outbox = outbox
+        self._pending = pending
         self._receive = receive
         self._child: ChildProcess | None = None
         self._closed = threading.Event()
@@ -122,7 +133,7 @@ class WebProcess:
         """Id of the process that runs now."""
         return self._child.process.pid if self._child is not None else None
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start the process, and return once it serves.
 
         Raises
@@ -151,7 +162,7 @@ class WebProcess:
     def _run(self) -> None:
         backoff = Backoff()
         while not self._closed.is_set():
-            self._outbox.renew()
+            self._pending.resend_facts()
             begun = time.monotonic()
             try:
                 self._run_once()
@@ -160,7 +171,7 @@ class WebProcess:
             first = not self._started.is_set()
             self._started.set()
             if first or self._closed.is_set():
-                return  # `begin` raises what fails at the first start
+                return  # `start` raises what fails at the first start
             logger.warning("the dashboard ended and starts again", extra={"cause": "dashboard"})
             self._receive({"watched": []})  # its viewers are gone
             self._closed.wait(backoff.next_delay(time.monotonic() - begun))
@@ -176,9 +187,9 @@ class WebProcess:
         reader.start()
         connected = child.send(self._config)
         while connected and not self._closed.is_set() and child.process.poll() is None:
-            if updates := self._outbox.take(_POLL_S):
+            if updates := self._pending.pop(_POLL_S):
                 connected = child.send(updates)
-                self._closed.wait(PERIOD)
+                self._closed.wait(PERIOD_S)
         child.close()
         reader.join()
 
@@ -193,12 +204,5 @@ class WebProcess:
                 else:
                     self._receive(message)
         except MessageError as error:
-            logger.warning("the dashboard process sent an invalid message (%s)", error)
+            logger.warning("restarting the dashboard: it sent an invalid message (%s)", error)
         child.close()
-
-
-MOST_POINTS = 600
-"""Rows of each zone that wait while the process does not read: half a minute of 20 a second."""
-
-_MOST_VIEWS = 20
-_MOST_ACKS = 50

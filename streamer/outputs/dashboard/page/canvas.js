@@ -1,11 +1,11 @@
-// What all drawings need: the theme's colours, and canvases as fine as the screen.
+// Shared by all drawings: colours of the theme, canvases at the resolution of the screen.
 
-/** A colour of the theme, such as "valence". */
+/** Returns a colour of the theme, such as "valence". */
 export function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** Let a canvas have a pixel for each of the screen's; returns its size in CSS pixels. */
+/** Resizes a canvas to device pixels; returns its context and its size in CSS pixels. */
 export function fit(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = window.devicePixelRatio || 1;
@@ -19,5 +19,5 @@ export function fit(canvas) {
   return { context, width, height };
 }
 
-/** Whether things should not move by themselves on this device. */
-export const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+/** Whether the device asks for reduced motion. */
+export const reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");

@@ -1,12 +1,12 @@
-// Both trajectories over the last minutes, with their deviations as bands.
+// Chart of valence and arousal over the last minutes, with bands of one standard deviation.
 
 import { color } from "./canvas.js";
 
-const MOST = 6000; // points that are kept: five minutes of twenty a second
-const PAUSE = 250; // milliseconds between two drawings
-const BREAK = 1.5; // seconds without a point after which the line is interrupted
+const MAX_POINTS = 6000; // five minutes at twenty per second
+const DRAW_INTERVAL = 250; // milliseconds
+const MAX_GAP = 1.5; // seconds without a point before the line is interrupted
 
-/** The time of day, as people beside a stage read it. */
+/** Formats seconds since 1970 as the time of day. */
 const clock = (time) => new Date(1000 * time).toLocaleTimeString("en-GB");
 
 export class Chart {
@@ -16,21 +16,21 @@ export class Chart {
     this.clear();
     this.recolor();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(holder);
-    setInterval(() => this.draw(), PAUSE);
+    setInterval(() => this.draw(), DRAW_INTERVAL);
   }
 
-  /** Forget what was drawn. */
+  /** Removes all points. */
   clear() {
     this.columns = Array.from({ length: 7 }, () => []); // time, then middle, low, high of each
   }
 
-  /** Show so many seconds. */
-  look(span) {
+  /** Sets the time shown, in seconds. */
+  setSpan(span) {
     this.span = span;
     this.draw();
   }
 
-  /** Draw in the colours of the theme. */
+  /** Creates the plot again in the colours of the theme. */
   recolor() {
     this.plot?.destroy();
     const series = ["valence", "arousal"].flatMap((name) => [
@@ -60,19 +60,19 @@ export class Chart {
     return { width: Math.max(200, this.holder.clientWidth), height: this.holder.clientHeight };
   }
 
-  /** Add estimates, the oldest first. */
+  /** Adds estimates, the oldest first. */
   add(points) {
     for (const each of points) {
       const time = each.time / 1000;
       const last = this.columns[0].at(-1);
       if (last !== undefined && time <= last) continue; // the clock was set back
-      if (time - last > BREAK) this.push(last + BREAK / 2, Array(6).fill(null));
+      if (time - last > MAX_GAP) this.push(last + MAX_GAP / 2, Array(6).fill(null));
       this.push(time, ["valence", "arousal"].flatMap((name) => {
         const [middle, wide] = [each[name], each[`${name}_std`]];
         return [middle, middle - wide, middle + wide];
       }));
     }
-    const extra = this.columns[0].length - MOST;
+    const extra = this.columns[0].length - MAX_POINTS;
     if (extra > 0) for (const column of this.columns) column.splice(0, extra);
   }
 

@@ -1,6 +1,6 @@
-// The knobs. Each shows what is in effect, as the tracker says, not what was clicked.
+// Controls. Each shows the value that the tracker reports, not the one that was clicked.
 
-const PATIENCE = 5000; // milliseconds until a command counts as not answered
+const ACK_TIMEOUT = 5000; // milliseconds
 
 const element = (id) => document.getElementById(id);
 
@@ -10,31 +10,31 @@ export class Controls {
    * @param {(command: object) => boolean} send
    */
   constructor(zone, send) {
-    Object.assign(this, { zone, send, asked: new Map(), number: 0, calibrating: false });
+    Object.assign(this, { zone, send, pending: new Map(), number: 0, calibrating: false });
     element("freeze").addEventListener("click", () => {
       const frozen = element("freeze").getAttribute("aria-pressed") === "true";
-      this.ask("freeze", frozen ? "off" : "on", frozen ? "let it move" : "freeze");
+      this.sendCommand("freeze", frozen ? "off" : "on", frozen ? "unfreeze" : "freeze");
     });
     for (const name of ["smoothing", "rate"]) {
       element(name).addEventListener("change", ({ target }) => {
-        this.ask(name, target.value, `${name} ${target.selectedOptions[0].textContent}`);
+        this.sendCommand(name, target.value, `${name} ${target.selectedOptions[0].textContent}`);
       });
     }
-    element("calibrate").addEventListener("click", () => this.ask("calibrate", "start", "calibrate"));
-    element("reset").addEventListener("click", () => this.ask("calibrate", "reset", "reset calibration"));
+    element("calibrate").addEventListener("click", () => this.sendCommand("calibrate", "start", "calibrate"));
+    element("reset").addEventListener("click", () => this.sendCommand("calibrate", "reset", "reset calibration"));
   }
 
-  /** Offer these smoothers. */
-  begin(smoothers) {
+  /** Lists the smoothers to choose from. */
+  setSmoothers(smoothers) {
     element("smoothing").replaceChildren(...smoothers.map((name) => new Option(name, name)));
   }
 
-  /** Let nobody turn what is not there. */
+  /** Enables all controls while connected. */
   enable(connected) {
     for (const each of element("controls").querySelectorAll("button, select")) each.disabled = !connected;
   }
 
-  /** Show what is in effect. */
+  /** Shows the current settings of the zone. */
   show(controls) {
     element("freeze").setAttribute("aria-pressed", String(controls.freeze));
     element("freeze").textContent = controls.freeze ? "Frozen" : "Freeze";
@@ -45,49 +45,49 @@ export class Controls {
     if (controls.calibrating !== this.calibrating) {
       this.calibrating = controls.calibrating;
       clearInterval(this.clock);
-      if (this.calibrating) this.count();
+      if (this.calibrating) this.countSeconds();
     }
     if (!this.calibrating) element("calibrate").textContent = "Calibrate (60 s)";
   }
 
-  /** Count the seconds of a calibration that listens. */
-  count() {
+  /** Counts the seconds of a running calibration. */
+  countSeconds() {
     const begun = Date.now();
-    const tell = () => {
+    const showSeconds = () => {
       element("calibrate").textContent = `Listening, ${Math.round((Date.now() - begun) / 1000)} s`;
     };
-    tell();
-    this.clock = setInterval(tell, 1000);
+    showSeconds();
+    this.clock = setInterval(showSeconds, 1000);
   }
 
-  /** Send a command; `what` says it to people. */
-  ask(name, value, what) {
+  /** Sends a command; `label` names it in messages. */
+  sendCommand(name, value, label) {
     const id = String((this.number += 1));
     if (!this.send({ zone: this.zone, name, value, id })) return;
-    const timer = setTimeout(() => this.say(`${what}: no answer`, false), PATIENCE);
-    this.asked.set(id, { what, timer });
-    this.say(`${what} …`);
+    const timer = setTimeout(() => this.showMessage(`${label}: no answer`, false), ACK_TIMEOUT);
+    this.pending.set(id, { label, timer });
+    this.showMessage(`${label} …`);
   }
 
-  /** Take the answer to a command. */
-  answer(ack) {
+  /** Shows the answer to a command. */
+  handleAck(ack) {
     const id = ack.id.split(".").pop();
-    const asked = this.asked.get(id);
-    if (!asked) return;
-    clearTimeout(asked.timer);
-    if (!ack.ok) this.say(`${asked.what}: refused, ${ack.reason}`, false);
-    else if (typeof ack.value === "string" && ack.value.startsWith("listening")) this.say(ack.value);
-    else if (asked.what === "calibrate") this.say(`calibrated: gain ${ack.value} dB`);
-    else this.say(`${asked.what}: done`);
+    const command = this.pending.get(id);
+    if (!command) return;
+    clearTimeout(command.timer);
+    if (!ack.ok) this.showMessage(`${command.label}: refused, ${ack.reason}`, false);
+    else if (typeof ack.value === "string" && ack.value.startsWith("listening")) this.showMessage(ack.value);
+    else if (command.label === "calibrate") this.showMessage(`calibrated: gain ${ack.value} dB`);
+    else this.showMessage(`${command.label}: done`);
   }
 
-  say(text, good = true) {
+  showMessage(text, good = true) {
     element("answer").textContent = text;
     element("answer").classList.toggle("bad", !good);
   }
 }
 
-/** Choose an option, and add it where it is none of the usual ones. */
+/** Selects an option; adds it if it is not listed. */
 function choose(select, value, text) {
   if (document.activeElement === select && select.value === value) return;
   if (![...select.options].some((each) => each.value === value)) select.add(new Option(text, value));

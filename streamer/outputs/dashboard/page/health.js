@@ -1,9 +1,9 @@
-// How the zone fares: state, level, latency, losses.
+// Health of the zone: state, level, latency, losses.
 
 const FLOOR = -90; // dBFS at which the meter is empty
-const WRITE = 200; // milliseconds between two drawings of the meter
+const DRAW_INTERVAL = 200; // milliseconds
 const NUMBERS = [
-  "Source", "Title", "Broker", "Latency now", "Latency, p50 / p99", "Estimates", "Left out",
+  "Source", "Title", "Broker", "Latency now", "Latency, p50 / p99", "Estimates", "Dropped",
   "Gaps / restarts", "Engine", "Processor", "Memory",
 ];
 
@@ -12,21 +12,21 @@ const ms = (value) => `${Math.round(value)} ms`;
 
 export class Health {
   constructor() {
-    this.written = 0;
+    this.drawn = 0;
     this.numbers = new Map(NUMBERS.map((name) => {
       const [term, place] = [document.createElement("dt"), document.createElement("dd")];
       term.textContent = name;
-      term.hidden = place.hidden = true; // until there is something to say
+      term.hidden = place.hidden = true; // until it has a value
       element("numbers").append(term, place);
       return [name, { term, place }];
     }));
   }
 
-  /** Show the level and the latency of an estimate. */
+  /** Shows the level and the latency of an estimate. */
   point(point) {
     const time = performance.now();
-    if (time - this.written < WRITE) return;
-    this.written = time;
+    if (time - this.drawn < DRAW_INTERVAL) return;
+    this.drawn = time;
     const level = Math.max(FLOOR, Math.min(0, point.level));
     const meter = element("level");
     meter.firstElementChild.style.width = `${100 * (1 - level / FLOOR)}%`;
@@ -35,36 +35,36 @@ export class Health {
     const text = `${point.level.toFixed(0)} dBFS`;
     meter.setAttribute("aria-valuetext", point.silence ? `${text}, silence` : text);
     element("level-text").textContent = text;
-    this.number("Latency now", ms(point.latency_ms));
+    this.setNumber("Latency now", ms(point.latency_ms));
   }
 
-  /** Show a health message. */
+  /** Shows a health message. */
   show(health) {
     element("state-word").textContent = health.state;
     element("state-word").dataset.state = health.state;
     element("reason").textContent = health.reason;
     const { drops, latency_ms: latency } = health;
-    if (latency) this.number("Latency, p50 / p99", `${ms(latency.p50)} / ${ms(latency.p99)}`);
-    this.number("Left out", `${drops.capture + drops.inference + drops.publish}`);
-    this.number("Gaps / restarts", `${health.gaps} / ${health.restarts}`);
-    if (health.rate_hz) this.number("Estimates", `${health.rate_hz} / s`);
-    this.number("Engine", health.engine ?? "–");
-    if (health.cpu_percent !== null) this.number("Processor", `${health.cpu_percent.toFixed(0)} %`);
-    if (health.memory_mb !== null) this.number("Memory", `${health.memory_mb.toFixed(0)} MB`);
+    if (latency) this.setNumber("Latency, p50 / p99", `${ms(latency.p50)} / ${ms(latency.p99)}`);
+    this.setNumber("Dropped", `${drops.capture + drops.inference + drops.publish}`);
+    this.setNumber("Gaps / restarts", `${health.gaps} / ${health.restarts}`);
+    if (health.rate_hz) this.setNumber("Estimates", `${health.rate_hz} / s`);
+    this.setNumber("Engine", health.engine ?? "–");
+    if (health.cpu_percent !== null) this.setNumber("Processor", `${health.cpu_percent.toFixed(0)} %`);
+    if (health.memory_mb !== null) this.setNumber("Memory", `${health.memory_mb.toFixed(0)} MB`);
   }
 
-  /** Show what is listened to. */
+  /** Shows the input. */
   source({ name, title }) {
-    this.number("Source", name);
-    this.number("Title", title);
+    this.setNumber("Source", name);
+    this.setNumber("Title", title);
   }
 
-  /** Show where it is published. */
+  /** Shows the broker. */
   broker({ address, connected }) {
-    this.number("Broker", connected ? address : `not connected: ${address}`);
+    this.setNumber("Broker", connected ? address : `not connected: ${address}`);
   }
 
-  number(name, text) {
+  setNumber(name, text) {
     const { term, place } = this.numbers.get(name);
     term.hidden = place.hidden = !text;
     if (place.textContent !== text) place.textContent = text;

@@ -1,35 +1,35 @@
-// The fixtures of the show as they shine.
+// Fixtures of the light show in their current colours.
 
 const element = (id) => document.getElementById(id);
 
 export class Lights {
   constructor() {
-    this.shown = new Map();
+    this.lamps = new Map();
   }
 
-  /** Show every fixture, [name, colour, intensity]. */
+  /** Shows fixtures, each [name, colour, intensity], and errors by output. */
   show({ fixtures, troubles }) {
     element("lights").hidden = fixtures.length === 0;
-    if (fixtures.length !== this.shown.size || fixtures.some(([name]) => !this.shown.has(name))) {
-      this.hang(fixtures);
+    if (fixtures.length !== this.lamps.size || fixtures.some(([name]) => !this.lamps.has(name))) {
+      this.createLamps(fixtures);
     }
     for (const [name, color, intensity] of fixtures) {
-      const { lamp, level } = this.shown.get(name);
+      const { lamp, level } = this.lamps.get(name);
       lamp.style.background = color;
       level.textContent = `${Math.round(100 * intensity)} %`;
     }
-    const wrong = Object.entries(troubles).map(([output, trouble]) => `${output}: ${trouble}`);
-    element("light-trouble").textContent = wrong.join("; ");
+    const errors = Object.entries(troubles).map(([output, error]) => `${output}: ${error}`);
+    element("light-trouble").textContent = errors.join("; ");
   }
 
-  hang(fixtures) {
-    this.shown.clear();
+  createLamps(fixtures) {
+    this.lamps.clear();
     element("fixtures").replaceChildren(...fixtures.map(([name]) => {
       const item = document.createElement("li");
       const lamp = document.createElement("i");
       const level = document.createElement("span");
       item.append(lamp, `${name} `, level);
-      this.shown.set(name, { lamp, level });
+      this.lamps.set(name, { lamp, level });
       return item;
     }));
   }

@@ -1,16 +1,16 @@
-// The one websocket; it is opened again for as long as the page is there.
+// Websocket to the dashboard process; connects again as long as the page is open.
 
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 5000; // milliseconds
-const NOT_LET_IN = 3; // attempts in a row that never opened, after which signing in may help
-const BUSY = 1013;
+const FIRST_DELAY = 500;
+const MAX_DELAY = 5000; // milliseconds
+const MAX_REFUSED = 3; // failed attempts in a row before the page checks whether to sign in
+const TRY_AGAIN_LATER = 1013; // close code
 
 export class Link {
-  /** @param {string} path where the websocket is */
+  /** @param {string} path of the websocket */
   constructor(path) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
     this.onhello = this.onnews = this.onstate = () => {};
-    this.pause = FIRST_PAUSE;
+    this.delay = FIRST_DELAY;
     this.refused = 0;
   }
 
@@ -19,7 +19,7 @@ export class Link {
     socket.onmessage = ({ data }) => {
       const content = JSON.parse(data);
       if (content.hello) {
-        this.pause = FIRST_PAUSE;
+        this.delay = FIRST_DELAY;
         this.refused = 0;
         this.onhello(content.hello);
         this.onstate(true, "connected");
@@ -28,23 +28,23 @@ export class Link {
       }
     };
     socket.onclose = ({ code }) => {
-      this.onstate(false, code === BUSY ? "too many look already; waiting" : "not connected; trying again");
+      this.onstate(false, code === TRY_AGAIN_LATER ? "too many viewers; waiting" : "not connected; trying again");
       this.refused += 1;
-      setTimeout(() => this.again(), this.pause * (0.75 + Math.random() / 2));
-      this.pause = Math.min(LONGEST_PAUSE, this.pause * 2);
+      setTimeout(() => this.reopen(), this.delay * (0.75 + Math.random() / 2));
+      this.delay = Math.min(MAX_DELAY, this.delay * 2);
     };
   }
 
-  /** Open it again; where we are not let in, see whether the page itself still is. */
-  async again() {
-    if (this.refused >= NOT_LET_IN) {
+  /** Opens it again; after repeated refusals reloads a page that needs a sign-in or is gone. */
+  async reopen() {
+    if (this.refused >= MAX_REFUSED) {
       const answer = await fetch(location.pathname).catch(() => null);
       if (answer?.redirected || answer?.status === 404) location.reload();
     }
     this.open();
   }
 
-  /** Send an object; returns whether there is a connection. */
+  /** Sends an object as JSON; returns whether there is a connection. */
   send(content) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(content));

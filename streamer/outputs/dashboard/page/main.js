@@ -1,4 +1,4 @@
-// Takes in what the websocket tells, and hands each part to what draws it.
+// Passes the messages of the websocket on to the parts of the page.
 
 import { Chart } from "./chart.js";
 import { Controls } from "./controls.js";
@@ -22,27 +22,27 @@ const plane = new Plane(element("plane"));
 const chart = new Chart(element("chart"));
 let zones = null;
 let views = null;
-let named = [];
+let columns = [];
 
-function begin(hello) {
+function start(hello) {
   element("node").textContent = hello.node;
   element("version").textContent = `streamer ${hello.version} · the weights are for research (CC BY-NC-SA 4.0)`;
   document.title = `${zone} · ${hello.node} · streamer`;
-  named = hello.columns;
+  columns = hello.columns;
   zones = new Zones(element("zones"), hello.zones, zone);
   views = new Views(element("mel"), element("cochleagram"), hello.views);
-  controls.begin(hello.smoothers);
+  controls.setSmoothers(hello.smoothers);
   chart.clear();
 }
 
-/** A row of the wire with its columns' names. */
-function point(row) {
-  return Object.fromEntries(named.map((name, index) => [name, row[index]]));
+/** Returns a row as an object with its column names. */
+function toPoint(row) {
+  return Object.fromEntries(columns.map((name, index) => [name, row[index]]));
 }
 
-function take(news) {
+function update(news) {
   for (const [name, rows] of Object.entries(news.points ?? {})) {
-    const points = rows.map(point);
+    const points = rows.map(toPoint);
     zones.point(name, points.at(-1));
     if (name === zone) {
       plane.add(points);
@@ -51,8 +51,8 @@ function take(news) {
       health.point(points.at(-1));
     }
   }
-  for (const parcel of news.views ?? []) views.add(parcel);
-  for (const ack of news.acks ?? []) controls.answer(ack);
+  for (const frames of news.views ?? []) views.add(frames);
+  for (const ack of news.acks ?? []) controls.handleAck(ack);
   for (const [name, value] of Object.entries(news.facts ?? {})) {
     const [kind, of] = name.split("/");
     if (kind === "health") zones.health(of, value);
@@ -65,8 +65,8 @@ function take(news) {
   }
 }
 
-link.onhello = begin;
-link.onnews = take;
+link.onhello = start;
+link.onnews = update;
 link.onstate = (connected, words) => {
   const line = element("connection");
   line.textContent = words;
@@ -75,22 +75,22 @@ link.onstate = (connected, words) => {
 };
 
 for (const choice of document.querySelectorAll('input[name="span"]')) {
-  choice.addEventListener("change", () => chart.look(Number(choice.value)));
+  choice.addEventListener("change", () => chart.setSpan(Number(choice.value)));
 }
 
 element("theme").addEventListener("click", () => {
   const light = document.documentElement.dataset.theme !== "light";
   document.documentElement.dataset.theme = light ? "light" : "dark";
   localStorage.setItem("theme", light ? "light" : "dark");
-  nameTheme();
+  labelThemeButton();
   plane.recolor();
   chart.recolor();
 });
 
-function nameTheme() {
+function labelThemeButton() {
   const light = document.documentElement.dataset.theme === "light";
   element("theme").textContent = light ? "Dark theme" : "Light theme";
 }
 
-nameTheme();
+labelThemeButton();
 link.open();

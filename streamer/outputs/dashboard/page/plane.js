@@ -1,10 +1,10 @@
-// The valence/arousal plane: a point that moves, where it came from, how sure it is.
+// Valence-arousal plane: the current point, its trail, and its standard deviation.
 
-import { color, fit, still } from "./canvas.js";
+import { color, fit, reducedMotion } from "./canvas.js";
 
 const TRAIL = 20_000; // milliseconds
-const GLIDE = 120; // milliseconds in which 63 % of the way to the newest estimate is done
-const OLD = 2500; // milliseconds without an estimate after which the point fades
+const TIME_CONSTANT = 120; // milliseconds in which the point moves 63 % of the way
+const STALE = 2500; // milliseconds without an estimate before the point fades
 const WORDS = [["excited", 1, 1], ["tense", -1, 1], ["sad", -1, -1], ["calm", 1, -1]];
 
 export class Plane {
@@ -12,25 +12,25 @@ export class Plane {
     this.canvas = canvas;
     this.trail = [];
     this.place = null; // where the point is drawn: valence, arousal and deviations
-    this.heard = 0; // when the newest estimate came, by the page's own clock
+    this.receivedAt = 0; // arrival of the newest estimate, by the clock of the page
     this.frozen = false;
     this.recolor();
     this.drawn = performance.now();
     requestAnimationFrame((time) => this.frame(time));
   }
 
-  /** Take the theme's colours anew. */
+  /** Reads the colours of the theme again. */
   recolor() {
     const names = ["edge", "faint", "text", "accent", "valence", "arousal"];
     this.colors = Object.fromEntries(names.map((name) => [name, color(name)]));
   }
 
-  /** Add estimates, the oldest first. */
+  /** Adds estimates, the oldest first. */
   add(points) {
     this.trail.push(...points);
     const newest = this.trail.at(-1).time;
     this.trail = this.trail.filter((each) => newest - each.time < TRAIL);
-    this.heard = performance.now();
+    this.receivedAt = performance.now();
   }
 
   frame(time) {
@@ -39,7 +39,7 @@ export class Plane {
     this.drawn = time;
     const target = this.trail.at(-1);
     if (target) {
-      const share = still.matches || !this.place ? 1 : 1 - Math.exp(-passed / GLIDE);
+      const share = reducedMotion.matches || !this.place ? 1 : 1 - Math.exp(-passed / TIME_CONSTANT);
       const from = this.place ?? target;
       this.place = {};
       for (const key of ["valence", "arousal", "valence_std", "arousal_std"]) {
@@ -56,16 +56,16 @@ export class Plane {
     const x = (valence) => middle + valence * radius;
     const y = (arousal) => middle - arousal * radius;
     context.clearRect(0, 0, width, width);
-    this.axes(context, middle, radius);
+    this.drawAxes(context, middle, radius);
     if (!this.place) return;
-    const old = time - this.heard > OLD;
+    const old = time - this.receivedAt > STALE;
     const newest = this.trail.at(-1);
     context.save();
     context.beginPath();
     context.rect(middle - radius, middle - radius, 2 * radius, 2 * radius);
     context.clip();
-    if (!old) this.past(context, x, y, newest.time);
-    this.spread(context, x, y, radius);
+    if (!old) this.drawTrail(context, x, y, newest.time);
+    this.drawDeviation(context, x, y, radius);
     context.restore();
     context.beginPath();
     context.arc(x(this.place.valence), y(this.place.arousal), 8, 0, 2 * Math.PI);
@@ -81,7 +81,7 @@ export class Plane {
     context.globalAlpha = 1;
   }
 
-  axes(context, middle, radius) {
+  drawAxes(context, middle, radius) {
     context.strokeStyle = this.colors.edge;
     context.lineWidth = 1;
     context.strokeRect(middle - radius, middle - radius, 2 * radius, 2 * radius);
@@ -110,7 +110,7 @@ export class Plane {
     context.restore();
   }
 
-  past(context, x, y, newest) {
+  drawTrail(context, x, y, newest) {
     context.lineWidth = 2;
     context.lineCap = "round";
     context.strokeStyle = this.colors.accent;
@@ -125,8 +125,8 @@ export class Plane {
     context.globalAlpha = 1;
   }
 
-  /** One standard deviation to each side. */
-  spread(context, x, y, radius) {
+  /** Draws an ellipse of one standard deviation. */
+  drawDeviation(context, x, y, radius) {
     const { valence, arousal, valence_std: wide, arousal_std: high } = this.place;
     context.beginPath();
     context.ellipse(x(valence), y(arousal), wide * radius, high * radius, 0, 0, 2 * Math.PI);

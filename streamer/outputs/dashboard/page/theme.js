@@ -1,2 +1,2 @@
-// Before anything is drawn: the theme that was chosen on this device. Dark halls come first.
+// Applies the theme chosen on this device before anything is drawn. Default: dark, for dark venues.
 document.documentElement.dataset.theme = localStorage.getItem("theme") === "light" ? "light" : "dark";

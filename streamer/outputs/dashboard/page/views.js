@@ -1,9 +1,9 @@
-// Both views as they scroll by: time to the right, low sounds at the bottom.
+// Scrolling spectrograms of both views: time to the right, low frequencies at the bottom.
 
 const SECONDS = 10;
 
-/** 256 colours, [r, g, b, a] each, between the given ones. */
-function ramp(...stops) {
+/** Returns 256 RGBA colours interpolated between the given RGB stops. */
+function colorMap(...stops) {
   const table = new Uint8ClampedArray(4 * 256);
   for (let i = 0; i < 256; i += 1) {
     const at = (i / 255) * (stops.length - 1);
@@ -16,25 +16,25 @@ function ramp(...stops) {
   return table;
 }
 
-const VIOLET = ramp([4, 4, 12], [64, 16, 100], [176, 60, 120], [246, 140, 80], [252, 240, 190]);
-const TEAL = ramp([4, 6, 12], [10, 50, 80], [16, 120, 130], [90, 200, 140], [245, 250, 200]);
+const VIOLET = colorMap([4, 4, 12], [64, 16, 100], [176, 60, 120], [246, 140, 80], [252, 240, 190]);
+const TEAL = colorMap([4, 6, 12], [10, 50, 80], [16, 120, 130], [90, 200, 140], [245, 250, 200]);
 
 export class Views {
-  /** @param views how many bands each has, and how many frames a second */
+  /** @param views number of bands of each view, and frames per second */
   constructor(mel, cochleagram, views) {
     const columns = Math.round(SECONDS * views.rate);
     this.mel = new Scroll(mel, columns, views.mel, VIOLET);
     this.cochleagram = new Scroll(cochleagram, columns, views.cochleagram, TEAL);
   }
 
-  /** Add frames of both. */
-  add(parcel) {
-    this.mel.add(parcel.mel);
-    this.cochleagram.add(parcel.cochleagram);
+  /** Adds frames of both views, base64 of one byte per band. */
+  add(frames) {
+    this.mel.add(frames.mel);
+    this.cochleagram.add(frames.cochleagram);
   }
 }
 
-/** A picture whose oldest column gives way to the newest: a ring that is drawn in two parts. */
+/** Spectrogram in a ring buffer of columns, drawn in two parts. */
 class Scroll {
   constructor(canvas, columns, bands, table) {
     Object.assign(this, { canvas, columns, bands, table, next: 0 });

@@ -1,6 +1,6 @@
-// The zones there are, each with its word and whether it is well.
+// Navigation between zones; each link shows the mood, or the state if it is not healthy.
 
-const WELL = ["ok", "warming", "silent"];
+const HEALTHY = ["ok", "warming", "silent"];
 
 export class Zones {
   constructor(nav, names, current) {
@@ -16,12 +16,12 @@ export class Zones {
     }));
   }
 
-  /** Show a zone's newest estimate. */
+  /** Shows the newest estimate of a zone. */
   point(name, point) {
     this.show(name, { mood: point.silence ? "silence" : point.mood });
   }
 
-  /** Show how a zone fares. */
+  /** Shows the state of a zone. */
   health(name, health) {
     this.show(name, { state: health.state });
   }
@@ -30,9 +30,9 @@ export class Zones {
     const zone = this.words.get(name);
     if (!zone) return;
     Object.assign(zone, change);
-    const well = WELL.includes(zone.state);
-    const text = well ? zone.mood : zone.state;
+    const healthy = HEALTHY.includes(zone.state);
+    const text = healthy ? zone.mood : zone.state;
     if (zone.word.textContent !== text) zone.word.textContent = text;
-    zone.word.classList.toggle("bad", !well);
+    zone.word.classList.toggle("bad", !healthy);
   }
 }

@@ -1,5 +1,5 @@
-"""The dashboard's process: serves the page, and tells every viewer what `run` tells it.
+"""The dashboard process: serves the page, and sends every viewer the updates of the run.
 
-It reads one JSON object a line on standard input and writes one a line on standard output; what
-they hold is told in `streamer.outputs.dashboard.ipc`. It imports nothing of the tracker.
+It exchanges messages with the run over its standard input and output, as
+`streamer.outputs.dashboard.ipc` defines, and imports nothing of the tracker.
 """

@@ -14,16 +14,16 @@ import uvicorn
 from streamer import limits
 from streamer.child.entry import claim_stdout, read_until_parent_exits, restrict_process
 from streamer.child.framing import read_message, write_json
-from streamer.outputs.dashboard.ipc import Setting
-from streamer.outputs.dashboard.web.app import make_app
-from streamer.outputs.dashboard.web.live_state import Board
-from streamer.outputs.dashboard.web.viewers import Say
+from streamer.outputs.dashboard.ipc import ServerConfig
+from streamer.outputs.dashboard.web.app import create_app
+from streamer.outputs.dashboard.web.live_state import LiveState
+from streamer.outputs.dashboard.web.viewers import Send
 
 _NICENESS = 10  # below the tracker
 _LISTEN_BACKLOG = 64
 
 
-def make_sender() -> Say:
+def create_sender() -> Send:
     """Take over standard output, and return a function that sends a message to the main process.
 
     Any thread may call it; it exits the process once the main process is gone.
@@ -45,7 +45,7 @@ def make_sender() -> Say:
 class ParentLogHandler(logging.Handler):
     """Send log records to the main process, which has the log."""
 
-    def __init__(self, send: Say) -> None:
+    def __init__(self, send: Send) -> None:
         super().__init__()
         self._send = send
 
@@ -61,11 +61,11 @@ def bind(host: str, port: int) -> socket.socket:
     return socket.create_server((address[0], port), family=family, backlog=_LISTEN_BACKLOG)
 
 
-async def serve(config: Setting, listener: socket.socket, send: Say) -> None:
+async def serve(config: ServerConfig, listener: socket.socket, send: Send) -> None:
     """Serve until the process ends."""
-    state = Board(config["zones"])
+    state = LiveState(config["zones"])
     server = uvicorn.Config(
-        make_app(config, state, send),
+        create_app(config, state, send),
         http="h11",
         ws="websockets-sansio",
         lifespan="off",
@@ -80,7 +80,7 @@ async def serve(config: Setting, listener: socket.socket, send: Say) -> None:
     loop = asyncio.get_running_loop()
 
     def update(message: dict[str, Any]) -> None:
-        loop.call_soon_threadsafe(state.take, message)
+        loop.call_soon_threadsafe(state.update, message)
 
     threading.Thread(target=read_until_parent_exits, args=(update,), daemon=True).start()
     await uvicorn.Server(server).serve(sockets=[listener])
@@ -91,9 +91,9 @@ def main() -> None:
     restrict_process(*map(int, sys.argv[1:]))
     with contextlib.suppress(AttributeError, OSError):  # Windows; a service that may not
         os.nice(_NICENESS)
-    send = make_sender()
+    send = create_sender()
     logging.basicConfig(level=logging.WARNING, handlers=[ParentLogHandler(send)])
-    config = cast("Setting", read_message(sys.stdin.buffer, trusted=True))
+    config = cast("ServerConfig", read_message(sys.stdin.buffer, trusted=True))
     try:
         listener = bind(config["host"], config["port"])
     except OSError as error:

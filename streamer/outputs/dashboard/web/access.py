@@ -1,4 +1,4 @@
-"""Who may look: the token, the cookie that stands for it, and whose pages may connect."""
+"""Access control: the token, the cookie that stands for it, and the origin of websockets."""
 
 import hashlib
 import hmac
@@ -11,55 +11,52 @@ from streamer import limits
 from streamer.helpers import TokenBucket
 
 COOKIE = "streamer-dashboard"
-_DAYS = 30
+_COOKIE_LIFETIME_S = 30 * 86400
 
 
 class Access:
-    """Lets in who knows the token.
+    """Admits browsers that have entered the token.
 
-    A browser keeps a cookie that follows from the token, so it stays signed in when the program
-    starts again, and no longer once the token is another.
+    The cookie is derived from the token: a browser stays signed in when the program starts again,
+    and no longer once the token changes.
 
     Parameters
     ----------
     token
-        None: everybody may look.
+        None: everyone is admitted.
     """
 
     def __init__(self, token: str | None) -> None:
         self._token = token
-        self._tries = TokenBucket(*limits.TOKEN_ATTEMPTS)
+        self._attempts = TokenBucket(*limits.TOKEN_ATTEMPTS)
 
-    def admits(self, connection: HTTPConnection) -> bool:
-        """Whether a request or a websocket comes from who has signed in."""
+    def is_signed_in(self, connection: HTTPConnection) -> bool:
+        """Return whether a request or a websocket carries a valid cookie."""
         if self._token is None:
             return True
-        return hmac.compare_digest(connection.cookies.get(COOKIE, "").encode(), self._pass())
+        cookie = connection.cookies.get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), self._cookie().encode())
 
-    def may_try(self) -> bool:
-        """Whether a token may be tried now; few may in a second, whoever asks."""
-        return self._tries.try_acquire()
+    def may_attempt(self) -> bool:
+        """Return whether a token may be tried now; the limit is for all viewers together."""
+        return self._attempts.try_acquire()
 
-    def knows(self, token: str) -> bool:
-        """Whether this is the token."""
+    def is_valid(self, token: str) -> bool:
+        """Return whether this is the token."""
         return self._token is None or hmac.compare_digest(token.encode(), self._token.encode())
 
-    def sign_in(self, response: Response) -> None:
-        """Let the browser that gets this response in from now on."""
+    def set_cookie(self, response: Response) -> None:
+        """Sign in the browser that receives this response."""
         response.set_cookie(
-            COOKIE,
-            self._pass().decode(),
-            max_age=_DAYS * 86400,
-            httponly=True,
-            samesite="lax",
+            COOKIE, self._cookie(), max_age=_COOKIE_LIFETIME_S, httponly=True, samesite="lax"
         )
 
-    def _pass(self) -> bytes:
+    def _cookie(self) -> str:
         key = (self._token or "").encode()
-        return hmac.new(key, b"streamer dashboard", hashlib.sha256).hexdigest().encode()
+        return hmac.new(key, b"streamer dashboard", hashlib.sha256).hexdigest()
 
 
-def same_site(connection: HTTPConnection) -> bool:
-    """Whether a websocket is opened by a page of ours; browsers always say whose page it is."""
+def is_same_origin(connection: HTTPConnection) -> bool:
+    """Return whether a page of this server opens a websocket; browsers always send the origin."""
     origin, host = connection.headers.get("origin"), connection.headers.get("host")
     return bool(origin and host) and urlsplit(origin).netloc.lower() == (host or "").lower()

@@ -1,4 +1,4 @@
-"""The pages: the dashboard of each zone, its websocket, and signing in."""
+"""Web application: the page of each zone, its websocket, and sign-in."""
 
 import itertools
 import logging
@@ -18,15 +18,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from streamer import limits
-from streamer.outputs.dashboard.ipc import POINT, Setting
-from streamer.outputs.dashboard.web.access import Access, same_site
-from streamer.outputs.dashboard.web.live_state import Board
-from streamer.outputs.dashboard.web.viewers import Say, attend
+from streamer.outputs.dashboard.ipc import POINT_COLUMNS, ServerConfig
+from streamer.outputs.dashboard.web.access import Access, is_same_origin
+from streamer.outputs.dashboard.web.live_state import LiveState
+from streamer.outputs.dashboard.web.viewers import Send, serve_viewer
 
 PAGE = Path(__file__).parents[1] / "page"
-BUSY = 1013  # websocket close code: try again later
+TRY_AGAIN_LATER = 1013  # websocket close code
 
-_HEADERS = {
+_SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
@@ -39,112 +39,112 @@ _HEADERS = {
 logger = logging.getLogger(__name__)
 
 
-class Viewers:
-    """Who looks, and at which zones; tells whenever those change.
+class ViewerCounter:
+    """Counts viewers by zone, and reports the watched zones when they change.
 
     Parameters
     ----------
-    say
-        Takes what is to be told to `run`.
+    send
+        Sends a message to the run.
     """
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
-        self._zones: Counter[str] = Counter()
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._by_zone: Counter[str] = Counter()
         self._names = itertools.count(1)
 
     @property
     def full(self) -> bool:
-        """Whether nobody else may look now."""
-        return self._zones.total() >= limits.MAX_VIEWERS
+        """Whether `limits.MAX_VIEWERS` is reached."""
+        return self._by_zone.total() >= limits.MAX_VIEWERS
 
-    def enter(self, zone: str) -> str:
-        """Count a viewer in; return its name."""
-        self._zones[zone] += 1
-        if self._zones[zone] == 1:
-            self._tell()
+    def add(self, zone: str) -> str:
+        """Add a viewer, and return its name."""
+        self._by_zone[zone] += 1
+        if self._by_zone[zone] == 1:
+            self._report()
         return str(next(self._names))
 
-    def leave(self, zone: str) -> None:
-        """Count a viewer out."""
-        self._zones[zone] -= 1
-        if not self._zones[zone]:
-            self._tell()
+    def remove(self, zone: str) -> None:
+        """Remove a viewer."""
+        self._by_zone[zone] -= 1
+        if not self._by_zone[zone]:
+            self._report()
 
-    def _tell(self) -> None:
-        self._say({"watched": sorted(+self._zones)})
+    def _report(self) -> None:
+        self._send({"watched": sorted(+self._by_zone)})
 
 
-def make_app(setting: Setting, board: Board, say: Say) -> Starlette:
-    """Make the application.
+def create_app(config: ServerConfig, state: LiveState, send: Send) -> Starlette:
+    """Create the application.
 
     Parameters
     ----------
-    setting
-        How to serve.
-    board
-        What there is to see.
-    say
-        Takes what is to be told to `run`.
+    config
+        Settings of the dashboard process.
+    state
+        State of the run.
+    send
+        Sends a message to the run.
     """
-    access = Access(setting["token"])
-    viewers = Viewers(say)
+    access = Access(config["token"])
+    viewers = ViewerCounter(send)
     hello = {
-        "node": setting["node"],
-        "zones": setting["zones"],
-        "views": setting["views"],
-        "smoothers": setting["smoothers"],
-        "version": setting["version"],
-        "columns": POINT,
+        "node": config["node"],
+        "zones": config["zones"],
+        "views": config["views"],
+        "smoothers": config["smoothers"],
+        "version": config["version"],
+        "columns": POINT_COLUMNS,
     }
 
-    async def first(request: Request) -> Response:
-        if not access.admits(request):
+    async def first_zone(request: Request) -> Response:
+        if not access.is_signed_in(request):
             return RedirectResponse("/signin", 303)
-        return RedirectResponse(f"/zone/{board.zones[0]}", 303)
+        return RedirectResponse(f"/zone/{state.zones[0]}", 303)
 
     async def page(request: Request) -> Response:
-        if not access.admits(request):
+        if not access.is_signed_in(request):
             return RedirectResponse("/signin", 303)
-        if request.path_params["zone"] not in board.zones:
+        if request.path_params["zone"] not in state.zones:
             return FileResponse(PAGE / "unknown.html", 404)
         return FileResponse(PAGE / "index.html")
 
     async def sign_in(request: Request) -> Response:
         if request.method != "POST":
             return HTMLResponse(_sign_in_page())
-        if not access.may_try():
+        if not access.may_attempt():
             return HTMLResponse(_sign_in_page("Wait a moment."), 429, {"retry-after": "1"})
-        if not access.knows(await _token(request)):
-            logger.warning("somebody tried a wrong token on the dashboard")
-            return HTMLResponse(_sign_in_page("That is not the token."), 403)
+        if not access.is_valid(await _read_token(request)):
+            logger.warning("a viewer entered a wrong token on the dashboard")
+            return HTMLResponse(_sign_in_page("Wrong token."), 403)
         response = RedirectResponse("/", 303)
-        access.sign_in(response)
+        access.set_cookie(response)
         return response
 
     async def live(socket: WebSocket) -> None:
         zone = socket.path_params["zone"]
-        if not (same_site(socket) and access.admits(socket) and zone in board.zones):
+        if not (is_same_origin(socket) and access.is_signed_in(socket) and zone in state.zones):
             await socket.close()  # before it is accepted: 403
             return
         await socket.accept()
         if viewers.full:
-            await socket.close(BUSY, "too many look already")
+            await socket.close(TRY_AGAIN_LATER, "too many viewers")
             return
-        viewer = viewers.enter(zone)
+        viewer = viewers.add(zone)
         try:
-            await attend(socket, board, board.begin(zone, viewer), hello, say)
+            await serve_viewer(socket, state, state.new_cursor(zone, viewer), hello, send)
         finally:
-            viewers.leave(zone)
+            viewers.remove(zone)
 
-    hosts = ["127.0.0.1", "localhost", "[::1]"] if setting["here"] else ["*"]
+    hosts = ["127.0.0.1", "localhost", "[::1]"] if config["loopback_only"] else ["*"]
     return Starlette(
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-            Middleware(BaseHTTPMiddleware, dispatch=_guarded),
+            Middleware(BaseHTTPMiddleware, dispatch=_add_security_headers),
         ],
         routes=[
-            Route("/", first),
+            Route("/", first_zone),
             Route("/zone/{zone}", page),
             Route("/signin", sign_in, methods=["GET", "POST"]),
             WebSocketRoute("/live/{zone}", live),
@@ -153,22 +153,25 @@ def make_app(setting: Setting, board: Board, say: Say) -> Starlette:
     )
 
 
-async def _guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Let no other page use ours, nor ours load anything from elsewhere."""
-    response = await answer(request)
-    response.headers.update(_HEADERS)
+async def _add_security_headers(
+    request: Request, respond: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Keep other sites from embedding the page, and the page from loading anything from them."""
+    response = await respond(request)
+    response.headers.update(_SECURITY_HEADERS)
     response.headers.setdefault("cache-control", "no-cache")
     return response
 
 
-def _sign_in_page(said: str = "") -> str:
-    """Return the page that asks for the token; `said` of the last try stands above."""
+def _sign_in_page(error: str = "") -> str:
+    """Return the page that asks for the token, with the error of the last attempt."""
     page = (PAGE / "signin.html").read_text(encoding="utf-8")
-    return page.replace("<!-- said -->", f'<p class="bad" role="alert">{said}</p>' if said else "")
+    alert = f'<p class="bad" role="alert">{error}</p>' if error else ""
+    return page.replace("<!-- error -->", alert)
 
 
-async def _token(request: Request) -> str:
-    """Return the token that a form holds; empty where it holds none, or too much."""
+async def _read_token(request: Request) -> str:
+    """Return the token of a form; empty if it holds none, or is too large."""
     body = b""
     async for part in request.stream():
         body += part

@@ -1,4 +1,4 @@
-"""What is known at this moment, and what of it a viewer has not seen."""
+"""Current state of the run, and what of it a viewer has not received yet."""
 
 import json
 from collections import deque
@@ -7,54 +7,56 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-MOST_POINTS = 3000
-"""Rows of each zone that a new viewer is shown: five minutes at ten a second."""
+MAX_POINTS = 3000
+"""Rows of each zone that a new viewer receives: five minutes at ten per second."""
 
-MOST_VIEWS = 40
-"""Parcels of frames that are kept; a viewer who lags behind further misses some."""
+MAX_VIEWS = 40
+"""Messages with views that are kept per zone; a viewer that lags further behind misses some."""
 
-_MOST_ACKS = 200
+_MAX_ACKS = 200
 
 
-class Series:
-    """The last items of a series whose items are counted from 0.
+class History:
+    """The last items of a sequence, numbered from 0.
 
     Attributes
     ----------
     end
-        How many there were so far.
+        Number of the next item: how many there were so far.
     """
 
-    def __init__(self, most: int) -> None:
-        self._items: deque[Any] = deque(maxlen=most)
+    def __init__(self, max_items: int) -> None:
+        self._items: deque[Any] = deque(maxlen=max_items)
         self.end = 0
 
-    def add(self, items: Iterable[Any]) -> None:
-        """Add items at the end."""
+    def extend(self, items: Iterable[Any]) -> None:
+        """Append items; drop the oldest ones beyond the maximum."""
         for item in items:
             self._items.append(item)
             self.end += 1
 
     def since(self, number: int) -> list[Any]:
-        """Return the items from this number on, as far as they are kept."""
+        """Return the items from this number on that are still kept."""
         skipped = max(0, len(self._items) - (self.end - number))
         return list(islice(self._items, skipped, None))
 
 
 @dataclass
-class Seen:
-    """How far a viewer has seen.
+class Cursor:
+    """What a viewer has received so far.
 
     Attributes
     ----------
     zone
-        The one that is looked at.
+        Zone whose page is shown.
     viewer
-        Begins the ids of its commands.
+        Name of the viewer; the prefix of the ids of its commands.
     points
-        Number of the next row by zone.
-    views, acks, version
-        Number of the next parcel, of the next answer, and the newest fact that was seen.
+        Number of the next row, by zone.
+    views, acks
+        Number of the next message with views, and of the next answer.
+    version
+        Version of the newest fact.
     """
 
     zone: str
@@ -65,89 +67,92 @@ class Seen:
     version: int = 0
 
     @property
-    def place(self) -> tuple[object, ...]:
-        """The same for all viewers to whom the same is new, but for answers."""
+    def cache_key(self) -> tuple[object, ...]:
+        """Key that is equal for viewers that miss the same updates, apart from answers."""
         return (self.zone, self.views, self.version, *self.points.values())
 
 
-class Board:
-    """Keeps what `run` tells; see `streamer.outputs.dashboard.ipc`.
+class LiveState:
+    """State of the run from the updates of `streamer.outputs.dashboard.ipc`.
 
-    Facts are `controls/<zone>`, `health/<zone>` and `source/<zone>`, as the messages over MQTT have
-    them, `lights` and `broker`.
+    Facts are `controls/<zone>`, `health/<zone>` and `source/<zone>`, as in the MQTT messages,
+    `lights` and `broker`.
 
     Parameters
     ----------
     zones
-        Names of the zones; whatever is said of others is left out.
+        Names of the zones.
     """
 
     def __init__(self, zones: Iterable[str]) -> None:
         self.zones = tuple(zones)
-        self._points = {zone: Series(MOST_POINTS) for zone in self.zones}
-        self._views = {zone: Series(MOST_VIEWS) for zone in self.zones}
-        self._acks = Series(_MOST_ACKS)
+        self._points = {zone: History(MAX_POINTS) for zone in self.zones}
+        self._views = {zone: History(MAX_VIEWS) for zone in self.zones}
+        self._acks = History(_MAX_ACKS)
         self._facts: dict[str, tuple[int, Any]] = {}
         self._version = 0
-        self._texts: dict[tuple[object, ...], str] = {}
+        self._encoded: dict[tuple[object, ...], str] = {}
 
-    def take(self, told: dict[str, Any]) -> None:
-        """Take in one line of `run`."""
-        self._texts.clear()
-        for zone, rows in told.get("points", {}).items():
-            self._points[zone].add(rows)
-        for zone, parcels in told.get("views", {}).items():
-            self._views[zone].add(parcels)
-        self._acks.add(told.get("acks", ()))
-        if facts := told.get("facts"):
+    def update(self, updates: dict[str, Any]) -> None:
+        """Apply a message of the run."""
+        self._encoded.clear()
+        for zone, rows in updates.get("points", {}).items():
+            self._points[zone].extend(rows)
+        for zone, views in updates.get("views", {}).items():
+            self._views[zone].extend(views)
+        self._acks.extend(updates.get("acks", ()))
+        if facts := updates.get("facts"):
             self._version += 1
             self._facts |= {name: (self._version, value) for name, value in facts.items()}
 
-    def begin(self, zone: str, viewer: str) -> Seen:
-        """Return that a viewer of a zone has seen nothing but what is over."""
-        return Seen(zone, viewer, views=self._views[zone].end, acks=self._acks.end)
+    def new_cursor(self, zone: str, viewer: str) -> Cursor:
+        """Return the cursor of a new viewer: it receives all rows and facts, no old views."""
+        return Cursor(zone, viewer, views=self._views[zone].end, acks=self._acks.end)
 
-    def text(self, seen: Seen) -> str:
-        """Return `news` as JSON, empty where there are none; it is written once for all viewers."""
-        place = seen.place
-        text = self._texts.get(place)
-        if text is None or self._answers(seen):
-            news = self.news(seen)
+    def encode_news(self, cursor: Cursor) -> str:
+        """Return `news` as JSON, empty if there are none; encode them once for all viewers."""
+        key = cursor.cache_key
+        text = self._encoded.get(key)
+        if text is None or self._new_acks(cursor):
+            news = self.news(cursor)
             text = json.dumps(news, separators=(",", ":")) if news else ""
             if "acks" not in news:
-                self._texts[place] = text
+                self._encoded[key] = text
         else:
-            self._show_all(seen)
+            self._advance(cursor)
         return text
 
-    def news(self, seen: Seen) -> dict[str, Any]:
-        """Return what is new to a viewer, who has seen it then; of other zones the last row."""
+    def news(self, cursor: Cursor) -> dict[str, Any]:
+        """Return the updates that a viewer misses, and advance its cursor.
+
+        Of the zones that it does not show it receives the last row only.
+        """
         news: dict[str, Any] = {}
-        points = {zone: self._rows(zone, seen) for zone in self.zones}
+        points = {zone: self._new_rows(zone, cursor) for zone in self.zones}
         if points := {zone: rows for zone, rows in points.items() if rows}:
             news["points"] = points
-        if views := self._views[seen.zone].since(seen.views):
+        if views := self._views[cursor.zone].since(cursor.views):
             news["views"] = views
-        if acks := self._answers(seen):
+        if acks := self._new_acks(cursor):
             news["acks"] = acks
-        if seen.version < self._version:
+        if cursor.version < self._version:
             facts = self._facts.items()
-            news["facts"] = {name: fact for name, (at, fact) in facts if at > seen.version}
-        self._show_all(seen)
+            news["facts"] = {
+                name: value for name, (version, value) in facts if version > cursor.version
+            }
+        self._advance(cursor)
         return news
 
-    def _rows(self, zone: str, seen: Seen) -> list[Any]:
-        rows = self._points[zone].since(seen.points.get(zone, 0))
-        return rows if zone == seen.zone else rows[-1:]
+    def _new_rows(self, zone: str, cursor: Cursor) -> list[Any]:
+        rows = self._points[zone].since(cursor.points.get(zone, 0))
+        return rows if zone == cursor.zone else rows[-1:]
 
-    def _answers(self, seen: Seen) -> list[Any]:
-        return [ack for ack in self._acks.since(seen.acks) if _of(ack, seen.viewer)]
+    def _new_acks(self, cursor: Cursor) -> list[Any]:
+        prefix = f"{cursor.viewer}."
+        acks = self._acks.since(cursor.acks)
+        return [ack for ack in acks if str(ack.get("id", "")).startswith(prefix)]
 
-    def _show_all(self, seen: Seen) -> None:
-        seen.points = {zone: series.end for zone, series in self._points.items()}
-        seen.views, seen.acks = self._views[seen.zone].end, self._acks.end
-        seen.version = self._version
-
-
-def _of(ack: dict[str, Any], viewer: str) -> bool:
-    return str(ack.get("id", "")).startswith(f"{viewer}.")
+    def _advance(self, cursor: Cursor) -> None:
+        cursor.points = {zone: rows.end for zone, rows in self._points.items()}
+        cursor.views, cursor.acks = self._views[cursor.zone].end, self._acks.end
+        cursor.version = self._version

@@ -1,7 +1,7 @@
-"""One viewer: sees what is new up to twenty times a second, and asks for little.
+"""One viewer's websocket: sends updates, receives commands.
 
-Whoever does not read in time misses what a fresh look does not need; who does not read at all is
-left. Nobody waits for a viewer but the viewer's own task.
+A viewer that reads slowly skips old views; one that does not read at all is disconnected. No other
+task waits for it.
 """
 
 import contextlib
@@ -14,75 +14,81 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer import limits
 from streamer.helpers import TokenBucket
-from streamer.outputs.dashboard.web.live_state import Board, Seen
+from streamer.outputs.dashboard.web.live_state import Cursor, LiveState
 
-PERIOD = 0.05
-"""Seconds between two messages to a viewer, at least."""
+PERIOD_S = 0.05
+"""Shortest time between two messages to a viewer, in seconds."""
 
-TOO_MUCH = 1008  # websocket close codes: a policy is violated
-_COMMAND = {"zone", "name", "value", "id"}
+POLICY_VIOLATION = 1008  # websocket close code
+_COMMAND_KEYS = {"zone", "name", "value", "id"}
 
-Say = Callable[[dict[str, Any]], None]
-
-
-async def show(socket: WebSocket, board: Board, seen: Seen, hello: dict[str, Any]) -> None:
-    """Send what is known and then what is new, until the viewer is gone or does not read."""
-    await _send(socket, json.dumps({"hello": hello}))
-    while True:
-        if text := board.text(seen):
-            await _send(socket, text)
-        await anyio.sleep(PERIOD)
+Send = Callable[[dict[str, Any]], None]
+"""Sends a message to the run."""
 
 
-async def hear(socket: WebSocket, viewer: str, zones: tuple[str, ...], say: Say) -> None:
-    """Pass on the viewer's commands until it is gone; close where it says too much."""
-    bucket = TokenBucket(limits.VIEWER_COMMANDS_PER_SECOND, limits.VIEWER_COMMANDS_PER_SECOND)
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        command = _command(message.get("text") or "")
-        if not bucket.try_acquire():
-            await socket.close(TOO_MUCH, "too many commands")
-            return
-        if command is None or command["zone"] not in zones:
-            await socket.close(TOO_MUCH, "no command")
-            return
-        say({"command": command | {"id": f"{viewer}.{command['id']}"}})
-
-
-async def attend(
-    socket: WebSocket, board: Board, seen: Seen, hello: dict[str, Any], say: Say
+async def serve_viewer(
+    socket: WebSocket, state: LiveState, cursor: Cursor, hello: dict[str, Any], send: Send
 ) -> None:
-    """Serve a viewer that was accepted, until it is gone."""
+    """Serve an accepted websocket until the viewer disconnects."""
 
-    async def until_gone(work: Coroutine[Any, Any, None]) -> None:
+    async def until_disconnected(work: Coroutine[Any, Any, None]) -> None:
         with contextlib.suppress(WebSocketDisconnect, TimeoutError):
             await work
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(until_gone, show(socket, board, seen, hello))
-        group.start_soon(until_gone, hear(socket, seen.viewer, board.zones, say))
+        group.start_soon(until_disconnected, _send_updates(socket, state, cursor, hello))
+        group.start_soon(until_disconnected, _receive_commands(socket, cursor, state.zones, send))
     if socket.application_state == WebSocketState.CONNECTED:
         with contextlib.suppress(WebSocketDisconnect), anyio.move_on_after(1.0):
             await socket.close()
 
 
-async def _send(socket: WebSocket, text: str) -> None:
+async def _send_updates(
+    socket: WebSocket, state: LiveState, cursor: Cursor, hello: dict[str, Any]
+) -> None:
+    """Send the current state, then updates, until the viewer disconnects or does not read."""
+    await _send_text(socket, json.dumps({"hello": hello}))
+    while True:
+        if text := state.encode_news(cursor):
+            await _send_text(socket, text)
+        await anyio.sleep(PERIOD_S)
+
+
+async def _send_text(socket: WebSocket, text: str) -> None:
     with anyio.fail_after(limits.VIEWER_TIMEOUT_S):
         await socket.send_text(text)
 
 
-def _command(text: str) -> dict[str, str] | None:
-    """Return a command as it is passed on; None for anything else."""
+async def _receive_commands(
+    socket: WebSocket, cursor: Cursor, zones: tuple[str, ...], send: Send
+) -> None:
+    """Pass on commands until the viewer disconnects; close after an invalid or excess message."""
+    rate = limits.VIEWER_COMMANDS_PER_SECOND
+    bucket = TokenBucket(rate, rate)
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        command = _parse_command(message.get("text") or "")
+        if not bucket.try_acquire():
+            await socket.close(POLICY_VIOLATION, "too many commands")
+            return
+        if command is None or command["zone"] not in zones:
+            await socket.close(POLICY_VIOLATION, "invalid command")
+            return
+        send({"command": command | {"id": f"{cursor.viewer}.{command['id']}"}})
+
+
+def _parse_command(text: str) -> dict[str, str] | None:
+    """Return a command whose fields are strings; None for anything else."""
     if len(text) > limits.MAX_COMMAND_BYTES:
         return None
     try:
-        content = json.loads(text)
+        command = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or content.keys() != _COMMAND:
+    if not isinstance(command, dict) or command.keys() != _COMMAND_KEYS:
         return None
-    whole = all(isinstance(each, str) for each in content.values())
-    return content if whole and len(content["id"]) <= limits.MAX_VIEWER_COMMAND_ID_CHARS else None
+    valid = all(isinstance(value, str) for value in command.values())
+    return command if valid and len(command["id"]) <= limits.MAX_VIEWER_COMMAND_ID_CHARS else None

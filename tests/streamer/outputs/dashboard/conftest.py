@@ -47,20 +47,20 @@ messages = [{{ address = "/arousal", value = "arousal" }}]
 """
 
 
-class Watched:
-    """A run, and where its dashboard is."""
+class WatchedRun:
+    """A run and its dashboard."""
 
     def __init__(self, process, port, broker, log):
         self.process, self.port, self.broker, self.log = process, port, broker, log
         self.address = f"http://127.0.0.1:{port}"
 
     def viewer(self, zone="main", **options):
-        """Look as a browser does."""
+        """Connect as a browser does."""
         url = f"ws://127.0.0.1:{self.port}/live/{zone}"
         return connect(url, origin=self.address, max_size=None, **options)
 
-    def helper(self):
-        """Return the number of the dashboard's process."""
+    def dashboard_pid(self):
+        """Return the id of the dashboard process."""
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         for number in " ".join(each.read_text() for each in children).split():
             if b"dashboard.web" in Path(f"/proc/{number}/cmdline").read_bytes():
@@ -69,7 +69,7 @@ class Watched:
 
 
 def until(true, seconds=10.0):
-    """Wait; return what is true then."""
+    """Wait for a true value, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := true():
@@ -83,30 +83,30 @@ def serves(address):
 
 
 def status(url):
-    """Return the status of a page; None where nobody serves it."""
+    """Return the HTTP status of a page; None if the connection fails."""
     try:
         return httpx2.get(url, timeout=2).status_code
     except httpx2.TransportError:
         return None
 
 
-def told(viewer, seconds=15.0):
-    """Yield what a viewer is told, for so long."""
+def received(viewer, seconds=15.0):
+    """Yield the messages that a viewer receives; fail after so long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         yield json.loads(viewer.recv(timeout=seconds))
-    raise AssertionError(f"it was not told within {seconds} s")
+    raise AssertionError(f"not received within {seconds} s")
 
 
 def news(viewer, key):
-    """Return what a viewer is told next under this key."""
-    return next(content[key] for content in told(viewer) if key in content)
+    """Return the next value that a viewer receives under this key."""
+    return next(content[key] for content in received(viewer) if key in content)
 
 
 def lateness(viewer, zone="main"):
-    """Return how old the next estimate is when a viewer sees it, in seconds."""
+    """Return the age of the next estimate when a viewer receives it, in seconds."""
     rows = next(
-        content["points"][zone] for content in told(viewer) if zone in content.get("points", ())
+        content["points"][zone] for content in received(viewer) if zone in content.get("points", ())
     )
     return time.time() - rows[-1][0] / 1e3
 
@@ -129,9 +129,9 @@ def watched_run(folder, dashboard=""):
             stdout=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(folder)},
         )
-    run = Watched(process, port, broker, log)
+    run = WatchedRun(process, port, broker, log)
     try:
-        until(lambda: serves(run.address) or process.poll() is not None, 30)
+        until(lambda: serves(run.address) or process.poll() is not None, 120)
         assert process.poll() is None, log.read_text()
         yield run
     finally:

@@ -1,4 +1,4 @@
-"""Who may look, what they may say, and what the pages may load."""
+"""Access, commands, and what the pages may load."""
 
 import json
 from operator import itemgetter
@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from streamer import limits
-from streamer.outputs.dashboard.web.app import make_app
-from streamer.outputs.dashboard.web.live_state import Board
+from streamer.outputs.dashboard.web.app import create_app
+from streamer.outputs.dashboard.web.live_state import LiveState
 
 TOKEN = "correct horse battery"  # noqa: S105 - of the tests
 COMMAND = {"zone": "main", "name": "freeze", "value": "on", "id": "1"}
@@ -17,35 +17,35 @@ OURS = {"origin": "http://127.0.0.1"}
 
 
 class Site:
-    """The pages, and what their process says to `run`."""
+    """The application, and the messages that it sends to the run."""
 
     def __init__(self, **changes):
-        setting = {
+        config = {
             "host": "127.0.0.1",
             "port": 8710,
             "token": None,
-            "here": True,
+            "loopback_only": True,
             "node": "hall",
             "zones": ["main", "bar"],
             "views": {"mel": 128, "cochleagram": 84, "rate": 86.0},
             "smoothers": ["kalman", "none"],
             "version": "0",
         }
-        self.said = []
-        self.board = Board(["main", "bar"])
-        app = make_app({**setting, **changes}, self.board, self.said.append)
+        self.sent = []
+        self.state = LiveState(["main", "bar"])
+        app = create_app({**config, **changes}, self.state, self.sent.append)
         self.client = TestClient(app, "http://127.0.0.1", follow_redirects=False)
 
-    def look(self, zone="main", headers=OURS):
+    def connect(self, zone="main", headers=OURS):
         return self.client.websocket_connect(f"ws://127.0.0.1/live/{zone}", headers=headers)
 
     @property
     def commands(self):
-        return [each["command"] for each in self.said if "command" in each]
+        return [each["command"] for each in self.sent if "command" in each]
 
 
 def assert_refused(site, zone="main", headers=OURS):
-    with pytest.raises(WebSocketDisconnect), site.look(zone, headers):
+    with pytest.raises(WebSocketDisconnect), site.connect(zone, headers):
         pass
 
 
@@ -58,7 +58,7 @@ def closed(socket):
 
 
 class TestPages:
-    def test_the_first_zone_is_what_one_sees_first(self):
+    def test_the_root_redirects_to_the_first_zone(self):
         answer = Site().client.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, "/zone/main")
 
@@ -74,10 +74,10 @@ class TestPages:
         assert "no such zone" in answer.text or answer.text == "Not Found"
 
     @pytest.mark.parametrize("path", ["/page/../web/app.py", "/page/%2e%2e/live.py", "/page/"])
-    def test_nothing_but_the_page_is_given_away(self, path):
+    def test_only_files_of_the_page_are_served(self, path):
         assert Site().client.get(path).status_code == 404
 
-    def test_a_page_may_load_and_be_loaded_from_nowhere_else(self):
+    def test_a_page_loads_nothing_from_other_sites_and_cannot_be_embedded(self):
         headers = Site().client.get("/zone/main").headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -88,31 +88,31 @@ class TestPages:
     @pytest.mark.parametrize(
         "host", ["evil.example", "evil.example:8710", "127.0.0.1.evil.example"]
     )
-    def test_a_name_that_is_made_to_point_here_is_refused(self, host):
+    def test_a_foreign_host_name_is_refused(self, host):
         site = Site()
         assert site.client.get("/", headers={"host": host}).status_code == 400
         assert_refused(site, headers={"host": host, "origin": f"http://{host}"})
 
     @pytest.mark.parametrize("host", ["localhost:8710", "127.0.0.1:8710", "[::1]:8710"])
-    def test_this_machine_has_three_names(self, host):
+    def test_loopback_names_are_accepted(self, host):
         assert Site().client.get("/", headers={"host": host}).status_code == 303
 
 
 class TestToken:
     @pytest.fixture
     def site(self):
-        return Site(token=TOKEN, here=False)
+        return Site(token=TOKEN, loopback_only=False)
 
     @pytest.mark.parametrize("path", ["/", "/zone/main", "/zone/kitchen"])
-    def test_without_it_one_is_asked_for_it(self, site, path):
+    def test_without_a_cookie_pages_redirect_to_sign_in(self, site, path):
         answer = site.client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
         assert "Token" in site.client.get("/signin").text
 
-    def test_without_it_nothing_is_told(self, site):
+    def test_without_a_cookie_the_websocket_is_refused(self, site):
         assert_refused(site)
 
-    def test_with_it_one_may_look(self, site):
+    def test_the_token_signs_in(self, site):
         answer = site.client.post("/signin", data={"token": TOKEN})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         cookie = answer.headers["set-cookie"].lower()
@@ -120,39 +120,42 @@ class TestToken:
         assert "samesite=lax" in cookie
         assert TOKEN not in cookie
         assert site.client.get("/zone/main").status_code == 200
-        with site.look() as socket:
+        with site.connect() as socket:
             assert "hello" in json.loads(socket.receive_text())
 
-    def test_who_signed_in_stays_so_when_the_program_starts_again(self, site):
+    def test_a_cookie_survives_a_restart_but_not_another_token(self, site):
         site.client.post("/signin", data={"token": TOKEN})
-        again, other = Site(token=TOKEN, here=False), Site(token=TOKEN + "!", here=False)
+        again, other = (
+            Site(token=TOKEN, loopback_only=False),
+            Site(token=TOKEN + "!", loopback_only=False),
+        )
         again.client.cookies = other.client.cookies = site.client.cookies
         assert again.client.get("/zone/main").status_code == 200
         assert other.client.get("/zone/main").status_code == 303
 
     @pytest.mark.parametrize("wrong", ["", "wrong", TOKEN[:-1], TOKEN + " ", "é", "a" * 10_000])
-    def test_a_wrong_one_is_refused(self, site, wrong):
+    def test_a_wrong_token_is_refused(self, site, wrong):
         answer = site.client.post("/signin", data={"token": wrong})
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
 
     @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"token", b"token=%", b"&" * 4000])
-    def test_rubbish_is_refused(self, site, body):
+    def test_an_invalid_form_is_refused(self, site, body):
         assert site.client.post("/signin", content=body).status_code == 403
 
-    def test_few_may_be_tried_in_a_second(self, site):
+    def test_attempts_are_rate_limited(self, site):
         codes = [site.client.post("/signin", data={"token": "x"}).status_code for _ in range(30)]
         assert codes.count(403) <= limits.TOKEN_ATTEMPTS[1] + 2
         assert codes[-1] == 429
 
 
 class TestLive:
-    def test_a_viewer_sees_what_is_new(self):
+    def test_a_viewer_receives_updates(self):
         site = Site()
-        with site.look() as socket:
+        with site.connect() as socket:
             hello = json.loads(socket.receive_text())["hello"]
             assert hello["zones"] == ["main", "bar"]
-            site.board.take({"points": {"main": [[1, 0.5]]}})
+            site.state.update({"points": {"main": [[1, 0.5]]}})
             assert json.loads(socket.receive_text()) == {"points": {"main": [[1, 0.5]]}}
 
     @pytest.mark.parametrize(
@@ -170,9 +173,9 @@ class TestLive:
     def test_an_unknown_zone_is_refused(self):
         assert_refused(Site(), "kitchen")
 
-    def test_a_command_is_passed_on_with_the_name_of_who_asks(self):
+    def test_a_command_is_passed_on_with_the_name_of_its_viewer(self):
         site = Site()
-        with site.look() as first, site.look("bar") as second:
+        with site.connect() as first, site.connect("bar") as second:
             first.send_text(json.dumps(COMMAND))
             second.send_text(json.dumps({**COMMAND, "zone": "bar"}))
             second.send_text("x")
@@ -199,38 +202,38 @@ class TestLive:
             "[" * 900,
         ],
     )
-    def test_who_says_anything_else_is_left(self, text):
+    def test_an_invalid_command_disconnects(self, text):
         site = Site()
-        with site.look() as socket:
+        with site.connect() as socket:
             socket.send_text(text)
             assert closed(socket) == 1008
         assert site.commands == []
 
-    def test_who_says_too_much_is_left(self):
+    def test_too_many_commands_disconnect(self):
         site = Site()
-        with site.look() as socket:
+        with site.connect() as socket:
             for _ in range(100):
                 socket.send_text(json.dumps(COMMAND))
             assert closed(socket) == 1008
         assert len(site.commands) <= limits.VIEWER_COMMANDS_PER_SECOND + 1
 
-    def test_bytes_are_no_command(self):
-        with Site().look() as socket:
+    def test_binary_messages_disconnect(self):
+        with Site().connect() as socket:
             socket.send_bytes(b"\x00\xff")
             assert closed(socket) in (1000, 1008)
 
-    def test_who_comes_when_all_seats_are_taken_is_told_so(self, monkeypatch):
+    def test_a_viewer_beyond_the_maximum_is_asked_to_try_again_later(self, monkeypatch):
         monkeypatch.setattr(limits, "MAX_VIEWERS", 1)
         site = Site()
-        with site.look(), site.look() as second:
+        with site.connect(), site.connect() as second:
             assert closed(second) == 1013
 
-    def test_run_is_told_which_zones_are_watched(self):
+    def test_the_run_receives_the_watched_zones(self):
         site = Site()
-        with site.look() as first, site.look() as second, site.look("bar") as third:
+        with site.connect() as first, site.connect() as second, site.connect("bar") as third:
             for socket in (first, second, third):
                 socket.send_text("leave")
                 closed(socket)
-        watched = [each["watched"] for each in site.said]
+        watched = [each["watched"] for each in site.sent]
         assert watched[:2] == [["main"], ["bar", "main"]]
         assert watched[-1] == []

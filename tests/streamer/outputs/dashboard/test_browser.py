@@ -1,4 +1,4 @@
-"""The page in a real browser: it moves, it turns what it says, and it loads nothing else."""
+"""The page in a real browser: live drawings, controls, accessibility."""
 
 import os
 import re
@@ -25,23 +25,23 @@ def browser():
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def page(request, run, browser):
-    """The dashboard; whatever it complains of, or asks of others, fails the test."""
+    """The dashboard; console messages and requests to other hosts fail the test."""
     page = browser.new_page(viewport=request.param)
-    complaints, asked = [], []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append((said.type, said.text)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws:", "http:")))
+    console, requests = [], []
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on("console", lambda said: console.append((said.type, said.text)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("websocket", lambda socket: requests.append(socket.url.replace("ws:", "http:")))
     page.goto(run.address)
     yield page
     page.close()
-    assert complaints == []
-    assert [url for url in asked if not url.startswith(run.address)] == []
+    assert console == []
+    assert [url for url in requests if not url.startswith(run.address)] == []
 
 
 @pytest.fixture
-def witness(run, browser):
-    """The dashboard, which may complain: its server goes away."""
+def unchecked_page(run, browser):
+    """The dashboard without the check for console messages: its server goes away."""
     page = browser.new_page()
     page.goto(run.address)
     yield page
@@ -119,7 +119,7 @@ def test_a_calibration_listens_and_a_second_one_is_refused(page):
     expect(page.locator("#calibrate")).to_have_text("Calibrate (60 s)")
 
 
-def test_it_is_worked_by_keyboard(page):
+def test_controls_work_by_keyboard(page):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -144,7 +144,7 @@ def test_nothing_is_wider_than_the_screen(page):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_nothing_keeps_people_out(page, theme):
+def test_the_page_has_no_accessibility_violations(page, theme):
     expect(page.locator("#valence")).to_have_text(re.compile("±"))
     if theme == "light":
         page.get_by_role("button", name="Light theme").click()
@@ -156,16 +156,16 @@ def test_nothing_keeps_people_out(page, theme):
     ] == []
 
 
-def test_a_dashboard_that_went_away_is_found_again(witness, run):
-    page = witness
-    os.kill(run.helper(), signal.SIGKILL)
+def test_the_page_reconnects_to_a_restarted_dashboard(unchecked_page, run):
+    page = unchecked_page
+    os.kill(run.dashboard_pid(), signal.SIGKILL)
     expect(page.locator("#connection")).to_contain_text("not connected")
     expect(page.locator("#freeze")).to_be_disabled()
     expect(page.locator("#connection")).to_have_text("connected", timeout=15_000)
     expect(page.locator("#freeze")).to_be_enabled()
 
 
-def test_the_health_of_a_run_without_a_broker_is_told(page, run):
+def test_a_lost_broker_is_shown(page, run):
     run.broker.kill()
     try:
         expect(page.locator("#numbers")).to_contain_text("not connected:")
@@ -174,14 +174,14 @@ def test_the_health_of_a_run_without_a_broker_is_told(page, run):
     expect(page.locator("#numbers")).not_to_contain_text("not connected:", timeout=15_000)
 
 
-def test_a_token_is_asked_for_once(browser, tmp_path):
+def test_the_token_is_entered_once(browser, tmp_path):
     with watched_run(tmp_path, 'token = "correct horse battery"') as run:
         context = browser.new_context()
         page = context.new_page()
         page.goto(run.address)
         page.get_by_label("Token").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+        expect(page.get_by_role("alert")).to_have_text("Wrong token.")
         page.get_by_label("Token").fill("correct horse battery")
         page.get_by_role("button", name="Sign in").click()
         expect(page.locator("#connection")).to_have_text("connected")
@@ -191,5 +191,5 @@ def test_a_token_is_asked_for_once(browser, tmp_path):
         assert Axe().run(page).response["violations"] == []
         context.close()
         log = run.log.read_text()
-    assert "somebody tried a wrong token" in log
+    assert "a viewer entered a wrong token" in log
     assert "correct horse battery" not in log

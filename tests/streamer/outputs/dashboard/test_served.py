@@ -1,4 +1,4 @@
-"""A real run that is watched: what viewers see, what they can and cannot do to it."""
+"""A real run with its dashboard: updates, commands, and hostile viewers."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from streamer import limits
-from streamer.outputs.dashboard.ipc import POINT
+from streamer.outputs.dashboard.ipc import POINT_COLUMNS
 from tests.streamer.outputs.dashboard.conftest import (
     PROGRAM,
     lateness,
     news,
+    received,
     serves,
     status,
-    told,
     until,
     watched_run,
 )
@@ -44,7 +44,7 @@ def confirmed(viewer, name, value, **wanted):
     """Send a command, and return its answer once the controls are these, too."""
     ask(viewer, name, value)
     answers, facts = [], {}
-    for content in told(viewer):
+    for content in received(viewer):
         answers += content.get("acks", [])
         facts |= content.get("facts", {})
         if answers and wanted.items() <= facts.get("controls/main", {}).items():
@@ -60,19 +60,19 @@ def flood(viewer):
         )
 
 
-def test_a_viewer_is_told_everything_that_the_page_draws(run):
+def test_a_viewer_receives_everything_that_the_page_draws(run):
     wanted = {"health/bar", "controls/main", "source/main", "broker", "lights"}
     facts, points, views = {}, [], []
     with run.viewer() as viewer:
         hello = json.loads(viewer.recv())["hello"]
-        for content in told(viewer):
+        for content in received(viewer):
             facts |= content.get("facts", {})
             points += content.get("points", {}).get("main", [])
             views += content.get("views", [])
             if wanted <= facts.keys() and points and views:
                 break
     assert (hello["node"], hello["zones"]) == ("hall", ["main", "bar"])
-    row = dict(zip(POINT, points[-1], strict=True))
+    row = dict(zip(POINT_COLUMNS, points[-1], strict=True))
     assert abs(row["time"] / 1e3 - time.time()) < 2
     assert -1 <= row["arousal"] <= 1
     assert set(views[0]) == {"mel", "cochleagram"}
@@ -80,7 +80,7 @@ def test_a_viewer_is_told_everything_that_the_page_draws(run):
     assert facts["lights"] == {"fixtures": [], "troubles": {}}
 
 
-def test_a_viewer_is_told_at_most_twenty_times_a_second(run):
+def test_a_viewer_receives_at_most_twenty_messages_per_second(run):
     with run.viewer() as viewer:
         news(viewer, "points")
         begun, messages = time.monotonic(), 0
@@ -90,7 +90,7 @@ def test_a_viewer_is_told_at_most_twenty_times_a_second(run):
     assert 20 <= messages <= 63
 
 
-def test_views_are_made_for_who_looks_only(run):
+def test_views_are_sent_for_watched_zones(run):
     with run.viewer("bar") as viewer:
         views = [news(viewer, "views") for _ in range(5)]
     assert views
@@ -127,7 +127,7 @@ def test_a_command_changes_tracking_and_is_confirmed_here_and_over_mqtt(run):
         ("calibrate", "1", "is invalid"),
     ],
 )
-def test_what_is_not_possible_is_refused_with_the_reason(run, name, value, reason):
+def test_an_invalid_command_is_refused_with_the_reason(run, name, value, reason):
     with run.viewer() as viewer:
         answer = command(viewer, name, value)
     assert not answer["ok"]
@@ -140,7 +140,7 @@ def test_an_unknown_zone_is_not_found(run):
         pass
 
 
-def test_a_flood_of_commands_ends_with_the_viewer_and_tracking_goes_on(run):
+def test_a_flood_of_commands_disconnects_and_tracking_continues(run):
     with run.viewer() as watcher:
         news(watcher, "points")
         for _ in range(10):
@@ -149,7 +149,7 @@ def test_a_flood_of_commands_ends_with_the_viewer_and_tracking_goes_on(run):
         until(lambda: lateness(watcher) < 1)
 
 
-def test_others_see_on_while_one_does_not_read(run):
+def test_a_viewer_that_does_not_read_delays_no_other(run):
     stalled = socket.create_connection(("127.0.0.1", run.port))
     stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     stalled.sendall(
@@ -166,7 +166,7 @@ def test_others_see_on_while_one_does_not_read(run):
     assert max(late) < 1
 
 
-def test_rubbish_harms_nobody(run):
+def test_the_server_survives_invalid_requests(run):
     for rubbish in (b"\x00" * 5000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000, b"GET /\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", run.port)) as guest:
             guest.settimeout(5)
@@ -177,7 +177,7 @@ def test_rubbish_harms_nobody(run):
     assert serves(run.address)
 
 
-def test_connections_that_say_nothing_do_not_use_up_the_tracker(run):
+def test_idle_connections_do_not_exhaust_the_tracker(run):
     with contextlib.ExitStack() as guests:
         with contextlib.suppress(OSError):
             for _ in range(limits.DASHBOARD_OPEN_FILES + 50):
@@ -186,10 +186,10 @@ def test_connections_that_say_nothing_do_not_use_up_the_tracker(run):
     until(lambda: serves(run.address))
 
 
-def test_a_dashboard_that_is_killed_comes_back(run):
-    killed = run.helper()
+def test_a_killed_dashboard_is_restarted(run):
+    killed = run.dashboard_pid()
     os.kill(killed, signal.SIGKILL)
-    until(lambda: run.helper() not in (None, killed))
+    until(lambda: run.dashboard_pid() not in (None, killed))
     until(lambda: serves(run.address))
     with run.viewer() as viewer:
         assert news(viewer, "facts")["broker"]["connected"]
@@ -197,9 +197,9 @@ def test_a_dashboard_that_is_killed_comes_back(run):
     assert "the dashboard ended and starts again" in run.log.read_text()
 
 
-def test_a_dashboard_that_hangs_holds_up_nothing(run):
-    helper = run.helper()
-    os.kill(helper, signal.SIGSTOP)
+def test_a_hanging_dashboard_does_not_delay_estimates(run):
+    dashboard_pid = run.dashboard_pid()
+    os.kill(dashboard_pid, signal.SIGSTOP)
 
     async def latencies():
         async with (
@@ -213,12 +213,12 @@ def test_a_dashboard_that_hangs_holds_up_nothing(run):
     try:
         assert max(asyncio.run(latencies())) < 1000
     finally:
-        os.kill(helper, signal.SIGCONT)
+        os.kill(dashboard_pid, signal.SIGCONT)
     with run.viewer() as viewer:
         until(lambda: lateness(viewer) < 1)
 
 
-def test_an_address_that_is_taken_is_told_at_once(run):
+def test_an_address_in_use_is_an_error_at_startup(run):
     ended = subprocess.run(
         [PROGRAM, "run", "--dashboard", "--dashboard-listen", f"127.0.0.1:{run.port}", "--no-view"],
         capture_output=True,
@@ -244,13 +244,13 @@ def test_another_address_needs_a_token():
 
 def test_the_process_ends_with_the_run(tmp_path):
     with watched_run(tmp_path) as run:
-        helper = run.helper()
-        assert helper is not None
+        dashboard_pid = run.dashboard_pid()
+        assert dashboard_pid is not None
         run.process.kill()
-        until(lambda: _is_over(helper))
+        until(lambda: _is_over(dashboard_pid))
 
 
 def _is_over(pid):
-    """Whether a process has ended; nobody may have asked for its status yet."""
+    """Whether a process has ended; it may not be reaped yet."""
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"

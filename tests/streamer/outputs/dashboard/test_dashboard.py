@@ -1,14 +1,14 @@
-"""Frames as bytes."""
+"""Views encoded for the page."""
 
 import base64
 
 import numpy as np
 
 from damer.views import Frames, FrontEnd, FrontEndSpec
-from streamer.outputs.dashboard.view_pixels import pack_views
+from streamer.outputs.dashboard.dashboard import encode_views
 
 
-def unpacked(coded):
+def decode(coded):
     return np.frombuffer(base64.b64decode(coded), np.uint8)
 
 
@@ -16,18 +16,18 @@ def test_silence_is_black_and_a_tone_is_bright_where_it_sounds():
     spec = FrontEndSpec()
     time = np.arange(spec.sample_rate) / spec.sample_rate
     tone = np.sin(2 * np.pi * 1000 * time).astype(np.float32)
-    quiet = pack_views(FrontEnd(spec).push(np.zeros(len(time), np.float32)))
-    loud = pack_views(FrontEnd(spec).push(tone))
+    quiet = encode_views(FrontEnd(spec).push(np.zeros(len(time), np.float32)))
+    loud = encode_views(FrontEnd(spec).push(tone))
     for name, bands in (("mel", spec.mel_bands), ("cochleagram", spec.gammatone_channels)):
-        assert unpacked(quiet[name]).max() == 0
-        last = unpacked(loud[name]).reshape(-1, bands)[-1]
+        assert decode(quiet[name]).max() == 0
+        last = decode(loud[name]).reshape(-1, bands)[-1]
         assert last.max() == 255
         assert last[-10:].max() < 128
 
 
-def test_a_frame_follows_the_other_lowest_band_first():
+def test_frames_are_consecutive_and_begin_with_the_lowest_band():
     mel = np.array([[-13.0, 7.0], [-3.0, 99.0]], np.float32)
     cochleagram = np.array([[0.0], [0.15]], np.float32)
-    packed = pack_views(Frames(mel, cochleagram))
-    assert unpacked(packed["mel"]).tolist() == [0, 255, 127, 255]
-    assert unpacked(packed["cochleagram"]).tolist() == [0, 127]
+    packed = encode_views(Frames(mel, cochleagram))
+    assert decode(packed["mel"]).tolist() == [0, 255, 127, 255]
+    assert decode(packed["cochleagram"]).tolist() == [0, 127]

@@ -1,11 +1,11 @@
-"""What a viewer sends is a command or nothing."""
+"""Any text from a viewer is parsed as a command or refused."""
 
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.outputs.dashboard.web.viewers import _command
+from streamer.outputs.dashboard.web.viewers import _parse_command
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
@@ -24,9 +24,9 @@ def is_command(found):
 
 @given(st.text())
 def test_any_text(text):
-    assert is_command(_command(text))
+    assert is_command(_parse_command(text))
 
 
 @given(VALUES | st.dictionaries(KEYS, VALUES))
 def test_any_json(content):
-    assert is_command(_command(json.dumps(content)))
+    assert is_command(_parse_command(json.dumps(content)))
