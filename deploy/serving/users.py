@@ -27,8 +27,10 @@ class Users:
     def __init__(self, file: Path) -> None:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"cannot read {file}: {error}") from None
+        except OSError as error:
+            raise ValueError(f"cannot read {file}: {error.strerror}; correct the path") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"cannot read {file}: not UTF-8 text") from None
         self._hashes = {}
         for number, line in enumerate(filter(None, lines), 1):
             user, _, stored = line.partition(":")

@@ -20,7 +20,7 @@ def serve(*options):
     ("options", "message"),
     [
         (("--host", "192.0.2.1"), "other machines reach 192.0.2.1: add --password-file"),
-        (("--password-file", "gone"), "cannot read gone: "),
+        (("--password-file", "gone"), "gone: No such file or directory; correct the path"),
         (("--cert-file", "a.pem"), "--cert-file and --key-file must be given together"),
         (("--cert-file", "gone", "--key-file", "gone"), "cannot read gone: no such file"),
         (("--model", "gone.onnx"), "no weights at"),
