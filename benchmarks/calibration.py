@@ -1,8 +1,9 @@
-"""How well a calibration undoes a room: the demo 15 dB quieter, through real PulseAudio.
+"""Calibration of a microphone in a simulated room: distance of the trajectory to the file's.
 
-`python -m benchmarks.calibration [--decay S] [--decibels DB]` takes eight minutes. It prints how
-far the valence and arousal that `streamer run` publishes from the microphone are from the file's.
-With `--levels FOLDER` it only prints the programme levels of the sound files in a folder.
+`python -m benchmarks.calibration [--decay S] [--decibels DB]` takes eight minutes. The demo plays
+15 dB quieter through PulseAudio. The mean distance of the published valence and arousal to those
+of the file is printed: uncalibrated, calibrated by level, calibrated with the demo.
+`--levels FOLDER` only prints the programme levels of the audio files in a folder.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, record
 from tests.support.room import add_room
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
-_QUIET = 4.0  # seconds between two performances
+_QUIET = 4.0  # seconds between two repetitions
 
 
 def read_demo() -> tuple[NDArray[np.float32], Track]:
@@ -42,37 +43,37 @@ def read_demo() -> tuple[NDArray[np.float32], Track]:
         return np.concatenate([block.samples for block in blocks]), alone
 
 
-async def listen(
+async def collect_estimates(
     environment: dict[str, str], broker: Mosquitto, seconds: float
 ) -> list[dict[str, Any]]:
-    """What `streamer run` says of the microphone."""
+    """Return the estimates that `streamer run` publishes for the microphone."""
     command = [PROGRAM, "run", "--input", "mic", "--device", "alpha", "--node", "room"]
     running = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
         [*command, "--broker", str(broker.address), "--no-view"],
         env=environment,
         stderr=subprocess.DEVNULL,
     )
-    said = []
+    messages = []
     try:
         async with aiomqtt.Client(broker.address.host, broker.address.port) as client:
             await client.subscribe("streamer/room/main/va")
             async for message in client.messages:
-                said.append(json.loads(message.payload))
-                if len(said) >= seconds * 10:
-                    return said
+                messages.append(json.loads(message.payload))
+                if len(messages) >= seconds * 10:
+                    return messages
     finally:
         running.terminate()
         running.wait(10)
-    return said
+    return messages
 
 
 def distances(
-    said: list[dict[str, Any]], player: MicrophonePlayer, alone: Track, epoch: float
+    messages: list[dict[str, Any]], player: MicrophonePlayer, alone: Track, epoch: float
 ) -> str:
-    """Mean, 95th percentile and largest distance between messages and the file's trajectory."""
+    """Return mean, 95th percentile and maximum distance of messages to the file's trajectory."""
     period = _QUIET + (len(alone.affect) + 10) / 10
     pairs = []
-    for message in said[40:]:
+    for message in messages[40:]:
         sounded = (message["ts"] / 1e3 - epoch - player.started) % period - _QUIET
         tick = round(sounded * 10) - 10
         if 30 <= tick < len(alone.affect):
@@ -128,8 +129,8 @@ def main() -> None:
                     if options_of is not None:
                         command = [PROGRAM, "calibrate", "--input", "mic", "--device", "alpha"]
                         subprocess.run([*command, *options_of], env=environment, check=True)
-                    said = asyncio.run(listen(environment, broker, seconds))
-                    print(f"{what}: {distances(said, player, alone, epoch)}", flush=True)
+                    messages = asyncio.run(collect_estimates(environment, broker, seconds))
+                    print(f"{what}: {distances(messages, player, alone, epoch)}", flush=True)
             finally:
                 broker.kill()
 

@@ -1,7 +1,7 @@
-"""A catalogue of a thousand files: threads, one and two actors of Ray, and a run that is killed.
+"""Analysis of a thousand files: threads, one and two Ray actors, and a run that is killed.
 
-The files are links to those of a folder, as often as it takes. Each run is a process of its own, so
-its time has everything in it: Ray's cluster and the actors' engines take some 10 s to start.
+The files are links to those of a folder, repeated. Each run is a process of its own, so its time
+includes start-up: about 10 s for Ray's cluster and the actors' engines.
 Usage: python -m benchmarks.catalogue FOLDER [--files 1040] [--output runs/catalogue.json]
 """
 
@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
 
 
 def _link(source: Path, music: Path, count: int) -> int:
-    """Make a collection of so many files in folders of 65."""
+    """Create links to `count` files, in folders of 65."""
     sounds = [sound.path.resolve() for sound in find_audio_files([source])]
     for number in range(count):
         link = music / f"{number // 65:03}" / f"{number}-{sounds[number % len(sounds)].name}"
@@ -82,7 +82,7 @@ def _run(folder: Path, output: str, *how: str) -> float:
 
 
 def _kill_half_way(folder: Path, files: int) -> int:
-    """Kill a run, and all that it started, when half of the files are done; return how many are."""
+    """Kill a run and its child processes when half of the files are done; return their number."""
     command = [PROGRAM, "analyze", "music", "-o", "killed", *_RUNS["two actors"]]
     run = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     while run.poll() is None:

@@ -1,8 +1,8 @@
-"""What eight-bit weights and half precision cost in agreement, and what they spare.
+"""Eight-bit weights and half precision: loss of agreement, and CPU time.
 
 The networks of a cross-validation are exported in each precision: those of `python -m training
-evaluate --recipe distilled --change "saml={}"`, of the shipped size. Fits that it has kept are
-taken from its cache; else they are made, which takes an hour.
+evaluate --recipe distilled --change "saml={}"`, of the shipped size. Cached fits are used; without
+them fitting takes an hour.
 """
 
 import tempfile
@@ -39,7 +39,7 @@ _SMALLER: dict[str, Callable[[Path, Path], None]] = {
 
 
 def measure_precision() -> dict[str, Any]:
-    """Judge each precision by the folds of seed 0, each piece by the networks that never met it.
+    """Evaluate each precision on the folds of seed 0, each piece by networks not trained on it.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _change(before: list[Trajectory], after: list[Trajectory]) -> dict[str, Any]
 
 
 def show_precision(found: dict[str, Any]) -> None:
-    """Print it."""
+    """Print the results."""
     for kind, one in found.items():
         print(f"{kind}: {one['ms']:.2f} ms a window")
         for dataset, axes in one.items():

@@ -1,4 +1,4 @@
-"""Many zones on one core: processor time, memory, latency and drops by the number of zones.
+"""Many zones on one core: CPU time, memory, latency and drops by number of zones.
 
 Each zone plays the demo piece; the broker and the subscriber run on the other cores.
 """
@@ -29,7 +29,7 @@ _HEALTH_INTERVAL = 2
 
 
 class _Messages:
-    """What the zones publish."""
+    """Latencies and health that the zones publish."""
 
     def __init__(self, port: int) -> None:
         self.latency: list[float] = []
@@ -50,7 +50,7 @@ class _Messages:
             self.health[zone] = payload
 
     def drops(self) -> int:
-        """All drops of all zones so far."""
+        """Return the drops of all zones so far."""
         return sum(sum(one["drops"].values()) for one in list(self.health.values()))
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class _Messages:
 def measure_zones(
     seconds: float = 120.0, counts: Sequence[int] = COUNTS, rate: float = 4.0
 ) -> dict[str, Any]:
-    """Run so many zones at a time on one core.
+    """Run each number of zones on one core.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def _measure(
 
 
 def show_zones(found: dict[str, Any]) -> None:
-    """Print them."""
+    """Print a table of the results."""
     columns = ("zones", "% of core", "MB", "p50 ms", "p99 ms", "missing", "drops")
     print(" ".join(f"{name:>9}" for name in columns))
     for count, one in found.items():
