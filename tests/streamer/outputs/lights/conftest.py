@@ -376,7 +376,7 @@ def start_streamer_lights(
             started.append(
                 venue.start(*command, "--broker", broker_inside, stderr=log, cwd=tmp_path)
             )
-        until(lambda: "following" in (tmp_path / "log").read_text(), 15)
+        until(lambda: "subscribed to" in (tmp_path / "log").read_text(), 15)
         return started[-1]
 
     yield start
