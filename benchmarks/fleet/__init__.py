@@ -1,1 +1,1 @@
-"""Hundreds of streamers on one broker, simulated: see `python -m benchmarks.fleet --help`."""
+"""Load test of one broker with simulated streamers: see `python -m benchmarks.fleet --help`."""

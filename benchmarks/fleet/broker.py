@@ -1,4 +1,4 @@
-"""The broker that is measured: a real mosquitto on a core of its own."""
+"""Run the measured broker: a real mosquitto pinned to a core of its own."""
 
 import contextlib
 import os

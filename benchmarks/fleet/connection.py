@@ -1,4 +1,4 @@
-"""A connection to the broker: paho does the protocol, our loop the waiting."""
+"""Non-blocking MQTT connection: paho implements the protocol, our loop waits for sockets."""
 
 import errno
 import socket

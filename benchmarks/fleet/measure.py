@@ -1,4 +1,4 @@
-"""One size of a fleet, measured; and a reconnect storm."""
+"""Measure a fleet of one size, and a reconnect storm."""
 
 import gc
 import resource

@@ -1,4 +1,4 @@
-"""A streamer as the broker sees it: the same session, the same messages, no sound."""
+"""Simulate a streamer's MQTT session: the same messages at the same rate, without audio."""
 
 import random
 import re

@@ -1,6 +1,7 @@
-"""Puts a fleet's figures into docs/fleet.md and draws them: python -m benchmarks.fleet.report FILE
+"""Write the results of a load test into docs/fleet.md and plot them.
 
-Between `<!-- NAME -->` and `<!-- end -->` the page is written by this module and by nobody else.
+`python -m benchmarks.fleet.report FILE` replaces the text between `<!-- NAME -->` and
+`<!-- end -->` of the page.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A real mosquitto on loopback, with passwords, access control and TLS where they are wanted."""
+"""Real mosquitto brokers on loopback for tests, with passwords, access control and TLS."""
 
 import signal
 import subprocess
@@ -11,16 +11,16 @@ from tests.support.ports import free_port, wait_until_listening
 
 
 class Mosquitto:
-    """A broker on a free port, to be killed, hung and started again.
+    """Broker that a test can kill, hang, resume and restart.
 
     Parameters
     ----------
     folder
-        For its configuration.
+        Folder for its configuration file.
     options
-        Lines of that; with none, anybody may do anything.
+        Configuration lines. Default: anonymous access to everything.
     port
-        Where it listens; a free one by default.
+        TCP port. Default: a free one.
     """
 
     def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Mosquitto:
             self._process = None
 
     def reload(self) -> None:
-        """Let it read its passwords and access control list again."""
+        """Reload its passwords and access control list."""
         self._signal(signal.SIGHUP)
 
     def _signal(self, number: int) -> None:
@@ -66,7 +66,7 @@ class Mosquitto:
 
 
 def guarded(folder: Path, user: str, password: str, *rules: str) -> tuple[str, ...]:
-    """Return options for a broker with one user, and an access control list if one is given."""
+    """Return the options of a broker with one user and, if rules are given, an ACL."""
     passwords, acl = folder / "passwords", folder / "acl"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), user, password], check=True)
     acl.write_text("".join(f"{rule}\n" for rule in rules))
@@ -77,7 +77,7 @@ def guarded(folder: Path, user: str, password: str, *rules: str) -> tuple[str, .
 
 
 class Certificates:
-    """An authority, a broker's and a client's certificate, and a stranger's, as files.
+    """Certificate files of an authority, a broker and a client, and of an untrusted authority.
 
     Attributes
     ----------
