@@ -200,5 +200,5 @@ def update_momentum_encoder(momentum: nn.Module, network: nn.Module, decay: floa
     """
     for weight, newer in zip(momentum.parameters(), network.parameters(), strict=True):
         weight.lerp_(newer, 1.0 - decay)
-    for buffer, newer in zip(momentum.buffers(), network.buffers(), strict=True):
-        buffer.copy_(newer)
+    for buffer, current in zip(momentum.buffers(), network.buffers(), strict=True):
+        buffer.copy_(current)
