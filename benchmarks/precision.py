@@ -18,12 +18,12 @@ from rich.progress import track
 from deploy.export import export_onnx
 from deploy.weight_precision import convert_to_half, quantize_to_int8
 from streamer.engines import KalmanSettings, OnnxEngine
-from training.datasets import read_data_sets
+from training.datasets import AXES, read_data_sets
 from training.evaluation.cross_validation import cross_validate
 from training.fitting.recipe import FitRecipe, load_recipe, with_overrides
 from training.metrics import bootstrap_interval, mean_ccc
 from training.options import DEFAULT_CACHE, DEFAULT_DATA
-from training.predict import AXES, Trajectory, piece_means
+from training.predict import Trajectory, piece_means
 from training.sound.feature_cache import load_renditions
 from training.sound.renditions import Rendition, all_renderings, cut_windows, window_ends
 from training.splits import split

@@ -61,13 +61,13 @@ MAX_REDIRECTS = 5
 """Most HTTP redirects that are followed."""
 
 MAX_INTERIM_RESPONSES = 5
-"""Most interim HTTP responses (such as 100 Continue) before the final one.
+"""Most interim HTTP responses (such as 100 Continue) before the final one."""
 
-`http.client` limits the number of headers to 100 and each to 64 KiB.
+MAX_STATION_NAME_CHARS = 1000
+"""Longest `icy-name` header that is decoded, in characters.
+
+HTTP headers themselves are bounded by `http.client` (100 of 64 KiB) and by `CONNECT_TIMEOUT_S`.
 """
-
-MAX_HEADER_CHARS = 1000
-"""Longest HTTP header value that is read, in characters."""
 
 MAX_TITLE_CHARS = 200
 """Longest title or station name that is kept, in characters."""

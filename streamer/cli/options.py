@@ -1,4 +1,4 @@
-"""Command-line options that set a configuration key, declared once for all commands.
+"""Command-line options, declared once for all commands; keys and names are in `streamer.config`.
 
 To add an option: add the key to a model in `streamer.config`, the option's name to
 `streamer.config.OPTIONS`, an annotation below, and an argument to the commands that have it. Its

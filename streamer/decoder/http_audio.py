@@ -77,7 +77,8 @@ class HttpStream:
         self.url = self._response.url
         content_type = headers.get_content_type() if "Content-Type" in headers else ""
         self.content_type = sanitize_text(content_type)
-        self.name = sanitize_text(_decode(headers.get("icy-name", ""))[: limits.MAX_HEADER_CHARS])
+        name = _decode(headers.get("icy-name", ""))[: limits.MAX_STATION_NAME_CHARS]
+        self.name = sanitize_text(name)
         self.title = ""
         interval = headers.get("icy-metaint", "")
         self._title_interval = int(interval) if re.fullmatch("[0-9]{1,9}", interval) else 0

@@ -240,7 +240,7 @@ class Publisher(Sink):
             session.result()
 
     async def _run_session(self, stop: "asyncio.Task[Any]") -> None:
-        """Connect, and publish until the connection is lost or `stop` is done."""
+        """Connect with the last will; publish until the connection is lost or `stop` is done."""
         last_will = aiomqtt.Will(self.topics.status, OFFLINE, qos=1, retain=True)
         connection = self._connector.connect(self._client_name, last_will)
         async with connection as (client, version):

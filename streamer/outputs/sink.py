@@ -1,4 +1,4 @@
-"""The interface of every output of a run.
+"""The interface of every output of a run: `offer_update` is required, the rest is optional.
 
 To add an output, subclass `Sink` in a package of `streamer.outputs` and construct it in
 `streamer.app.outputs.make_outputs`. `streamer.outputs.run_status` is what it may read of the run.
@@ -6,15 +6,15 @@ To add an output, subclass `Sink` in a package of `streamer.outputs` and constru
 
 from __future__ import annotations  # the types below are slow to import
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamer.audio.block import Block
     from streamer.tracking.update import Update
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """An output of a run.
 
     Only `offer_update` must be implemented. All methods are called on the event loop's thread;

@@ -1,4 +1,4 @@
-"""Update of a zone's trajectory: what is published at each tick."""
+"""Update of a zone's trajectory, offered to every sink; maximum age of an estimate."""
 
 from dataclasses import dataclass
 
