@@ -38,7 +38,7 @@ def doctor(
     as_json: options.Json = False,
     config: options.ConfigFile = None,
 ) -> None:
-    """Check the set-up, and say how to fix what keeps `streamer run` from working.
+    """Check the set-up of `streamer run`, and print a remedy for each problem.
 
     Uses the configuration that `run` would use. Records a second from every input, tests the
     broker step by step, loads the weights, and checks outputs and folders. The exit code is 1 if a

@@ -40,35 +40,35 @@ def lights(
     ] = None,
     node: Annotated[
         str | None,
-        typer.Option(help="Node name of that `streamer run`.  [default: host name]"),
+        typer.Option(help="Node name that `streamer run` publishes under.  [default: host name]"),
     ] = None,
     zone: Annotated[
-        str | None, typer.Option(help="Zone to follow.  [default: that of the show]")
+        str | None, typer.Option(help="Zone to follow.  [default: zone in the show file]")
     ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw palettes, fixtures and outputs in the terminal.")
     ] = False,
-    dry: Annotated[bool, typer.Option("--dry", help="Send no light data.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Send nothing: no sACN, Art-Net or OSC.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Validate the show and print its patch.")
+        bool, typer.Option("--check", help="Validate the show file, print its patch, and exit.")
     ] = False,
     example: Annotated[
-        bool, typer.Option("--example", help="Print a commented example show.")
+        bool, typer.Option("--example", help="Print an example show file with comments, and exit.")
     ] = False,
     log: Annotated[
         Literal["console", "json"] | None,
-        typer.Option(help="Messages for people or one JSON object a line.  [default: console]"),
+        typer.Option(help="Log format: a line for people, or one JSON object a line.  [default: console]"),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Drive lights with the music: sACN, Art-Net and OSC, configured by a show file.
+    """Drive lights over sACN, Art-Net and OSC, configured by a show file.
 
-    Start with `streamer lights --example > show.toml`, and preview it while `streamer run` plays:
-    `streamer lights show.toml --preview --dry`. Leave out `--dry` to send light data.
+    Create a show file: `streamer lights --example > show.toml`. Preview it while `streamer run`
+    runs: `streamer lights show.toml --preview --dry`. Leave out `--dry` to drive the lights.
 
-    A desk that sends sACN at its usual priority (100) overrides this (90) until it stops. The show
-    file is reloaded within a second of a change, or at once on SIGHUP; if it is invalid, the
-    current show continues. Without estimates the lights hold or fade. Ctrl-C ends the stream.
+    A desk that sends sACN at its usual priority (100) overrides streamer (90) until it stops. The
+    show file is reloaded within a second of a change, or at once on SIGHUP; if it is invalid, the
+    current show continues. Without estimates the lights hold or fade. Ctrl-C stops.
 
     Light made from music is for effect: never for exits, warnings or anybody's safety. It may
     flash, which can harm people with photosensitive epilepsy.

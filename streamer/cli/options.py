@@ -81,7 +81,8 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="Configuration file to use.  [default: the first that exists, see `streamer config`]",
+        help="Configuration file to use.  [default: the first that exists of ./config.toml, "
+        "~/.config/streamer/config.toml, /etc/streamer/config.toml]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

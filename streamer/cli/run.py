@@ -45,9 +45,9 @@ def run(
 ) -> None:
     """Track live audio and publish valence and arousal over MQTT.
 
-    Estimates are published on `streamer/<node>/<zone>/va` ten times a second, the state for
-    dashboards on `.../state` once a second, and health on `.../health` every 10 s. Subscribe to
-    all of them with `mosquitto_sub -v -t 'streamer/#'`.
+    Estimates are published on `streamer/<node>/<zone>/va` ten times a second, a summary on
+    `.../state` once a second, and health on `.../health` every 10 s. The node is this machine, a
+    zone is one audio input. Print all messages with `mosquitto_sub -v -t 'streamer/#'`.
 
     Ctrl-C stops the run. SIGHUP reloads the configuration.
     """
