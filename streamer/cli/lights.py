@@ -48,7 +48,9 @@ def lights(
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw palettes, fixtures and outputs in the terminal.")
     ] = False,
-    dry: Annotated[bool, typer.Option("--dry", help="Send nothing: no sACN, Art-Net or OSC.")] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="Send nothing: no sACN, Art-Net or OSC.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Validate the show file, print its patch, and exit.")
     ] = False,
@@ -57,7 +59,9 @@ def lights(
     ] = False,
     log: Annotated[
         Literal["console", "json"] | None,
-        typer.Option(help="Log format: a line for people, or one JSON object a line.  [default: console]"),
+        typer.Option(
+            help="Log format: a line for people, or one JSON object a line.  [default: console]"
+        ),
     ] = None,
     config: ConfigFile = None,
 ) -> None:
