@@ -1,7 +1,8 @@
-"""Distribute the tests over two processes (`pytest -n 2 --dist loadgroup`).
+"""Mark and distribute the tests (`pytest -n 2 --dist loadgroup`).
 
-Tests marked `peer` share one process, so that no two real peers compete for the machine. The others
-go file by file to whichever process is free.
+Tests marked `peer` share one process, so that no two real peers compete for the machine. Others go
+file by file to whichever process is free. Tests that start the program, build the wheel or fit a
+network are marked `long`.
 """
 
 import pytest
@@ -12,3 +13,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "peers" if item.get_closest_marker("peer") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+        starts_program = "program" in getattr(item, "fixturenames", ())
+        if starts_program or any(map(item.get_closest_marker, ("train", "wheel"))):
+            item.add_marker(pytest.mark.long)

@@ -38,6 +38,8 @@ class FrontEnd:
     spec
         Parameters of the views; samples must be at its `sample_rate`.
 
+    Examples
+    --------
     >>> frames = FrontEnd(FrontEndSpec()).push(np.zeros(1000, dtype=np.float32))
     >>> frames.mel.shape, frames.cochleagram.shape
     ((3, 128), (3, 84))

@@ -5,6 +5,8 @@ import pytest
 from benchmarks.peers import contest
 from benchmarks.peers.contest import OURS, OURS_VIEWS, Contestant, measure_peers
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def found():

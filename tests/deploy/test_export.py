@@ -18,6 +18,8 @@ from deploy.export import export_onnx
 from streamer.engines import KalmanSettings, OnnxEngine, open_engine
 from streamer.errors import EngineError
 
+pytestmark = pytest.mark.long
+
 SPEC = FrontEndSpec(window_frames=43)
 SMOOTHING = KalmanSettings(drift=(0.01, 0.02), correlation=0.25, deviation_scale=(1.1, 0.9))
 TRAINING = {"recipe": {"name": "tiny"}, "seed": 7}

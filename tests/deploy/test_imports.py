@@ -2,6 +2,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 
 def test_the_inference_server_loads_no_torch():
     modules = "deploy.__main__, deploy.serving.run"

@@ -9,6 +9,8 @@ from damer.weights import SHIPPED_MODEL
 from deploy.__main__ import app
 from streamer.engines import OnnxEngine
 
+pytestmark = pytest.mark.long
+
 SHIPPED_INT8 = SHIPPED_MODEL.with_name("damer-int8.onnx")
 AXES = ("valence", "arousal", "valence_std", "arousal_std")
 

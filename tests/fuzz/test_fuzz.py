@@ -8,6 +8,8 @@ from tests.fuzz.targets import ALL, TARGETS
 from tests.fuzz.targets.broken import FAULTS
 from tests.fuzz.worker import random_for
 
+pytestmark = pytest.mark.long
+
 SECONDS = 3.0
 SEED = 1
 

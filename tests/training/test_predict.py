@@ -66,11 +66,11 @@ def test_later_frames_change_no_earlier_prediction(network, clips):
 def test_a_pieces_estimate_is_the_mean_of_its_full_windows(make_path):
     path = make_path("song", 0.3)
     path.mean[path.times < 3.0] = -1.0
-    assert path.settled_mean() == pytest.approx([0.3, -0.3])
+    assert path.mean_over_full_windows() == pytest.approx([0.3, -0.3])
 
 
 def test_a_piece_without_a_full_window_counts_with_what_it_has(make_path):
-    assert make_path("song", 0.3, count=2).settled_mean() == pytest.approx([0.3, -0.3])
+    assert make_path("song", 0.3, count=2).mean_over_full_windows() == pytest.approx([0.3, -0.3])
 
 
 def test_renditions_of_a_piece_are_one_piece(make_path):

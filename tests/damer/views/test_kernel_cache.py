@@ -10,6 +10,8 @@ import pytest
 
 import damer
 
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import logging
 logging.basicConfig(level=logging.INFO, format="%(name)s|%(message)s")

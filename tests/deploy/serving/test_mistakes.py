@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.long
+
 
 def serve(*options):
     command = [sys.executable, "-m", "deploy", "serve", "--port", str(free_port()), *options]

@@ -147,7 +147,7 @@ class TestCalibrate:
 
     async def test_a_second_calibration_at_the_same_time_is_rejected(self, desk):
         desk.send("calibrate", 20.0)
-        with pytest.raises(CommandError, match="listening already"):
+        with pytest.raises(CommandError, match="already running"):
             desk.send("calibrate", 20.0)
 
     async def test_a_zone_without_audio_cannot_be_calibrated(self, desk):

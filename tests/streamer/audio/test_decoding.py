@@ -30,6 +30,8 @@ from streamer.decoder.messages import SAMPLE_BYTES, PcmFrame
 from streamer.engines import Engine
 from streamer.errors import AudioError
 
+pytestmark = pytest.mark.long
+
 MakeFile = Callable[..., Path]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -26,6 +26,8 @@ from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import RawFormat, Zone
 from streamer.errors import AudioError, UsageError
 
+pytestmark = pytest.mark.long
+
 # RawDecoder
 
 STEREO = RawFormat(format="s16le", rate=44100, channels=2)

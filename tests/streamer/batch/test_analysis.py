@@ -12,6 +12,8 @@ from streamer.batch.analysis import analyze, analyze_files
 from streamer.config import Tracking
 from streamer.errors import AudioError
 
+pytestmark = pytest.mark.long
+
 COLUMNS = [
     "file", "time", "valence", "arousal", "valence_std", "arousal_std",
     "raw_valence", "raw_arousal", "silence",

@@ -11,6 +11,8 @@ from streamer.batch.input_files import find_audio_files
 from streamer.errors import AudioError
 from tests.streamer.batch.conftest import parts, table
 
+pytestmark = pytest.mark.long
+
 COLUMNS = [
     "file", "time", "valence", "arousal", "valence_std", "arousal_std",
     "raw_valence", "raw_arousal", "silence", "folder",

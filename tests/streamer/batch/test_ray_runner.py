@@ -11,7 +11,7 @@ import pytest
 
 from streamer.batch import ray_runner
 from tests.streamer.batch.conftest import parts, table
-from tests.support.ray_serve import kill
+from tests.support.ray_serve import kill_tree
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
@@ -78,7 +78,7 @@ def test_a_run_that_was_killed_with_its_actors_continues_to_the_same_dataset(str
     worker.kill()  # its chunk is analyzed again by another actor
     wait_for(lambda: len(parts(out)) >= 3)
     assert run.poll() is None
-    kill(run)
+    kill_tree(run)
     printed, _ = run.communicate()
     assert not printed  # Ray's message about the actor is not ours
     done = {part: part.stat().st_mtime_ns for part in parts(out)}

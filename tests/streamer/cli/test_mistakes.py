@@ -58,11 +58,11 @@ def missing(path):
 
 
 FILES = [
-    (no_sound, "no sound"),
+    (no_sound, "not audio"),
     (empty, "is empty"),
     (cut_off, "cut off"),
-    (without_samples, "no sound"),
-    (folder, "is a folder"),
+    (without_samples, "it holds no audio"),
+    (folder, "folder"),
     (missing, "does not exist"),
 ]
 

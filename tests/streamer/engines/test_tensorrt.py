@@ -12,6 +12,8 @@ from streamer.engines.tensorrt.builder import build_engine, load_library, suppor
 from streamer.engines.tensorrt.engine_cache import cached_engines, find_engine, mismatch_reason
 from streamer.errors import EngineError
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed on this machine")
 RTX = ["8.0", "8.6", "8.9", "12.0"]
 

@@ -8,6 +8,8 @@ import pytest
 from streamer.config.models import HomeAssistant, Mqtt
 from streamer.mqtt import BrokerAddress, Publisher
 
+pytestmark = pytest.mark.long
+
 ACCEPTED = b"\x20\x03\x00\x00\x00"
 """CONNACK of MQTT 5."""
 

@@ -9,6 +9,8 @@ from training.annotation.agreement_report import write_agreement_report
 from training.annotation.reliability import compare_label_methods
 from training.reports import write_json
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def report(make_ratings, tmp_path):

@@ -71,6 +71,7 @@ def test_a_page_of_another_session_is_refused(client, folder, held):
         ({"step": 4, "samples": [[0, 0, 0], [1e9, 0, 0]]}, 400),
         ("[" * 5_000_000, 413),
     ],
+    ids=["text", "empty", "late step", "no samples", "out of range", "huge number", "too large"],
 )
 def test_invalid_ratings_are_refused_with_a_reason(client, token, folder, body, status):
     if isinstance(body, dict):

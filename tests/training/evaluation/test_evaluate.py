@@ -7,7 +7,7 @@ import pytest
 from training.evaluation.cross_validation import cross_validate
 from training.reports import write_json
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.long]
 AXES = ("valence", "arousal")
 
 

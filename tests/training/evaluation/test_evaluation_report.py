@@ -6,7 +6,7 @@ import pytest
 
 from training.evaluation.evaluation_report import write_evaluation_report
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from streamer.errors import AudioError, UsageError
 from tests.support.icecast import Answer, WebServer, encode, mp3_song, send
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.long
+
 Tone = Callable[..., np.ndarray]
 
 ELSEWHERE = {

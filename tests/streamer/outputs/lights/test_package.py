@@ -7,6 +7,8 @@ import pytest
 
 import streamer.outputs.lights as package
 
+pytestmark = pytest.mark.long
+
 DEPENDENCIES = ["coloraide", "pythonosc", "sacn", "stupidArtnet"]
 
 

@@ -17,6 +17,8 @@ from streamer.outputs.recording.reader import downsample
 from streamer.outputs.terminal.canvas import GREY, VALENCE
 from streamer.outputs.terminal.history import clock
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def recording(record, trajectory):

@@ -10,6 +10,8 @@ import pytest
 from streamer.audio import open_audio_file
 from streamer.outputs.recording import read_recording
 
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import sys, time
 from pathlib import Path

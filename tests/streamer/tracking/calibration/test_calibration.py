@@ -22,6 +22,8 @@ from streamer.tracking.calibration.reference import calibrate_by_reference, trac
 from streamer.tracking.trajectory import AffineCorrection, Correction
 from tests.support.room import add_room
 
+pytestmark = pytest.mark.long
+
 MIC = Zone(input="mic", device="scarlett", channels=(3, 4))
 
 
