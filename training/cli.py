@@ -79,7 +79,7 @@ from training.sound.render import decode
 from training.splits import validation_split
 
 app = typer.Typer(
-    help="Train, evaluate and annotate: data sets, distillation, fitting, reports.",
+    help="Train and evaluate networks, annotate music, and list data sets.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -89,18 +89,18 @@ app = typer.Typer(
 def features(
     recipe: RecipeName,
     part: Annotated[
-        str, typer.Option(help="Part to compute of how many, to share among machines: 2/4.")
+        str, typer.Option(help="Part to compute, n/N, to split the work among N machines.")
     ] = "1/1",
     pack: Annotated[
         Path | None,
-        typer.Option(help="Cache folder to pack the frames into, as few large files."),
+        typer.Option(help="Folder for a packed copy: a few large files of frames."),
     ] = None,
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
     """Compute the features for `fit`, `distill` and `evaluate`, all or a part; pack them.
 
-    Every command takes a packed folder as its --cache, or several copied into one.
+    A packed folder, or several merged by copying, is a valid --cache of every command.
     """
     with exit_on_error():
         number, parts = _parse_part(part)
@@ -135,7 +135,8 @@ def distill(
     run: Annotated[
         Path,
         typer.Option(
-            "--run-dir", help="Folder of checkpoints and metrics; a run that is in it is resumed."
+            "--run-dir",
+            help="Folder of checkpoints and metrics; resumes its run. One per recipe and seed.",
         ),
     ] = Path("runs/student"),
     output: Annotated[
@@ -147,7 +148,7 @@ def distill(
     seed: int = 0,
     threads: Threads = 1,
 ) -> None:
-    """Distil MusiCNN's embedding into a student on unlabelled music; `fit` starts from it."""
+    """Train a student to predict MusiCNN's embedding, without labels; `fit` starts from it."""
     with exit_on_error():
         chosen = load_recipe(DistillRecipe, recipe)
         pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
@@ -178,9 +179,10 @@ def fit(
     seed: int = 0,
     threads: Threads = 1,
 ) -> None:
-    """Fit to all music except what chooses the step; `evaluate` evaluates a recipe.
+    """Train on all groups except validation groups, which select the best step.
 
-    Writes RUN/model.pt; `python -m deploy export` converts it to ONNX for `streamer`.
+    Writes model.pt into the run folder, for `python -m deploy export`. To
+    cross-validate a recipe, use `evaluate`.
     """
     with exit_on_error():
         chosen = with_overrides(load_recipe(FitRecipe, recipe), change)
@@ -220,7 +222,7 @@ def evaluate(
     seeds: int = 3,
     jobs: Jobs = 2,
 ) -> None:
-    """Cross-validate a recipe by group beside baselines; write a report and its numbers."""
+    """Cross-validate a recipe and baselines by group; write an HTML report and a JSON file."""
     with exit_on_error():
         chosen = with_overrides(load_recipe(FitRecipe, recipe), change)
         if change and output is None:
@@ -241,9 +243,9 @@ def annotate(
 ) -> None:
     """Rate your own music in the browser, for the data set `own`.
 
-    A session begins with four exemplars and ends with a repeated clip. The ratings of all raters
-    are in FOLDER/ratings.csv; labels.csv is their mean, weighted by how close raters are to each
-    other.
+    A session begins with four examples of strong emotions and ends with a
+    repeated clip. All ratings are in FOLDER/ratings.csv. FOLDER/labels.csv is
+    their mean, in which raters close to the others weigh more.
     """
     with exit_on_error():
         session = Session(folder, rater)
@@ -262,7 +264,7 @@ def agreement(
         int, typer.Option(min=1, help="Random splits of the raters into halves.")
     ] = 20,
     output: Annotated[
-        Path, typer.Option(help="HTML report to write; its numbers go beside it, as JSON.")
+        Path, typer.Option(help="HTML report to write; also writes its results as JSON.")
     ] = Path("runs/agreement.html"),
 ) -> None:
     """Report the agreement of VGMIDI's raters, and the effect of filtering and weighting them."""
@@ -288,21 +290,19 @@ def ablate(
     data: Data = None,
     cache: Cache = DEFAULT_CACHE,
     drift_of: Annotated[
-        str, typer.Option(help="Data set whose embeddings are probed for style and track.")
+        str, typer.Option(help="Data set on whose embeddings style and track are classified.")
     ] = "musemodataset",
     variant: Annotated[
         list[str] | None,
         typer.Option(
-            help='One more arm: overrides of the recipe, such as "network.layers=2 pcl=none"; '
+            help='Further arm: overrides of the recipe, such as "network.layers=2 pcl=none"; '
             "repeatable."
         ),
     ] = None,
-    against: Annotated[
-        str, typer.Option(help="Arm to compare the others with, by name; not constant-Q.")
-    ] = FULL,
+    against: Annotated[str, typer.Option(help="Name of the reference arm; not constant-Q.")] = FULL,
     jobs: Jobs = 2,
 ) -> None:
-    """Fit without each part in turn, seed s on fold s; report what each part is worth."""
+    """Fit without each component in turn, on every fold; report paired differences."""
     with exit_on_error():
         chosen = load_recipe(FitRecipe, recipe)
         recipes = ablation_arms(chosen, variant or [])
@@ -325,10 +325,11 @@ def ablate(
 
 @app.command()
 def attention(
-    model: Annotated[Path, typer.Argument(help="model.pt that `fit` wrote.")],
+    model: Annotated[Path, typer.Argument(help="File model.pt written by `fit`.")],
     sounds: Annotated[list[Path], typer.Argument(help="Audio files.")],
     at: Annotated[
-        float, typer.Option(min=0.0, max=1e6, help="Second of the first file to plot.")
+        float,
+        typer.Option(min=0.0, max=1e6, help="Start of the plotted window in the first file, s."),
     ] = 0.0,
     output: Annotated[Path, typer.Option(help="Figure to write: png, svg or pdf.")] = Path(
         "runs/attention.png"
@@ -354,7 +355,7 @@ def attention(
 
 @app.command()
 def tables(
-    summary: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote.")],
+    summary: Annotated[Path, typer.Argument(help="JSON file written by `evaluate`.")],
 ) -> None:
     """Print the tables of an evaluation as Markdown."""
     with exit_on_error():
@@ -363,10 +364,10 @@ def tables(
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="JSON that `evaluate` wrote for one recipe.")],
-    after: Annotated[Path, typer.Argument(help="JSON for another recipe.")],
+    before: Annotated[Path, typer.Argument(help="JSON file written by `evaluate` for one recipe.")],
+    after: Annotated[Path, typer.Argument(help="JSON file of another recipe.")],
 ) -> None:
-    """Print the scores of two evaluations and intervals of the difference, as Markdown."""
+    """Print the scores of two evaluations and their differences with intervals, as Markdown."""
     with exit_on_error():
         one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (before, after))
         typer.echo(compare_evaluations(one, other))
@@ -374,7 +375,7 @@ def compare(
 
 @app.command()
 def datasets(data: Data = None) -> None:
-    """List the supported data sets: content, source, terms, and the folder found."""
+    """List the supported data sets: content, source, terms, and the folder if found."""
     roots = data or DEFAULT_DATA
     table = Table("name", "folder", "content", "source", "terms", "found", show_lines=True)
     for one in CATALOGUE.values():

@@ -12,7 +12,8 @@ from rich.progress import Progress, TextColumn
 from training.fitting.recipe import FitRecipe
 
 RecipeName = Annotated[
-    str, typer.Option("--recipe", help="Name of a file in training/recipes, or a path to one.")
+    str,
+    typer.Option("--recipe", help="Name of a recipe in training/recipes, or path of a TOML file."),
 ]
 Change = Annotated[
     str, typer.Option(help='Overrides of the recipe, such as "steps=200 saml.weight=0.5".')
@@ -20,30 +21,28 @@ Change = Annotated[
 Data = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder of data sets in their official layouts; repeatable.",
+        help="Folder that contains the folders of data sets; repeatable.",
         show_default="../shared/data and .cache/data",
     ),
 ]
 Report = Annotated[
     Path | None,
     typer.Option(
-        help="HTML report to write; its numbers go beside it, as JSON.",
+        help="HTML report to write; also writes its results as JSON.",
         show_default="runs/RECIPE.html",
     ),
 ]
-Cache = Annotated[Path, typer.Option(help="Folder of computed features and results.")]
-Threads = Annotated[
-    int, typer.Option(help="CPU threads; with 1 the weights are reproducible to the bit.")
-]
+Cache = Annotated[Path, typer.Option(help="Folder of cached features and results.")]
+Threads = Annotated[int, typer.Option(help="CPU threads; with 1 the weights are bit-reproducible.")]
 RunDir = Annotated[
     Path | None,
     typer.Option(
         "--run-dir",
-        help="Folder of checkpoints and metrics; a run that is in it is resumed.",
+        help="Folder of checkpoints and metrics; resumes its run. One per recipe and seed.",
         show_default="runs/RECIPE",
     ),
 ]
-Jobs = Annotated[int, typer.Option(help="Fits to run at a time, one core each.")]
+Jobs = Annotated[int, typer.Option(help="Fits to run in parallel, one core each.")]
 DEFAULT_DATA, DEFAULT_CACHE = [Path("../shared/data"), Path(".cache/data")], Path(".cache")
 
 
