@@ -1,4 +1,4 @@
-"""Command `streamer lights`: drive lights from the estimates on MQTT."""
+"""`streamer lights`: drive lights from the estimates on MQTT."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Command `streamer plot`: draw a recording in the terminal or to an image file."""
+"""`streamer plot`: draw a recording in the terminal or to an image file."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`streamer replay`."""
+"""`streamer replay`: publish a recording over MQTT with its original timing."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Checks behind `streamer doctor`: what keeps `streamer run` from working, and how to fix it.
+"""Checks of `streamer doctor`: set-up problems, each with its remedy.
 
 `run_checks` checks inputs, broker, engine, other outputs and the machine, in the order in which
 people look for a fault. Each subject has a module.

@@ -25,7 +25,7 @@ ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith(("STREAMER_", "MQTT_"))
 }
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 
 
 class Running:
@@ -133,7 +133,7 @@ def node_program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("node") / "node"
     shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(command, cwd=folder, check=True, timeout=50)
+    subprocess.run(command, cwd=folder, check=True, timeout=200)
     return folder / "follow.mjs"
 
 

@@ -15,8 +15,8 @@ from streamer import limits
 from streamer.child.entry import claim_stdout, read_until_parent_exits, restrict_process
 from streamer.child.framing import read_message, write_json
 from streamer.outputs.dashboard.ipc import ServerConfig
-from streamer.outputs.dashboard.web.app import create_app
 from streamer.outputs.dashboard.web.live_state import LiveState
+from streamer.outputs.dashboard.web.starlette_app import create_app
 from streamer.outputs.dashboard.web.viewers import Send
 
 _NICENESS = 10  # below the tracker

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from streamer import limits
-from streamer.outputs.dashboard.web.app import create_app
 from streamer.outputs.dashboard.web.live_state import LiveState
+from streamer.outputs.dashboard.web.starlette_app import create_app
 
 TOKEN = "correct horse battery"  # noqa: S105 - of the tests
 COMMAND = {"zone": "main", "name": "freeze", "value": "on", "id": "1"}
@@ -73,7 +73,9 @@ class TestPages:
         assert answer.status_code == 404
         assert "no such zone" in answer.text or answer.text == "Not Found"
 
-    @pytest.mark.parametrize("path", ["/page/../web/app.py", "/page/%2e%2e/live.py", "/page/"])
+    @pytest.mark.parametrize(
+        "path", ["/page/../web/starlette_app.py", "/page/%2e%2e/ipc.py", "/page/"]
+    )
     def test_only_files_of_the_page_are_served(self, path):
         assert Site().client.get(path).status_code == 404
 
