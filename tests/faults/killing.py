@@ -214,7 +214,7 @@ class Scene:
         if self._config.read_text() != self._text:
             self._report_problem("the configuration has changed")
         try:
-            if self._store.find(_HALL) != self._hall:
+            if self._store.get(_HALL) != self._hall:
                 self._report_problem("a calibration is gone")
         except StreamerError as error:
             self._report_problem(str(error))

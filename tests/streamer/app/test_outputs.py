@@ -119,7 +119,10 @@ async def test_health_reports_why_recording_is_paused(broker, subscribe, away):
 @pytest.mark.parametrize(
     ("show", "message"),
     [
-        ("[show]\nzone = 'attic'" + SHOW, 'zone = "attic" is not tracked; there is main'),
+        (
+            "[show]\nzone = 'attic'" + SHOW,
+            'zone = "attic" of show.toml: it is not tracked; choose main',
+        ),
         (SHOW.replace("osc", "osk"), "osk"),
         (None, "show.toml"),
     ],

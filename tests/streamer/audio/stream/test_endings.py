@@ -164,7 +164,7 @@ async def test_a_server_that_only_trickles_is_lost_too(
 
     server = serve({"/trickle": trickle})
     begun = time.monotonic()
-    with pytest.raises(AudioError, match=f"is lost: no audio for {seconds} s"):
+    with pytest.raises(AudioError, match=f"no audio for {seconds} s"):
         async with open_source(Zone(input=f"{server.url}/trickle")) as source:
             await hear(source, 20)
     assert time.monotonic() - begun < seconds + 2
@@ -183,7 +183,7 @@ def test_what_cannot_be_decoded_any_more_is_lost_however_long_it_was_well(
             handler.wfile.write(piece)
 
     server = serve({"/spoilt": spoil})
-    with pytest.raises(AudioError, match="no sound"):
+    with pytest.raises(AudioError, match="no audio for 1 s"):
         decode_stream(f"{server.url}/spoilt", io.BytesIO())
 
 
