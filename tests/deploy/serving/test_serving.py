@@ -156,6 +156,7 @@ def test_a_killed_replica_is_restarted_and_used_again(served, ask, demo_windows)
     assert remote.counts.answered == answered + 1
 
 
+@pytest.mark.timeout(400)
 def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
     """Last in this module: it kills the server."""
     broker = Mosquitto(tmp_path)
@@ -179,12 +180,12 @@ def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
         subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stderr=log) as run,
     ):
         try:
-            until(lambda: len(messages(tmp_path, "va")) > 40, 30)
-            until(lambda: remote_of(tmp_path)["answered"] > 20, 30)
+            until(lambda: len(messages(tmp_path, "va")) > 40, 90)
+            until(lambda: remote_of(tmp_path)["answered"] > 20, 90)
             kill_tree(served.process)
             count = len(messages(tmp_path, "va"))
-            until(lambda: len(messages(tmp_path, "va")) > count + 40, 30)
-            until(lambda: remote_of(tmp_path)["local"] > 30, 30)
+            until(lambda: len(messages(tmp_path, "va")) > count + 40, 90)
+            until(lambda: remote_of(tmp_path)["local"] > 30, 90)
         finally:
             run.terminate()
             run.wait(20)
