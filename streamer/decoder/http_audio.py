@@ -36,7 +36,7 @@ from streamer.errors import AudioError
 CHECK_NETWORK = "check the server and the network"
 """Remedy when an open stream breaks off."""
 
-_HEAD_BYTES = 1024  # from which a web page or a playlist is told from audio
+_HEAD_BYTES = 1024  # enough to recognise a web page or a playlist
 
 
 class HttpStream:

@@ -109,7 +109,7 @@ def _open(url: str, source: str | HttpStream, scheme: Scheme) -> NetworkInput:
 
 
 def _resolve(host: str, url: str) -> None:
-    """Raise for an unknown host, which FFmpeg's errors do not tell from others."""
+    """Raise for an unknown host; FFmpeg reports it like any other failure."""
     try:
         socket.getaddrinfo(host, None)
     except (OSError, ValueError):

@@ -132,7 +132,7 @@ class CheckedBlock(Generic[BlockType]):
 
 
 class LossDetector(Generic[BlockType]):
-    """Tell delayed blocks from lost samples, which no driver flag reports.
+    """Distinguish delayed blocks from lost samples, which no driver flag reports.
 
     A stall of the machine or the sound server delays blocks; they then arrive in a burst and
     nothing is missing. If blocks stay late, the audio in between was lost. A block that is later
