@@ -95,10 +95,6 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
     from streamer.decoder.urls import redact_url
 
     shown = redact_url(url)
-    no_audio = AudioError(
-        f"cannot decode {shown}: it sends no audio; "
-        "give the address of an audio stream, or check what its server sends"
-    )
     with contextlib.closing(open_network_input(url)) as network_input:
         scheme = network_input.scheme
         decoder = PacketDecoder(
@@ -108,7 +104,10 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
         try:
             first = decoder.decode_first(max_corrupt=limits.MAX_DAMAGED_PACKETS)
             if first is None:
-                raise no_audio
+                raise AudioError(
+                    f"cannot decode {shown}: it sends no audio; "
+                    "give the address of an audio stream, or check what its server sends"
+                )
             _write_opened(pipe, first, name=network_input.name, prebuffer=scheme.prebuffer)
             opened, title = True, ""
             network_input.restart_timeout()
@@ -124,7 +123,10 @@ def decode_stream(url: str, pipe: IO[bytes]) -> None:
                     last_audio = time.monotonic()
                 starved = time.monotonic() - last_audio > limits.AUDIO_TIMEOUT_S
                 if starved or decoder.mostly_corrupt:
-                    raise no_audio
+                    raise AudioError(
+                        f"{shown} is lost: it sends no audio that can be decoded; "
+                        "check what its server sends"
+                    )
         except MemoryError:
             raise
         except (FFmpegError, OSError, ValueError) as error:

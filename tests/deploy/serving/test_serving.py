@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from streamer import limits
 from streamer.engines import open_engine
 from streamer.engines.remote import wire_format as wire
 from streamer.engines.remote.remote_engine import open_remote_engine
@@ -25,6 +26,7 @@ from tests.support.ray_serve import kill_tree
 
 pytestmark = [pytest.mark.peer, pytest.mark.long, pytest.mark.timeout(180)]
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
+TICK_MS = 250  # of the run: a busy machine answers within it
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,9 @@ def local():
 
 
 @pytest.fixture
-def ask(served, local):
+def ask(served, local, monkeypatch):
+    """Open remote engines that also wait for a busy server."""
+    monkeypatch.setattr(limits, "INFERENCE_SERVER_TIMEOUT_S", 20.0)
     opened = []
 
     def ask(**changes):
@@ -166,6 +170,8 @@ def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
         "STREAMER_ENGINE__REMOTE__USER": table.user,
         "STREAMER_ENGINE__REMOTE__PASSWORD": table.password.get_secret_value(),
         "STREAMER_ENGINE__REMOTE__CA_FILE": str(table.ca_file),
+        "STREAMER_ENGINE__REMOTE__DEADLINE_MS": str(TICK_MS - 10),
+        "STREAMER_TRACKING__RATE": str(1000 // TICK_MS),
         "STREAMER_MQTT__HEALTH_INTERVAL": "1",
         "XDG_CONFIG_HOME": str(tmp_path),
         "XDG_STATE_HOME": str(tmp_path),
@@ -194,8 +200,8 @@ def test_a_run_survives_the_server_without_a_gap(served, tmp_path):
     seen = messages(tmp_path, "va")
     assert {b["seq"] - a["seq"] for a, b in itertools.pairwise(seen)} == {1}
     for step in (b["ts"] - a["ts"] for a, b in itertools.pairwise(seen)):
-        ticks = max(1, round(step / 100))  # a busy machine leaves ticks out
-        assert step == pytest.approx(100 * ticks, abs=13)  # a window ends with a frame of 11.6 ms
+        ticks = max(1, round(step / TICK_MS))  # a busy machine leaves ticks out
+        assert step == pytest.approx(TICK_MS * ticks, abs=13)  # frames are 11.6 ms apart
     health = messages(tmp_path, "health")
     assert {one["state"] for one in health if one["remote"]["answered"] > 20} >= {"ok"}
     last = health[-1]

@@ -183,7 +183,7 @@ def test_what_cannot_be_decoded_any_more_is_lost_however_long_it_was_well(
             handler.wfile.write(piece)
 
     server = serve({"/spoilt": spoil})
-    with pytest.raises(AudioError, match="no audio for 1 s"):
+    with pytest.raises(AudioError, match="is lost: .*no audio"):
         decode_stream(f"{server.url}/spoilt", io.BytesIO())
 
 
