@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from streamer import limits
-from streamer.config.layer import display_path
+from streamer.config.layer import display_path, flatten
+from streamer.config.schema import find_node
 from streamer.errors import ConfigError
 from streamer.helpers import truncate
 
@@ -22,16 +23,6 @@ SYSTEM_FILE = Path("/etc/streamer/config.toml")
 
 _ROOT = Path(__file__).parents[2]
 _INPUT_WORDS = {"demo", "mic", "-"}
-_PATH_KEYS = (
-    ("tracking", "calibration"),
-    ("engine", "model"),
-    ("mqtt", "password_file"),
-    ("mqtt", "ca_file"),
-    ("mqtt", "cert_file"),
-    ("mqtt", "key_file"),
-    ("lights", "show"),
-    ("record", "folder"),
-)
 _PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.){0,100}"|'[^'\n]{0,100}')"""
 _LONG_KEY = re.compile(
     rf"(?:^|[\[{{,])(?>[ \t]*){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{limits.MAX_KEY_PARTS}}}",
@@ -137,10 +128,12 @@ def _read_bytes(path: Path) -> bytes:
 def resolve_relative_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a file's content with its paths resolved against the file's folder."""
     result: dict[str, Any] = deepcopy(dict(content))
-    for table, key in _PATH_KEYS:
-        node = result.get(table, {})
-        if node.get(key) is not None:
-            node[key] = _resolve(node[key], folder)
+    for path, value in flatten(content):
+        if (find_node(path) or {}).get("format") == "path":
+            table: Any = result
+            for step in path[:-1]:
+                table = table[step]
+            table[path[-1]] = _resolve(value, folder)
     for zone in result.get("zones", []):
         entry = zone.get("input", "demo")
         if entry not in _INPUT_WORDS and "://" not in entry:

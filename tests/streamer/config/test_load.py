@@ -145,10 +145,15 @@ class TestFile:
         assert loaded(file=file).tracking.rate == 7
 
     def test_its_relative_paths_are_resolved_against_its_folder(self):
-        text = '[[zones]]\ninput = "music/a.wav"\n[engine]\nmodel = "m.onnx"\n'
+        text = (
+            '[[zones]]\ninput = "music/a.wav"\n[engine]\nmodel = "m.onnx"\n'
+            '[engine.remote]\nca_file = "ca.pem"\n[dashboard]\ntoken_file = "token"\n'
+        )
         config = loaded(file=write("etc/config.toml", text))
         assert config.zones[0].input == str(Path("etc/music/a.wav"))
         assert config.engine.model == Path("etc/m.onnx")
+        assert config.engine.remote.ca_file == Path("etc/ca.pem")
+        assert config.dashboard.token_file == Path("etc/token")
 
     def test_other_relative_paths_are_resolved_against_the_working_directory(self):
         config = loaded({"model": "m.onnx"}, {"STREAMER_ZONES__0__INPUT": "a.wav"})
