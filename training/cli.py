@@ -132,13 +132,7 @@ def _parse_part(text: str) -> tuple[int, int]:
 @app.command()
 def distill(
     recipe: RecipeName = "student",
-    run: Annotated[
-        Path,
-        typer.Option(
-            "--run-dir",
-            help="Folder of checkpoints and metrics; resumes its run. One per recipe and seed.",
-        ),
-    ] = Path("runs/student"),
+    run: RunDir = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Weights to write.", show_default="training/pretrained/RECIPE.pt"),
@@ -151,6 +145,7 @@ def distill(
     """Train a student to predict MusiCNN's embedding, without labels; `fit` starts from it."""
     with exit_on_error():
         chosen = load_recipe(DistillRecipe, recipe)
+        run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
         pretrained = load_pretrained(chosen)
         held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)

@@ -1,4 +1,4 @@
-"""Windows of music, as both views compute them."""
+"""Fixtures shared by the tests of deployment: windows of both views."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The shipped demo piece is what the score composes."""
+"""Check that the shipped demo piece equals the composed score."""
 
 import io
 import json
@@ -15,8 +15,8 @@ RATE = 48_000
 
 
 @pytest.fixture(scope="module")
-def sound() -> np.ndarray:
-    """The shipped piece, shape (samples, 2)."""
+def audio() -> np.ndarray:
+    """Samples of the shipped piece, shape (samples, 2)."""
     with av.open(str(PIECE)) as container:
         stream = container.streams.audio[0]
         assert stream.codec_context.name in {"opus", "libopus"}
@@ -43,36 +43,36 @@ def decibels(samples: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-15))
 
 
-def part_of(sound: np.ndarray, section: Section) -> np.ndarray:
-    return sound[round(section.start * RATE) : round(section.end * RATE)]
+def section_audio(audio: np.ndarray, section: Section) -> np.ndarray:
+    return audio[round(section.start * RATE) : round(section.end * RATE)]
 
 
-def test_composing_twice_gives_the_same_bytes() -> None:
+def test_composition_is_reproducible() -> None:
     assert composed() == composed()
 
 
-def test_the_shipped_midi_file_is_what_the_score_composes() -> None:
+def test_the_shipped_midi_file_equals_the_composed_score() -> None:
     assert PIECE.with_name("piece.mid").read_bytes() == composed()
 
 
-def test_every_note_that_starts_ends_before_the_same_key_starts_again() -> None:
+def test_every_note_ends_before_its_key_is_struck_again() -> None:
     mido = pytest.importorskip("mido")
     for track in mido.MidiFile(file=io.BytesIO(composed())).tracks:
-        held: set[tuple[int, int]] = set()
+        sounding: set[tuple[int, int]] = set()
         for message in track:
             if message.type == "note_on":
-                assert (message.channel, message.note) not in held, track.name
-                held.add((message.channel, message.note))
+                assert (message.channel, message.note) not in sounding, track.name
+                sounding.add((message.channel, message.note))
             elif message.type == "note_off":
-                held.remove((message.channel, message.note))
-        assert not held, track.name
+                sounding.remove((message.channel, message.note))
+        assert not sounding, track.name
 
 
 def test_there_are_four_moods() -> None:
     assert [section.name for section in sections()] == ["calm", "joyful", "tense", "sorrowful"]
 
 
-def test_sections_follow_one_another_without_a_gap() -> None:
+def test_sections_are_contiguous() -> None:
     assert sections()[0].start == 0.0
     assert all(before.end == after.start for before, after in pairwise(sections()))
 
@@ -82,7 +82,7 @@ def test_each_section_lasts_about_twenty_seconds_and_the_piece_about_eighty() ->
     assert 70 <= sections()[-1].end <= 95
 
 
-def test_the_shipped_sections_lie_where_the_score_has_them() -> None:
+def test_the_shipped_section_times_equal_those_of_the_score() -> None:
     pytest.importorskip("mido")
     from deploy.demo.compose import LICENCE, TITLE, spans
 
@@ -94,29 +94,29 @@ def test_the_shipped_sections_lie_where_the_score_has_them() -> None:
         assert section.end == pytest.approx(span.end, abs=1e-3)
 
 
-def test_the_recording_lasts_as_long_as_its_sections(sound: np.ndarray) -> None:
-    assert len(sound) / RATE == pytest.approx(sections()[-1].end, abs=0.01)
+def test_the_recording_has_the_duration_of_its_sections(audio: np.ndarray) -> None:
+    assert len(audio) / RATE == pytest.approx(sections()[-1].end, abs=0.01)
 
 
-def test_the_recording_is_full_and_does_not_clip(sound: np.ndarray) -> None:
-    assert -3.0 < 20 * np.log10(np.abs(sound).max()) < 0.0
+def test_the_recording_peaks_near_full_scale_without_clipping(audio: np.ndarray) -> None:
+    assert -3.0 < 20 * np.log10(np.abs(audio).max()) < 0.0
 
 
-def test_no_section_is_silent_and_the_quiet_moods_are_softer(sound: np.ndarray) -> None:
-    level = {section.name: decibels(part_of(sound, section)) for section in sections()}
+def test_no_section_is_silent_and_the_quiet_moods_have_lower_levels(audio: np.ndarray) -> None:
+    level = {section.name: decibels(section_audio(audio, section)) for section in sections()}
     assert min(level.values()) > -40
     assert max(level["calm"], level["sorrowful"]) < min(level["joyful"], level["tense"]) - 3
 
 
-def test_the_piece_breathes_out_before_it_begins_again(sound: np.ndarray) -> None:
-    assert decibels(sound[-RATE // 4 :]) < decibels(part_of(sound, sections()[-1])) - 12
+def test_the_piece_fades_out_before_it_repeats(audio: np.ndarray) -> None:
+    assert decibels(audio[-RATE // 4 :]) < decibels(section_audio(audio, sections()[-1])) - 12
 
 
-def test_the_recording_is_small_enough_to_travel_in_the_package() -> None:
+def test_the_recording_is_small_enough_for_the_package() -> None:
     assert PIECE.stat().st_size < 1_200_000
 
 
-def test_a_pitch_name_that_is_none_is_named() -> None:
+def test_an_invalid_pitch_name_is_reported() -> None:
     from deploy.demo.score import pitch
 
     assert pitch("C4") == 60
@@ -125,14 +125,14 @@ def test_a_pitch_name_that_is_none_is_named() -> None:
         pitch("H4")
 
 
-def test_a_bar_of_the_wrong_length_is_named() -> None:
+def test_a_bar_of_the_wrong_length_is_reported() -> None:
     from deploy.demo.score import line
 
     with pytest.raises(ValueError, match="bar 2"):
         line(("C4/4", "C4/3"), 4)
 
 
-def test_a_missing_sound_font_says_which_package_has_it(tmp_path: Path) -> None:
+def test_a_missing_sound_font_error_names_its_package(tmp_path: Path) -> None:
     mido = pytest.importorskip("mido")
     pytest.importorskip("tinysoundfont")
     from deploy.demo.render import render

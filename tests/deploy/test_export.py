@@ -1,4 +1,4 @@
-"""An exported model equals the network, holds its provenance, and is refused if it does not fit."""
+"""Test exported models: equality with the network, provenance, refusal_message of other front ends."""
 
 import json
 import warnings
@@ -41,7 +41,7 @@ def network():
 def exported(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
+        warnings.simplefilter("ignore")  # torch's exporter uses deprecated torch functions
         export_onnx(
             network,
             SPEC,
@@ -59,7 +59,7 @@ def metadata(path):
 
 
 @pytest.fixture
-def altered(exported, tmp_path):
+def with_metadata(exported, tmp_path):
     """Write the weights with other metadata; None leaves an entry out."""
 
     def alter(**changes):
@@ -69,19 +69,19 @@ def altered(exported, tmp_path):
         onnx.helper.set_model_props(
             model, {key: value for key, value in entries.items() if value is not None}
         )
-        onnx.save(model, tmp_path / "altered.onnx")
-        return tmp_path / "altered.onnx"
+        onnx.save(model, tmp_path / "with_metadata.onnx")
+        return tmp_path / "with_metadata.onnx"
 
     return alter
 
 
-def made_for(**changes):
-    """Metadata of a front end that differs from ours."""
+def metadata_of_front_end(**changes):
+    """Return the metadata of a front end that differs from ours."""
     spec = replace(SPEC, **changes)
     return {"front_end": json.dumps(asdict(spec)), "front_end_digest": spec.digest}
 
 
-def refusal(path):
+def refusal_message(path):
     """Return the one-line error of a refused file."""
     with pytest.raises(EngineError) as error:
         OnnxEngine(path)
@@ -102,26 +102,26 @@ def windows(batch, spec=SPEC):
 @pytest.mark.parametrize("batch", [1, 5, 16])
 def test_the_exported_model_equals_the_network(exported, network, batch):
     mel, cochleagram = windows(batch)
-    answer = OnnxEngine(exported).infer(mel, cochleagram)
+    estimate = OnnxEngine(exported).infer(mel, cochleagram)
     with torch.inference_mode():
         expected = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused
-    ours = np.stack([answer.valence, answer.arousal], axis=1)
-    deviations = np.stack([answer.valence_std, answer.arousal_std], axis=1)
+    ours = np.stack([estimate.valence, estimate.arousal], axis=1)
+    deviations = np.stack([estimate.valence_std, estimate.arousal_std], axis=1)
     np.testing.assert_allclose(ours, expected.mean.numpy(), atol=1e-5)
     np.testing.assert_allclose(deviations, expected.std.numpy(), atol=1e-5)
     assert ours.dtype == deviations.dtype == np.float32
 
 
-def test_a_window_gets_the_same_estimate_alone_and_in_a_batch(exported):
+def test_an_estimate_does_not_depend_on_the_batch_size(exported):
     engine, (mel, cochleagram) = OnnxEngine(exported), windows(16)
-    together = engine.infer(mel, cochleagram)
+    batched = engine.infer(mel, cochleagram)
     for row in (0, 7, 15):
-        alone = engine.infer(mel[row : row + 1], cochleagram[row : row + 1])
-        assert alone.valence[0] == pytest.approx(together.valence[row], abs=1e-5)
-        assert alone.arousal_std[0] == pytest.approx(together.arousal_std[row], abs=1e-5)
+        single = engine.infer(mel[row : row + 1], cochleagram[row : row + 1])
+        assert single.valence[0] == pytest.approx(batched.valence[row], abs=1e-5)
+        assert single.arousal_std[0] == pytest.approx(batched.arousal_std[row], abs=1e-5)
 
 
-def test_the_metadata_hold_the_provenance(exported):
+def test_the_metadata_contain_the_provenance(exported):
     entries = metadata(exported)
     assert json.loads(entries["front_end"]) == asdict(SPEC)
     assert entries["front_end_digest"] == SPEC.digest
@@ -146,7 +146,7 @@ def test_the_window_is_fixed_and_the_batch_dynamic(exported):
         assert [dim.dim_value for dim in rest] == [bands, SPEC.window_frames]
 
 
-def test_the_file_holds_no_paths_of_the_machine(exported):
+def test_the_file_contains_no_local_paths(exported):
     content = exported.read_bytes()
     assert b"/work" not in content
     assert b"site-packages" not in content
@@ -157,52 +157,52 @@ def test_exporting_does_not_change_the_network(exported, network):
     assert next(network.parameters()).requires_grad
 
 
-def test_a_wrong_front_end_digest_is_refused(altered):
-    assert "digest" in refusal(altered(front_end_digest="0123456789abcdef"))
+def test_a_wrong_front_end_digest_is_refused(with_metadata):
+    assert "digest" in refusal_message(with_metadata(front_end_digest="0123456789abcdef"))
 
 
 @pytest.mark.parametrize(
     "change", [{"hop": 512}, {"mel_floor": 1e-10}, {"compression": 0.5}, {"gammatone_low": 30.0}]
 )
-def test_another_front_end_is_refused_with_the_difference(altered, change):
-    assert next(iter(change)) in refusal(altered(**made_for(**change)))
+def test_another_front_end_is_refused_with_the_difference(with_metadata, change):
+    assert next(iter(change)) in refusal_message(with_metadata(**metadata_of_front_end(**change)))
 
 
-def test_an_external_front_end_is_refused(altered):
-    message = refusal(altered(**made_for(origin="external")))
+def test_an_external_front_end_is_refused(with_metadata):
+    message = refusal_message(with_metadata(**metadata_of_front_end(origin="external")))
     assert "origin" in message
     assert "external" in message
 
 
 @pytest.mark.parametrize("key", ["front_end", "front_end_digest", "smoothing"])
-def test_missing_metadata_are_refused(altered, key):
-    assert "export" in refusal(altered(**{key: None}))
+def test_missing_metadata_are_refused(with_metadata, key):
+    assert "export" in refusal_message(with_metadata(**{key: None}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"unknown": 1}'])
 @pytest.mark.parametrize("key", ["front_end", "smoothing"])
-def test_malformed_metadata_are_refused(altered, key, text):
-    assert "export" in refusal(altered(**{key: text}))
+def test_malformed_metadata_are_refused(with_metadata, key, text):
+    assert "export" in refusal_message(with_metadata(**{key: text}))
 
 
-def test_a_file_without_metadata_is_refused(altered, exported):
-    assert "front end" in refusal(altered(**dict.fromkeys(metadata(exported))))
+def test_a_file_without_metadata_is_refused(with_metadata, exported):
+    assert "front end" in refusal_message(with_metadata(**dict.fromkeys(metadata(exported))))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x00" * 1000])
 def test_a_file_that_is_not_onnx_is_refused(tmp_path, content):
     (tmp_path / "other.onnx").write_bytes(content)
-    assert "ONNX" in refusal(tmp_path / "other.onnx")
+    assert "ONNX" in refusal_message(tmp_path / "other.onnx")
 
 
 def test_a_truncated_file_is_refused(exported, tmp_path):
     (tmp_path / "half.onnx").write_bytes(exported.read_bytes()[:-2000])
-    refusal(tmp_path / "half.onnx")
+    refusal_message(tmp_path / "half.onnx")
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    assert "no weights" in refusal(tmp_path / "nowhere.onnx")
-    assert "no weights" in refusal(tmp_path)
+    assert "no weights" in refusal_message(tmp_path / "nowhere.onnx")
+    assert "no weights" in refusal_message(tmp_path)
 
 
 def test_the_shipped_weights_pass_the_onnx_checker():
@@ -214,11 +214,11 @@ def test_the_shipped_weights_run():
     spec = engine.front_end
     assert replace(spec, window_frames=258) == FrontEndSpec()
     for batch in (1, 16):
-        answer = engine.infer(*windows(batch, spec))
-        for axis in (answer.valence, answer.arousal):
+        estimate = engine.infer(*windows(batch, spec))
+        for axis in (estimate.valence, estimate.arousal):
             assert axis.shape == (batch,)
             assert np.abs(axis).max() <= 1.0
-        for deviation in (answer.valence_std, answer.arousal_std):
+        for deviation in (estimate.valence_std, estimate.arousal_std):
             assert (deviation > 0).all()
 
 
@@ -237,7 +237,7 @@ def export(folder, evaluation):
     (folder / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
     paths = (folder / "model.pt", folder / "evaluation.json", "--output", folder / "tiny.onnx")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself deprecates
+        warnings.simplefilter("ignore")  # torch's exporter uses deprecated torch functions
         return CliRunner().invoke(app, ["export", *map(str, paths)])
 
 
@@ -248,12 +248,12 @@ def test_the_command_exports_with_the_smoother_of_the_evaluation(network, fitted
     assert engine.smoothing == SMOOTHING
     assert json.loads(metadata(tmp_path / "tiny.onnx")["metrics"]) == METRICS
     mel, cochleagram = windows(5)
-    answer = engine.infer(mel, cochleagram)
+    estimate = engine.infer(mel, cochleagram)
     with torch.inference_mode():
         head = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused
-    np.testing.assert_allclose(answer.valence, head.mean[:, 0], atol=1e-5)
-    np.testing.assert_allclose(answer.valence_std, head.std[:, 0], atol=1e-5)
-    np.testing.assert_allclose(answer.arousal_std, head.std[:, 1], atol=1e-5)
+    np.testing.assert_allclose(estimate.valence, head.mean[:, 0], atol=1e-5)
+    np.testing.assert_allclose(estimate.valence_std, head.std[:, 0], atol=1e-5)
+    np.testing.assert_allclose(estimate.arousal_std, head.std[:, 1], atol=1e-5)
 
 
 def test_an_evaluation_of_another_recipe_is_refused(fitted, tmp_path):

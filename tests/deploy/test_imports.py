@@ -1,3 +1,5 @@
+"""Check the import graph of the inference server."""
+
 import json
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Files of deploy/systemd, container and monitoring, validated by the programs that read them."""
+"""Validate the files of deploy/systemd, container and monitoring with the programs that read them."""
 
 import base64
 import contextlib
@@ -28,19 +28,19 @@ DASHBOARD = json.loads((MONITORING / "grafana" / "streamer.json").read_text())
 BIN = Path(sys.executable).parent
 
 EXPOSURE = 1.6
-"""Greatest that `systemd-analyze security` may find."""
+"""Highest exposure level allowed by `systemd-analyze security`."""
 
 
 def call(*command, **options):
-    ended = subprocess.run(
+    done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False, **options
     )
-    return ended.returncode, ended.stdout + ended.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture
 def unit(tmp_path):
-    """The unit with a program that is there."""
+    """Copy of the unit whose executable exists on this machine."""
     text = (SYSTEMD / "streamer.service").read_text()
     file = tmp_path / "streamer.service"
     file.write_text(text.replace("/opt/streamer/current/bin/streamer", "/bin/true"))
@@ -67,7 +67,7 @@ def test_the_unit_has_a_low_exposure(unit):
     assert code == 0, output.splitlines()[-1]
 
 
-def test_the_unit_allows_what_numba_needs():
+def test_the_unit_allows_writable_executable_memory_for_numba():
     text = (SYSTEMD / "streamer.service").read_text()
     keys = re.findall(r"^(\w+)=", text, re.MULTILINE)
     assert "MemoryDenyWriteExecute" not in keys
@@ -133,11 +133,11 @@ def test_passwords_are_created_once_in_the_format_of_mosquitto(tmp_path):
     password = (folder / "mqtt-password").read_text().strip()
     lines = (folder / "mosquitto-passwords").read_text().splitlines()
     users = dict(line.split(":") for line in lines)
-    _, seven, rounds, salt, key = users["streamer"].split("$")
+    _, algorithm, rounds, salt, key = users["streamer"].split("$")
     found = hashlib.pbkdf2_hmac(
         "sha512", password.encode(), base64.b64decode(salt), int(rounds), dklen=64
     )
-    assert (seven, base64.b64encode(found).decode()) == ("7", key)
+    assert (algorithm, base64.b64encode(found).decode()) == ("7", key)
     before = (folder / "mqtt-password").read_text()
     assert call(CONTAINER / "passwords", folder)[0] == 1
     assert (folder / "mqtt-password").read_text() == before
@@ -148,14 +148,14 @@ def test_the_broker_enforces_passwords_and_access_rules(tmp_path):
     call(CONTAINER / "passwords", tmp_path / "secrets")
     port = free_port()
     text = (CONTAINER / "mosquitto.conf").read_text()
-    for name, there in {
+    for name, replacement in {
         "listener 1883": f"listener {port} 127.0.0.1",
         "/run/secrets": f"{tmp_path}/secrets",
         "/mosquitto/config/acl": f"{tmp_path}/acl",
         "/mosquitto/data/": f"{tmp_path}/",
     }.items():
         assert name in text
-        text = text.replace(name, there)
+        text = text.replace(name, replacement)
     (tmp_path / "mosquitto.conf").write_text(text + "user root\n")
     (tmp_path / "acl").write_text((CONTAINER / "mosquitto.acl").read_text())
     mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -167,24 +167,24 @@ def test_the_broker_enforces_passwords_and_access_rules(tmp_path):
     try:
         wait_until_listening(broker, port)
 
-        def passes(user, topic, reads):
-            """Whether a message of a user's reaches a reader."""
+        def is_delivered(user, topic, reader_user):
+            """Return whether a message that one user publishes reaches another."""
             secret = {"streamer": "mqtt-password", "stage": "stage-password"}
-            words = {
+            passwords = {
                 name: (tmp_path / "secrets" / file).read_text().strip()
                 for name, file in secret.items()
             }
-            there = ("-p", port, "-t", topic)
+            target = ("-p", port, "-t", topic)
             with subprocess.Popen(
                 [
                     str(part)
                     for part in (
                         "mosquitto_sub",
-                        *there,
+                        *target,
                         "-u",
-                        reads,
+                        reader_user,
                         "-P",
-                        words[reads],
+                        passwords[reader_user],
                         "-W",
                         2,
                         "-C",
@@ -194,13 +194,13 @@ def test_the_broker_enforces_passwords_and_access_rules(tmp_path):
                 stdout=subprocess.PIPE,
             ) as reader:
                 time.sleep(0.7)
-                call("mosquitto_pub", *there, "-u", user, "-P", words[user], "-m", "well")
+                call("mosquitto_pub", *target, "-u", user, "-P", passwords[user], "-m", "well")
                 return reader.communicate()[0] == b"well\n"
 
         assert call("mosquitto_pub", "-p", port, "-t", "streamer/a", "-m", "x")[0] != 0
-        assert passes("streamer", "streamer/hall/main/va", "stage")
-        assert passes("stage", "streamer/hall/main/cmd/freeze", "streamer")
-        assert not passes("stage", "streamer/hall/main/va", "streamer")
+        assert is_delivered("streamer", "streamer/hall/main/va", "stage")
+        assert is_delivered("stage", "streamer/hall/main/cmd/freeze", "streamer")
+        assert not is_delivered("stage", "streamer/hall/main/va", "streamer")
     finally:
         broker.terminate()
         broker.wait(5)
@@ -219,18 +219,18 @@ def test_promtool_accepts_the_rules_and_every_alert_fires():
 
 
 def queries():
-    """Yield each query of the dashboard with its variables filled in, and its panel."""
-    filled = {"$instance": ".*", "$zone": ".*", "$__rate_interval": "30s"}
+    """Yield the panel and expression of each dashboard query, variables substituted."""
+    variables = {"$instance": ".*", "$zone": ".*", "$__rate_interval": "30s"}
     for panel in DASHBOARD["panels"]:
         for target in panel["targets"]:
             query = target["expr"]
-            for name, value in filled.items():
+            for name, value in variables.items():
                 query = query.replace(name, value)
             yield panel["title"], query
 
 
 def selectors():
-    """Yield each series that an alert looks at."""
+    """Yield each alert with a series selector of its expression."""
     for rule in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"][0]["rules"]:
         for found in re.findall(r"\b(?:streamer_|process_|up\b)\w*(?:\{[^}]*\})?", rule["expr"]):
             yield (
@@ -247,17 +247,17 @@ def test_the_dashboard_can_be_provisioned():
     assert [each["name"] for each in DASHBOARD["templating"]["list"]] == [
         "datasource", "instance", "zone",
     ]  # fmt: skip
-    taken = set()
+    occupied = set()
     for panel in DASHBOARD["panels"]:
-        place = panel["gridPos"]
+        grid = panel["gridPos"]
         cells = {
             (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
         }
-        assert not cells & taken, panel["title"]
+        assert not cells & occupied, panel["title"]
         assert max(x for x, _ in cells) < 24
-        taken |= cells
+        occupied |= cells
         assert {target["datasource"]["uid"] for target in panel["targets"]} == {"${datasource}"}
 
 
@@ -299,23 +299,23 @@ def prometheus(tmp_path_factory):
         )
         wait_until_listening(server, port)
 
-        def ask(path, **parameters):
+        def query_api(path, **parameters):
             query = urllib.parse.urlencode(parameters)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{query}") as output:
                 return json.load(output)["data"]
 
-        def runs():
+        def is_ready():
             wanted = (
                 "rate(streamer_estimates_total[10s]) > 1 and on (zone) streamer_warm_ratio == 1"
             )
             with contextlib.suppress(urllib.error.HTTPError):  # not ready yet
-                return ask("query", query=wanted)["result"]
+                return query_api("query", query=wanted)["result"]
 
         end = time.monotonic() + 60
-        while not runs():
+        while not is_ready():
             assert time.monotonic() < end, (folder / "log.txt").read_text()
             time.sleep(0.5)
-        yield ask
+        yield query_api
 
 
 @pytest.mark.peer

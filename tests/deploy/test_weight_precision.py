@@ -1,4 +1,4 @@
-"""Weights in half precision and in eight bits estimate nearly as the shipped ones do."""
+"""Compare half-precision and eight-bit weights with the shipped ones."""
 
 import numpy as np
 import onnx
@@ -43,7 +43,7 @@ def test_the_metadata_are_kept(converted):
     assert (ours.front_end, ours.smoothing) == (shipped.front_end, shipped.smoothing)
 
 
-def test_estimates_of_music_are_nearly_the_same(command, converted, demo_windows):
+def test_estimates_of_music_differ_by_little(command, converted, demo_windows):
     shipped, ours = (OnnxEngine(path).infer(*demo_windows) for path in (SHIPPED_MODEL, converted))
     largest, mean = {"half": (0.004, 0.004), "quantize": (0.03, 0.02)}[command]
     for axis in AXES:
@@ -67,7 +67,7 @@ def test_the_shipped_eight_bit_weights_are_reproduced(converted):
     ]
 
 
-def test_missing_weights_are_named(tmp_path):
+def test_missing_weights_are_reported(tmp_path):
     result = CliRunner().invoke(app, ["quantize", str(tmp_path / "none.onnx")])
     assert result.exit_code == 2
     assert "none.onnx" in "".join(line.strip("│ ") for line in result.output.splitlines())

@@ -1,4 +1,4 @@
-// Follow every zone of every node: a bar of arousal and a mood, as they come.
+// Follow every zone of every node: print a bar of arousal and a mood per estimate.
 //
 //   npm install
 //   node follow.mjs --host 192.168.1.20
@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import mqtt from "mqtt";
 
-// Milliseconds after which an estimate is too old; both machines' clocks have to be right.
+// Maximum age of an estimate, ms. Requires synchronised clocks on both machines.
 const MAX_AGE = 1000;
 
 const { host, port } = parseArgs({
@@ -16,13 +16,13 @@ const { host, port } = parseArgs({
   },
 }).values;
 
-// A word for a quadrant of the plane; the topic `state` brings one of thirteen.
+// Return the word for a quadrant; the topic `state` has a finer mood, one of thirteen.
 function mood(valence, arousal) {
   if (arousal > 0) return valence > 0 ? "happy" : "tense";
   return valence > 0 ? "calm" : "sad";
 }
 
-// Print an estimate that is not too old.
+// Print an estimate; skip one older than MAX_AGE.
 function show(topic, payload) {
   const { ts, valence, arousal } = JSON.parse(payload);
   if (Date.now() - ts > MAX_AGE) return;
@@ -38,9 +38,9 @@ const client = mqtt.connect({
   username: process.env.MQTT_USER,
   password: process.env.MQTT_PASSWORD,
   keepalive: 5,
-  reconnectPeriod: 2000, // ms from one try to the next, for ever
+  reconnectPeriod: 2000, // ms between attempts, without limit
 });
 client.on("message", show);
 client.on("error", (error) => console.error(`${host}:${port}: ${error.message || error.code}`));
 client.on("offline", () => console.error(`${host}:${port}: no broker; trying again`));
-client.subscribe("streamer/+/+/va"); // when connected, and again after each reconnect
+client.subscribe("streamer/+/+/va"); // sent on every connect

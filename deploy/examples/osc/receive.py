@@ -1,4 +1,4 @@
-"""Print the OSC messages that arrive, in place of TouchDesigner, Max or any other program.
+"""Print received OSC messages: a stand-in for TouchDesigner, Max or any other receiver.
 
 pip install "python-osc>=1.9,<2"
 python receive.py --port 9000
@@ -12,7 +12,7 @@ from pythonosc.osc_server import BlockingOSCUDPServer
 
 
 def show(address: str, *values: object) -> None:
-    """Print a message: its address and its values, floats with four decimals."""
+    """Print the address and values of a message, floats with four decimals."""
     values = tuple(f"{value:.4f}" if isinstance(value, float) else value for value in values)
     print(address, *values, flush=True)
 
@@ -21,9 +21,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print the OSC messages that arrive.")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 hears other machines, too")
     parser.add_argument("--port", type=int, default=9000)
-    given = parser.parse_args()
+    options = parser.parse_args()
     dispatcher = Dispatcher()
-    dispatcher.map("/mood/*", show)  # or one: dispatcher.map("/mood/main/valence", dim)
-    server = BlockingOSCUDPServer((given.host, given.port), dispatcher)
+    dispatcher.map("/mood/*", show)  # or one address: dispatcher.map("/mood/main/valence", dim)
+    server = BlockingOSCUDPServer((options.host, options.port), dispatcher)
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()

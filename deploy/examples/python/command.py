@@ -1,4 +1,4 @@
-"""Send a command to a zone, and wait for the answer.
+"""Send a command to a zone, and wait for its acknowledgement.
 
 pip install "aiomqtt>=2.3,<3"
 python command.py hall main freeze on --host 192.168.1.20
@@ -16,7 +16,7 @@ import aiomqtt
 
 
 async def send(host: str, port: int, base: str, name: str, value: str) -> dict[str, Any]:
-    """Send a command, and return the answer to it: the one that bears its id."""
+    """Send a command; return the acknowledgement with the same id."""
     user, password = os.environ.get("MQTT_USER"), os.environ.get("MQTT_PASSWORD")
     command = {"value": value, "id": uuid.uuid4().hex}
     async with aiomqtt.Client(host, port, username=user, password=password) as client:
@@ -25,9 +25,9 @@ async def send(host: str, port: int, base: str, name: str, value: str) -> dict[s
         async with asyncio.timeout(5):
             while True:
                 message = await anext(client.messages)
-                answer: dict[str, Any] = json.loads(message.payload)
-                if answer["id"] == command["id"]:
-                    return answer
+                ack: dict[str, Any] = json.loads(message.payload)
+                if ack["id"] == command["id"]:
+                    return ack
 
 
 if __name__ == "__main__":
@@ -36,14 +36,14 @@ if __name__ == "__main__":
         parser.add_argument(argument)
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--port", type=int, default=1883)
-    given = parser.parse_args()
-    base = f"streamer/{given.node}/{given.zone}"
+    options = parser.parse_args()
+    base = f"streamer/{options.node}/{options.zone}"
     try:
-        answer = asyncio.run(send(given.host, given.port, base, given.name, given.value))
+        ack = asyncio.run(send(options.host, options.port, base, options.name, options.value))
     except TimeoutError:
         sys.exit(f"nobody answers at {base}: is that its --node, and does `streamer run` run?")
     except aiomqtt.MqttError as error:
-        sys.exit(f"broker at {given.host}:{given.port}: {error}")
-    if not answer["ok"]:
-        sys.exit(f"refused: {answer['reason']}")
-    print(f"{given.name}: {json.dumps(answer['value'])}")
+        sys.exit(f"broker at {options.host}:{options.port}: {error}")
+    if not ack["ok"]:
+        sys.exit(f"refused: {ack['reason']}")
+    print(f"{options.name}: {json.dumps(ack['value'])}")

@@ -1,4 +1,4 @@
-"""Follow every zone of every node: a bar of arousal and a mood, as they come.
+"""Follow every zone of every node: print a bar of arousal and a mood per estimate.
 
 pip install "aiomqtt>=2.3,<3"
 python follow.py --host 192.168.1.20
@@ -15,18 +15,18 @@ import time
 import aiomqtt
 
 MAX_AGE = 1.0
-"""Seconds after which an estimate is too old; both machines' clocks have to be right."""
+"""Maximum age of an estimate, s. Requires synchronised clocks on both machines."""
 
 
 def mood(valence: float, arousal: float) -> str:
-    """Return a word for a quadrant of the plane; the topic `state` brings one of thirteen."""
+    """Return the word for a quadrant; the topic `state` has a finer mood, one of thirteen."""
     if arousal > 0:
         return "happy" if valence > 0 else "tense"
     return "calm" if valence > 0 else "sad"
 
 
 def show(topic: str, payload: bytes) -> None:
-    """Print an estimate that is not too old."""
+    """Print an estimate; skip one older than `MAX_AGE`."""
     va = json.loads(payload)
     if time.time() - va["ts"] / 1000 < MAX_AGE:
         _, node, zone, _ = topic.split("/")
@@ -36,7 +36,7 @@ def show(topic: str, payload: bytes) -> None:
 
 
 async def follow(host: str, port: int) -> None:
-    """Show every estimate; where the broker is away, try again every 2 s."""
+    """Subscribe and print every estimate; reconnect every 2 s if the broker is unavailable."""
     user, password = os.environ.get("MQTT_USER"), os.environ.get("MQTT_PASSWORD")
     while True:
         try:

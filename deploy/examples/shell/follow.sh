@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Follow every zone of every node: a bar of arousal and a mood, as they come.
+# Follow every zone of every node: print a bar of arousal and a mood per estimate.
 #
 #   apt install mosquitto-clients jq
 #   ./follow.sh -h 192.168.1.20        options are those of mosquitto_sub
 #
-# An estimate older than a second is left out; both machines' clocks have to be right. The mood is a
-# word for a quadrant of the plane; the topic `state` brings one of thirteen.
+# An estimate older than a second is skipped, which requires synchronised clocks on both machines.
+# The mood is the word for a quadrant; the topic `state` has a finer one, of thirteen.
 set -euo pipefail
 
 mosquitto_sub "$@" -t 'streamer/+/+/va' -F '{"topic": "%t", "va": %p}' |

@@ -1,4 +1,4 @@
-"""The dashboard and the automations name what discovery announces, and nothing else."""
+"""Check that dashboard and automations use exactly the entities that discovery announces."""
 
 import re
 from pathlib import Path
@@ -18,54 +18,54 @@ CARDS = {"heading", "gauge", "tile", "history-graph", "entities"}
 STATES = get_args(Health.model_fields["state"].annotation)
 
 
-def announced(node, zone):
-    """The components by their entity ids: of the device's name and their own, as all of MQTT's."""
+def announced_components(node, zone):
+    """Return the announced_components components by entity id, built from the device's and their own name."""
     discovery = Discovery(HomeAssistant(), Mqtt(node=node), [zone], controlled=True)
-    told = discovery.device_config(zone)
+    config = discovery.device_config(zone)
     return {
-        f"{each['platform']}.{slugified(told['device']['name'], each['name'])}": each
-        for each in told["components"].values()
+        f"{each['platform']}.{slugify(config['device']['name'], each['name'])}": each
+        for each in config["components"].values()
     }
 
 
-def slugified(*names):
+def slugify(*names):
     return re.sub(r"[^a-z0-9]+", "_", " ".join(names).lower())
 
 
-def named(content, key=""):
-    """Yield every entity id in a part of a file."""
+def entity_ids(content, key=""):
+    """Yield every entity id in a parsed YAML node."""
     if isinstance(content, dict):
         for name, value in content.items():
-            yield from named(value, name)
+            yield from entity_ids(value, name)
     elif isinstance(content, list):
         for value in content:
-            yield from named(value, key)
+            yield from entity_ids(value, key)
     elif key in ("entity", "entity_id", "entities"):
         yield content
 
 
-def parts(content):
-    """Yield every mapping in a part of a file."""
+def mappings(content):
+    """Yield every mapping in a parsed YAML node."""
     if isinstance(content, dict):
         yield content
     for value in content.values() if isinstance(content, dict) else content:
         if isinstance(value, dict | list):
-            yield from parts(value)
+            yield from mappings(value)
 
 
-def test_the_dashboard_shows_all_that_is_announced_and_nothing_else():
-    assert set(named(DASHBOARD)) == set(announced("hall", "main"))
+def test_the_dashboard_shows_exactly_the_announced_entities():
+    assert set(entity_ids(DASHBOARD)) == set(announced_components("hall", "main"))
 
 
-def test_the_automations_know_no_other_entities_but_the_light():
-    used = set(named(AUTOMATIONS))
-    assert used - set(announced("hall", "main")) == {"light.lounge"}
+def test_the_automations_use_only_announced_entities_and_the_light():
+    used = set(entity_ids(AUTOMATIONS))
+    assert used - set(announced_components("hall", "main")) == {"light.lounge"}
     assert len(used) == 4
 
 
-def test_other_names_are_put_in_as_the_dashboard_says():
+def test_replacing_the_name_prefix_adapts_the_dashboard_to_another_zone():
     other = (FOLDER / "dashboard.yaml").read_text().replace("hall_main", "club_2_bar")
-    assert set(named(yaml.safe_load(other))) == set(announced("club-2", "bar"))
+    assert set(entity_ids(yaml.safe_load(other))) == set(announced_components("club-2", "bar"))
 
 
 def test_every_card_is_built_in():
@@ -73,23 +73,23 @@ def test_every_card_is_built_in():
     assert {card["type"] for card in cards} == CARDS
 
 
-def test_every_attribute_is_one_that_health_has():
-    components = announced("hall", "main")
-    rows = [part for part in parts(DASHBOARD) if part.get("type") == "attribute"]
+def test_every_attribute_row_is_an_attribute_of_its_entity():
+    components = announced_components("hall", "main")
+    rows = [part for part in mappings(DASHBOARD) if part.get("type") == "attribute"]
     assert len(rows) == 3
     for row in rows:
         assert f"'{row['attribute']}'" in components[row["entity"]]["json_attributes_template"]
 
 
-def test_the_automations_need_no_template_and_wait_for_states_that_there_are():
+def test_the_automations_are_template_free_and_trigger_on_existing_states():
     assert "{{" not in (FOLDER / "automation.yaml").read_text()
     triggers = [trigger for each in AUTOMATIONS for trigger in each["triggers"]]
-    waited = [state for trigger in triggers for state in trigger.get("to", [])]
-    assert set(waited) - {"unavailable"} == set(STATES) - {"ok", "warming", "silent"}
+    triggering = [state for trigger in triggers for state in trigger.get("to", [])]
+    assert set(triggering) - {"unavailable"} == set(STATES) - {"ok", "warming", "silent"}
 
 
 @pytest.mark.parametrize("automation", AUTOMATIONS, ids=lambda automation: automation["id"])
-def test_an_automation_has_what_home_assistant_asks_for(automation):
+def test_an_automation_has_the_keys_required_by_home_assistant(automation):
     assert {"id", "alias", "triggers", "actions"} <= set(automation)
     assert set(automation) <= {
         "id", "alias", "description", "triggers", "conditions", "actions", "mode",

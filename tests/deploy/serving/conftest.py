@@ -1,4 +1,4 @@
-"""A real inference server, with TLS and passwords, on Ray Serve."""
+"""Fixtures: a real inference server with TLS and passwords, on Ray Serve."""
 
 import subprocess
 from collections.abc import Iterator

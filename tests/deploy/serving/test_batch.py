@@ -1,4 +1,4 @@
-"""Requests of several streamers run in one batch."""
+"""Run requests of several streamers in one batch."""
 
 import numpy as np
 import pytest
@@ -23,15 +23,15 @@ def requests(demo_windows):
     ]
 
 
-def test_each_request_gets_its_own_windows_and_an_expired_one_none(engine, requests):
+def test_each_request_gets_its_own_estimates_and_an_expired_one_none(engine, requests):
     assert count_windows(requests) == 6
     first, late, last = infer_requests(engine, requests, now=5.0)
     assert isinstance(late, EngineError)
     assert str(late) == "too late"
     for request, found in ((requests[0], first), (requests[2], last)):
-        alone = engine.infer(request.mel, request.cochleagram)
-        np.testing.assert_allclose(found.valence, alone.valence, atol=1e-6)
-        np.testing.assert_allclose(found.arousal_std, alone.arousal_std, atol=1e-6)
+        single = engine.infer(request.mel, request.cochleagram)
+        np.testing.assert_allclose(found.valence, single.valence, atol=1e-6)
+        np.testing.assert_allclose(found.arousal_std, single.arousal_std, atol=1e-6)
 
 
 def test_the_engine_is_not_called_for_expired_requests(requests):

@@ -1,4 +1,4 @@
-"""Invalid options of `python -m deploy serve` are one line each, before a cluster is started."""
+"""Check that `python -m deploy serve` rejects invalid options before it starts a cluster."""
 
 import subprocess
 import sys
@@ -29,5 +29,5 @@ def serve(*options):
         (("--model", "pyproject.toml"), "is not an ONNX model"),
     ],
 )
-def test_an_invalid_option_is_one_line(options, message):
+def test_an_invalid_option_is_reported_in_one_line(options, message):
     assert message in serve(*options)

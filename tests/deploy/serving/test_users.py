@@ -1,4 +1,4 @@
-"""Logins are verified against the password file of mosquitto."""
+"""Verify logins against a mosquitto password file."""
 
 import base64
 import subprocess
@@ -15,7 +15,7 @@ def header(user, password, scheme="Basic"):
     return f"{scheme} {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def test_a_user_of_mosquitto_is_accepted(password_file):
+def test_a_user_of_the_password_file_is_accepted(password_file):
     users = Users(password_file)
     for _ in range(2):
         assert users.authenticate(header(USER, PASSWORD))
