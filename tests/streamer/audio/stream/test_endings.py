@@ -175,7 +175,9 @@ def test_a_stream_that_becomes_undecodable_is_an_error_after_any_playing_time(
     serve: Callable[[dict[str, Answer]], WebServer], mp3: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "AUDIO_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(limits, "MAX_DAMAGED_PACKETS", 100_000)  # as after an hour
+    monkeypatch.setattr(
+        limits, "MAX_DAMAGED_PACKETS", 100_000
+    )  # as after an hour of intact packets
     headers_only = b"".join(mp3[at : at + 4] + b"\xaa" * 413 for at in [0] * 400)
 
     def corrupt(handler: BaseHTTPRequestHandler) -> None:
@@ -184,7 +186,7 @@ def test_a_stream_that_becomes_undecodable_is_an_error_after_any_playing_time(
             handler.wfile.write(piece)
 
     server = serve({"/corrupt": corrupt})
-    with pytest.raises(AudioError, match="is lost: .*no audio"):
+    with pytest.raises(AudioError, match=r"is lost: .*no audio"):
         decode_stream(f"{server.url}/corrupt", io.BytesIO())
 
 
