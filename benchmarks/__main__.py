@@ -6,7 +6,7 @@ views        CPU time of both views, beside the arithmetic limit of the core
 peers        CPU time of an update beside librosa, torchaudio, openSMILE, MusiCNN, VibeNet
 accuracy     accuracy of VibeNet, beside its cost
 stages       latency of each stage from audio to message
-events       end-to-end latency: from a click with a tone to the first message that shows it
+events       end-to-end latency: from a click with a tone to the first message affected by it
 response     step response: seconds until 63 % from calm to energetic music
 footprint    CPU, memory and start-up time of one zone
 incremental  what caching token embeddings could save

@@ -33,14 +33,14 @@ from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, record
 from tests.support.room import add_room
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
-_QUIET = 4.0  # seconds between two repetitions
+_QUIET = 4.0  # silence between two repetitions, s
 
 
 def read_demo() -> tuple[NDArray[np.float32], Track]:
-    with open_audio_file(PIECE, ()) as sound:
-        blocks = list(sound.blocks(RATE // 10))
-        alone = track_blocks(blocks, sound.rate, open_engine(), Tracking())
-        return np.concatenate([block.samples for block in blocks]), alone
+    with open_audio_file(PIECE, ()) as audio:
+        blocks = list(audio.blocks(RATE // 10))
+        file_track = track_blocks(blocks, audio.rate, open_engine(), Tracking())
+        return np.concatenate([block.samples for block in blocks]), file_track
 
 
 async def collect_estimates(
@@ -48,7 +48,7 @@ async def collect_estimates(
 ) -> list[dict[str, Any]]:
     """Return the estimates that `streamer run` publishes for the microphone."""
     command = [PROGRAM, "run", "--input", "mic", "--device", "alpha", "--node", "room"]
-    running = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
+    running = subprocess.Popen(  # noqa: ASYNC220 - does not block
         [*command, "--broker", str(broker.address), "--no-view"],
         env=environment,
         stderr=subprocess.DEVNULL,
@@ -68,19 +68,19 @@ async def collect_estimates(
 
 
 def distances(
-    messages: list[dict[str, Any]], player: MicrophonePlayer, alone: Track, epoch: float
+    messages: list[dict[str, Any]], player: MicrophonePlayer, file_track: Track, epoch: float
 ) -> str:
     """Return mean, 95th percentile and maximum distance of messages to the file's trajectory."""
-    period = _QUIET + (len(alone.affect) + 10) / 10
+    period = _QUIET + (len(file_track.affect) + 10) / 10
     pairs = []
     for message in messages[40:]:
-        sounded = (message["ts"] / 1e3 - epoch - player.started) % period - _QUIET
-        tick = round(sounded * 10) - 10
-        if 30 <= tick < len(alone.affect):
-            want, have = alone.affect[tick], (message["valence"], message["arousal"])
-            pairs.append(np.abs(want - have))
-    away = np.array(pairs)
-    columns = zip(("valence", "arousal"), away.T, strict=True)
+        position = (message["ts"] / 1e3 - epoch - player.started) % period - _QUIET
+        tick = round(position * 10) - 10
+        if 30 <= tick < len(file_track.affect):
+            expected, published = file_track.affect[tick], (message["valence"], message["arousal"])
+            pairs.append(np.abs(expected - published))
+    errors = np.array(pairs)
+    columns = zip(("valence", "arousal"), errors.T, strict=True)
     return "; ".join(
         f"{axis} mean {each.mean():.3f} p95 {np.quantile(each, 0.95):.3f} max {each.max():.3f}"
         for axis, each in columns
@@ -91,9 +91,9 @@ def print_levels(folder: Path) -> None:
     found = []
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".wav", ".flac", ".mp3", ".ogg", ".opus"):
-            with open_audio_file(path, ()) as sound:
-                meter = LevelMeter(sound.rate)
-                for block in sound.blocks(sound.rate):
+            with open_audio_file(path, ()) as audio:
+                meter = LevelMeter(audio.rate)
+                for block in audio.blocks(audio.rate):
                     meter.push(block)
             found.append(programme_level(meter.levels))
     tenth, median, ninth = np.quantile(found, (0.1, 0.5, 0.9))
@@ -109,9 +109,9 @@ def main() -> None:
     if options.levels is not None:
         print_levels(options.levels)
         return
-    sound, alone = read_demo()
-    placed = add_room(sound, RATE, options.decay, options.decibels, _QUIET)
-    seconds = len(placed) / RATE + 8
+    audio, file_track = read_demo()
+    room_audio = add_room(audio, RATE, options.decay, options.decibels, _QUIET)
+    seconds = len(room_audio) / RATE + 8
     pulse = PulseServer(("alpha",))
     epoch = time.time() - time.monotonic()
     with pulse.running(), tempfile.TemporaryDirectory() as folder:
@@ -119,9 +119,9 @@ def main() -> None:
         broker.start()
         pulse.plug_in("alpha")
         environment = {**os.environ, "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
-        with MicrophonePlayer(pulse.pipe("alpha"), recording(placed)) as player:
+        with MicrophonePlayer(pulse.pipe("alpha"), recording(room_audio)) as player:
             try:
-                for what, options_of in (
+                for label, options_of in (
                     ("as it comes", None),
                     ("by level", []),
                     ("by the demo", ["--reference", "demo"]),
@@ -130,7 +130,7 @@ def main() -> None:
                         command = [PROGRAM, "calibrate", "--input", "mic", "--device", "alpha"]
                         subprocess.run([*command, *options_of], env=environment, check=True)
                     messages = asyncio.run(collect_estimates(environment, broker, seconds))
-                    print(f"{what}: {distances(messages, player, alone, epoch)}", flush=True)
+                    print(f"{label}: {distances(messages, player, file_track, epoch)}", flush=True)
             finally:
                 broker.kill()
 

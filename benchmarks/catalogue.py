@@ -64,21 +64,23 @@ def _options() -> argparse.Namespace:
 
 def _link(source: Path, music: Path, count: int) -> int:
     """Create links to `count` files, in folders of 65."""
-    sounds = [sound.path.resolve() for sound in find_audio_files([source])]
+    audio_files = [audio_file.path.resolve() for audio_file in find_audio_files([source])]
     for number in range(count):
-        link = music / f"{number // 65:03}" / f"{number}-{sounds[number % len(sounds)].name}"
+        link = (
+            music / f"{number // 65:03}" / f"{number}-{audio_files[number % len(audio_files)].name}"
+        )
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(sounds[number % len(sounds)])
+        link.symlink_to(audio_files[number % len(audio_files)])
     return count
 
 
 def _run(folder: Path, output: str, *how: str) -> float:
-    begun = time.monotonic()
+    started = time.monotonic()
     subprocess.run(
         [PROGRAM, "analyze", "music", "-o", output, *how],
         cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 def _kill_half_way(folder: Path, files: int) -> int:

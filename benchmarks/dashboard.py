@@ -1,7 +1,7 @@
-"""What viewers of the dashboard cost the tracker: `python -m benchmarks.dashboard`.
+"""Cost of dashboard viewers for the tracker: `python -m benchmarks.dashboard`.
 
-Turns of nobody looking, and of fifty viewers and one more who never reads. Those who read are a
-process of their own, as browsers are, and take their share of the same cores.
+Alternates between no viewer, and fifty viewers plus one that never reads. The reading viewers run
+in a separate process, as browsers do, and share the cores with the tracker.
 """
 
 import argparse
@@ -27,24 +27,24 @@ from tests.support.streamer_process import StreamerProcess, running_streamer
 
 
 def read(port: int, count: int, stop: Event) -> None:
-    """Look with so many browsers, which read everything and draw nothing."""
+    """Run `count` viewers that read all messages without drawing."""
 
-    async def look() -> None:
+    async def view() -> None:
         url, origin = f"ws://127.0.0.1:{port}/live/main", Origin(f"http://127.0.0.1:{port}")
         async with connect(url, origin=origin, max_size=None) as socket:
             async for _ in socket:
                 if stop.is_set():
                     return
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(look() for _ in range(count)))
+    async def read_all() -> None:
+        await asyncio.gather(*(view() for _ in range(count)))
 
-    asyncio.run(all_of_them())
+    asyncio.run(read_all())
 
 
 @contextmanager
-def stalled(port: int) -> Iterator[None]:
-    """Look, and never read."""
+def stalled_viewer(port: int) -> Iterator[None]:
+    """Connect a viewer that never reads."""
     with socket.create_connection(("127.0.0.1", port)) as viewer:
         viewer.sendall(
             b"GET /live/main HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n"
@@ -55,13 +55,13 @@ def stalled(port: int) -> Iterator[None]:
 
 
 @contextmanager
-def watched(port: int, count: int) -> Iterator[None]:
-    """Look with so many viewers and one who never reads."""
+def connected_viewers(port: int, count: int) -> Iterator[None]:
+    """Run `count` viewers and one that never reads."""
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     process = context.Process(target=read, args=(port, count, stop))
     process.start()
-    with stalled(port):
+    with stalled_viewer(port):
         try:
             yield
         finally:
@@ -71,14 +71,14 @@ def watched(port: int, count: int) -> Iterator[None]:
 
 
 def p99(program: StreamerProcess, since: float) -> tuple[float, float]:
-    """Return the median and the 99th percentile of the latency since then, in ms."""
+    """Return the median and 99th percentile of the latency since a time, ms."""
     latency = [each["latency_ms"] for at, each in program.estimates if at >= since]
-    low, high = np.percentile(latency, [50, 99])
-    return float(low), float(high)
+    p50, p99_ms = np.percentile(latency, [50, 99])
+    return float(p50), float(p99_ms)
 
 
 def load(processes: dict[str, psutil.Process], seconds: float) -> dict[str, float]:
-    """Return what each process uses of a core from here on for so long, in percent."""
+    """Measure the CPU load of each process for `seconds`, percent of a core."""
     before = {name: sum(each.cpu_times()[:2]) for name, each in processes.items()}
     time.sleep(seconds)
     return {
@@ -88,7 +88,7 @@ def load(processes: dict[str, psutil.Process], seconds: float) -> dict[str, floa
 
 
 def our_processes() -> dict[str, psutil.Process]:
-    """Return the tracker's and the dashboard's process."""
+    """Return the processes of the tracker and the dashboard."""
     found = {}
     for each in psutil.Process(os.getpid()).children(recursive=True):
         line = " ".join(each.cmdline())
@@ -100,7 +100,7 @@ def our_processes() -> dict[str, psutil.Process]:
 
 
 async def measure(viewers: int, seconds: float, turns: int) -> dict[str, list[dict[str, float]]]:
-    """Return latency and processor time of each turn, with nobody looking and with viewers."""
+    """Return latency and CPU load of each turn, without and with viewers."""
     port = free_port()
     found: dict[str, list[dict[str, float]]] = {"nobody": [], "viewers": []}
     async with running_streamer(
@@ -109,18 +109,18 @@ async def measure(viewers: int, seconds: float, turns: int) -> dict[str, list[di
         processes = our_processes()
         await asyncio.sleep(10)
         for _ in range(turns):
-            for who in found:
-                with watched(port, viewers) if who == "viewers" else nullcontext():
-                    await asyncio.sleep(3)  # until all of them look
+            for case in found:
+                with connected_viewers(port, viewers) if case == "viewers" else nullcontext():
+                    await asyncio.sleep(3)  # until all viewers are connected
                     since = time.time()
                     used = await asyncio.to_thread(load, processes, seconds)
-                    low, high = p99(program, since)
-                found[who].append({"p50": low, "p99": high, **used})
+                    p50, p99_ms = p99(program, since)
+                found[case].append({"p50": p50, "p99": p99_ms, **used})
     return found
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Run the measurement and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
@@ -131,16 +131,16 @@ def main() -> None:
     print(f"{options.turns} turns of {options.seconds:g} s each, {options.viewers} viewers + 1")
     print("| | p50 ms | p99 ms | of each turn | tracker, % of a core | dashboard |")
     print("|---|---|---|---|---|---|")
-    middle = {}
-    for who, turns in found.items():
-        middle[who] = {key: statistics.median(each[key] for each in turns) for key in turns[0]}
+    medians = {}
+    for case, turns in found.items():
+        medians[case] = {key: statistics.median(each[key] for each in turns) for key in turns[0]}
         each = ", ".join(f"{turn['p99']:.1f}" for turn in turns)
-        of = middle[who]
+        of = medians[case]
         print(
-            f"| {who} | {of['p50']:.1f} | {of['p99']:.1f} | {each} "
+            f"| {case} | {of['p50']:.1f} | {of['p99']:.1f} | {each} "
             f"| {of['tracker']:.1f} | {of['dashboard']:.1f} |"
         )
-    change = middle["viewers"]["p99"] / middle["nobody"]["p99"] - 1
+    change = medians["viewers"]["p99"] / medians["nobody"]["p99"] - 1
     print(f"p99 changes by {100 * change:+.0f} %")
     if options.output is not None:
         options.output.write_text(json.dumps(found, indent=1))

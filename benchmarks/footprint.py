@@ -1,4 +1,4 @@
-"""CPU, memory and start-up time of one zone."""
+"""Measure CPU, memory and start-up time of one zone."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Charts of the results."""
+"""Plot the results of the benchmarks."""
 
 from typing import Any
 
@@ -41,11 +41,11 @@ def draw_stages(stages: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
     sources = list(stages)[::-1]
-    begin = [0.0] * len(sources)
+    left_edges = [0.0] * len(sources)
     for name, colour in _STAGES.items():
         widths = [stages[source][name]["p50"] for source in sources]
-        axes.barh(sources, widths, left=begin, color=colour, label=name)
-        begin = [a + b for a, b in zip(begin, widths, strict=True)]
+        axes.barh(sources, widths, left=left_edges, color=colour, label=name)
+        left_edges = [a + b for a, b in zip(left_edges, widths, strict=True)]
     axes.set(xlabel="ms from the newest sample of a window to its message")
     axes.legend(ncols=len(_STAGES), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.35))
     return figure

@@ -1,4 +1,4 @@
-"""Eight-bit weights and half precision: loss of agreement, and CPU time.
+"""Cost and accuracy of eight-bit and half-precision weights.
 
 The networks of a cross-validation are exported in each precision: those of `python -m training
 evaluate --recipe distilled --change "saml={}"`, of the shipped size. Cached fits are used; without
@@ -54,22 +54,22 @@ def measure_precision() -> dict[str, Any]:
     results = cross_validate(recipe, pieces, DEFAULT_CACHE, _FOLDS, [_SEED], jobs=1)
     for result in track(results, description="Precision"):
         test = split(pieces, result.fold, _FOLDS, _SEED, recipe.datasets).test
-        judged = [piece for piece in test if piece.dataset in recipe.datasets]
-        heard = load_renditions(
-            all_renderings(judged, recipe.renderings[:1]), recipe.front_end, DEFAULT_CACHE
+        evaluated = [piece for piece in test if piece.dataset in recipe.datasets]
+        renditions = load_renditions(
+            all_renderings(evaluated, recipe.renderings[:1]), recipe.front_end, DEFAULT_CACHE
         )
         with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder, "fp32.onnx")
+            full_precision = Path(folder, "fp32.onnx")
             export_onnx(
-                result.network(recipe), recipe.front_end, whole,
+                result.network(recipe), recipe.front_end, full_precision,
                 name="fold", smoothing=_NO_SMOOTHING, training={}, metrics={},
             )  # fmt: skip
             for kind, path in paths.items():
                 file = Path(folder, f"{kind}.onnx")
                 if kind in _SMALLER:
-                    _SMALLER[kind](whole, file)
+                    _SMALLER[kind](full_precision, file)
                 engine = OnnxEngine(file)
-                path += [_estimate(engine, one, times[kind]) for one in heard]
+                path += [_estimate(engine, one, times[kind]) for one in renditions]
     found: dict[str, Any] = {}
     for kind, path in paths.items():
         found[kind] = {"ms": float(np.median(times[kind]))}
@@ -83,14 +83,16 @@ def measure_precision() -> dict[str, Any]:
 def _estimate(engine: OnnxEngine, rendition: Rendition, times: list[float]) -> Trajectory:
     spec = engine.front_end
     ends = window_ends(rendition, _EVERY_SECONDS, spec)
-    answers = []
+    estimates = []
     for k in range(len(ends)):
         views = [view.numpy() for view in cut_windows(rendition, ends[k : k + 1], spec)]
-        begun = time.process_time()
-        answers.append(engine.infer(*views))
-        times.append(1e3 * (time.process_time() - begun))
-    mean = np.array([(one.valence[0], one.arousal[0]) for one in answers], dtype=np.float64)
-    std = np.array([(one.valence_std[0], one.arousal_std[0]) for one in answers], dtype=np.float64)
+        started = time.process_time()
+        estimates.append(engine.infer(*views))
+        times.append(1e3 * (time.process_time() - started))
+    mean = np.array([(one.valence[0], one.arousal[0]) for one in estimates], dtype=np.float64)
+    std = np.array(
+        [(one.valence_std[0], one.arousal_std[0]) for one in estimates], dtype=np.float64
+    )
     seconds = ends * spec.hop / spec.sample_rate
     return Trajectory(rendition.piece, rendition.rendering, seconds, mean, std, spec.window_seconds)
 

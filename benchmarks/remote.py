@@ -1,4 +1,4 @@
-"""Inference server: agreement, latency by batch and number of streamers, and its loss.
+"""Inference server: agreement, latency by batch and number of streamers, effect of its loss.
 
 Serves the shipped weights with `python -m deploy serve` on this machine and connects as streamers
 do: one connection each, one window per tick, the local engine after the deadline. Then kills the
@@ -120,13 +120,13 @@ def _agreement(url: str, local: Engine) -> dict[str, float]:
     for precision in ("single", "half"):
         table = Remote(url=url, deadline_ms=_LONG_DEADLINE_MS, precision=precision)
         engine = open_remote_engine(table, open_engine(), None)
-        answers = [engine.infer(*views) for views in ticks]
+        remote_estimates = [engine.infer(*views) for views in ticks]
         if engine.counts.local:
             raise RuntimeError(f"cannot measure agreement: {engine.last_error}")
         found[precision] = float(
             max(
-                np.abs(getattr(answer, axis) - getattr(wanted, axis)).max()
-                for answer, wanted in zip(answers, expected, strict=True)
+                np.abs(getattr(estimate, axis) - getattr(reference, axis)).max()
+                for estimate, reference in zip(remote_estimates, expected, strict=True)
                 for axis in _AXES
             )
         )
@@ -153,22 +153,23 @@ def _by_batch(engine: RemoteEngine, seconds: float) -> dict[int, dict[str, float
 def load(url: str, count: int, seconds: float, *, elsewhere: bool = False) -> dict[str, float]:
     """Run `count` streamers at once; return response times, outcomes and missed ticks."""
     processes = max(1, min(count, (os.cpu_count() or 2) // 2))
-    begin = time.monotonic() + 4.0 + 0.1 * count / processes  # on Linux one clock for all
+    # On Linux, monotonic time is the same in all processes.
+    start_at = time.monotonic() + 4.0 + 0.1 * count / processes
     shares = [len(range(k, count, processes)) for k in range(processes)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
         parts = pool.starmap(
-            _streamers, [(url, share, begin, seconds, elsewhere) for share in shares]
+            _streamers, [(url, share, start_at, seconds, elsewhere) for share in shares]
         )
     times = np.concatenate([part["ms"] for part in parts])
     total = {key: sum(part[key] for part in parts) for key in ("answered", "late", "failed")}
-    asked = sum(total.values())
+    requests = sum(total.values())
     p50, p99 = np.percentile(times, [50, 99]) if len(times) else (np.nan, np.nan)
     missed = sum(part["missed"] for part in parts)
     return {
         "ms_p50": float(p50),
         "ms_p99": float(p99),
-        "asked_per_s": asked / seconds,
+        "asked_per_s": requests / seconds,
         "local_share": sum(part["local"] for part in parts)
         / max(sum(part["ticks"] for part in parts), 1),
         "missed_ticks": missed,
@@ -197,7 +198,7 @@ class IdleEngine:
 
 
 def _streamers(
-    url: str, count: int, begin: float, seconds: float, elsewhere: bool
+    url: str, count: int, start_at: float, seconds: float, elsewhere: bool
 ) -> dict[str, Any]:
     """Run `count` streamers in threads of this process."""
     local = open_engine()
@@ -211,8 +212,8 @@ def _streamers(
     missed = [0] * count
 
     def run(k: int) -> None:
-        tick = max(begin, time.monotonic()) + k / (count * RATE)
-        while tick < begin + seconds:
+        tick = max(start_at, time.monotonic()) + k / (count * RATE)
+        while tick < start_at + seconds:
             time.sleep(max(tick - time.monotonic(), 0.0))
             engines[k].infer(*music[k].tick())
             ticks[k] += 1

@@ -37,9 +37,9 @@ def measure_views(rounds: int = ROUNDS) -> dict[str, Any]:
     """
     spec = FrontEndSpec()
     random = np.random.default_rng(0)
-    sound = 0.1 * random.standard_normal(_SECONDS * spec.sample_rate // spec.hop * spec.hop)
-    blocks = np.split(sound.astype(np.float32), range(_BLOCK, len(sound), _BLOCK))
-    hops = sound.reshape(-1, spec.hop)
+    audio = 0.1 * random.standard_normal(_SECONDS * spec.sample_rate // spec.hop * spec.hop)
+    blocks = np.split(audio.astype(np.float32), range(_BLOCK, len(audio), _BLOCK))
+    hops = audio.reshape(-1, spec.hop)
     front_end, gammatone, mel = FrontEnd(spec), Cochleagram(spec), LogMel(spec)
 
     silence = [np.zeros_like(block) for block in blocks]
@@ -50,7 +50,7 @@ def measure_views(rounds: int = ROUNDS) -> dict[str, Any]:
 
     values = np.ones((_CHAINS, _LANES))
     half, one = np.full(_LANES, 0.5), np.ones(_LANES)
-    seconds = len(sound) / spec.sample_rate
+    seconds = len(audio) / spec.sample_rate
     tasks: list[Callable[[], object]] = [
         lambda: push_all(blocks),
         lambda: gammatone.push(hops),

@@ -29,7 +29,7 @@ _HEALTH_INTERVAL = 2
 
 
 class _Messages:
-    """Latencies and health that the zones publish."""
+    """Collect latencies and health messages of the zones."""
 
     def __init__(self, port: int) -> None:
         self.latency: list[float] = []
@@ -67,11 +67,11 @@ def measure_zones(
     -------
     dict
         By number of zones: `cpu_percent` of the core, `resident_mb`, `latency_ms`, `missing`
-        estimates, and the `drops` among them as the zones count them. Nothing beyond the first
-        number whose zones lose a tenth of theirs.
+        estimates, and the `drops` that the zones counted. Ends at the first number of zones that
+        loses a tenth of its estimates.
     """
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder, _leaving_a_core() as core:
+    with tempfile.TemporaryDirectory() as folder, _reserved_core() as core:
         for count in track(counts, description="Zones"):
             broker = Mosquitto(Path(folder))
             broker.start()
@@ -86,8 +86,8 @@ def measure_zones(
 
 
 @contextlib.contextmanager
-def _leaving_a_core() -> Iterator[int]:
-    """Keep this process and its children off one core, and give its number."""
+def _reserved_core() -> Iterator[int]:
+    """Reserve a core by moving this process and its children off it; yield its number."""
     before = os.sched_getaffinity(0)
     core = max(before)
     for thread in Path("/proc/self/task").iterdir():
@@ -116,13 +116,13 @@ def _measure(
     try:
         time.sleep(_SETTLING)
         ours = [psutil.Process(program.pid)]
-        used, dropped, begun = cpu_seconds(ours), messages.drops(), time.monotonic()
+        used, dropped, started = cpu_seconds(ours), messages.drops(), time.monotonic()
         messages.latency.clear()
         time.sleep(seconds)
-        lasted = time.monotonic() - begun
+        lasted = time.monotonic() - started
         used, latency = cpu_seconds(ours) - used, list(messages.latency)
         memory = resident_mb(ours)
-        time.sleep(_HEALTH_INTERVAL + 0.5)  # the last health messages
+        time.sleep(_HEALTH_INTERVAL + 0.5)  # wait for the last health messages
         return {
             "cpu_percent": 100 * used / lasted,
             "resident_mb": memory,

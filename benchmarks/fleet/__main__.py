@@ -1,18 +1,17 @@
-"""Hundreds of streamers on one broker, until something cannot keep pace.
+"""Load test: hundreds of simulated streamers on one broker, up to its limit.
 
 python -m benchmarks.fleet [--nodes 50,100,...] [--seconds 20] [--storm 1000] [--output FILE]
 
-Each node is a connection of its own that says what a streamer says, as often, with its last will
-and its discovery. Its fast stream is read by the venue's desk: the first fifty nodes have one with
-a connection of its own; for the others, a connection carries the streams of a hundred. With
-`--readers 1,4` all is measured again with four desks for each stream. States, health and statuses
-go to a monitor of two consumers that share the work. The broker, mosquitto, has
-a core; nodes, desks and monitor, all in one process, have another. Then the broker is killed under
-so many nodes, and all come back.
+Each node is a connection that publishes the messages of a streamer at the same rate, with last will
+and discovery. A desk subscribes to the estimates of each node: the first fifty desks have their own
+connection, the others share one per hundred nodes. `--readers 1,4` repeats the test with four desks
+per node. States, health and statuses go to a monitor: a shared subscription of two consumers. The
+broker, mosquitto, runs on one core; nodes, desks and monitor run in one process on another. The
+reconnect storm kills the broker under `--storm` nodes and waits until all are online again.
 
-Each grows until nodes or broker cannot keep pace, and says which of them it was. Other load on the
-machine shows; it is told as "others". `python -m benchmarks.fleet.report FILE` puts the numbers
-into docs/fleet.md.
+The number of nodes grows until nodes or broker cannot keep pace; `limit` names which. Load of other
+processes is reported as "others". `python -m benchmarks.fleet.report FILE` writes the numbers into
+docs/fleet.md.
 """
 
 import argparse
@@ -22,13 +21,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fleet.measure import measure_fleet, measure_storm, most_nodes
+from benchmarks.fleet.measure import max_nodes, measure_fleet, measure_storm
 from benchmarks.fleet.node import packet_sizes
 from benchmarks.fleet.report import fit, fleet_table
 from streamer.mqtt import find_mosquitto
 
 NODES = (50, 100, 200, 400, 800, 1200, 1600, 2000, 2500, 3000, 4000, 6000, 8000)
-_QUIET_PERCENT = 10.0  # of a core for others; with more, a size that fails is measured again
+_QUIET_PERCENT = 10.0  # load of others, % of a core, above which a failed size is repeated
 _TRIES = 3
 
 
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--outage", type=float, default=5.0, help="seconds without a broker")
     parser.add_argument("--output", type=Path, default=Path("runs/fleet.json"), metavar="FILE")
     options = parser.parse_args()
-    if (most := most_nodes()) < max(*options.nodes, options.storm):
+    if (most := max_nodes()) < max(*options.nodes, options.storm):
         print(f"at most {most} nodes by the limit of open files: ulimit -n")
     found: dict[str, Any] = {
         "machine": machine(), "packet_bytes": packet_sizes(), "sizes": [],
@@ -74,7 +73,7 @@ def main() -> None:
 
 
 def _measure(count: int, seconds: float, readers: int) -> dict[str, Any]:
-    """Measure a size; again, if it fails and the machine was busy with something else."""
+    """Measure a size; repeat it if it fails while other processes load the machine."""
     for _ in range(_TRIES):
         one = measure_fleet(count, seconds, readers=readers)
         if not one["limit"] or one["others_percent"] <= _QUIET_PERCENT:
@@ -84,16 +83,16 @@ def _measure(count: int, seconds: float, readers: int) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Tell what was measured on."""
+    """Return processor, cores, broker and Python version of the machine."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    told = subprocess.run(
+    version = subprocess.run(
         [find_mosquitto() or "mosquitto", "-h"], capture_output=True, text=True, check=False
     )
     return {
         "processor": models[0] if models else platform.processor(),
         "cores": len(models),
-        "broker": told.stdout.partition("\n")[0],
+        "broker": version.stdout.partition("\n")[0],
         "python": platform.python_version(),
     }
 

@@ -22,27 +22,27 @@ OPTIONS = (
     "max_inflight_messages 1000",
     "max_queued_messages 100000",
 )
-"""What the fleet wants beside mosquitto's defaults."""
+"""Mosquitto options that differ from its defaults."""
 _FIRST_EPHEMERAL = 32768
 
 
 class MeasuredBroker:
-    """A mosquitto, its processor time and its memory.
+    """Mosquitto broker with measured CPU time and memory.
 
     Attributes
     ----------
     port
-        On 127.0.0.1.
+        TCP port on 127.0.0.1.
     """
 
     def __init__(self, folder: Path, core: int | None) -> None:
-        self._mosquitto = Mosquitto(folder, *OPTIONS, port=_lasting_port())
+        self._mosquitto = Mosquitto(folder, *OPTIONS, port=_stable_port())
         self.port = self._mosquitto.port
         self._core = core
         self._process: psutil.Process | None = None
 
     def start(self) -> None:
-        """Start it, on its core; it listens when this returns."""
+        """Start the broker on its core; return when it listens."""
         self._mosquitto.start()
         name = f"mosquitto-{self.port}.conf"
         self._process = next(
@@ -54,24 +54,24 @@ class MeasuredBroker:
             os.sched_setaffinity(self._process.pid, {self._core})
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the broker."""
         self._mosquitto.kill()
 
     def cpu_seconds(self) -> float:
-        """Processor time so far, in the program and in the kernel for it."""
+        """Return its CPU time so far, user and system, s."""
         if self._process is None:
             return 0.0
         times = self._process.cpu_times()
         return float(times.user + times.system)
 
     def resident_kb(self) -> float:
-        """Resident memory in kB of 1024 bytes."""
+        """Return its resident memory, KiB."""
         return self._process.memory_info().rss / 1024 if self._process is not None else 0.0
 
 
 @contextlib.contextmanager
 def running(core: int | None) -> Iterator[MeasuredBroker]:
-    """Run one for the length of the context."""
+    """Run a broker for the duration of the context."""
     with tempfile.TemporaryDirectory() as folder:
         broker = MeasuredBroker(Path(folder), core)
         broker.start()
@@ -82,8 +82,8 @@ def running(core: int | None) -> Iterator[MeasuredBroker]:
 
 
 @contextlib.contextmanager
-def two_cores() -> Iterator[int | None]:
-    """Keep this thread off one core, and give that one's number; None where there is but one."""
+def reserved_core() -> Iterator[int | None]:
+    """Reserve a core by moving this thread off it; yield its number, None with one core only."""
     before = os.sched_getaffinity(0)
     core = min(before) if len(before) > 1 else None
     if core is not None:
@@ -95,21 +95,21 @@ def two_cores() -> Iterator[int | None]:
 
 
 def own_cpu_seconds() -> float:
-    """Processor time of this process so far."""
+    """Return the CPU time of this process so far, s."""
     return time.process_time()
 
 
 def busy_seconds() -> float:
-    """Processor time of the whole machine so far."""
+    """Return the CPU time of all processes so far, s."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
-def _lasting_port() -> int:
-    """Return a free port that the kernel gives to no client.
+def _stable_port() -> int:
+    """Return a free port below the ephemeral range.
 
-    Thousands of clients that try a port on which nobody listens would sooner or later be given that
-    port as their own, and be connected with themselves.
+    A client that connects to an unused ephemeral port may be assigned the same port as its source,
+    and connect to itself; with thousands of clients this happens.
     """
     while True:
         port = random.randrange(20000, _FIRST_EPHEMERAL)

@@ -1,4 +1,4 @@
-"""Non-blocking MQTT connection: paho implements the protocol, our loop waits for sockets."""
+"""Non-blocking MQTT connection: paho implements the protocol on the sockets of our loop."""
 
 import errno
 import socket
@@ -10,41 +10,41 @@ from paho.mqtt.properties import Properties
 
 from benchmarks.fleet.loop import Loop
 
-_PATIENCE = 3.0  # seconds for an answer, as streamer/mqtt/client.py
+_TIMEOUT_S = 3.0  # connect and CONNACK timeout, as in streamer/mqtt/client.py
 
 
 class Connection:
-    """One MQTT 5 connection; subclasses say what it is for.
+    """MQTT 5 connection; subclasses override the callbacks below.
 
     Parameters
     ----------
     loop
-        Calls us when there is something to do.
+        Event loop that watches the socket.
     port
-        The broker's, on 127.0.0.1.
+        TCP port of the broker on 127.0.0.1.
     keepalive
-        Seconds; 0 for none.
+        Keep-alive interval, s; 0: none.
 
     Attributes
     ----------
     client
-        paho's; None while there is no connection and none is being made.
+        paho's client; None while neither connected nor connecting.
     """
 
     acknowledges = True
-    """Whether paho acknowledges what arrives, or we do by `client.ack`."""
+    """Whether paho acknowledges received messages; else call `client.ack`."""
 
     def __init__(self, loop: Loop, port: int, *, keepalive: int) -> None:
         self.loop = loop
         self._port = port
         self._keepalive = keepalive
-        self._dialling: socket.socket | None = None
+        self._connecting: socket.socket | None = None
         self.client: Paho | None = None
 
     def open(self, name: str, will: str | None = None) -> None:
         """Connect as a new client, with a last will `offline` on a topic if one is given.
 
-        Never waits: a broker whose queue of newcomers is full holds nobody else up.
+        Does not block: a broker with a full backlog of connections must not delay other nodes.
         """
         self.client = client = Paho(name, acknowledges=self.acknowledges)
         client.on_connect = self._on_connect
@@ -56,78 +56,78 @@ class Connection:
         if will is not None:
             client.will_set(will, b"offline", qos=1, retain=True)
         client.connect_async("127.0.0.1", self._port, self._keepalive)
-        self._dialling = sock = socket.socket()
+        self._connecting = sock = socket.socket()
         sock.setblocking(False)
         code = sock.connect_ex(("127.0.0.1", self._port))
         if code not in (0, errno.EINPROGRESS):
-            self._give_up()
+            self._fail_connect()
             return
-        self.loop.watch(sock.fileno(), self._on_answer, writable=True)
-        self.loop.later(_PATIENCE, lambda: self._on_timeout(client))
+        self.loop.watch(sock.fileno(), self._on_writable, writable=True)
+        self.loop.call_later(_TIMEOUT_S, lambda: self._on_timeout(client))
 
     def close(self) -> None:
-        """Hang up without a word."""
-        if self._dialling is not None:
-            self._hang_up()
+        """Close the socket without sending DISCONNECT."""
+        if self._connecting is not None:
+            self._abort_connect()
         if self.client is not None:
             self.client.on_disconnect = None
             self.client._sock_close()  # noqa: SLF001 - paho has no other way
             self.client = None
 
     def read(self) -> None:
-        """Let paho read a packet and write what that asks for."""
+        """Let paho read packets and write its responses."""
         client = self.client
         if client is None:
             return
         client.loop_read()
-        # What is published inside a callback waits for this.
+        # Messages published in a callback are queued until here.
         if client.want_write():
             client.loop_write()
 
     def connected(self) -> None:
-        """The broker has accepted us."""
+        """Handle CONNACK."""
 
     def lost(self) -> None:
-        """The connection is lost, or was not to be had."""
+        """Handle a lost connection or a failed connect."""
 
     def received(self, message: MQTTMessage) -> None:
-        """A message has come."""
+        """Handle a received message."""
 
     def acknowledged(self, number: int) -> None:
-        """A message of ours with QoS 1 has reached the broker."""
+        """Handle the PUBACK of one of our QoS 1 messages."""
 
     def subscribed(self, number: int) -> None:
-        """A subscription is made."""
+        """Handle SUBACK."""
 
-    def _on_answer(self) -> None:
-        sock, client = self._dialling, self.client
+    def _on_writable(self) -> None:
+        sock, client = self._connecting, self.client
         if sock is None or client is None:
             return
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
-            self._give_up()
+            self._fail_connect()
             return
-        self._dialling = None
-        client.dialled = sock
+        self._connecting = None
+        client.connected_socket = sock
         client.reconnect()
         self.loop.watch(sock.fileno(), self.read)
 
     def _on_timeout(self, client: "Paho") -> None:
-        if client is self.client and self._dialling is not None:
-            self._give_up()
+        if client is self.client and self._connecting is not None:
+            self._fail_connect()
         elif client is self.client and not client.is_connected():
             self.close()
             self.lost()
 
-    def _give_up(self) -> None:
-        self._hang_up()
+    def _fail_connect(self) -> None:
+        self._abort_connect()
         self.client = None
         self.lost()
 
-    def _hang_up(self) -> None:
-        if self._dialling is not None:
-            self.loop.forget(self._dialling.fileno())
-            self._dialling.close()
-            self._dialling = None
+    def _abort_connect(self) -> None:
+        if self._connecting is not None:
+            self.loop.unwatch(self._connecting.fileno())
+            self._connecting.close()
+            self._connecting = None
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: Any, _more: Any) -> None:
         if code.is_failure:
@@ -150,11 +150,11 @@ class Connection:
         self.subscribed(number)
 
     def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
-        self.loop.forget(sock.fileno())
+        self.loop.unwatch(sock.fileno())
 
 
 class Packed(Properties):
-    """Properties that are encoded once: paho takes a tenth of a millisecond for one of them."""
+    """MQTT properties encoded once, since paho takes 0.1 ms to encode them."""
 
     def __init__(self, properties: Properties) -> None:
         super().__init__(properties.packetType)  # type: ignore[no-untyped-call]
@@ -165,12 +165,12 @@ class Packed(Properties):
 
 
 class Paho(Client):
-    """paho's client, on a socket that is connected already; gives a packet in place of sending it.
+    """paho client on an already connected socket, which can also encode packets without sending.
 
     Attributes
     ----------
-    dialled
-        The socket.
+    connected_socket
+        Socket that paho takes over on `reconnect`.
     """
 
     def __init__(self, name: str, *, acknowledges: bool) -> None:
@@ -180,13 +180,13 @@ class Paho(Client):
             protocol=MQTTProtocolVersion.MQTTv5,
             manual_ack=not acknowledges,
         )
-        self.max_inflight_messages = 0  # as many as are sent: acknowledgements may be kept from it
-        self.dialled: socket.socket | None = None
+        self.max_inflight_messages = 0  # unlimited: `Node` may hide acknowledgements from paho
+        self.connected_socket: socket.socket | None = None
         self._encoded: bytes | None = None
         self._encoding = False
 
     def encode(self, topic: str, payload: bytes, properties: Properties) -> bytes:
-        """Return the PUBLISH packet of QoS 0 that would be sent; wants an open connection."""
+        """Return the PUBLISH packet of QoS 0 that would be sent; requires an open connection."""
         self._encoding = True
         try:
             self.publish(topic, payload, properties=properties)
@@ -197,9 +197,9 @@ class Paho(Client):
         return self._encoded
 
     def _create_socket(self) -> socket.socket:
-        if self.dialled is None:
+        if self.connected_socket is None:
             raise RuntimeError("there is no socket yet")
-        return self.dialled
+        return self.connected_socket
 
     def _packet_queue(
         self, command: int, packet: Any, mid: int, qos: int, info: Any = None

@@ -1,19 +1,19 @@
-"""Messages as they lie in a stream of MQTT 5, read without paho, which takes ten times as long."""
+"""Parse the messages in an MQTT 5 byte stream, in a tenth of the time that paho takes."""
 
 from typing import NamedTuple
 
 _PUBLISH = 3
 
 
-class Arrived(NamedTuple):
-    """A message.
+class ReceivedMessage(NamedTuple):
+    """Received PUBLISH packet.
 
     Attributes
     ----------
     topic, payload
-        As they lie in the packet.
+        Raw bytes of the packet.
     number
-        What to acknowledge it by; 0 where nobody asks for that (QoS 0).
+        Packet identifier to acknowledge; 0 for QoS 0.
     """
 
     topic: bytes
@@ -22,14 +22,14 @@ class Arrived(NamedTuple):
 
 
 class Frames:
-    """Cuts what arrives into packets, and gives the messages among them (MQTT 5, 2.1 and 3.3)."""
+    """Split a byte stream into packets; return the messages among them (MQTT 5, 2.1 and 3.3)."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, arrived: bytes) -> list[Arrived]:
-        """Return the messages that are complete now."""
-        data = self._rest + arrived if self._rest else arrived
+    def feed(self, chunk: bytes) -> list[ReceivedMessage]:
+        """Append bytes; return the messages completed by them."""
+        data = self._rest + chunk if self._rest else chunk
         messages, at, end = [], 0, len(data)
         while True:
             size, body = _length(data, at + 1)
@@ -42,16 +42,16 @@ class Frames:
         return messages
 
 
-def _message(body: bytes, quality: int) -> Arrived:
+def _message(body: bytes, quality: int) -> ReceivedMessage:
     topic_end = 2 + int.from_bytes(body[:2], "big")
     at = topic_end + (2 if quality else 0)
-    size, begin = _length(body, at)
+    size, start = _length(body, at)
     number = int.from_bytes(body[topic_end:at], "big")
-    return Arrived(body[2:topic_end], body[begin + size :], number)
+    return ReceivedMessage(body[2:topic_end], body[start + size :], number)
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Return a length of variable size and where it ends; 0 where it is not there as a whole."""
+    """Decode a variable byte integer; return it and its end, or end 0 if it is incomplete."""
     value = 0
     for k, byte in enumerate(data[at : at + 4]):
         value |= (byte & 0x7F) << 7 * k

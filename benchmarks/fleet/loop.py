@@ -1,4 +1,4 @@
-"""An event loop of a few lines: asyncio's own work per message would be a good part of it all."""
+"""Minimal event loop on epoll: asyncio's overhead per message would distort the load."""
 
 import heapq
 import itertools
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 class Loop:
-    """Calls back what a socket is ready for, and what is due.
+    """Call handlers of ready sockets and expired timers.
 
-    Owned by one thread; sockets are not blocking and closed by whoever opened them.
+    Used by one thread; sockets are non-blocking, and closed by their owners.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Loop:
         self._numbers = itertools.count()
 
     def watch(self, fd: int, handler: Callable[[], None], *, writable: bool = False) -> None:
-        """Call `handler` when a socket has something to read, or (else) room to write."""
+        """Call `handler` when a socket is readable, or instead writable."""
         events = select.EPOLLOUT if writable else select.EPOLLIN
         if fd in self._handlers:
             self._epoll.modify(fd, events)
@@ -28,19 +28,19 @@ class Loop:
             self._epoll.register(fd, events)
         self._handlers[fd] = handler
 
-    def forget(self, fd: int) -> None:
-        """Watch a socket no longer; to be called before it is closed."""
+    def unwatch(self, fd: int) -> None:
+        """Stop watching a socket; call this before the socket is closed."""
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
-    def later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call once, so many seconds from now."""
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call `call` once, after `seconds`."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._numbers), call))
 
-    def turn(self, timeout: float) -> int:
-        """Wait for something to do, at most `timeout` seconds; do it, and return how much it was.
+    def run_once(self, timeout: float) -> int:
+        """Handle ready sockets and due timers; return the number of ready sockets.
 
-        The kernel waits for whole milliseconds, so a timeout may be exceeded by one.
+        Waits at most `timeout` seconds; epoll's resolution may exceed that by 1 ms.
         """
         if self._timers:
             timeout = max(0.0, min(timeout, self._timers[0][0] - time.monotonic()))
@@ -53,20 +53,20 @@ class Loop:
             heapq.heappop(self._timers)[2]()
         return len(ready)
 
-    def until(self, true: Callable[[], object], seconds: float) -> None:
-        """Turn until something is true.
+    def run_until(self, condition: Callable[[], object], timeout: float) -> None:
+        """Run until a condition holds.
 
         Raises
         ------
         TimeoutError
-            It is not after so many seconds.
+            It does not hold within `timeout` seconds.
         """
-        deadline = time.monotonic() + seconds
-        while not true():
+        deadline = time.monotonic() + timeout
+        while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {seconds:.0f} s")
-            self.turn(0.05)
+                raise TimeoutError(f"condition not met within {timeout:.0f} s")
+            self.run_once(0.05)
 
     def close(self) -> None:
-        """Give the poll object back."""
+        """Close the epoll object."""
         self._epoll.close()

@@ -23,66 +23,69 @@ from streamer.tracking.mood import mood, quadrant
 
 ZONE = "main"
 RATE = 10
-"""Estimates a second."""
+"""Estimates per second."""
 STATE_EVERY, HEALTH_EVERY = RATE, 10 * RATE
-"""Ticks from one to the next."""
+"""Interval in ticks."""
 WARM_UP, WINDOW = 100_000, 500_000
-"""First numbers of the estimates before and within a measurement; all have six digits."""
-HEARD_MS = 20
-"""What an estimate's sound is older than its message, as from a microphone."""
+"""First `seq` of the estimates before and within a measurement; always six digits."""
+AUDIO_AGE_MS = 20
+"""Age of the newest audio when an estimate is published, ms, as with a microphone."""
 
-_NUMBER_BYTES = 2  # what a message of QoS 1 has beyond one of QoS 0
+_PACKET_ID_BYTES = 2  # packet identifier, present with QoS 1 only
 _STAMPS = re.compile(rb'"ts":(\d{13}),"seq":(\d{6}).*"latency_ms":(\d\d\.\d)\}')
 _TS = re.compile(rb"(?<=\"ts\":)\d{13}")
 _CONTROLS = Controls(smoothing="kalman", rate=RATE, freeze=False, gain_db=0, calibrating=False)
-_JSON, _BRIEFLY = Packed(json_properties()), Packed(json_properties(expiry_s=ESTIMATE_EXPIRY_S))
+_JSON_PROPERTIES, _ESTIMATE_PROPERTIES = (
+    Packed(json_properties()),
+    Packed(json_properties(expiry_s=ESTIMATE_EXPIRY_S)),
+)
 
 
 @dataclass
 class Sent:
-    """What all nodes have sent.
+    """Counts of messages sent by all nodes.
 
     Attributes
     ----------
     estimates
         Messages on `va` since the measurement began.
     slow
-        Kind, node and `ts` of every state and health message, the latter two as they are sent.
+        Kind, node and sent `ts` of every state and health message.
     publishes
         Messages of all kinds.
-    held
-        Estimates that were left out because the socket was full.
+    dropped
+        Estimates dropped because the socket's buffer was full.
     """
 
     estimates: int = 0
     slow: list[tuple[str, str, int]] = field(default_factory=list)
     publishes: int = 0
-    held: int = 0
+    dropped: int = 0
 
 
 class Node(Connection):
-    """One streamer with one zone, which connects again for ever.
+    """Simulated streamer with one zone, which reconnects without limit.
 
     Parameters
     ----------
     loop, port
         See `Connection`.
     name
-        Of the node.
+        Node name.
     sent
-        Counts what it sends.
+        Counters to update.
 
     Attributes
     ----------
     online_at
-        When its own `online` came back and all was subscribed to, by `time.monotonic()`; None
-        while it is not.
+        `time.monotonic()` at which its own `online` was received and all subscriptions were
+        acknowledged; None while offline.
     tries
-        Connections tried.
+        Number of connection attempts.
     seq
-        Number of the next estimate.
+        `seq` of the next estimate.
     estimate_packet, state_payload
-        The next estimate and state, but for times and number.
+        Next estimate and state, except for times and `seq`.
     """
 
     def __init__(self, loop: Loop, port: int, name: str, sent: Sent) -> None:
@@ -99,12 +102,12 @@ class Node(Connection):
         self._sent = sent
         self._backoff = Backoff()
         self._confirmed = self._announced = self._settled = False
-        self._awaited: set[int] = set()
+        self._unacknowledged: set[int] = set()
         self._frames = Frames()
         self._to_subscribe: list[str] = []
         self._online_number = 0
-        self._begun = time.monotonic()
-        self._tick = random.randrange(HEALTH_EVERY)  # who started when differs
+        self._started_at = time.monotonic()
+        self._tick = random.randrange(HEALTH_EVERY)  # random phase
         self.seq = WARM_UP
         self.online_at: float | None = None
         self.tries = 0
@@ -112,51 +115,51 @@ class Node(Connection):
         self.state_payload = b""
 
     def start(self) -> None:
-        """Connect as a client with a name of its own, as each session of a streamer is."""
+        """Connect with a new client id, as each session of a streamer does."""
         self.tries += 1
         self.open(f"streamer-{self.name}-{secrets.token_hex(4)}", self.topics.status)
 
     def connected(self) -> None:
         self._confirmed = self._announced = self._settled = False
         self._to_subscribe = list(self._filters)
-        self._awaited, self._frames = set(), Frames()
+        self._unacknowledged, self._frames = set(), Frames()
         self._online_number = self._publish(self.topics.status, b"online", retain=True)
 
     def acknowledged(self, number: int) -> None:
-        self._awaited.discard(number)
+        self._unacknowledged.discard(number)
         if number == self._online_number:
             self._online_number = -1
             self._subscribe_next()
 
-    def subscribed(self, number: int) -> None:  # noqa: ARG002 - one is on its way at a time
+    def subscribed(self, number: int) -> None:  # noqa: ARG002 - one at a time
         self._subscribe_next()
 
     def received(self, message: MQTTMessage) -> None:
         if message.topic == self.topics.status and message.payload == b"online":
             self._confirmed = True
-            self._be_online()
+            self._mark_online()
         elif message.topic in self._devices:
             self._announced = True
 
     def read(self) -> None:
-        """Let paho read; once nothing but acknowledgements will come, count bytes in its place.
+        """Let paho read until only acknowledgements are expected, then discard these without paho.
 
-        It takes longer to read them than to publish what they are for.
+        paho takes longer to read a PUBACK than to publish the message.
         """
         super().read()
         client = self.client
-        self._settled = self.online_at is not None and self._announced and not self._awaited
-        if self._settled and client is not None and client.dialled is not None:
-            self.loop.watch(client.dialled.fileno(), self._skip_acknowledgements)
+        self._settled = self.online_at is not None and self._announced and not self._unacknowledged
+        if self._settled and client is not None and client.connected_socket is not None:
+            self.loop.watch(client.connected_socket.fileno(), self._skip_acknowledgements)
 
     def lost(self) -> None:
         now = time.monotonic()
         lasted = now - self.online_at if self.online_at is not None else 0.0
         self.online_at = None
-        self.loop.later(self._backoff.next_delay(lasted), self.start)
+        self.loop.call_later(self._backoff.next_delay(lasted), self.start)
 
     def tick(self) -> None:
-        """Send what is due at an estimate."""
+        """Send an estimate, and state and health if due."""
         if self.online_at is None:
             return
         self._tick += 1
@@ -168,9 +171,9 @@ class Node(Connection):
             self._send_state()
 
     def renew(self) -> None:
-        """Make an estimate and a state, whose times and number are set when they are sent.
+        """Encode an estimate and a state; their times and `seq` are patched on sending.
 
-        Models and paho take a good part of a core to write a few thousand of them a second.
+        Encoding every message with the models and paho would take too much of a core.
         """
         if self.client is None:
             return
@@ -178,9 +181,9 @@ class Node(Connection):
         estimate = VA(
             ts=_now_ms(), seq=WARM_UP, valence=valence, arousal=arousal, valence_std=0.1234,
             arousal_std=0.1234, raw=Point(valence=valence, arousal=arousal), silence=False,
-            warm=1.0, latency_ms=HEARD_MS,
+            warm=1.0, latency_ms=AUDIO_AGE_MS,
         )  # fmt: skip
-        packet = self.client.encode(self.topics.va(ZONE), estimate.to_json(), _BRIEFLY)
+        packet = self.client.encode(self.topics.va(ZONE), estimate.to_json(), _ESTIMATE_PROPERTIES)
         stamps = _STAMPS.search(packet)
         if stamps is None:
             raise RuntimeError(f"no stamps in {packet!r}")
@@ -194,7 +197,7 @@ class Node(Connection):
 
     def health(self, ts: int) -> bytes:
         """Return a health message."""
-        uptime = time.monotonic() - self._begun
+        uptime = time.monotonic() - self._started_at
         return Health(
             ts=ts,
             state="ok",
@@ -212,17 +215,17 @@ class Node(Connection):
 
     def _skip_acknowledgements(self) -> None:
         client = self.client
-        if client is None or client.dialled is None:
+        if client is None or client.connected_socket is None:
             return
         try:
-            arrived = client.dialled.recv(4096)
+            data = client.connected_socket.recv(4096)
         except (BlockingIOError, ConnectionError):
-            arrived = b""
-        if arrived:
-            if self._frames.feed(arrived):
-                raise RuntimeError(f"{self.name} has got a message that it does not expect")
+            data = b""
+        if data:
+            if self._frames.feed(data):
+                raise RuntimeError(f"{self.name} received an unexpected message")
         else:
-            super().read()  # paho finds the connection closed
+            super().read()  # lets paho detect the closed connection
 
     def _subscribe_next(self) -> None:
         if self.client is None:
@@ -232,9 +235,9 @@ class Node(Connection):
             return
         for topic, device in self._devices.items():
             self._publish(topic, device, retain=True)
-        self._be_online()
+        self._mark_online()
 
-    def _be_online(self) -> None:
+    def _mark_online(self) -> None:
         if self._confirmed and not self._to_subscribe and self.online_at is None:
             self.online_at = time.monotonic()
             self.renew()
@@ -242,27 +245,27 @@ class Node(Connection):
 
     def _send_estimate(self) -> None:
         client = self.client
-        if client is None or (sock := client.dialled) is None:
+        if client is None or (sock := client.connected_socket) is None:
             return
-        if client.want_write():  # half a packet of paho's may be out
+        if client.want_write():  # paho has a partly sent packet
             client.loop_write()
-            self._sent.held += 1
+            self._sent.dropped += 1
             return
         ts, seq, latency = self._stamps
-        tenths = int(time.time() * 1e4)  # of a millisecond: as exactly as `latency_ms` tells it
+        tenths = int(time.time() * 1e4)  # of a millisecond, the resolution of `latency_ms`
         packet = self.estimate_packet
-        packet[ts : ts + 13] = b"%d" % (tenths // 10 - HEARD_MS)
+        packet[ts : ts + 13] = b"%d" % (tenths // 10 - AUDIO_AGE_MS)
         packet[seq : seq + 6] = b"%d" % self.seq
-        packet[latency : latency + 4] = b"%d.%d" % (HEARD_MS, tenths % 10)
+        packet[latency : latency + 4] = b"%d.%d" % (AUDIO_AGE_MS, tenths % 10)
         try:
             size = sock.send(packet)
         except BlockingIOError:
-            self._sent.held += 1
+            self._sent.dropped += 1
             return
-        except OSError:  # the broker is gone; paho will notice when it reads
+        except OSError:  # connection lost; paho detects it on the next read
             return
         if size < len(packet):
-            raise RuntimeError("the broker reads nothing any more")
+            raise RuntimeError("the broker does not read: an estimate was sent in part")
         if self.seq >= WINDOW:
             self._sent.estimates += 1
         self._sent.publishes += 1
@@ -284,20 +287,20 @@ class Node(Connection):
         if self.client is None:
             return 0
         self._sent.publishes += 1
-        told = self.client.publish(topic, payload, qos, retain, properties=_JSON)
+        result = self.client.publish(topic, payload, qos, retain, properties=_JSON_PROPERTIES)
         if qos and not self._settled:
-            self._awaited.add(told.mid)
-        return told.mid
+            self._unacknowledged.add(result.mid)
+        return result.mid
 
 
 def packet_sizes() -> dict[str, int]:
-    """Return the bytes of each kind of message as it goes to the broker, without TCP."""
+    """Return the size of each kind of message as sent to the broker, without TCP, bytes."""
     loop = Loop()
-    there, here = socket.socketpair()
+    remote, local_socket = socket.socketpair()
     node = Node(loop, 1, "node-00000", Sent())
     client = Paho("sizes", acknowledges=True)
     client.connect_async("127.0.0.1")
-    client.dialled = here
+    client.connected_socket = local_socket
     try:
         client.reconnect()
         node.client = client
@@ -305,12 +308,15 @@ def packet_sizes() -> dict[str, int]:
         state = node.topics.state(ZONE)
         return {
             "va": len(node.estimate_packet),
-            "state": len(client.encode(state, node.state_payload, _JSON)) + _NUMBER_BYTES,
-            "health": len(client.encode(node.topics.health(ZONE), node.health(_now_ms()), _JSON)),
+            "state": len(client.encode(state, node.state_payload, _JSON_PROPERTIES))
+            + _PACKET_ID_BYTES,
+            "health": len(
+                client.encode(node.topics.health(ZONE), node.health(_now_ms()), _JSON_PROPERTIES)
+            ),
         }
     finally:
         node.close()
-        there.close()
+        remote.close()
         loop.close()
 
 

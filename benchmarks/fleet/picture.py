@@ -1,4 +1,4 @@
-"""The picture of a fleet."""
+"""Plot the results of the fleet load test."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,20 +10,20 @@ _COLOURS, _LIMIT = ("#2166ac", "#888888", "#f4a582"), "#b2182b"
 
 
 def draw_fleet(sizes: Sequence[dict[str, Any]]) -> Figure:
-    """Draw messages a second and latency against the number of nodes; what broke off is hollow."""
+    """Plot messages/s and latency against the number of nodes; sizes at a limit are hollow."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     different = sorted({one["readers"] for one in sizes})
     for readers, colour in zip(different, _COLOURS, strict=False):
-        there = [one for one in sizes if one["readers"] == readers and one["latency_ms"]]
-        counts = [one["nodes"] for one in there]
+        selected = [one for one in sizes if one["readers"] == readers and one["latency_ms"]]
+        counts = [one["nodes"] for one in selected]
         words = f", {readers} readers" if len(different) > 1 else ""
-        messages = [(one["published_per_s"] + one["delivered_per_s"]) / 1e3 for one in there]
+        messages = [(one["published_per_s"] + one["delivered_per_s"]) / 1e3 for one in selected]
         left.plot(counts, messages, "o-", color=colour)
         for part, style in (("p50", "o-"), ("p99", "s--")):
-            latencies = [one["latency_ms"][part] for one in there]
+            latencies = [one["latency_ms"][part] for one in selected]
             right.plot(counts, latencies, style, color=colour, label=f"{part}{words}")
-        for one, message in zip(there, messages, strict=True):
+        for one, message in zip(selected, messages, strict=True):
             if one["limit"]:
                 left.plot(
                     one["nodes"], message, "o", color="white", markeredgecolor=_LIMIT, zorder=3

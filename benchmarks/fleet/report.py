@@ -20,9 +20,9 @@ _ROOT = Path(__file__).parents[2]
 PAGE, PICTURE = _ROOT / "docs/fleet.md", _ROOT / "benchmarks/pictures/fleet.png"
 RESULTS = Path(__file__).with_name("results.json")
 VENUES = 10_000
-"""Of the estimate."""
+"""Number of venues in the estimate."""
 TCP_BYTES = 52
-"""IPv4 and TCP with time stamps, for each message that goes alone (RFC 791, 9293, 7323)."""
+"""IPv4 and TCP headers with time stamps per packet, bytes (RFC 791, 9293, 7323)."""
 
 
 def main(path: Path) -> None:
@@ -43,23 +43,23 @@ def fit(sizes: Sequence[dict[str, Any]]) -> dict[str, float] | None:
     Returns
     -------
     dict or None
-        `broker_us`, its processor time per message that it gets or gives, in microseconds;
-        `node_kb`, its memory per node. None with fewer than two sizes.
+        `broker_us`, the broker's CPU time per received or sent message, µs; `node_kb`, its memory
+        per node. None with fewer than two sizes.
     """
-    there = [one for one in sizes if one["readers"] == 1 and one["limit"] != "broker"]
-    if len(there) < 2:
+    kept_pace = [one for one in sizes if one["readers"] == 1 and one["limit"] != "broker"]
+    if len(kept_pace) < 2:
         return None
-    messages = [one["published_per_s"] + one["delivered_per_s"] for one in there]
-    used = [1e4 * one["broker_percent"] for one in there]  # microseconds a second
-    kilobytes = [one["broker_kb"] for one in there]
+    messages = [one["published_per_s"] + one["delivered_per_s"] for one in kept_pace]
+    used = [1e4 * one["broker_percent"] for one in kept_pace]  # µs per second
+    kilobytes = [one["broker_kb"] for one in kept_pace]
     return {
         "broker_us": float(np.polyfit(messages, used, 1)[0]),
-        "node_kb": float(np.polyfit([one["nodes"] for one in there], kilobytes, 1)[0]),
+        "node_kb": float(np.polyfit([one["nodes"] for one in kept_pace], kilobytes, 1)[0]),
     }
 
 
 def fleet_table(found: dict[str, Any]) -> str:
-    """All that was measured, in words and a table."""
+    """Return the measurements as Markdown: text and a table."""
     rows = []
     for one in found["sizes"]:
         latency, own = one["latency_ms"], one["generator"]
@@ -105,7 +105,7 @@ def fleet_table(found: dict[str, Any]) -> str:
 
 
 def estimate_table(found: dict[str, Any]) -> str:
-    """What ten thousand venues of one zone would be, on paper."""
+    """Return the extrapolation to `VENUES` venues of one zone as Markdown."""
     size, fitted, storm = found["packet_bytes"], found["fit"], found["storm"]
     slow = {"state": 1.0, "health": 0.1}
     carried = {"`state` and `health`, by bridges": slow, "all of it": {**slow, "va": 10.0}}

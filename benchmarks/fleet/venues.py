@@ -1,4 +1,4 @@
-"""All nodes of a fleet, their desks and the monitor, on one loop."""
+"""Simulated fleet: all nodes, their desks and the monitor on one event loop."""
 
 import random
 import time
@@ -7,26 +7,26 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.fleet.listeners import Consumer, Desk, Listener
 from benchmarks.fleet.loop import Loop
 from benchmarks.fleet.node import RATE, WINDOW, ZONE, Node, Sent
+from benchmarks.fleet.subscribers import Consumer, Desk, Subscriber
 
 CONSUMERS = 2
-"""How many share the monitor's work."""
+"""Consumers that share the monitor's subscription."""
 DESKS = 50
-"""Nodes whose first desk has a connection of its own."""
+"""Number of nodes whose first desk has its own connection."""
 STREAMS = 100
-"""Streams that each connection carries for all other desks."""
+"""Nodes per connection of all other desks."""
 AT_ONCE = 50
-"""Connections that are being made at the same time."""
+"""Maximum number of concurrent connection attempts."""
 TICK = 1 / RATE
-"""Seconds from one estimate of a node to the next."""
-_BATCH = 16  # ticks between two looks at what has arrived
-_BEHIND = 1.0  # seconds of lateness after which ticks are left out
+"""Interval between estimates of a node, s."""
+_BATCH = 16  # ticks between two polls of the sockets
+_BEHIND = 1.0  # lateness after which ticks are skipped, s
 
 
 class Fleet:
-    """Nodes that tick at phases of their own, and those who listen to them.
+    """Nodes with random tick phases, and their subscribers.
 
     Parameters
     ----------
@@ -35,26 +35,26 @@ class Fleet:
     count
         Number of nodes.
     readers
-        How many desks read each node's stream.
+        Number of desks per node.
     monitored
-        Whether there is a monitor.
+        Whether a monitor subscribes to all nodes.
 
     Attributes
     ----------
     nodes, desks, consumers
         The connections.
     sent
-        What the nodes have sent.
+        Counts of sent messages.
     seen
-        What has come to the consumers; see `Consumer`.
+        Messages received by the consumers; see `Consumer`.
     latencies
-        Milliseconds of estimates within the measurement.
+        Latency of the measured estimates, ms.
     state_latencies
-        `ts` and milliseconds of states.
+        `ts` and latency of states, ms.
     lateness
-        Seconds by which each tick came too late, since the last `restart`.
+        Delay of each tick, s, since the last `restart_schedule`.
     skipped
-        Ticks left out since then, all nodes together.
+        Ticks of all nodes skipped since then.
     """
 
     def __init__(
@@ -80,60 +80,60 @@ class Fleet:
         ]
         self._phases = sorted(random.uniform(0, TICK) for _ in self.nodes)
         self._next = 0
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
 
     @property
     def online(self) -> int:
-        """How many nodes are."""
+        """Number of nodes that are online."""
         return sum(node.online_at is not None for node in self.nodes)
 
     @property
     def delivered(self) -> int:
-        """Messages that have come to desks and monitor."""
+        """Number of messages received by desks and monitor."""
         messages = sum(desk.messages for desk in self.desks)
         return messages + sum(consumer.messages for consumer in self.consumers)
 
-    def gather(self, patience: float = 120.0) -> None:
-        """Connect all: listeners first, nodes while those that are there publish already.
+    def connect_all(self, timeout: float = 120.0) -> None:
+        """Connect all clients: subscribers first, then nodes, which publish as soon as online.
 
         Raises
         ------
         TimeoutError
-            They are not all there in time.
+            Not all are connected within `timeout` seconds.
         """
         for consumer in self.consumers:
             consumer.start()
-        self.loop.until(partial(_all_ready, self.consumers), patience)
-        for begin in range(0, len(self.desks), AT_ONCE):
-            for desk in self.desks[begin : begin + AT_ONCE]:
+        self.loop.run_until(partial(_all_ready, self.consumers), timeout)
+        for first in range(0, len(self.desks), AT_ONCE):
+            for desk in self.desks[first : first + AT_ONCE]:
                 desk.start()
-            there = self.desks[: begin + AT_ONCE]
-            self.loop.until(partial(_all_ready, there), patience)
-        self.restart()
-        deadline = time.monotonic() + patience
+            connected = self.desks[: first + AT_ONCE]
+            self.loop.run_until(partial(_all_ready, connected), timeout)
+        self.restart_schedule()
+        deadline = time.monotonic() + timeout
         started = 0
         while (online := self.online) < len(self.nodes):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{online} of {len(self.nodes)} nodes in {patience:.0f} s")
+                raise TimeoutError(f"{online} of {len(self.nodes)} nodes in {timeout:.0f} s")
             for node in self.nodes[started : online + AT_ONCE]:
                 node.start()
             started = max(started, online + AT_ONCE)
             self.run(0.02)
 
-    def restart(self) -> None:
-        """Begin to count how late ticks are."""
+    def restart_schedule(self) -> None:
+        """Restart the tick schedule and the counts of late and skipped ticks."""
         self.lateness, self.skipped = array("d"), 0
-        self._begun = time.monotonic() + 0.01 - self._next // len(self.nodes) * TICK
-        self._begun -= self._phases[self._next % len(self.nodes)]
+        self._started_at = time.monotonic() + 0.01 - self._next // len(self.nodes) * TICK
+        self._started_at -= self._phases[self._next % len(self.nodes)]
 
     def run(self, seconds: float) -> None:
-        """Let all nodes tick, and read what arrives."""
+        """Run the ticks of all nodes, and read received messages."""
         nodes, phases, count = self.nodes, self._phases, len(self.nodes)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
             for _ in range(_BATCH):
-                turn, k = divmod(self._next, count)
-                due = self._begun + turn * TICK + phases[k]
+                round_number, k = divmod(self._next, count)
+                due = self._started_at + round_number * TICK + phases[k]
                 if due > now:
                     break
                 self.lateness.append(now - due)
@@ -141,29 +141,29 @@ class Fleet:
                 self._next += 1
                 if now - due > _BEHIND:
                     self.skipped += round((now - due) / TICK) * count
-                    self._begun += now - due
+                    self._started_at += now - due
                 now = time.monotonic()
-            self.loop.turn(min(max(0.0, due - now), end - now))
+            self.loop.run_once(min(max(0.0, due - now), end - now))
 
-    def open_window(self) -> None:
-        """Number the estimates as those of the measurement, from now on."""
+    def start_measurement(self) -> None:
+        """Start counting: number estimates from `WINDOW`."""
         for node in self.nodes:
             node.seq = WINDOW
 
     def drain(self, seconds: float = 5.0) -> None:
-        """Read until nothing has come for half a second; send nothing."""
+        """Read without sending until no message arrives for 0.5 s."""
         deadline, quiet_since = time.monotonic() + seconds, time.monotonic()
         before = self.delivered
         while (now := time.monotonic()) < deadline and now - quiet_since < 0.5:
-            self.loop.turn(0.05)
+            self.loop.run_once(0.05)
             if (delivered := self.delivered) != before:
                 before, quiet_since = delivered, now
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for one in (*self.nodes, *self.desks, *self.consumers):
             one.close()
 
 
-def _all_ready(listeners: Sequence[Listener]) -> bool:
-    return all(one.ready for one in listeners)
+def _all_ready(subscribers: Sequence[Subscriber]) -> bool:
+    return all(one.ready for one in subscribers)

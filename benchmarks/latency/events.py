@@ -1,4 +1,4 @@
-"""End-to-end latency: from a click with a tone to the first message that shows it."""
+"""End-to-end latency: from a click with a tone to the first message affected by it."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ def measure_events(count: int = 60) -> dict[str, Any]:
 
 
 def _moments(count: int) -> NDArray[np.int64]:
-    """Return the samples at which events begin, at random phases of the ticks."""
+    """Return the sample positions of the events, at random phases of the ticks."""
     apart = np.random.default_rng(0).uniform(*_INTERVAL, count)
     return np.round(RATE * (_FIRST + np.cumsum(apart))).astype(np.int64)
 
@@ -55,7 +55,7 @@ def _moments(count: int) -> NDArray[np.int64]:
 @contextlib.contextmanager
 def _named_pipe() -> Iterator[tuple[Path, int]]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "sound")
+        path = Path(folder, "audio")
         os.mkfifo(path)
         descriptor = os.open(path, os.O_RDWR)
         try:
@@ -67,33 +67,33 @@ def _named_pipe() -> Iterator[tuple[Path, int]]:
 async def _record(
     pipe: Path, moments: NDArray[np.int64], options: tuple[str, ...], stdin: int | None = None
 ) -> dict[str, Any]:
-    sound = _sound(moments)
+    audio = _make_audio(moments)
 
     def compose(first: int, last: int) -> NDArray[np.int16]:
-        return np.pad(sound[first:last], (0, max(0, last - max(first, len(sound)))))
+        return np.pad(audio[first:last], (0, max(0, last - max(first, len(audio)))))
 
     epoch = time.time() - time.monotonic()
     with MicrophonePlayer(pipe, compose) as player:
         async with running_streamer(*options, "--no-view", stdin=stdin) as program:
             started = time.time()
-            await asyncio.sleep(player.time_of(len(sound)) + epoch - started)
+            await asyncio.sleep(player.time_of(len(audio)) + epoch - started)
             await asyncio.sleep(1.0)
     times = [player.time_of(int(moment)) + epoch for moment in moments]
     return match_events(program, [at for at in times if at > started + _INTERVAL[0]])
 
 
-def _sound(moments: NDArray[np.int64]) -> NDArray[np.int16]:
+def _make_audio(moments: NDArray[np.int64]) -> NDArray[np.int16]:
     tone_time = np.arange(round(_TONE_SECONDS * RATE)) / RATE
     tone = 0.3 * np.sin(2 * np.pi * _TONE_HZ * tone_time)
     tone[0] = _CLICK
-    sound = np.zeros(moments[-1] + RATE, np.int16)
+    audio = np.zeros(moments[-1] + RATE, np.int16)
     for moment in moments:
-        sound[moment : moment + len(tone)] = np.round(32767 * tone)
-    return sound
+        audio[moment : moment + len(tone)] = np.round(32767 * tone)
+    return audio
 
 
 def match_events(program: StreamerProcess, events: list[float]) -> dict[str, Any]:
-    """Find the first message that shows each event; see `measure_events`.
+    """Find the first message affected by each event; see `measure_events`.
 
     Parameters
     ----------

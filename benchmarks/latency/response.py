@@ -31,7 +31,7 @@ _GRID = np.arange(-2.0, 12.0, 0.05)
 _CALM, _JOYFUL = 5.0, 25.0  # seconds of the demo piece
 
 Times = NDArray[np.float64]
-Sound = NDArray[np.float32]
+Audio = NDArray[np.float32]
 
 
 def measure_response(live_pairs: int = 4) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def measure_response(live_pairs: int = 4) -> dict[str, Any]:
     return {"music": music, "file": _from_file(pairs), "microphone": live}
 
 
-def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
+def _pairs() -> tuple[str, list[tuple[Audio, Audio]]]:
     try:
         pieces = read_data_sets(["musemodataset"], DEFAULT_DATA)
     except (OSError, ValueError):
@@ -67,12 +67,12 @@ def _pairs() -> tuple[str, list[tuple[Sound, Sound]]]:
     ]
 
 
-def _part(sound: Sound) -> Sound:
-    """Return `_PART_SECONDS` of it, repeated if it is shorter."""
-    return np.resize(sound, round(_PART_SECONDS * RATE))
+def _part(audio: Audio) -> Audio:
+    """Return `_PART_SECONDS` of audio, repeated if it is shorter."""
+    return np.resize(audio, round(_PART_SECONDS * RATE))
 
 
-def _from_file(pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
+def _from_file(pairs: list[tuple[Audio, Audio]]) -> dict[str, Any]:
     engine = open_engine()
     traces = []
     with tempfile.TemporaryDirectory() as folder:
@@ -86,12 +86,12 @@ def _from_file(pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
     return _figures(traces)
 
 
-async def _live(pipe: Path, pairs: list[tuple[Sound, Sound]]) -> dict[str, Any]:
-    sound = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
+async def _live(pipe: Path, pairs: list[tuple[Audio, Audio]]) -> dict[str, Any]:
+    audio = np.concatenate([np.zeros(10 * RATE, np.float32), *map(np.concatenate, pairs)])
     epoch = time.time() - time.monotonic()
-    with MicrophonePlayer(pipe, recording(sound)) as player:
+    with MicrophonePlayer(pipe, recording(audio)) as player:
         async with running_streamer("--input", "mic", "--device", "alpha", "--no-view") as program:
-            await asyncio.sleep(player.time_of(len(sound)) - time.monotonic())
+            await asyncio.sleep(player.time_of(len(audio)) - time.monotonic())
     arrivals = np.array([at for at, _ in program.estimates])
     arousal = np.array(
         [(one["arousal"], one["raw"]["arousal"]) for _, one in program.estimates], dtype=np.float64
@@ -120,12 +120,12 @@ def _response(trace: NDArray[np.float64]) -> float:
     return float(_GRID[(progress >= _SHARE) & (_GRID >= 0)][0])
 
 
-def _write(path: Path, sound: Sound) -> None:
+def _write(path: Path, audio: Audio) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(np.round(32767 * np.clip(sound, -1, 1)).astype("<i2").tobytes())
+        file.writeframes(np.round(32767 * np.clip(audio, -1, 1)).astype("<i2").tobytes())
 
 
 def show_response(found: dict[str, Any]) -> None:

@@ -76,8 +76,8 @@ async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[s
         source = await stack.enter_async_context(open_source(zone))
         stream = WindowStream(source.rate, spec, tracking.rate)
         slot = stack.enter_context(inference.open_slot(ZoneStatus()))
-        answers = aiter(slot)
-        moments: list[list[float]] = []
+        estimates = aiter(slot)
+        timestamps: list[list[float]] = []
         started = time.monotonic()
         async for block in source.blocks():
             arrived = time.monotonic()
@@ -88,7 +88,7 @@ async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[s
             source.wake_at = stream.next_tick_sample
             for window in windows[-1:]:
                 slot.put(window)
-                raw = (await anext(answers)).affect
+                raw = (await anext(estimates)).affect
                 assert raw is not None  # noqa: S101 - the engine failed otherwise
                 inferred = time.monotonic()
                 update = trajectory.step(window, raw)
@@ -97,11 +97,11 @@ async def _measure(zone: Zone, address: BrokerAddress, seconds: float) -> dict[s
                 async with asyncio.timeout(_TIMEOUT):
                     await anext(messages)
                 ended = block.captured + len(block.samples) / source.rate
-                moments.append(
+                timestamps.append(
                     [window.captured, ended, arrived, framed, inferred, smoothed, time.monotonic()]
                 )
     await publishing
-    return _milliseconds(np.diff(np.array(moments[_SETTLING:])))
+    return _milliseconds(np.diff(np.array(timestamps[_SETTLING:])))
 
 
 def _milliseconds(steps: NDArray[np.float64]) -> dict[str, Any]:

@@ -63,17 +63,17 @@ def measure_accuracy() -> dict[str, Any]:
 def _run_vibenet(python: Path, pieces: list[Piece]) -> list[dict[str, float]]:
     """Return VibeNet's seven attributes of each piece."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "sounds.npz")
-        sounds: dict[str, Any] = {
+        path = Path(folder, "recordings.npz")
+        recordings: dict[str, Any] = {
             str(k): load_audio(piece, Rendering(), 16000) for k, piece in enumerate(pieces)
         }
-        np.savez(path, **sounds)
+        np.savez(path, **recordings)
         done = subprocess.run(
             [python, "-m", "benchmarks.peers.vibenet_labels", path],
             cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-    answer: list[dict[str, float]] = json.loads(done.stdout)
-    return answer
+    attributes: list[dict[str, float]] = json.loads(done.stdout)
+    return attributes
 
 
 def _cross_validate(

@@ -71,23 +71,23 @@ CONTESTANTS = (
     Contestant("openSMILE eGeMAPS", "opensmile_egemaps", "affect", ("opensmile",)),
     VIBENET,
 )  # fmt: skip
-"""Ours come first among those that compute the same."""
+"""Contestants; ours are first among those with the same result."""
 
 
 class _Process:
     """A running contestant."""
 
-    def __init__(self, contestant: Contestant, python: Path, sound: Path, core: int) -> None:
+    def __init__(self, contestant: Contestant, python: Path, audio_file: Path, core: int) -> None:
         started = time.monotonic()
         self.contestant = contestant
-        self._errors = sound.with_name(f"{contestant.module}.log")
+        self._errors = audio_file.with_name(f"{contestant.module}.log")
         self.milliseconds: list[list[float]] = []
         self.peak_mb = 0.0
         arguments = [str(contestant.argument)] if contestant.argument else []
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
             ["taskset", "-c", str(core), python, "-m", f"benchmarks.peers.{contestant.module}",
-             str(sound), *arguments],
+             str(audio_file), *arguments],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
@@ -140,9 +140,11 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
     found: dict[str, Any] = {}
     core = max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        sound = Path(folder, "demo.npz")
-        sounds: dict[str, Any] = {str(rate): decode(PIECE, rate) for rate in (16000, 22050, 44100)}
-        np.savez(sound, **sounds)
+        audio_file = Path(folder, "demo.npz")
+        audio_by_rate: dict[str, Any] = {
+            str(rate): decode(PIECE, rate) for rate in (16000, 22050, 44100)
+        }
+        np.savez(audio_file, **audio_by_rate)
         running: list[_Process] = []
 
         def record_missing(contestant: Contestant, error: Exception) -> None:
@@ -152,7 +154,7 @@ def measure_peers(rounds: int = ROUNDS) -> dict[str, Any]:
         for contestant in track(CONTESTANTS, description="Peers: environments"):
             found[contestant.name] = {}
             try:
-                one = _Process(contestant, _python(contestant), sound, core)
+                one = _Process(contestant, _python(contestant), audio_file, core)
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
                 record_missing(contestant, error)
             else:

@@ -7,14 +7,14 @@ import librosa
 import numpy as np
 from gammatone.gtgram import gtgram
 
-from benchmarks.peers.protocol import Sound, Update, contend, last_window
+from benchmarks.peers.protocol import Audio, Update, contend, last_window
 
 RATE = 22050
 
 
 def prepare() -> Update:
-    def update(sound: Sound, end: int) -> None:
-        window = last_window(sound, end, RATE)
+    def update(audio: Audio, end: int) -> None:
+        window = last_window(audio, end, RATE)
         power = librosa.feature.melspectrogram(
             y=window, sr=RATE, n_fft=2048, hop_length=256, n_mels=128, center=False
         )

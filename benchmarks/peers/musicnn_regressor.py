@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers.protocol import Sound, Update, contend, last_window
+from benchmarks.peers.protocol import Audio, Update, contend, last_window
 from training.sound.teacher import EMBEDDING_SIZE, RATE, embed
 
 
 def prepare() -> Update:
     model = Path(sys.argv[2])
-    weights = np.zeros((EMBEDDING_SIZE, 2), dtype=np.float32)  # what they are costs nothing
+    weights = np.zeros((EMBEDDING_SIZE, 2), dtype=np.float32)  # the values do not affect the cost
 
-    def update(sound: Sound, end: int) -> None:
-        _, embedding = embed(last_window(sound, end, RATE), model)
+    def update(audio: Audio, end: int) -> None:
+        _, embedding = embed(last_window(audio, end, RATE), model)
         np.tanh(embedding @ weights)
 
     return update

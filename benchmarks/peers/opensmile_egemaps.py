@@ -2,7 +2,7 @@
 
 import opensmile
 
-from benchmarks.peers.protocol import Sound, Update, contend, last_window
+from benchmarks.peers.protocol import Audio, Update, contend, last_window
 
 RATE = 16000
 
@@ -12,8 +12,8 @@ def prepare() -> Update:
         opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals, num_workers=1
     )
 
-    def update(sound: Sound, end: int) -> None:
-        smile.process_signal(last_window(sound, end, RATE), RATE)
+    def update(audio: Audio, end: int) -> None:
+        smile.process_signal(last_window(audio, end, RATE), RATE)
 
     return update
 

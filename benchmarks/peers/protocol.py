@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 STEP_SECONDS = 0.1
 WINDOW_SECONDS = 3.0
 
-Sound = NDArray[np.float32]
-Update = Callable[[Sound, int], object]
-"""Computes the result at one sample of mono audio, from the audio before it."""
+Audio = NDArray[np.float32]
+Update = Callable[[Audio, int], object]
+"""Function that computes the result at a sample position from the audio before it."""
 
 
 def contend(rate: int, prepare: Callable[[], Update]) -> None:
@@ -36,24 +36,24 @@ def contend(rate: int, prepare: Callable[[], Update]) -> None:
     output = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # libraries may print to stdout
     update = prepare()
-    sound = np.load(sys.argv[1])[str(rate)]
+    audio = np.load(sys.argv[1])[str(rate)]
     step, window = round(STEP_SECONDS * rate), round(WINDOW_SECONDS * rate)
     end = window
-    update(sound, end)
+    update(audio, end)
     print("{}", file=output)
     for line in sys.stdin:
         milliseconds = []
         for _ in range(int(line)):
-            end = end + step if end + step <= len(sound) else window
+            end = end + step if end + step <= len(audio) else window
             started = time.process_time()
-            update(sound, end)
+            update(audio, end)
             milliseconds.append(1e3 * (time.process_time() - started))
         print(json.dumps({"ms": milliseconds, "peak_mb": _peak_mb()}), file=output)
 
 
-def last_window(sound: Sound, end: int, rate: int) -> Sound:
+def last_window(audio: Audio, end: int, rate: int) -> Audio:
     """Return the three seconds before a sample."""
-    return sound[end - round(WINDOW_SECONDS * rate) : end]
+    return audio[end - round(WINDOW_SECONDS * rate) : end]
 
 
 def _peak_mb() -> float:

@@ -1,11 +1,11 @@
-"""streamer: a whole update, from 0.1 s at 44.1 kHz to the smoothed estimate."""
+"""streamer: a complete update, from 0.1 s at 44.1 kHz to the smoothed estimate."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
+from benchmarks.peers.protocol import STEP_SECONDS, Audio, Update, contend
 from streamer.audio import Block
 from streamer.engines import OnnxEngine
 from streamer.tracking.batching import infer_windows
@@ -22,7 +22,7 @@ def prepare() -> Update:
     step = round(STEP_SECONDS * RATE)
     pushed = 0
 
-    def push(samples: Sound) -> None:
+    def push(samples: Audio) -> None:
         nonlocal pushed
         for window in listener.push(Block(samples, pushed, pushed / RATE)):
             trajectory.step(window, *infer_windows(engine, [window]))
@@ -30,7 +30,7 @@ def prepare() -> Update:
 
     for _ in range(12):  # the first second gives no estimate; peers start with one
         push(np.zeros(step, np.float32))
-    return lambda sound, end: push(sound[end - step : end])
+    return lambda audio, end: push(audio[end - step : end])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """streamer: both views of the new 0.1 s, in live blocks of 20 ms."""
 
-from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
+from benchmarks.peers.protocol import STEP_SECONDS, Audio, Update, contend
 from damer.views import FrontEnd, FrontEndSpec
 
 RATE = 22050
@@ -11,9 +11,9 @@ def prepare() -> Update:
     front_end = FrontEnd(FrontEndSpec())
     step = round(STEP_SECONDS * RATE)
 
-    def update(sound: Sound, end: int) -> None:
+    def update(audio: Audio, end: int) -> None:
         for start in range(end - step, end, BLOCK):
-            front_end.push(sound[start : start + BLOCK])
+            front_end.push(audio[start : start + BLOCK])
 
     return update
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.peers.protocol import STEP_SECONDS, Sound, Update, contend
+from benchmarks.peers.protocol import STEP_SECONDS, Audio, Update, contend
 from benchmarks.peers.torchaudio_transforms import torchaudio_transforms
 
 RATE = 22050
@@ -17,9 +17,9 @@ def prepare() -> Update:
     )  # fmt: skip
     reach = round(STEP_SECONDS * RATE) + N_FFT - HOP
 
-    def update(sound: Sound, end: int) -> None:
+    def update(audio: Audio, end: int) -> None:
         with torch.inference_mode():
-            mel(torch.from_numpy(sound[end - reach : end])).clamp_min(1e-8).log()
+            mel(torch.from_numpy(audio[end - reach : end])).clamp_min(1e-8).log()
 
     return update
 

@@ -1,6 +1,6 @@
 """VibeNet: energy, valence and five other attributes of the last three seconds."""
 
-from benchmarks.peers.protocol import Sound, Update, contend, last_window
+from benchmarks.peers.protocol import Audio, Update, contend, last_window
 
 RATE = 16000
 
@@ -10,8 +10,8 @@ def prepare() -> Update:
 
     model = load_model()
 
-    def update(sound: Sound, end: int) -> None:
-        model.predict(last_window(sound, end, RATE), sr=RATE)
+    def update(audio: Audio, end: int) -> None:
+        model.predict(last_window(audio, end, RATE), sr=RATE)
 
     return update
 

@@ -1,6 +1,6 @@
 """VibeNet's seven attributes of recordings, as JSON. Runs in its environment.
 
-Usage: python -m benchmarks.peers.vibenet_labels SOUNDS.npz, mono arrays at 16 kHz.
+Usage: python -m benchmarks.peers.vibenet_labels RECORDINGS.npz, mono arrays at 16 kHz.
 """
 
 import json
@@ -17,8 +17,8 @@ def main(path: str) -> None:
     from vibenet import load_model
 
     model = load_model()
-    with np.load(path) as sounds:
-        found = [model.predict(sounds[str(k)], sr=16000)[0] for k in range(len(sounds))]
+    with np.load(path) as recordings:
+        found = [model.predict(recordings[str(k)], sr=16000)[0] for k in range(len(recordings))]
     json.dump(list(map(methodcaller("to_dict"), found)), output)
     output.close()
 

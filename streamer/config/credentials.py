@@ -170,11 +170,13 @@ def read_secret(file: Path, key: str) -> str:
             content = opened.read(limits.MAX_PASSWORD_BYTES + 2)
         secret = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise ConfigError(f"{subject} is no text in UTF-8; write the {noun} alone in it") from None
+        raise ConfigError(
+            f"{subject} is not text in UTF-8; write only the {noun} into it"
+        ) from None
     except OSError as error:
         raise ConfigError(_unreadable(subject, error)) from None
     if not secret or len(content) > limits.MAX_PASSWORD_BYTES:
-        raise ConfigError(f"{subject} holds no {noun}; write the {noun} alone in it")
+        raise ConfigError(f"{subject} holds no {noun}; write only the {noun} into it")
     return secret
 
 

@@ -46,10 +46,10 @@ def decode_source(request: dict[str, str], pipe: IO[bytes]) -> None:
     except MemoryError:
         text = (
             f"cannot decode {shown}: it needs more memory than a decoder may use; "
-            "give another sound file"
+            "give another audio file"
         )
     except Exception as error:  # noqa: BLE001 - what PyAV raises on damaged input
-        text = f"cannot decode {shown}: {type(error).__name__}; give another sound file"
+        text = f"cannot decode {shown}: {type(error).__name__}; give another audio file"
     else:
         return
     write_json(pipe, {"error": {"usage": usage, "text": text}})
@@ -70,7 +70,7 @@ def decode_file(path: Path, pipe: IO[bytes]) -> None:
         if first is None:
             raise AudioError(
                 f"cannot decode {path}: it holds no audio, or is cut off or damaged; "
-                "give a whole sound file"
+                "give a complete audio file"
             )
         codec, duration = stream.codec_context.name, _declared_duration(container, stream)
         _write_opened(pipe, first, codec=codec, duration=duration)

@@ -1,4 +1,4 @@
-"""A fleet against a real mosquitto; docs/fleet.md's configuration between two real ones."""
+"""Test the fleet load test against a real mosquitto, and docs/fleet.md's bridge between two."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.fleet.frames import Arrived, Frames
+from benchmarks.fleet.frames import Frames, ReceivedMessage
 from benchmarks.fleet.measure import limit, measure_fleet, measure_storm
 from benchmarks.fleet.report import fit
 from streamer.config.models import Mqtt
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.peer
 
 PAGE = Path(__file__).parents[2] / "docs/fleet.md"
 BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-PASSWORD = "change-me"  # noqa: S105 - the page's
+PASSWORD = "change-me"  # noqa: S105 - the page's example
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def small():
     return measure_fleet(5, 2.0, readers=2, settling=0.5)
 
 
-def test_a_small_fleet_loses_nothing_and_is_heard_at_once(small):
+def test_a_small_fleet_loses_no_message_and_has_low_latency(small):
     found = small
     assert found["sent"] == pytest.approx(5 * 10 * 2, abs=5)
     assert (found["lost"], found["disordered"]) == (0, 0)
@@ -44,15 +44,15 @@ def test_a_small_fleet_loses_nothing_and_is_heard_at_once(small):
     assert found["generator"]["left_out"] == 0
 
 
-def test_each_message_comes_to_one_of_the_consumers_once(small):
+def test_each_message_is_delivered_to_exactly_one_consumer(small):
     found = small["shared"]
-    assert found["sent"] >= 5 * 4  # online, a state at once and two within the window
+    assert found["sent"] >= 5 * 4  # online, an initial state, two within the measurement
     assert (found["lost"], found["twice"]) == (0, 0)
     assert sum(found["by_consumer"]) == found["sent"]
     assert min(found["by_consumer"]) > 0
 
 
-def test_after_a_storm_all_are_online_again():
+def test_all_nodes_reconnect_after_a_storm():
     found = measure_storm(5, outage=0.5, settling=0.5)
     assert 0 < found["online_seconds"]["p50"] <= found["online_seconds"]["max"] < 10
     assert found["tries"] >= 1
@@ -61,7 +61,7 @@ def test_after_a_storm_all_are_online_again():
 STREAM = b"".join(
     [
         b"\x30\x0b\x00\x03a/b\x02\x01\x00one",
-        b"\x40\x02\x00\x01",  # an acknowledgement, which is no message
+        b"\x40\x02\x00\x01",  # PUBACK, not a message
         b"\x32\xd2\x01\x00\x01c\x00\x07\x00" + 204 * b"x",
         b"\x30\x04\x00\x01d\x00",
     ]
@@ -69,14 +69,16 @@ STREAM = b"".join(
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
-def test_messages_are_the_same_however_the_stream_is_cut(cuts):
+def test_messages_do_not_depend_on_the_chunks_of_the_stream(cuts):
     frames, at, messages = Frames(), 0, []
     for cut in [*sorted(cuts), len(STREAM)]:
         messages += frames.feed(STREAM[at:cut])
         at = cut
     assert messages == [
-        Arrived(b"a/b", b"one", 0), Arrived(b"c", 204 * b"x", 7), Arrived(b"d", b"", 0),
-    ]  # fmt: skip
+        ReceivedMessage(b"a/b", b"one", 0),
+        ReceivedMessage(b"c", 204 * b"x", 7),
+        ReceivedMessage(b"d", b"", 0),
+    ]
 
 
 def size(nodes, percent, late=1.0, p99=2.0, lost=0, name="", readers=1):
@@ -89,14 +91,14 @@ def size(nodes, percent, late=1.0, p99=2.0, lost=0, name="", readers=1):
     }  # fmt: skip
 
 
-def test_slopes_are_those_of_the_sizes_at_which_the_broker_kept_pace():
-    there = [size(nodes, percent=1 + 22 * nodes * 20e-4) for nodes in (100, 200, 400)]
+def test_slopes_are_fitted_to_sizes_at_which_the_broker_kept_pace():
+    kept_pace = [size(nodes, percent=1 + 22 * nodes * 20e-4) for nodes in (100, 200, 400)]
     others = [size(9000, 100, name="broker"), size(50, 70, readers=4)]
-    assert fit([*there, *others]) == pytest.approx({"broker_us": 20, "node_kb": 15})
-    assert fit(there[:1]) is None
+    assert fit([*kept_pace, *others]) == pytest.approx({"broker_us": 20, "node_kb": 15})
+    assert fit(kept_pace[:1]) is None
 
 
-def test_who_did_not_keep_pace():
+def test_the_limit_names_the_bottleneck():
     assert limit(size(1, 10)) == ""
     assert limit(size(1, 10, late=21)) == "generator"
     assert limit(size(1, 10, late=21, p99=900)) == "generator"
@@ -106,12 +108,12 @@ def test_who_did_not_keep_pace():
 
 
 def block(words):
-    """The page's block whose first line holds these words."""
+    """Return the page's code block whose first line contains the words."""
     return next(each for each in BLOCKS if words in each.partition("\n")[0])
 
 
 class Centre:
-    """The page's broker at the centre, with its own certificates and users."""
+    """Central broker configured as on the page, with test certificates and users."""
 
     def __init__(self, folder, *venues):
         self.certificates = Certificates(folder)
@@ -123,7 +125,7 @@ class Centre:
             subprocess.run(["mosquitto_passwd", "-b", passwords, user, PASSWORD], check=True)
         for file in (passwords, acl):
             file.chmod(0o600)
-        text = replaced(
+        text = substitute(
             block("conf.d/centre.conf, at the centre"),
             {
                 "/etc/mosquitto/certs/centre-ca.pem": self.ca,
@@ -131,7 +133,7 @@ class Centre:
                 "/etc/mosquitto/certs/centre.key": self.certificates.server_key,
                 "/etc/mosquitto/passwords": passwords,
                 "/etc/mosquitto/acl": acl,
-                "listener 8883\n": "",  # the fixture's is on loopback
+                "listener 8883\n": "",  # the test's listener is on loopback
             },
         )
         self.broker = Mosquitto(folder, *text.splitlines())
@@ -147,10 +149,10 @@ class Centre:
         )
 
 
-def replaced(text, places):
-    for there, here in places.items():
-        assert there in text, there
-        text = text.replace(there, str(here))
+def substitute(text, replacements):
+    for placeholder, value in replacements.items():
+        assert placeholder in text, placeholder
+        text = text.replace(placeholder, str(value))
     return text
 
 
@@ -165,51 +167,51 @@ def centre(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def heard(client, *filters):
-    """What comes: topics with their payloads, in order."""
-    seen = []
+async def subscribed(client, *filters):
+    """Subscribe; yield a growing list of received topics and payloads."""
+    received = []
 
     async def read():
         async for message in client.messages:
-            seen.append((str(message.topic), message.payload))  # noqa: PERF401 - it never ends
+            received.append((str(message.topic), message.payload))  # noqa: PERF401 - endless
 
     async with client:
         for each in filters:
             await client.subscribe(each, qos=1)
         task = asyncio.create_task(read())
         try:
-            yield seen
+            yield received
         finally:
             task.cancel()
             await asyncio.wait({task})
 
 
-async def until(true, seconds=10.0):
+async def wait_until(condition, seconds=10.0):
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - of whatever is asked
+        while not condition():  # noqa: ASYNC110 - arbitrary condition
             await asyncio.sleep(0.02)
 
 
-async def test_a_venue_can_neither_write_nor_read_the_topics_of_another(centre):
+async def test_a_venue_can_neither_publish_nor_subscribe_to_topics_of_another(centre):
     mine, other = "streamer/venue-1/stage/main/state", "streamer/venue-17/stage/main/state"
     async with (
-        heard(centre.client("monitor"), "#") as everything,
-        heard(centre.client("venue-17"), "#") as theirs,
+        subscribed(centre.client("monitor"), "#") as all_messages,
+        subscribed(centre.client("venue-17"), "#") as venue_messages,
         centre.client("venue-1") as venue,
     ):
         for topic in (other, "homeassistant/device/x/main/config", "streamer/status", mine):
             await venue.publish(topic, "mine", qos=1)
-        await until(lambda: everything)
+        await wait_until(lambda: all_messages)
         async with centre.client("venue-17") as another:
             await another.publish(other, "theirs", qos=1)
-        await until(lambda: theirs)
-        assert everything == [(mine, b"mine"), (other, b"theirs")]
-        assert theirs == [(other, b"theirs")]
+        await wait_until(lambda: venue_messages)
+        assert all_messages == [(mine, b"mine"), (other, b"theirs")]
+        assert venue_messages == [(other, b"theirs")]
 
 
 @contextlib.asynccontextmanager
 async def streaming(address, base):
-    """A streamer's publisher with one zone, ten estimates a second."""
+    """Run a streamer's publisher with one zone and ten estimates per second."""
     publisher = Publisher(Mqtt(node="stage", base_topic=base), address, zones=["main"])
     affect = Affect(0.5, 0.25, 0.1, 0.2)
 
@@ -238,7 +240,7 @@ async def streaming(address, base):
 
 async def test_only_state_health_and_status_cross_the_bridge(centre, tmp_path):
     base = "streamer/venue-17/stage"
-    text = replaced(
+    text = substitute(
         block("conf.d/centre.conf, in the venue"),
         {
             "centre.example:8883": f"localhost:{centre.broker.port}",
@@ -249,25 +251,27 @@ async def test_only_state_health_and_status_cross_the_bridge(centre, tmp_path):
     venue.start()
     try:
         async with (
-            heard(centre.client("monitor"), "#") as seen,
-            heard(aiomqtt.Client("127.0.0.1", venue.port), f"{base}/main/va") as desk,
+            subscribed(centre.client("monitor"), "#") as received,
+            subscribed(aiomqtt.Client("127.0.0.1", venue.port), f"{base}/main/va") as desk,
             streaming(venue.address, base),
         ):
             crossing = {f"{base}/{kind}" for kind in ("main/state", "main/health", "status")}
-            await until(lambda: crossing <= {topic for topic, _ in seen} and len(desk) > 10)
-            await asyncio.to_thread(a_monitor_that_shares_its_work, centre)
-            assert {topic for topic, _ in seen} == {*crossing, "streamer/venue-17/bridge"}
-            assert (f"{base}/status", b"online") in seen
+            await wait_until(
+                lambda: crossing <= {topic for topic, _ in received} and len(desk) > 10
+            )
+            await asyncio.to_thread(check_monitor_command, centre)
+            assert {topic for topic, _ in received} == {*crossing, "streamer/venue-17/bridge"}
+            assert (f"{base}/status", b"online") in received
             venue.kill()
-            await until(lambda: ("streamer/venue-17/bridge", b"0") in seen)
-        await what_is_retained(centre, base)
+            await wait_until(lambda: ("streamer/venue-17/bridge", b"0") in received)
+        await check_retained_messages(centre, base)
     finally:
         venue.kill()
 
 
-def a_monitor_that_shares_its_work(centre):
-    """The page's command, until it has heard three states."""
-    command = replaced(
+def check_monitor_command(centre):
+    """Run the page's `mosquitto_sub` until it has received three states."""
+    command = substitute(
         block("mosquitto_sub"),
         {
             "centre.example": "localhost",
@@ -276,14 +280,16 @@ def a_monitor_that_shares_its_work(centre):
         },
     )
     options = [*shlex.split(command), "-v", "-C", "3", "-W", "10"]
-    said = subprocess.run(options, capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0] for line in said.splitlines()} == {"streamer/venue-17/stage/main/state"}
+    output = subprocess.run(options, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in output.splitlines()} == {
+        "streamer/venue-17/stage/main/state"
+    }
 
 
-async def what_is_retained(centre, base):
-    """Whoever subscribes later is told the last state of the venue that is away, and that it is."""
-    async with heard(centre.client("monitor"), "streamer/#") as seen:
-        await until(lambda: len(seen) == 3)
+async def check_retained_messages(centre, base):
+    """Check that a late subscriber receives the retained state and status of an offline venue."""
+    async with subscribed(centre.client("monitor"), "streamer/#") as received:
+        await wait_until(lambda: len(received) == 3)
         assert {f"{base}/main/state", f"{base}/status", "streamer/venue-17/bridge"} == {
-            topic for topic, _ in seen
+            topic for topic, _ in received
         }

@@ -1,4 +1,4 @@
-"""Imports of `damer.views` and `damer.weights` stay light."""
+"""Check the import graph of `damer.views` and `damer.weights`."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def test_views_and_weights_import_no_torch(module):
     assert done.stdout.strip() == "[]"
 
 
-def test_views_import_no_other_package_of_ours():
+def test_views_import_no_other_package_of_the_project():
     program = (
         "import sys, damer.views; "
         "print(sorted({name.split('.')[0] for name in sys.modules}"

@@ -1,4 +1,4 @@
-"""Test exported models: equality with the network, provenance, refusal_message of other front ends."""
+"""Test exported models: equality with the network, provenance, refusal of other front ends."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""Validate the files of deploy/systemd, container and monitoring with the programs that read them."""
+"""Validate deploy/systemd, container and monitoring with the programs that read the files."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""The glossary of CONTRIBUTING.md names things that exist in the code."""
+"""Check that the names in CONTRIBUTING.md's glossary exist in the code."""
 
 import re
 from pathlib import Path
@@ -38,5 +38,5 @@ def test_terms_are_in_alphabetical_order_and_unique():
 @pytest.mark.parametrize(
     "path", re.findall(r"`(streamer/[\w/]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text())
 )
-def test_every_file_that_the_guide_names_exists(path):
+def test_every_file_listed_in_the_guide_exists(path):
     assert (ROOT / path).is_file()

@@ -1,4 +1,4 @@
-"""The generated reference is complete, and links between pages are correct."""
+"""Test that the generated reference is complete and links are rewritten correctly."""
 
 import json
 
@@ -28,8 +28,8 @@ def test_options_are_listed_with_the_keys_that_they_set(reference):
         reference[f"reference/{name}.md"] for name in ("configuration", "command-line")
     )
     for name in OPTIONS:
-        there = f"`--{name}" in commands_page or f", --{name}" in commands_page
-        assert (f"`--{name}`" in page) == there, name
+        is_documented = f"`--{name}" in commands_page or f", --{name}" in commands_page
+        assert (f"`--{name}`" in page) == is_documented, name
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,7 +67,7 @@ def test_the_reference_is_reproducible(reference):
     assert generate_files() == reference
 
 
-def test_files_that_stand_for_pages_are_there():
+def test_source_files_of_pages_exist():
     for source in (*PAGES, *pictures(), *STANDS_FOR):
         assert (ROOT / source.partition("#")[0]).is_file(), source
 
@@ -95,9 +95,9 @@ def test_files_that_stand_for_pages_are_there():
         ("start.md", "```\n[no](../config.toml)\n```", "```\n[no](../config.toml)\n```"),
     ],
 )
-def test_links_are_those_of_the_site(place, before, after):
+def test_links_are_rewritten_for_the_site(place, before, after):
     assert turned(before, place) == after
 
 
-def test_pages_of_other_folders_come_without_their_marks():
+def test_pages_of_other_folders_are_included_without_markers():
     assert "<!--" not in "".join(outside().values())

@@ -1,10 +1,10 @@
-"""Does what a page of the documentation says, as somebody would who has only that page.
+"""Run the commands of a documentation page in an isolated network.
 
 `python -m tests.docs.walk docs/start.md [HEADING]` runs every `sh` block of the page, or of the
-part under a heading, one after the other in one shell, in a copy of the checkout. A block whose
-paragraph says to leave it running goes on beside the next ones, until a paragraph says to stop it.
-It all happens in a network of its own (root is wanted), where a microphone hears the demo piece, a
-light hangs on sACN universe 1, and `homeassistant.local` is a broker.
+section under a heading, in order in one shell, in a copy of the checkout. A block whose paragraph
+says to leave it running stays in the background until a paragraph says to stop it. Requires root:
+the network namespace has a microphone that plays the demo piece, a receiver for sACN universe 1,
+and a broker at `homeassistant.local`.
 """
 
 import argparse
@@ -32,13 +32,13 @@ from tests.support.pulseaudio import RATE, MicrophonePlayer, PulseServer, record
 from training.sound.render import decode
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
-STARTING = 8.0
-"""Seconds that somebody takes to open a second terminal."""
+TIMEOUT_S = 300.0
+STARTUP_S = 8.0
+"""Seconds until a command that keeps running counts as started."""
 
 SACN = 5568
 
-_LEVELS = 126  # bytes before the levels of an E1.31 packet
+_LEVELS = 126  # offset of the levels in an E1.31 packet
 _LEFT_OUT = {".git", ".cache", "runs", "site", "build", "dist"}
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLIPS = ("one", "two", "three", "four", "five")
@@ -46,49 +46,49 @@ CLIPS = ("one", "two", "three", "four", "five")
 
 @dataclass(frozen=True)
 class Step:
-    """A block of commands, whether it goes on, and whether what goes on is stopped before."""
+    """Block of commands; whether it keeps running, and whether running blocks are stopped first."""
 
     commands: str
-    stays: bool
+    keeps_running: bool
     stops: bool
 
 
 def steps_of(page: str, heading: str | None = None) -> list[Step]:
-    """Return the steps of a page, or of the part under a heading."""
+    """Return the steps of a page, or of the section under a heading."""
     if heading is not None:
         level, rest = re.split(rf"^(#+) {re.escape(heading)}$", page, flags=re.MULTILINE)[1:3]
         page = re.split(rf"^#{{1,{len(level)}}} ", rest, flags=re.MULTILINE)[0]
     found, end = [], 0
     for block in _BLOCK.finditer(page):
-        said = " ".join(page[end : block.start()].lower().split())
-        stays = re.search(r"leave (it|this|both) running", said) is not None
-        stops = re.search(r"\bstop (it|both|`streamer)", said) is not None
-        found.append(Step(block.group(1), stays, stops))
+        paragraph = " ".join(page[end : block.start()].lower().split())
+        keeps_running = re.search(r"leave (it|this|both) running", paragraph) is not None
+        stops = re.search(r"\bstop (it|both|`streamer)", paragraph) is not None
+        found.append(Step(block.group(1), keeps_running, stops))
         end = block.end()
     return found
 
 
-class Running:
-    """A terminal in which a command goes on."""
+class RunningCommand:
+    """Terminal with a command that keeps running."""
 
     def __init__(self, script: str) -> None:
         self._child = pexpect.spawn("bash", ["-c", script], dimensions=(40, 120), timeout=None)
-        self._said = bytearray()
+        self._output = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @property
-    def said(self) -> str:
-        """All that was written so far."""
-        return self._said.decode(errors="replace")
+    def output(self) -> str:
+        """Output so far."""
+        return self._output.decode(errors="replace")
 
     @property
     def runs(self) -> bool:
-        """Whether it still goes on."""
+        """Whether the command still runs."""
         return bool(self._child.isalive())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and wait for the end."""
+        """Send Ctrl-C, and wait for the exit."""
         if self.runs:
             self._child.sendintr()
         self._reader.join(20)
@@ -97,56 +97,56 @@ class Running:
     def _read(self) -> None:
         with contextlib.suppress(pexpect.EOF):
             while True:
-                self._said += self._child.read_nonblocking(4096)
+                self._output += self._child.read_nonblocking(4096)
 
 
 class Terminals:
-    """Shells in one folder; a command that goes on has one of its own."""
+    """Shells in one folder; every command that keeps running has its own."""
 
     def __init__(self, folder: Path) -> None:
         self._state = folder / ".state"
         self._state.write_text(f"cd {folder}\n")
-        self._running: list[Running] = []
+        self._running: list[RunningCommand] = []
 
-    def do(self, step: Step) -> None:
-        """Do a step.
+    def run_step(self, step: Step) -> None:
+        """Run a step.
 
         Raises
         ------
         AssertionError
-            It fails.
+            A command fails, or exits too early.
         """
         if step.stops:
             self.stop()
         print(f"$ {step.commands}", end="", flush=True)
-        if step.stays:
-            terminal = Running(f". {self._state}\n{step.commands}")
+        if step.keeps_running:
+            terminal = RunningCommand(f". {self._state}\n{step.commands}")
             self._running.append(terminal)
-            time.sleep(STARTING)
-            assert terminal.runs, f"it has ended: {terminal.said}"
+            time.sleep(STARTUP_S)
+            assert terminal.runs, f"it has ended: {terminal.output}"
         else:
             keep = f'{{ export -p; echo "cd $(pwd)"; }} > {self._state}'
             script = f"set -e\n. {self._state}\n{step.commands}\n{keep}"
             done = subprocess.run(
-                ["bash", "-c", script], timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL
+                ["bash", "-c", script], timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
             )
             assert done.returncode == 0, f"it ends with {done.returncode}"
 
     def stop(self) -> None:
-        """Press Ctrl-C in every terminal; each has to run until then, and free of errors."""
+        """Send Ctrl-C to every terminal; assert that each still ran, without errors."""
         ran = [terminal.runs for terminal in self._running]
         for terminal in reversed(self._running):
             terminal.interrupt()
-        said = [terminal.said for terminal in self._running]
+        output = [terminal.output for terminal in self._running]
         self._running.clear()
-        for alive, text in zip(ran, said, strict=True):
+        for alive, text in zip(ran, output, strict=True):
             assert alive, f"it has ended: {text}"
             assert "Traceback" not in text
             assert not re.search(r"^\S+ error ", text, re.MULTILINE), text
 
 
 def walk(page: Path, heading: str | None, folder: Path) -> None:
-    """Do what a page says."""
+    """Run the commands of a page."""
     for each in ROOT.iterdir():
         if each.name not in _LEFT_OUT:
             (folder / each.name).symlink_to(each)
@@ -155,14 +155,14 @@ def walk(page: Path, heading: str | None, folder: Path) -> None:
     terminals = Terminals(folder)
     try:
         for step in steps:
-            terminals.do(step)
+            terminals.run_step(step)
     finally:
         terminals.stop()
 
 
 @contextlib.contextmanager
 def venue(folder: Path, *, at_home: bool) -> Iterator[None]:
-    """Make a network with a microphone that hears music and, at home, a broker."""
+    """Set up the network with a microphone that plays music and, at home, a broker."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "route", "add", "default", "dev", "lo"], check=True)
     hosts = folder / "hosts"
@@ -184,8 +184,8 @@ def venue(folder: Path, *, at_home: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def light(universe: int) -> Iterator[None]:
-    """Hang a light on an sACN universe; say at the end how much came, and how it changed."""
-    looks: list[bytes] = []
+    """Receive an sACN universe; finally print the number of packets and of different levels."""
+    levels: list[bytes] = []
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     receiver.bind(("", SACN))
@@ -194,22 +194,22 @@ def light(universe: int) -> Iterator[None]:
         socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + socket.inet_aton("127.0.0.1")
     )
     receiver.settimeout(0.5)
-    over = threading.Event()
+    finished = threading.Event()
 
     def receive() -> None:
-        while not over.is_set():
+        while not finished.is_set():
             with contextlib.suppress(TimeoutError):
-                looks.append(receiver.recv(1024)[_LEVELS:])
+                levels.append(receiver.recv(1024)[_LEVELS:])
 
     thread = threading.Thread(target=receive)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()
         receiver.close()
-        print(f"universe {universe}: {len(looks)} packets, {len(set(looks))} different")
+        print(f"universe {universe}: {len(levels)} packets, {len(set(levels))} different")
 
 
 def cut_clips(music: NDArray[np.float32], folder: Path) -> None:
@@ -223,7 +223,7 @@ def cut_clips(music: NDArray[np.float32], folder: Path) -> None:
 
 
 def main() -> int:
-    """Walk, in a network of its own."""
+    """Run a page in its own network namespace."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("heading", nargs="?")

@@ -35,7 +35,7 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 
 START_LIMIT = 10.0
-"""Longest time from a start to the first estimate, s."""
+"""Maximum time from a start to the first estimate, s."""
 
 COMPILE_LIMIT = 60.0
 """The same without cached compiled code, s."""
@@ -45,7 +45,7 @@ _ROOT = Path(__file__).parents[2]
 _STREAMER = [sys.executable, "-m", "streamer"]
 _SELF_KILLING = [sys.executable, "-m", "tests.faults.killing_program"]
 _HALL = Zone(id="hall", input="mic")
-_LAG = 10  # estimates that may be published but not written yet
+_LAG = 10  # maximum number of published estimates not yet in the journal
 _CONFIG = """
 [[zones]]
 id = "main"
@@ -73,24 +73,24 @@ class EstimateCounter:
     def __init__(self, port: int) -> None:
         self.received = 0
         self._port = port
-        self._over = threading.Event()
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._count_messages, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        self._over.set()
+        self._closed.set()
         self._thread.join(5)
 
     def _count_messages(self) -> None:
-        while not self._over.is_set():
+        while not self._closed.is_set():
             client = paho.Client(paho.CallbackAPIVersion.VERSION2)
             client.on_connect = lambda each, *_: each.subscribe("streamer/killed/main/va")
             client.on_message = self._count
             with contextlib.suppress(OSError):
                 client.connect("127.0.0.1", self._port)
-                while not self._over.is_set() and client.loop(0.1) == paho.MQTT_ERR_SUCCESS:
+                while not self._closed.is_set() and client.loop(0.1) == paho.MQTT_ERR_SUCCESS:
                     pass
-            self._over.wait(0.05)
+            self._closed.wait(0.05)
 
     def _count(self, *_: object) -> None:
         self.received += 1
@@ -113,14 +113,14 @@ class Scene:
         self.recordings = folder / "recordings"
         self.port = free_port() if broker is None else broker.port
         address = "embedded" if broker is None else f"mqtt://127.0.0.1:{broker.port}"
-        sound = "demo" if broker is None else str(_ROOT / "streamer" / "demo" / "piece.opus")
+        audio = "demo" if broker is None else str(_ROOT / "streamer" / "demo" / "piece.opus")
         self._config = folder / "config.toml"
-        self._config.write_text(_CONFIG.format(input=sound, broker=address, port=self.port))
+        self._config.write_text(_CONFIG.format(input=audio, broker=address, port=self.port))
         self._text = self._config.read_text()
         self._store = CalibrationStore(folder / "calibration.json")
         self._hall = Calibration.of(_HALL, gain_db=3.0, level_dbfs=-20.0)
         self._store.put("hall", self._hall)
-        self._store.put("main", Calibration.of(Zone(input=sound), gain_db=1.0, level_dbfs=-20.0))
+        self._store.put("main", Calibration.of(Zone(input=audio), gain_db=1.0, level_dbfs=-20.0))
         self.counter = EstimateCounter(self.port)
         self.environment: dict[str, str] = {}
         self._errors = folder / "errors.txt"
@@ -168,8 +168,8 @@ class Scene:
             time.sleep(0.02)
         duration = time.monotonic() - started
         if not self.counter.received:
-            said = self._errors.read_text(errors="replace")[-1500:]
-            self._report_problem(f"no estimate, status {process.poll()}: {said}")
+            errors = self._errors.read_text(errors="replace")[-1500:]
+            self._report_problem(f"no estimate, status {process.poll()}: {errors}")
             return None
         if duration > within:
             self._report_problem(f"the first estimate came after {duration:.1f} s")
@@ -192,7 +192,7 @@ class Scene:
 
     def close(self) -> None:
         self.counter.close()
-        for each in _family(self.folder):
+        for each in _processes_of(self.folder):
             with contextlib.suppress(psutil.Error):
                 each.kill()
 
@@ -201,7 +201,7 @@ class Scene:
 
     def _expect_no_orphans(self) -> None:
         limit = time.monotonic() + 3.0
-        while left := _family(self.folder):
+        while left := _processes_of(self.folder):
             if time.monotonic() > limit:
                 self._report_problem(f"left: {left}")
                 for each in left:
@@ -221,9 +221,9 @@ class Scene:
 
     def _expect_no_traceback(self) -> None:
         for line in self._errors.read_text(errors="replace").splitlines():
-            said = json.loads(line) if line.startswith("{") else {"exception": line}
-            if "exception" in said or said.get("level") == "error":
-                self._report_problem(f"said at a start: {line[:1000]}")
+            entry = json.loads(line) if line.startswith("{") else {"exception": line}
+            if "exception" in entry or entry.get("level") == "error":
+                self._report_problem(f"logged at a start: {line[:1000]}")
 
     def _read_finished(self) -> None:
         for path in sorted(set(self.recordings.glob("*")) - self._seen):
@@ -232,13 +232,13 @@ class Scene:
                 self.tally.rows += self._read(path)
             elif path.suffix == ".flac":
                 self.tally.sounds += 1
-                self._decode_sound(path)
+                self._decode_audio(path)
             else:
                 continue
             self._seen.add(path)
 
     def _read(self, path: Path) -> int:
-        """Return the rows of a recording; one that was just started has none."""
+        """Return the number of rows of a recording; a new one has none."""
         try:
             return len(read_recording(path))
         except StreamerError as error:
@@ -246,18 +246,18 @@ class Scene:
                 self._report_problem(str(error))
             return 0
 
-    def _decode_sound(self, path: Path) -> None:
+    def _decode_audio(self, path: Path) -> None:
         if path.stat().st_size < 5000:  # FFmpeg had not flushed yet
             return
         try:
-            with open_audio_file(path) as sound:
-                for _ in sound.blocks():
+            with open_audio_file(path) as audio:
+                for _ in audio.blocks():
                     pass
         except StreamerError as error:
             self._report_problem(str(error))
 
 
-def _family(folder: Path) -> list[psutil.Process]:
+def _processes_of(folder: Path) -> list[psutil.Process]:
     """Return all processes started from this folder, by an environment variable."""
     marker = f"{_FAMILY}={folder}".encode()
     found = []
@@ -292,18 +292,18 @@ def run(times: int, seed: int, folder: Path, tally: Tally) -> None:
 
 def _kill_once(scene: Scene, rng: random.Random, number: int) -> float:
     """Kill one process; return the longest time that the next start may take, s."""
-    which = rng.random()
-    if which < 0.7:
+    choice = rng.random()
+    if choice < 0.7:
         process = scene.start(_STREAMER)
         moment = rng.uniform(0, 2.5)
         time.sleep(moment)
         scene.kill(process, "starting", moment)
         return START_LIMIT
-    if which < 0.84:
+    if choice < 0.84:
         where = f"{rng.randint(2, 40)}:{scene.recordings}"
         process = scene.start(_SELF_KILLING, KILL_WRITING=where, KILL_ROTATING="0.4")
         return _wait_for_death(scene, process, "while recordings rotate")
-    if which < 0.94:
+    if choice < 0.94:
         where = f"{rng.randint(1, 3)}:{scene.folder}"
         process = scene.start(
             _SELF_KILLING, "calibrate", "--forget", "--zone", "main", KILL_WRITING=where

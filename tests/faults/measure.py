@@ -21,7 +21,7 @@ STEADY = 1.5
 HOLE = 0.6
 RECOVERY_TIMEOUT = 45.0
 _INTERVALS = 12
-_SOUND_SERVER_BUFFER = 0.5  # s; a sound server still delivers its buffer after a microphone is gone
+_SOUND_SERVER_BUFFER = 0.5  # s; still delivered after a microphone is unplugged
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ async def inject_fault(testbed: Testbed, fault: Fault, duration: float) -> Outco
         await asyncio.sleep(duration)
         repairing = time.time()
     gone = time.time() if duration else started
-    back = {zone: await _recovery_time(observer, zone, gone) for zone in fault.zones}
-    until = max(back.values())
+    recovery_times = {zone: await _recovery_time(observer, zone, gone) for zone in fault.zones}
+    until = max(recovery_times.values())
     end = until if np.isfinite(until) else time.time()
     return Outcome(
         fault=fault,
@@ -120,7 +120,7 @@ def _detection_time(observer: Observer, fault: Fault, started: float) -> float |
         for each in observer.health
         if each.arrived >= started and any(words in each.reason for words in fault.messages)
     ]
-    times += [at for at, said in observer.status if at >= started and said in fault.messages]
+    times += [at for at, text in observer.status if at >= started and text in fault.messages]
     return min(times) - started if times else None
 
 
@@ -130,21 +130,21 @@ def _is_periodic(line: Line) -> bool:
 
 
 def _count_missing(observer: Observer, zone: str, started: float, end: float) -> int:
-    came = sum(each.arrived <= end for each in observer.since(zone, started))
-    return max(int((end - started) * RATE) - came, 0)
+    received = sum(each.arrived <= end for each in observer.since(zone, started))
+    return max(int((end - started) * RATE) - received, 0)
 
 
 def _count_false(observer: Observer, fault: Fault, started: float, repairing: float) -> int:
     """Count invalid estimates, and estimates of audio that did not exist."""
     estimates = [each for zone in ALL for each in observer.since(zone, started)]
-    wrong = sum(not _is_valid(each) for each in estimates)
+    invalid = sum(not _is_valid(each) for each in estimates)
     if fault.silent:
-        wrong += sum(
+        invalid += sum(
             started + _SOUND_SERVER_BUFFER < each.captured < repairing
             for zone in fault.zones
             for each in observer.since(zone, started)
         )
-    return wrong
+    return invalid
 
 
 def _is_valid(estimate: Estimate) -> bool:
@@ -191,8 +191,8 @@ def trend(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
     hours, levels = np.array([(at.mean() / 3600, level.mean()) for at, level in means]).T
     hours -= hours.mean()
     slope = (hours * levels).sum() / (hours**2).sum()
-    left = levels - levels.mean() - slope * hours
-    error = np.sqrt((left**2).sum() / (_INTERVALS - 2) / (hours**2).sum())
+    residuals = levels - levels.mean() - slope * hours
+    error = np.sqrt((residuals**2).sum() / (_INTERVALS - 2) / (hours**2).sum())
     return float(slope), float(error)
 
 

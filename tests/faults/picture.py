@@ -1,4 +1,4 @@
-"""Chart of a run: estimates of each zone during the faults."""
+"""Plot a run: estimates of each zone during the faults."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Setting the system clock by hours shifts time stamps and nothing else."""
+"""Test that setting the system clock shifts time stamps and nothing else."""
 
 import asyncio
 from itertools import pairwise
@@ -29,7 +29,7 @@ async def test_time_stamps_follow_the_clock_and_tracking_is_unaffected(tmp_path,
 
     def set_clock(shift: str) -> None:
         (tmp_path / "next").write_text(shift)
-        (tmp_path / "next").replace(clock)  # atomic, so that it is never read half written
+        (tmp_path / "next").replace(clock)  # atomic replacement, never read half written
 
     set_clock("+0")
     monkeypatch.setenv("LD_PRELOAD", library())
@@ -44,14 +44,14 @@ async def test_time_stamps_follow_the_clock_and_tracking_is_unaffected(tmp_path,
             settled = len(program.estimates)
             await asyncio.sleep(3)
             assert all(follows(each, int(shift)) for each in program.estimates[settled:])
-            came = program.estimates[before:]
-            assert len(came) > 25
-            assert max(b - a for (a, _), (b, _) in pairwise(came)) < 1.0
-            assert max(payload["latency_ms"] for _, payload in came) < 500
-            numbers = [payload["seq"] for _, payload in came]
+            received = program.estimates[before:]
+            assert len(received) > 25
+            assert max(b - a for (a, _), (b, _) in pairwise(received)) < 1.0
+            assert max(payload["latency_ms"] for _, payload in received) < 500
+            numbers = [payload["seq"] for _, payload in received]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        told = [text for _, text in program.log if "the system clock changed by" in text]
-        assert [text.split("changed by ")[1].split(" s")[0] for text in told] == [
+        warnings = [text for _, text in program.log if "the system clock changed by" in text]
+        assert [text.split("changed by ")[1].split(" s")[0] for text in warnings] == [
             "+7200.0", "-14400.0", "+10800.0",
         ]  # fmt: skip
         assert program.health["gaps"] == 0

@@ -153,8 +153,8 @@ class Testbed:
 
     def compose(self, first: int, last: int) -> np.ndarray:
         """Return the samples of the microphone."""
-        sound = noise(first, last)
-        return sound * 0 if self.muted else sound
+        samples = noise(first, last)
+        return samples * 0 if self.muted else samples
 
     async def start_program(self) -> None:
         """Write the configuration and start the process."""
@@ -186,7 +186,7 @@ async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
         stack.callback(testbed.broker.kill)
         await testbed.proxy.start()
         stack.push_async_callback(testbed.proxy.refuse)
-        stack.enter_context(_sound(testbed))
+        stack.enter_context(_microphones(testbed))
         testbed.start_radio()
         stack.callback(testbed.radio.stop)
         stack.callback(lambda: testbed.source.stop())
@@ -209,7 +209,7 @@ async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
 
 
 @contextlib.contextmanager
-def _sound(testbed: Testbed) -> Iterator[None]:
+def _microphones(testbed: Testbed) -> Iterator[None]:
     with ExitStack() as stack:
         for card in (testbed.card, testbed.other_card):
             card.start()

@@ -1,16 +1,16 @@
-"""Changes to bytes that parsers like least."""
+"""Mutate bytes in ways that break parsers."""
 
 from collections.abc import Sequence
 from random import Random
 
 EXTREMES = (0, 1, -1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, -2)
 LARGEST = 1 << 20
-"""Bytes beyond which nothing is repeated."""
+"""Maximum size of a mutated input, bytes, beyond which no block is repeated."""
 
 
-def some_bytes(random: Random, most: int) -> bytes:
+def some_bytes(random: Random, max_size: int) -> bytes:
     """Return random bytes, short ones more often."""
-    return random.randbytes(int(most ** random.random()))
+    return random.randbytes(int(max_size ** random.random()))
 
 
 def mutated(
@@ -21,13 +21,13 @@ def mutated(
     Parameters
     ----------
     random
-        What decides.
+        Random generator.
     data
-        A good input.
+        Valid input.
     others
-        Good inputs to splice in.
+        Valid inputs to splice in.
     tokens
-        Words that mean something in such inputs.
+        Tokens of the input's format.
     """
     for _ in range(random.choice((1, 1, 1, 2, 3, 5, 8, 20))):
         data = _changed(random, data, others, tokens)
@@ -35,20 +35,20 @@ def mutated(
 
 
 def with_odd_field(random: Random, data: bytes, marks: Sequence[bytes]) -> bytes:
-    """Return `data` with an extreme number beside one of the marks that are in it."""
+    """Return `data` with an extreme number near one of the marks that it contains."""
     present = [mark for mark in marks if mark in data]
     if not present:
         return data
     mark = random.choice(present)
     at = data.index(mark)
-    place = random.choice((at - 4, at - 8, *(at + len(mark) + step for step in range(0, 40, 2))))
-    return _put(data, max(place, 0), _extreme(random))
+    position = random.choice((at - 4, at - 8, *(at + len(mark) + step for step in range(0, 40, 2))))
+    return _put(data, max(position, 0), _extreme(random))
 
 
 def _changed(
     random: Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]
 ) -> bytes:
-    at = _place(random, data)
+    at = _position(random, data)
     length = int(max(len(data), 1) ** random.random())
     block = data[at : at + length]
     match random.randrange(12):
@@ -61,17 +61,17 @@ def _changed(
         case 4:
             return data[:at] + data[at + length :]
         case 5:
-            there = _place(random, data)
+            there = _position(random, data)
             return data[:there] + block + data[there:]
         case 6:
             rest = data[:at] + data[at + length :]
-            there = _place(random, rest)
+            there = _position(random, rest)
             return rest[:there] + block + rest[there:]
         case 7:
             return data[:at]
         case 8 if others:
             other = random.choice(others)
-            return data[:at] + other[_place(random, other) :]
+            return data[:at] + other[_position(random, other) :]
         case 9 if block:
             times = random.choice((2, 10, 100, 10_000))
             return data[:at] + block * min(times, LARGEST // len(block)) + data[at:]
@@ -80,8 +80,8 @@ def _changed(
     return data[:at] + some_bytes(random, 64) + data[at:]
 
 
-def _place(random: Random, data: bytes) -> int:
-    """Return a place; the beginning, where headers are, more often."""
+def _position(random: Random, data: bytes) -> int:
+    """Return a position, more often near the start, where headers are."""
     if random.random() < 0.25:
         return min(int(200 ** random.random()) - 1, max(len(data) - 1, 0))
     return random.randrange(max(len(data), 1))

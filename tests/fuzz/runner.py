@@ -19,7 +19,7 @@ from tests.fuzz.worker import random_for
 
 ROOT = Path(__file__).parents[2]
 MAX_SAVED = 3
-"""Most inputs that are saved of each kind of failure."""
+"""Maximum number of saved inputs per kind of failure."""
 
 _STARTUP_TIMEOUT = 120.0  # seconds until the first input
 _GRACE = 30.0  # seconds beyond a target's timeout

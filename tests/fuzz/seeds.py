@@ -1,4 +1,4 @@
-"""Sound files of every kind that people have, half a second each, of the bundled piece."""
+"""Encode 0.5 s of the demo piece in every common audio format."""
 
 import io
 from fractions import Fraction
@@ -31,7 +31,7 @@ _KINDS = {
     "song.au": ("au", "pcm_s16be", 44100, "s16", {}),
     "song.caf": ("caf", "pcm_s16le", 44100, "s16", {}),
 }
-"""By name: format, codec, rate, sample format, options of the format."""
+"""Format, codec, rate, sample format and format options by file name."""
 
 FOURCCS = (
     b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"OggS", b"\x01vorbis", b"OpusHead", b"OpusTags",
@@ -43,26 +43,26 @@ FOURCCS = (
     b"\xff\xf1",
     b"#EXTM3U\n", b"file:///etc/passwd", b"concat:", b"[playlist]\nFile1=/etc/passwd\n",
 )  # fmt: skip
-"""Marks of those formats."""
+"""Magic bytes and chunk names of those formats."""
 
 
 @cache
-def sound_files() -> dict[str, bytes]:
-    """Return the files by their names."""
-    sound = _piece()
-    found = {name: _encoded(sound, *kind) for name, kind in _KINDS.items()}
+def audio_files() -> dict[str, bytes]:
+    """Return the encoded files by name."""
+    audio = _decode_piece()
+    found = {name: _encoded(audio, *kind) for name, kind in _KINDS.items()}
     picture = _picture()
     found["cover.mp3"] = _id3(picture) + found["song.mp3"]
     found["cover.flac"] = _flac_picture(found["song.flac"], picture)
-    found["video.mp4"] = _encoded(sound, "mp4", "aac", 44100, "fltp", {}, video=True)
+    found["video.mp4"] = _encoded(audio, "mp4", "aac", 44100, "fltp", {}, video=True)
     found["chained.ogg"] = found["song.ogg"] + found["song.opus"]
     found["twice.mp3"] = found["song.mp3"] * 2
     found["empty.wav"] = found["song.wav"][:44]
     return found
 
 
-def _piece() -> np.ndarray:
-    """Return the beginning of the music, stereo, shape (2, samples)."""
+def _decode_piece() -> np.ndarray:
+    """Return 0.5 s of the music, stereo, shape (2, samples)."""
     with av.open(str(PIECE)) as container:
         resampler = av.AudioResampler("fltp", "stereo", RATE)
         parts: list[np.ndarray] = []
@@ -74,7 +74,7 @@ def _piece() -> np.ndarray:
 
 
 def _encoded(
-    sound: np.ndarray, form: str, codec: str, rate: int, sample: str, options: dict[str, str],
+    audio: np.ndarray, form: str, codec: str, rate: int, sample: str, options: dict[str, str],
     *, video: bool = False,
 ) -> bytes:  # fmt: skip
     memory = io.BytesIO()
@@ -85,8 +85,10 @@ def _encoded(
             pictures.width, pictures.height, pictures.pix_fmt = 32, 32, "yuv420p"
         stream = container.add_stream(codec, rate=rate, layout="stereo")
         stream.bit_rate = 128_000
-        stream.codec_context.options = {"strict": "experimental"}  # FFmpeg's own Vorbis is
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound), "fltp", "stereo")
+        stream.codec_context.options = {
+            "strict": "experimental"
+        }  # FFmpeg's own Vorbis encoder is experimental
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio), "fltp", "stereo")
         frame.sample_rate, frame.pts = RATE, 0
         size = stream.codec_context.frame_size or 1024
         cutter = av.AudioResampler(sample, "stereo", rate, size)

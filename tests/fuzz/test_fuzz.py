@@ -1,4 +1,4 @@
-"""A few seconds of each target; `make fuzz` takes twenty minutes."""
+"""Fuzz each target for a few seconds; `make fuzz` takes twenty minutes."""
 
 import pytest
 
@@ -25,12 +25,12 @@ def test_any_input_is_accepted_or_rejected_with_one_line(target, tmp_path):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_input_depends_only_on_seed_and_number(target, tmp_path):
-    made = ALL[target](tmp_path)
+    instance = ALL[target](tmp_path)
     try:
-        one, again = (made.make(random_for(target, 7, 3)) for _ in range(2))
+        one, other = (instance.make(random_for(target, 7, 3)) for _ in range(2))
     finally:
-        made.close()
-    assert one == again
+        instance.close()
+    assert one == other
 
 
 @pytest.mark.timeout(400)

@@ -1,4 +1,4 @@
-"""The wheel works where there is no checkout."""
+"""Contents of the wheel, and its use in an environment without a checkout."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.wheel, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy of what is in the checkout."""
+    """Build the wheel from a copy of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "runs", "*.egg-info")
@@ -37,7 +37,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def call(wheel, tmp_path_factory):
-    """Run Python where nothing but the wheel and what it asks for is installed."""
+    """Return a function that runs Python with only the wheel and its dependencies installed."""
     folder = tmp_path_factory.mktemp("empty")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
@@ -60,7 +60,7 @@ def call(wheel, tmp_path_factory):
     return call
 
 
-def test_it_holds_what_the_program_needs(wheel):
+def test_the_wheel_contains_every_file_that_the_program_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         for path in (
@@ -77,7 +77,7 @@ def test_it_holds_what_the_program_needs(wheel):
         assert archive.read("streamer/config/default.toml") == (ROOT / "config.toml").read_bytes()
 
 
-def test_it_holds_every_licence(wheel):
+def test_the_wheel_contains_every_licence(wheel):
     with zipfile.ZipFile(wheel) as archive:
         folder = next(name for name in archive.namelist() if name.endswith("METADATA"))[:-8]
         for path in ("LICENSE", "damer/weights/LICENSE", "streamer/demo/LICENSE", UPLOT):
@@ -86,7 +86,7 @@ def test_it_holds_every_licence(wheel):
         assert "streamer/demo/LICENSE" in archive.namelist()
 
 
-def test_it_holds_nothing_else(wheel):
+def test_the_wheel_contains_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             assert name.split("/")[0] in ("streamer", "damer") or ".dist-info/" in name
@@ -95,7 +95,7 @@ def test_it_holds_nothing_else(wheel):
 
 
 @pytest.mark.long
-def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
+def test_the_installed_wheel_analyses_a_file(call, tmp_path):
     answer = call("-c", "import streamer, damer; print(streamer.__file__, damer.__file__)")
     assert answer.returncode == 0, answer.stderr
     assert str(ROOT) not in answer.stdout
@@ -108,13 +108,13 @@ def test_it_analyses_a_file_in_an_empty_environment(call, tmp_path):
 
 
 @pytest.mark.long
-def test_it_brings_the_default_configuration(call):
+def test_the_installed_wheel_has_the_default_configuration(call):
     program = "from streamer.config.files import default_text; print(default_text(), end='')"
     assert call("-c", program).stdout == (ROOT / "config.toml").read_text()
 
 
 @pytest.mark.long
-def test_a_dashboard_without_its_packages_says_what_to_install(call):
+def test_without_the_extra_the_dashboard_error_names_the_install_command(call):
     done = call("-m", "streamer", "run", "--dashboard", "--no-view")
     assert done.returncode == 2
     assert 'pip install "damer-streamer[dashboard]"' in done.stderr

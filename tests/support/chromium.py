@@ -1,4 +1,4 @@
-"""The browser in which pages are tried."""
+"""Run Chromium for tests of pages."""
 
 import contextlib
 import shutil
@@ -17,7 +17,7 @@ _ARGUMENTS = [
 
 @contextlib.contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """Run Chromium, which asks nobody for anything by itself."""
+    """Run headless Chromium without background network requests."""
     program = shutil.which("chromium")
     assert program, "chromium is not installed (make test installs it)"
     with sync_playwright() as playwright:

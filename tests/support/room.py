@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 
 def add_room(
-    sound: NDArray[np.float32], rate: int, decay: float, gain_db: float, silence: float = 4.0
+    audio: NDArray[np.float32], rate: int, decay: float, gain_db: float, silence: float = 4.0
 ) -> NDArray[np.float32]:
     """Return mono audio as a distant microphone in a reverberant room captures it.
 
     Parameters
     ----------
-    sound, rate
+    audio, rate
         Mono samples (n,), and their rate in Hz.
     decay
         Reverberation time, s; reverberation is as loud as the direct sound.
@@ -25,7 +25,7 @@ def add_room(
     response = random.normal(size=count) * 10.0 ** (-3 * np.arange(count) / count)
     response /= np.sqrt(np.sum(response**2))
     response[0] = 1.0
-    size = len(sound) + count
-    spectrum = np.fft.rfft(sound, size) * np.fft.rfft(response, size)
-    reverberant = np.fft.irfft(spectrum, size)[: len(sound)] * 10 ** (gain_db / 20)
+    size = len(audio) + count
+    spectrum = np.fft.rfft(audio, size) * np.fft.rfft(response, size)
+    reverberant = np.fft.irfft(spectrum, size)[: len(audio)] * 10 ** (gain_db / 20)
     return np.concatenate([np.zeros(int(silence * rate)), reverberant]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Synthetic music with labels that can be heard in it."""
+"""Fixtures: synthetic audio whose loudness and pitch follow its labels, small recipes."""
 
 import wave
 from pathlib import Path
@@ -18,7 +18,7 @@ RATE = FrontEndSpec().sample_rate
 
 @pytest.fixture(scope="session")
 def make_piece():
-    """Make a piece with one label, or with labels that stand at times."""
+    """Make a piece with one label, or with labels at given times."""
 
     def make(name="song", **values):
         one = {"times": [0.0], "valence": [0.0], "arousal": [0.0], **values}
@@ -32,8 +32,8 @@ def make_piece():
 
 
 @pytest.fixture(scope="session")
-def make_sound():
-    """Noise whose loudness follows arousal, with a tone whose pitch follows valence."""
+def make_audio():
+    """Make noise whose loudness follows arousal, with a tone whose pitch follows valence."""
 
     def make(valence, arousal, seconds=2.0, seed=0):
         random = np.random.default_rng(seed)
@@ -46,13 +46,13 @@ def make_sound():
 
 
 @pytest.fixture(scope="session")
-def make_rendition(make_piece, make_sound):
-    """Make a clip with one label, heard by the front end."""
+def make_rendition(make_piece, make_audio):
+    """Make a clip with one label, as frames of the front end."""
 
     def make(name, valence=0.0, arousal=0.0, seconds=2.0, **values):
         piece = make_piece(name, valence=[valence], arousal=[arousal], **values)
-        sound = make_sound(valence, arousal, seconds, seed=sum(name.encode()))
-        frames = np.concatenate(FrontEnd(FrontEndSpec()).push(sound), axis=1)
+        audio = make_audio(valence, arousal, seconds, seed=sum(name.encode()))
+        frames = np.concatenate(FrontEnd(FrontEndSpec()).push(audio), axis=1)
         return Rendition(piece, RECORDED, frames.astype(np.float16))
 
     return make
@@ -70,7 +70,7 @@ def clips(make_rendition):
 
 @pytest.fixture(scope="session")
 def make_recipe():
-    """Make a recipe that is done in a moment."""
+    """Make a recipe that is fitted within seconds."""
 
     def make(**values):
         small = {
@@ -108,10 +108,10 @@ def write_wave():
 
 @pytest.fixture(scope="session")
 def assert_alike():
-    """Compare weights that have to be the same but for rounding.
+    """Compare weights that must be equal except for rounding.
 
-    The bias of an attention's keys is left out: it changes nothing, its gradient is rounding alone,
-    and Adam makes steps of that as large as of any other.
+    The bias of an attention's keys is excluded: it has no effect on the output, its gradient is
+    rounding error alone, and Adam scales that to full steps.
     """
 
     def compare(one, other):

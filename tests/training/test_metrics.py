@@ -1,4 +1,4 @@
-"""Metrics agree with their closed forms and with scikit-learn."""
+"""Test metrics against their closed forms and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,14 @@ series = st.integers(2, 30).flatmap(
 )
 
 
-def some(seed=0, count=200):
+def make_series(seed=0, count=200):
     random = np.random.default_rng(seed)
     labels = random.uniform(-1, 1, count)
     return 0.6 * labels + 0.3 * random.standard_normal(count) + 0.1, labels
 
 
 def test_identical_series_agree_fully():
-    _, labels = some()
+    _, labels = make_series()
     same = agreement(labels, labels)
     assert same.ccc == pytest.approx(1.0)
     assert same.r2 == pytest.approx(1.0)
@@ -39,7 +39,7 @@ def test_identical_series_agree_fully():
 
 @pytest.mark.parametrize("shift", [0.1, -0.5, 2.0])
 def test_a_shift_lowers_concordance_but_not_correlation(shift):
-    _, labels = some()
+    _, labels = make_series()
     variance = labels.var()
     shifted = agreement(labels + shift, labels)
     assert shifted.ccc == pytest.approx(2 * variance / (2 * variance + shift**2))
@@ -49,7 +49,7 @@ def test_a_shift_lowers_concordance_but_not_correlation(shift):
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_a_wrong_scale_lowers_concordance_but_not_correlation(scale):
-    labels = some()[1]
+    labels = make_series()[1]
     labels -= labels.mean()
     scaled = agreement(scale * labels, labels)
     assert scaled.ccc == pytest.approx(2 * scale / (1 + scale**2))
@@ -57,21 +57,21 @@ def test_a_wrong_scale_lowers_concordance_but_not_correlation(scale):
 
 
 def test_an_opposite_series_has_concordance_minus_one():
-    labels = some()[1]
+    labels = make_series()[1]
     labels -= labels.mean()
     assert agreement(-labels, labels).ccc == pytest.approx(-1.0)
 
 
-def test_the_labels_mean_explains_nothing():
-    _, labels = some()
+def test_the_mean_of_the_labels_has_r2_zero():
+    _, labels = make_series()
     constant = agreement(np.full_like(labels, labels.mean()), labels)
     assert constant.r2 == pytest.approx(0.0)
     assert constant.ccc == pytest.approx(0.0)
     assert constant.r == 0.0
 
 
-def test_numbers_are_those_of_the_libraries():
-    estimates, labels = some()
+def test_metrics_equal_those_of_the_libraries():
+    estimates, labels = make_series()
     ours = agreement(estimates, labels)
     assert ours.r2 == pytest.approx(r2_score(labels, estimates))
     assert ours.rmse == pytest.approx(root_mean_squared_error(labels, estimates))
@@ -79,8 +79,8 @@ def test_numbers_are_those_of_the_libraries():
     assert set(ours.as_dict()) == {"ccc", "r2", "rmse", "r"}
 
 
-def test_the_loss_measures_the_same_concordance():
-    estimates, labels = some()
+def test_the_loss_equals_the_metrics_concordance():
+    estimates, labels = make_series()
     columns = [torch.tensor(np.stack([one, one], axis=1)) for one in (estimates, labels)]
     assert ccc_per_axis(*columns).numpy() == pytest.approx(
         agreement(estimates, labels).ccc, abs=1e-5
@@ -102,7 +102,7 @@ def test_every_number_is_finite(pair):
     assert all(np.isfinite(value) for value in agreement(*pair).as_dict().values())
 
 
-def test_within_pieces_the_level_of_a_piece_does_not_count():
+def test_within_piece_metrics_ignore_the_level_of_a_piece():
     random = np.random.default_rng(1)
     pairs = []
     for level in (-0.8, 0.0, 0.8):
@@ -113,7 +113,7 @@ def test_within_pieces_the_level_of_a_piece_does_not_count():
     assert within_piece(pairs, "r") == pytest.approx(-1.0)
 
 
-def test_pieces_with_constant_labels_are_left_out_within_pieces():
+def test_within_piece_metrics_skip_pieces_with_constant_labels():
     moving = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     constant = (np.array([0.0, 1.0, 2.0]), np.zeros(3))
     assert within_piece([moving, constant], "r") == pytest.approx(1.0)
@@ -140,7 +140,7 @@ def test_only_the_sign_is_scored():
     assert classification(-labels, labels)["auc"] == 0.0
 
 
-def test_a_constant_answer_gets_the_share_of_its_class_and_no_more():
+def test_a_constant_prediction_scores_the_share_of_its_class():
     labels = np.array([0.5, 0.5, 0.5, -0.5])
     judged = classification(np.full(4, 0.2), labels)
     assert judged["accuracy"] == judged["majority"] == 0.75
@@ -148,13 +148,13 @@ def test_a_constant_answer_gets_the_share_of_its_class_and_no_more():
     assert judged["macro_f1"] == pytest.approx(0.5 * 2 * 0.75 / 1.75)
 
 
-def test_one_class_alone_has_no_curve():
+def test_a_single_class_has_no_roc_curve():
     judged = classification(np.array([0.1, -0.1]), np.array([0.5, 0.5]))
     assert np.isnan(judged["auc"])
     assert judged["majority"] == 1.0
 
 
-def test_a_quadrant_is_right_if_both_signs_are():
+def test_a_quadrant_is_correct_if_both_signs_are():
     labels = np.array([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5], [0.9, 0.1]])
     one_wrong = labels * [[1, 1], [1, -1], [1, 1], [1, 1], [1, 1]]
     assert quadrant_accuracy(0.1 * labels, labels) == {"accuracy": 1.0, "majority": 0.4}
@@ -163,26 +163,26 @@ def test_a_quadrant_is_right_if_both_signs_are():
 
 
 def interval(count, **options):
-    estimates, labels = some(count=count)
+    estimates, labels = make_series(count=count)
     names = [str(number) for number in range(count)]
     return bootstrap_interval(
         lambda rows: agreement(estimates[rows], labels[rows]).ccc, names, rounds=300, **options
     )
 
 
-def test_the_interval_holds_the_estimate_and_narrows_with_more_pieces():
+def test_the_interval_contains_the_estimate_and_narrows_with_more_pieces():
     low, high = interval(60)
-    assert low < agreement(*some(count=60)).ccc < high
+    assert low < agreement(*make_series(count=60)).ccc < high
     narrow_low, narrow_high = interval(2000)
     assert narrow_high - narrow_low < high - low
 
 
-def test_the_interval_is_the_same_every_time():
+def test_the_interval_is_reproducible():
     assert interval(50) == interval(50)
     assert interval(50) != interval(50, seed=1)
 
 
-def test_a_group_is_drawn_whole():
+def test_groups_are_resampled_as_units():
     groups = ["a", "b", "b", "c", "c", "c"]
 
     def whole(rows):
@@ -192,5 +192,5 @@ def test_a_group_is_drawn_whole():
     assert bootstrap_interval(whole, groups, rounds=50) == (1.0, 1.0)
 
 
-def test_labels_that_differ_by_next_to_nothing_explain_nothing():
+def test_nearly_constant_labels_have_no_r2():
     assert agreement(np.ones(2), np.array([0.0, 1.5e-160])).r2 == 0.0

@@ -1,4 +1,4 @@
-"""The official arrays of Memo2496 and its siblings, from fit and evaluation to an ONNX file."""
+"""Fit, evaluate and export the official arrays of Memo2496 and related sets."""
 
 import json
 
@@ -27,7 +27,7 @@ TRACKS, SEGMENTS = 12, 4
 
 @pytest.fixture(params=[("memo2496", "memo", 87), ("memo2496-pmemo", "data_PMEmo", 44)])
 def official(request, tmp_path):
-    """Write a folder of arrays in which arousal is the level, with the set's recipe made short."""
+    """Write arrays whose level is the arousal, with a short recipe for the set."""
     name, folder, frames = request.param
     random = np.random.default_rng(0)
     low = 0.0 if name.endswith("pmemo") else -1.0
@@ -72,15 +72,15 @@ def run(app, *arguments):
 
 def test_arrays_are_fitted_evaluated_and_exported(official):
     name, frames, folder = official
-    given = ("--recipe", folder / "arrays.toml", "--data", folder / "data")
-    given += ("--cache", folder / "cache")
-    run(training, "fit", *given, "--run-dir", folder / "run")
+    options = ("--recipe", folder / "arrays.toml", "--data", folder / "data")
+    options += ("--cache", folder / "cache")
+    run(training, "fit", *options, "--run-dir", folder / "run")
     run(
-        *(training, "evaluate", *given, "--output", folder / "report.html"),
+        *(training, "evaluate", *options, "--output", folder / "report.html"),
         *("--folds", 2, "--seeds", 1, "--jobs", 1),
     )
-    judged = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    table = judged["scores"][name]
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    table = report["scores"][name]
     assert len(table["pieces"]) == TRACKS * SEGMENTS
     assert set(table["ladder"]) == {"mean", "Mel statistics + SVR"}
     assert table["ladder"]["Mel statistics + SVR"]["arousal"]["ccc"] > 0.5

@@ -1,4 +1,4 @@
-"""Trajectories of a network, and how they are scored."""
+"""Test trajectories predicted by a network, and their scores."""
 
 from dataclasses import replace
 
@@ -28,8 +28,8 @@ def make_path(make_piece):
 
     def make(name, level, *, error=0.0, slope=0.0, count=20, rendering=RECORDED):
         times = np.arange(1.0, count + 1.0)
-        course = level + slope * (times - times.mean())
-        piece = make_piece(name, times=times, valence=course, arousal=-course)
+        curve = level + slope * (times - times.mean())
+        piece = make_piece(name, times=times, valence=curve, arousal=-curve)
         mean = piece.labels_at(times) + error
         return Trajectory(piece, rendering, times, mean, np.full((count, 2), 0.2), 3.0)
 
@@ -45,11 +45,11 @@ def test_predictions_are_at_the_ends_of_their_windows(network, clips):
 
 
 def test_estimates_do_not_depend_on_the_batch(network, clips, monkeypatch):
-    together = predict_trajectory(network, clips[0], 0.1, SPEC)
+    batched = predict_trajectory(network, clips[0], 0.1, SPEC)
     monkeypatch.setattr(predict, "_BATCH", 1)
-    alone = predict_trajectory(network, clips[0], 0.1, SPEC)
-    np.testing.assert_allclose(alone.mean, together.mean, atol=1e-5)
-    np.testing.assert_allclose(alone.std, together.std, atol=1e-5)
+    unbatched = predict_trajectory(network, clips[0], 0.1, SPEC)
+    np.testing.assert_allclose(unbatched.mean, batched.mean, atol=1e-5)
+    np.testing.assert_allclose(unbatched.std, batched.std, atol=1e-5)
 
 
 def test_later_frames_change_no_earlier_prediction(network, clips):
@@ -69,11 +69,11 @@ def test_a_pieces_estimate_is_the_mean_of_its_full_windows(make_path):
     assert path.mean_over_full_windows() == pytest.approx([0.3, -0.3])
 
 
-def test_a_piece_without_a_full_window_counts_with_what_it_has(make_path):
+def test_a_piece_without_a_full_window_uses_its_partial_windows(make_path):
     assert make_path("song", 0.3, count=2).mean_over_full_windows() == pytest.approx([0.3, -0.3])
 
 
-def test_renditions_of_a_piece_are_one_piece(make_path):
+def test_renditions_of_a_piece_are_averaged(make_path):
     paths = [
         make_path("song", 0.2, error=0.1, rendering=Rendering("a.sf2")),
         make_path("song", 0.2, error=-0.1, rendering=Rendering("b.sf2")),
@@ -83,7 +83,7 @@ def test_renditions_of_a_piece_are_one_piece(make_path):
     assert labels == pytest.approx(estimates)
 
 
-def test_right_estimates_score_one_at_every_level(make_path):
+def test_exact_estimates_score_one_at_every_level(make_path):
     table = scores([make_path(f"song{k}", 0.2 * k - 0.3, slope=1e-3) for k in range(5)])
     for axis in ("valence", "arousal"):
         for name in ("ccc", "r2", "r", "moment_ccc", "within_piece_r", "within_piece_ccc"):
@@ -92,14 +92,14 @@ def test_right_estimates_score_one_at_every_level(make_path):
         assert table[axis]["rmse"] == pytest.approx(0.0, abs=2e-3)
 
 
-def test_a_lag_reads_earlier_labels(make_path):
+def test_a_lag_shifts_to_earlier_labels(make_path):
     path = make_path("song", 0.0, slope=0.05)
     late = replace(path, lag=2.0).labels()
     assert late[5] == pytest.approx(path.labels()[3])
     assert late[0] == pytest.approx(path.labels()[0])
 
 
-def test_a_faster_rendition_meets_its_labels_sooner(make_path):
+def test_a_faster_rendition_reaches_its_labels_sooner(make_path):
     path = make_path("song", 0.0, slope=0.05)
     fast = replace(path, rendering=Rendering("a.sf2", tempo=2.0)).labels()
     assert path.times[7] == 2 * path.times[3]

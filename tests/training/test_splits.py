@@ -1,4 +1,4 @@
-"""What belongs together is never on both sides of a split."""
+"""Test splits: pieces of one group are never on both sides."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,7 +15,7 @@ SETS = ["vgmidi", "musemodataset"]
 
 
 def collection(sizes, dataset="vgmidi", name="group"):
-    """Pieces of one data set, so many in each group."""
+    """Return the pieces of one data set, with the given number in each group."""
     label = np.zeros(1)
     return [
         Piece(
@@ -46,26 +46,26 @@ def test_every_group_has_one_fold_and_no_fold_is_empty(sizes, count):
 def test_folds_differ_by_no_more_than_the_largest_group(sizes, count):
     pieces = collection(sizes)
     folds = fold_of_each(pieces, count)
-    filled = Counter(folds[piece.dataset, piece.group] for piece in pieces)
-    assert max(filled.values()) - min(filled.values()) <= max(sizes)
+    sizes_of_folds = Counter(folds[piece.dataset, piece.group] for piece in pieces)
+    assert max(sizes_of_folds.values()) - min(sizes_of_folds.values()) <= max(sizes)
 
 
 @given(group_sizes, st.randoms(use_true_random=False))
 def test_the_order_of_pieces_changes_no_fold(sizes, random):
     pieces = collection(sizes)
-    mixed = pieces.copy()
-    random.shuffle(mixed)
-    assert fold_of_each(mixed, 5) == fold_of_each(pieces, 5)
-    assert hold_out(mixed, 0.15, 3) == hold_out(pieces, 0.15, 3)
+    shuffled = pieces.copy()
+    random.shuffle(shuffled)
+    assert fold_of_each(shuffled, 5) == fold_of_each(pieces, 5)
+    assert hold_out(shuffled, 0.15, 3) == hold_out(pieces, 0.15, 3)
 
 
 @given(group_sizes, st.floats(0.05, 0.4), st.integers(0, 100))
-def test_held_out_are_whole_groups_of_about_the_share(sizes, share, seed):
+def test_whole_groups_of_about_the_share_are_held_out(sizes, share, seed):
     pieces = collection(sizes)
-    held = hold_out(pieces, share, seed)
-    assert held
-    assert held < {piece.group for piece in pieces}
-    count = sum(piece.group in held for piece in pieces)
+    held_out = hold_out(pieces, share, seed)
+    assert held_out
+    assert held_out < {piece.group for piece in pieces}
+    count = sum(piece.group in held_out for piece in pieces)
     assert count <= max(share * len(pieces) * 1.25, min(sizes))
 
 
@@ -80,7 +80,7 @@ def test_another_seed_holds_out_other_groups():
 
 
 @given(group_sizes, group_sizes, st.integers(0, 4), st.integers(0, 5))
-def test_a_split_never_parts_a_group_and_loses_no_piece(vgmidi, clips, fold, seed):
+def test_a_split_keeps_groups_together_and_loses_no_piece(vgmidi, clips, fold, seed):
     pieces = collection(vgmidi) + collection(clips, "musemodataset", "clip")
     parts = split(pieces, fold, 5, seed, SETS)
     sides = [
@@ -115,12 +115,12 @@ def test_a_group_that_two_sets_share_has_one_fold(vgmidi, clips):
         assert folds["vgmidi", f"group{group}"] == folds["musemodataset", f"group{group}"]
 
 
-def test_what_is_held_out_in_one_set_is_held_out_in_the_other():
+def test_groups_held_out_in_one_set_are_held_out_in_the_other():
     pieces = collection([1] * 40)
-    held = hold_out(pieces, 0.15, 0, required={"group3", "group7", "of another set"})
-    assert {"group3", "group7"} < held
-    assert "of another set" not in held
-    assert 4 <= len(held) <= 7
+    held_out = hold_out(pieces, 0.15, 0, required={"group3", "group7", "of another set"})
+    assert {"group3", "group7"} < held_out
+    assert "of another set" not in held_out
+    assert 4 <= len(held_out) <= 7
 
 
 @given(group_sizes, group_sizes, st.integers(0, 4), st.integers(0, 5))
@@ -141,12 +141,12 @@ def test_other_sets_give_no_validation_pieces_and_train_on_no_held_out_group(
     pieces = collection(vgmidi) + collection(extra, "extra")
     parts = split(pieces, fold, 5, seed, SETS[:1])
     assert {piece.dataset for piece in parts.validation} == {"vgmidi"}
-    held = {piece.group for piece in parts.validation}
-    assert not held & {piece.group for piece in parts.train}
+    held_out = {piece.group for piece in parts.validation}
+    assert not held_out & {piece.group for piece in parts.train}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_without_judging_every_piece_is_fitted_to_or_chosen_by(seed):
+def test_a_validation_split_has_no_test_pieces_and_uses_every_piece(seed):
     songs, extra = collection([3] * 9), collection([2] * 9, dataset="extra")
     parts = validation_split(songs + extra, seed, ["vgmidi"])
     assert parts.test == []
@@ -155,12 +155,12 @@ def test_without_judging_every_piece_is_fitted_to_or_chosen_by(seed):
     assert not {one.group for one in parts.train} & {one.group for one in parts.validation}
 
 
-def test_small_sets_hold_out_another_piece_each_time():
+def test_small_sets_hold_out_different_pieces_for_different_seeds():
     songs = collection([1] * 4)
-    held = {validation_split(songs, seed, ["vgmidi"]).validation[0].name for seed in range(12)}
-    assert len(held) > 2
+    held_out = {validation_split(songs, seed, ["vgmidi"]).validation[0].name for seed in range(12)}
+    assert len(held_out) > 2
 
 
-def test_one_group_alone_cannot_be_split():
+def test_a_single_group_cannot_be_split():
     with pytest.raises(ValueError, match="vgmidi: it has too few groups"):
         validation_split(collection([5]), 0, ["vgmidi"])

@@ -19,7 +19,9 @@ def show(address: str, *values: object) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print the OSC messages that arrive.")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 hears other machines, too")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 also receives from other machines"
+    )
     parser.add_argument("--port", type=int, default=9000)
     options = parser.parse_args()
     dispatcher = Dispatcher()

@@ -41,7 +41,7 @@ if __name__ == "__main__":
     try:
         ack = asyncio.run(send(options.host, options.port, base, options.name, options.value))
     except TimeoutError:
-        sys.exit(f"nobody answers at {base}: is that its --node, and does `streamer run` run?")
+        sys.exit(f"no answer from {base}; check --node and that `streamer run` is running")
     except aiomqtt.MqttError as error:
         sys.exit(f"broker at {options.host}:{options.port}: {error}")
     if not ack["ok"]:

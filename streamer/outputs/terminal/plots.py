@@ -38,7 +38,7 @@ def draw_plane(
     """Draw the plane, current point, deviation and trail; `width` and `height` must be odd."""
     _draw_frame(canvas, x, y, width, height)
     if not points:
-        waiting = " waiting for sound "
+        waiting = " waiting for audio "
         canvas.text(x + (width - len(waiting)) // 2, y + height // 2, waiting, GREY)
         return
     dots = Dots(canvas, x + 1, y + 1, width - 2, height - 2)

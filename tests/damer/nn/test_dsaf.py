@@ -1,4 +1,4 @@
-"""DSAF: tokens of both views, and cross-attention in both directions."""
+"""Test DSAF: tokens of both views, and cross-attention in both directions."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ BANDS, WIDTH, FRAMES = 6, 16, 8
 
 @pytest.fixture
 def tokens():
-    """Tokens of a view whose bands have statistics of their own."""
+    """Tokens of a view whose bands have different statistics."""
     torch.manual_seed(0)
     module = ViewTokens(BANDS, WIDTH, FRAMES)
     module.band_mean.copy_(torch.randn(BANDS, 1))
@@ -27,7 +27,7 @@ def layer():
 @pytest.mark.parametrize(
     ("frames", "count"), [(1, 1), (7, 1), (8, 1), (9, 2), (44, 6), (87, 11), (258, 33)]
 )
-def test_any_number_of_frames_fills_whole_tokens(tokens, frames, count):
+def test_any_number_of_frames_is_padded_to_full_tokens(tokens, frames, count):
     assert tokens(torch.randn(3, BANDS, frames)).shape == (3, count, WIDTH)
 
 

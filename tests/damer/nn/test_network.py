@@ -1,4 +1,4 @@
-"""DAMER network: shapes, ranges, determinism, ablations, stored names."""
+"""Test the DAMER network: shapes, ranges, determinism, ablations, checkpoint keys."""
 
 from dataclasses import asdict
 
@@ -45,7 +45,7 @@ def test_predictions_are_in_range(scale):
 
 
 @pytest.mark.parametrize("frames", [44, 87, 88])
-def test_a_window_gets_the_same_prediction_alone_and_in_a_batch(frames):
+def test_a_prediction_does_not_depend_on_the_batch_size(frames):
     model = network().eval()
     mel, cochleagram = views(5, frames)
     together = model(mel, cochleagram).fused
@@ -217,7 +217,7 @@ def test_attention_maps_are_distributions_over_the_context(size):
     assert same is (size.fusion == "concatenation" or size.views == "mel")
 
 
-def test_stored_names_survive_a_round_trip():
+def test_checkpoint_keys_survive_a_round_trip():
     size = NetworkSize(self_attention_layers=2, views="mel")
     stored = size.to_stored()
     assert (stored["own_layers"], stored["hears"]) == (2, "mel")

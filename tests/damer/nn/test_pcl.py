@@ -1,4 +1,4 @@
-"""PCL: pseudo labels equal their equations, and uncertain windows are rejected."""
+"""Test PCL: pseudo labels equal their equations, uncertain windows are rejected."""
 
 import math
 
@@ -75,7 +75,7 @@ def test_the_divergence_of_two_equals_that_of_scipy(seed):
 def test_the_divergence_is_zero_for_equal_and_one_for_disjoint_distributions():
     same = random_distributions(0, count=1).repeat(3, 1, 1)
     torch.testing.assert_close(jensen_shannon(same), torch.zeros(5, dtype=torch.float64))
-    apart = torch.eye(3)[:, None]  # three heads, each sure of a cell of its own
+    apart = torch.eye(3)[:, None]  # three heads, each certain of a different cell
     torch.testing.assert_close(jensen_shannon(apart), torch.ones(1))
 
 

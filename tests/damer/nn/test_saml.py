@@ -1,4 +1,4 @@
-"""SAML: order and anchors of the memory, equation of the contrastive loss."""
+"""Test SAML: order and anchors of the memory queue, equation of the contrastive loss."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_entries_move_with_their_styles_anchor():
     shifted = (first[0] + 3.0, *first[1:])
     queue.enqueue(*shifted)
     keys = queue.entries().embedding
-    torch.testing.assert_close(keys[:4], first[0] + 1.5)  # the anchor has gone half of the way
+    torch.testing.assert_close(keys[:4], first[0] + 1.5)  # the anchor has moved half of the way
     torch.testing.assert_close(keys[4:8], other[0])
     torch.testing.assert_close(keys[8:], shifted[0])
 

@@ -1,4 +1,4 @@
-"""Test signals of the views."""
+"""Fixtures of the view tests: the specification and test signals."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def spec():
 
 
 @pytest.fixture(scope="session")
-def sounds(spec):
+def signals(spec):
     """One and a half seconds of several signals, float32, by name."""
     random = np.random.default_rng(0)
     time = np.arange(3 * spec.sample_rate // 2) / spec.sample_rate
@@ -25,4 +25,4 @@ def sounds(spec):
         "tones": 0.2 * tones,
         "clicks": clicks,
     }
-    return {name: np.clip(sound, -1, 1).astype(np.float32) for name, sound in kinds.items()}
+    return {name: np.clip(signal, -1, 1).astype(np.float32) for name, signal in kinds.items()}

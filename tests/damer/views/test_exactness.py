@@ -1,4 +1,4 @@
-"""Frames are bit-identical for any block sizes."""
+"""Test that frames are bit-identical for all block sizes."""
 
 import itertools
 
@@ -21,15 +21,15 @@ def tone(length, random):
 
 
 def clicks(length, random):
-    sound = np.zeros(length)
-    sound[random.integers(0, max(length, 1), size=min(length, 20))] = random.uniform(-1, 1)
-    return sound
+    signal = np.zeros(length)
+    signal[random.integers(0, max(length, 1), size=min(length, 20))] = random.uniform(-1, 1)
+    return signal
 
 
 def decay(length, random):
-    """A tone that decays from full scale through float32 denormals to zero."""
-    dying = np.exp(-np.arange(length) * (110.0 / max(length, 1)))
-    return dying * tone(length, random)
+    """Return a tone that decays from full scale through float32 denormals to zero."""
+    envelope = np.exp(-np.arange(length) * (110.0 / max(length, 1)))
+    return envelope * tone(length, random)
 
 
 KINDS = {
@@ -46,8 +46,8 @@ KINDS = {
 
 
 @st.composite
-def sounds(draw, longest=TWO_SECONDS):
-    """Up to two signals of different kinds, one after the other."""
+def signals(draw, longest=TWO_SECONDS):
+    """Generate up to two concatenated signals of different kinds."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kinds = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2))
     parts = [KINDS[kind](draw(st.integers(0, longest // 2)), random) for kind in kinds]
@@ -66,14 +66,14 @@ block_lengths = st.lists(
 )
 
 
-def in_blocks(front_end, sound, lengths):
-    """Push the signal in blocks of these lengths, repeated."""
-    frames = [front_end.push(sound[:0])]
+def in_blocks(front_end, signal, lengths):
+    """Push the signal in blocks of the given lengths, repeated."""
+    frames = [front_end.push(signal[:0])]
     position = 0
     for length in itertools.cycle([*lengths, 1]):
-        if position >= len(sound):
+        if position >= len(signal):
             break
-        frames.append(front_end.push(sound[position : position + length]))
+        frames.append(front_end.push(signal[position : position + length]))
         position += length
     return [np.concatenate(view) for view in zip(*frames, strict=True)]
 
@@ -84,55 +84,55 @@ def assert_same_bits(one, other):
         assert np.array_equal(left.view(np.uint32), right.view(np.uint32))
 
 
-@given(sound=sounds(), lengths=block_lengths)
+@given(signal=signals(), lengths=block_lengths)
 @settings(max_examples=60, deadline=None)
-@example(sound=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[1])
-@example(sound=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[0, 1, 0, 0, 255])
-@example(sound=np.linspace(-1, 1, TWO_SECONDS, dtype=np.float32), lengths=[TWO_SECONDS])
-@example(sound=np.zeros(0, dtype=np.float32), lengths=[0])
-def test_blocks_of_any_size_give_the_frames_of_one_block(sound, lengths):
-    whole = FrontEnd(SPEC).push(sound)
-    assert_same_bits(in_blocks(FrontEnd(SPEC), sound, lengths), whole)
+@example(signal=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[1])
+@example(signal=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[0, 1, 0, 0, 255])
+@example(signal=np.linspace(-1, 1, TWO_SECONDS, dtype=np.float32), lengths=[TWO_SECONDS])
+@example(signal=np.zeros(0, dtype=np.float32), lengths=[0])
+def test_blocks_of_any_size_give_the_frames_of_one_block(signal, lengths):
+    in_one_block = FrontEnd(SPEC).push(signal)
+    assert_same_bits(in_blocks(FrontEnd(SPEC), signal, lengths), in_one_block)
 
 
 def test_twenty_seconds_in_uneven_blocks_give_the_frames_of_one_block():
     random = np.random.default_rng(7)
-    sound = random.uniform(-1, 1, 20 * SPEC.sample_rate).astype(np.float32)
-    sound[5 * SPEC.sample_rate : 12 * SPEC.sample_rate] = 0.0
+    signal = random.uniform(-1, 1, 20 * SPEC.sample_rate).astype(np.float32)
+    signal[5 * SPEC.sample_rate : 12 * SPEC.sample_rate] = 0.0
     lengths = random.integers(0, TWO_SECONDS, size=50).tolist()
-    assert_same_bits(in_blocks(FrontEnd(SPEC), sound, lengths), FrontEnd(SPEC).push(sound))
+    assert_same_bits(in_blocks(FrontEnd(SPEC), signal, lengths), FrontEnd(SPEC).push(signal))
 
 
-@given(sound=sounds(longest=20000))
+@given(signal=signals(longest=20000))
 @settings(max_examples=25, deadline=None)
-def test_there_is_a_frame_for_each_whole_hop(sound):
-    frames = FrontEnd(SPEC).push(sound)
-    count = len(sound) // SPEC.hop
+def test_there_is_a_frame_for_each_full_hop(signal):
+    frames = FrontEnd(SPEC).push(signal)
+    count = len(signal) // SPEC.hop
     assert frames.mel.shape == (count, SPEC.mel_bands)
     assert frames.cochleagram.shape == (count, SPEC.gammatone_channels)
 
 
-@given(before=sounds(longest=20000), sound=sounds(longest=20000))
+@given(before=signals(longest=20000), signal=signals(longest=20000))
 @settings(max_examples=25, deadline=None)
-def test_a_reset_discards_all_state(before, sound):
+def test_a_reset_discards_all_state(before, signal):
     front_end = FrontEnd(SPEC)
     front_end.push(before)
     front_end.reset()
-    assert_same_bits(front_end.push(sound), FrontEnd(SPEC).push(sound))
+    assert_same_bits(front_end.push(signal), FrontEnd(SPEC).push(signal))
 
 
-@given(sound=sounds(longest=20000), more=sounds(longest=20000))
+@given(signal=signals(longest=20000), more=signals(longest=20000))
 @settings(max_examples=25, deadline=None)
-def test_later_samples_change_no_earlier_frame(sound, more):
-    alone = FrontEnd(SPEC).push(sound)
-    longer = FrontEnd(SPEC).push(np.concatenate([sound, more]))
-    assert_same_bits([view[: len(alone.mel)] for view in longer], alone)
+def test_later_samples_change_no_earlier_frame(signal, more):
+    without_later = FrontEnd(SPEC).push(signal)
+    longer = FrontEnd(SPEC).push(np.concatenate([signal, more]))
+    assert_same_bits([view[: len(without_later.mel)] for view in longer], without_later)
 
 
-@given(sound=sounds())
+@given(signal=signals())
 @settings(max_examples=25, deadline=None)
-def test_all_frames_are_finite_and_in_range(sound):
-    frames = FrontEnd(SPEC).push(sound)
+def test_all_frames_are_finite_and_in_range(signal):
+    frames = FrontEnd(SPEC).push(signal)
     assert np.isfinite(frames.mel).all()
     assert (frames.mel >= np.float32(np.log(SPEC.mel_floor))).all()
     assert np.isfinite(frames.cochleagram).all()
@@ -142,14 +142,14 @@ def test_all_frames_are_finite_and_in_range(sound):
 @pytest.mark.parametrize("length", [100, 300, 5000])
 def test_a_block_may_be_overwritten_after_the_push(length):
     random = np.random.default_rng(1)
-    sound = random.uniform(-1, 1, 20 * length).astype(np.float32)
-    front_end, block, got = FrontEnd(SPEC), np.empty(length, dtype=np.float32), []
-    for start in range(0, len(sound), length):
-        block[:] = sound[start : start + length]
-        got.append(front_end.push(block))
+    signal = random.uniform(-1, 1, 20 * length).astype(np.float32)
+    front_end, block, pushed = FrontEnd(SPEC), np.empty(length, dtype=np.float32), []
+    for start in range(0, len(signal), length):
+        block[:] = signal[start : start + length]
+        pushed.append(front_end.push(block))
         block[:] = np.nan
-    views = [np.concatenate(view) for view in zip(*got, strict=True)]
-    assert_same_bits(views, FrontEnd(SPEC).push(sound))
+    views = [np.concatenate(view) for view in zip(*pushed, strict=True)]
+    assert_same_bits(views, FrontEnd(SPEC).push(signal))
 
 
 def test_returned_frames_do_not_change_later():

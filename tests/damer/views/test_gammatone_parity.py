@@ -1,4 +1,4 @@
-"""The cochleagram's filters are Slaney's, as the package `gammatone` has them."""
+"""Test the cochleagram against Slaney's filters in the package `gammatone`."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ from damer.views.gammatone import erb_centre_frequencies, gains, poles
 
 @pytest.fixture(scope="module")
 def coefficients(spec):
-    """Coefficients of the reference, a row a channel, in our order: rising."""
+    """Coefficients of the reference, one row per channel, in ascending frequency."""
     return filters.make_erb_filters(spec.sample_rate, erb_centre_frequencies(spec))
 
 
-def four_stages(sound, pole):
-    """Output of four complex one-pole stages."""
+def four_stages(signal, pole):
+    """Return the output of four complex one-pole stages."""
     for _ in range(4):
-        sound = lfilter([1.0], [1.0, -pole], sound)
-    return sound
+        signal = lfilter([1.0], [1.0, -pole], signal)
+    return signal
 
 
 def test_centre_frequencies_equal_those_of_the_reference(spec):
@@ -46,17 +46,17 @@ def test_gains_equal_those_of_the_reference_times_a_constant(spec, coefficients)
 
 
 @pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
-def test_the_real_output_equals_that_of_the_reference(sounds, kind, spec, coefficients):
-    sound = sounds[kind].astype(np.float64)[: spec.sample_rate // 2]
-    reference = filters.erb_filterbank(sound, coefficients)
+def test_the_real_output_equals_that_of_the_reference(signals, kind, spec, coefficients):
+    signal = signals[kind].astype(np.float64)[: spec.sample_rate // 2]
+    reference = filters.erb_filterbank(signal, coefficients)
     for pole, gain, expected in zip(poles(spec), gains(spec), reference, strict=True):
-        ours = four_stages(sound, pole).real / gain
+        ours = four_stages(signal, pole).real / gain
         assert np.abs(ours - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("kind", ["noise", "tones", "clicks"])
-def test_a_frame_is_the_compressed_mean_squared_envelope(sounds, kind, spec):
-    hops = sounds[kind].astype(np.float64)[: 40 * spec.hop].reshape(-1, spec.hop)
+def test_a_frame_is_the_compressed_mean_squared_envelope(signals, kind, spec):
+    hops = signals[kind].astype(np.float64)[: 40 * spec.hop].reshape(-1, spec.hop)
     expected = [
         np.mean(np.abs(four_stages(hops.ravel(), pole).reshape(hops.shape) / gain) ** 2, axis=1)
         for pole, gain in zip(poles(spec), gains(spec), strict=True)
@@ -70,7 +70,7 @@ def test_a_frame_is_the_compressed_mean_squared_envelope(sounds, kind, spec):
 
 
 @pytest.mark.parametrize("channel", [0, 10, 41, 70, 83])
-def test_a_sine_of_amplitude_one_gives_one_in_its_channel(spec, channel):
+def test_a_full_scale_sine_has_energy_one_in_its_channel(spec, channel):
     centre = erb_centre_frequencies(spec)[channel]
     time = np.arange(spec.sample_rate) / spec.sample_rate
     frames = FrontEnd(spec).push(np.sin(2 * np.pi * centre * time).astype(np.float32)).cochleagram
@@ -78,7 +78,7 @@ def test_a_sine_of_amplitude_one_gives_one_in_its_channel(spec, channel):
     assert frames[-20:, channel].mean() == pytest.approx(1.0, abs=0.05)
 
 
-def test_twice_the_amplitude_gives_four_times_the_power_before_compression(sounds, spec):
-    loud = FrontEnd(spec).push(sounds["tones"]).cochleagram
-    quiet = FrontEnd(spec).push(0.5 * sounds["tones"]).cochleagram
+def test_doubling_the_amplitude_quadruples_the_power_before_compression(signals, spec):
+    loud = FrontEnd(spec).push(signals["tones"]).cochleagram
+    quiet = FrontEnd(spec).push(0.5 * signals["tones"]).cochleagram
     np.testing.assert_allclose(loud, quiet * 4.0**spec.compression, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""The views work where compiled code cannot be cached."""
+"""Test the views without a writable cache for compiled code."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ print(FrontEnd(FrontEndSpec()).push(np.zeros(512, dtype=np.float32)).mel.shape)
 
 @pytest.fixture(scope="module")
 def without_cache(tmp_path_factory):
-    """Run where no cache folder can be made, beside the package or for the user.
+    """Run a program that can create no cache folder, neither in the package nor for the user.
 
     A path below a file cannot be written, not even by root.
     """
@@ -36,12 +36,12 @@ def without_cache(tmp_path_factory):
     (folder / "damer/__init__.py").touch()
     (folder / "damer/views/__pycache__").touch()
     (folder / "file").touch()
-    nowhere = str(folder / "file/below")
+    unwritable = str(folder / "file/below")
     environment = {
         **os.environ,
-        "HOME": nowhere,
-        "XDG_CACHE_HOME": nowhere,
-        "NUMBA_CACHE_DIR": nowhere,
+        "HOME": unwritable,
+        "XDG_CACHE_HOME": unwritable,
+        "NUMBA_CACHE_DIR": unwritable,
         "PYTHONPATH": str(folder),
     }
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""The log-Mel view equals librosa's, with zeros before the first sample."""
+"""Test the log-Mel view against librosa, with zeros before the first sample."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from damer.views.mel import hz_to_mel, mel_filters, mel_to_hz
 CLIPS = Path(__file__).parents[4] / "shared/data/musemodataset/audio"
 
 
-def assert_parity(sound, spec):
-    """Compare power with librosa's, both at least the floor."""
+def assert_parity(signal, spec):
+    """Compare power with librosa's, both clipped to the floor."""
     past = np.zeros(spec.fft_size - spec.hop)
     reference = librosa.feature.melspectrogram(
-        y=np.concatenate([past, sound.astype(np.float64)]),
+        y=np.concatenate([past, signal.astype(np.float64)]),
         sr=spec.sample_rate,
         n_fft=spec.fft_size,
         hop_length=spec.hop,
@@ -30,7 +30,7 @@ def assert_parity(sound, spec):
         htk=False,
         norm="slaney",
     ).T
-    mel = FrontEnd(spec).push(sound).mel
+    mel = FrontEnd(spec).push(signal).mel
     assert mel.shape == reference.shape
     np.testing.assert_allclose(
         np.exp(mel.astype(np.float64)),
@@ -41,8 +41,8 @@ def assert_parity(sound, spec):
 
 
 @pytest.mark.parametrize("kind", ["noise", "faint noise", "tones", "clicks"])
-def test_power_equals_that_of_librosa(sounds, kind, spec):
-    assert_parity(sounds[kind], spec)
+def test_power_equals_that_of_librosa(signals, kind, spec):
+    assert_parity(signals[kind], spec)
 
 
 def test_power_of_real_music_equals_that_of_librosa(spec):
@@ -50,9 +50,9 @@ def test_power_of_real_music_equals_that_of_librosa(spec):
     if not clips:
         pytest.skip(f"no clips in {CLIPS}")
     for clip in clips:
-        sound, rate = soundfile.read(clip, dtype="float32")
+        signal, rate = soundfile.read(clip, dtype="float32")
         assert rate == spec.sample_rate
-        assert_parity(sound, spec)
+        assert_parity(signal, spec)
 
 
 def test_filters_equal_those_of_librosa(spec):

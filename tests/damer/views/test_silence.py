@@ -1,4 +1,4 @@
-"""In digital silence after music no filter state becomes denormal, which would slow the CPU down.
+"""Test that silence after music leaves no denormal filter state, which would slow the CPU down.
 
 `python -m benchmarks views` measures the CPU time of silence beside that of noise.
 """
@@ -11,7 +11,7 @@ SMALLEST_NORMAL = np.finfo(np.float64).tiny
 
 
 def music(seconds, spec):
-    """Chords with noisy attacks."""
+    """Return chords with noisy attacks, float32."""
     random = np.random.default_rng(3)
     at = np.arange(seconds * spec.sample_rate) / spec.sample_rate
     chord = sum(np.sin(2 * np.pi * hertz * at) for hertz in (110.0, 277.2, 329.6, 1318.5))
@@ -36,7 +36,7 @@ def test_no_state_is_denormal_at_any_hop_while_music_decays(spec):
     assert not front_end._cochleagram._state.any()
 
 
-def test_in_silence_every_state_becomes_exactly_zero(spec):
+def test_every_state_becomes_exactly_zero_in_silence(spec):
     front_end = FrontEnd(spec)
     front_end.push(music(2, spec))
     front_end.push(np.zeros(2 * spec.sample_rate, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""The front end's parameters and their digest."""
+"""Test the front-end specification and its digest."""
 
 from dataclasses import FrozenInstanceError, fields, replace
 

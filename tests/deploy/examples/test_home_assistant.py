@@ -19,7 +19,7 @@ STATES = get_args(Health.model_fields["state"].annotation)
 
 
 def announced_components(node, zone):
-    """Return the announced_components components by entity id, built from the device's and their own name."""
+    """Return the components that discovery announces, by entity id."""
     discovery = Discovery(HomeAssistant(), Mqtt(node=node), [zone], controlled=True)
     config = discovery.device_config(zone)
     return {

@@ -220,7 +220,7 @@ class TestCommand:
         code, out, errors = command("nowhere", "main", "freeze", "on")
         assert call("mosquitto_pub", *target, "-n")[0] == 0
         assert (code, out) == (1, "")
-        assert errors.startswith("nobody answers at streamer/nowhere/main: ")
+        assert errors.startswith("no answer from streamer/nowhere/main; ")
         assert errors.count("\n") == 1
 
     def test_a_missing_broker_is_reported(self, command):

@@ -24,7 +24,7 @@ class Target:
         self.folder = folder
 
     def prepare(self) -> None:
-        """Load what checking needs, so that it does not count for the first input."""
+        """Preload what checks need, so that it does not count for the first input."""
         self.check(self.make(Random(0)))
 
     def make(self, random: Random) -> Input:

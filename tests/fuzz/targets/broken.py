@@ -1,4 +1,4 @@
-"""Target with every kind of fault, to test that each is detected."""
+"""Fuzz target with every kind of fault, to test that each is detected."""
 
 import os
 import time
@@ -13,7 +13,7 @@ _MUCH = 128 << 20  # bytes; more takes seconds on a machine that is slow to map 
 
 
 class BrokenTarget(Target):
-    """Fails as the input demands."""
+    """Fail in the way that the input names."""
 
     max_memory_growth = 64 << 20
 

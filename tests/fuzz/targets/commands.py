@@ -1,4 +1,4 @@
-"""Commands over MQTT, through a real inbox and a real control of a real zone."""
+"""Fuzz commands over MQTT, with a real zone and its controller."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from tests.fuzz.targets.base import Target
 from tests.fuzz.verdict import FuzzFailure, Input, check_text, message_kind
 
 MQTT = Mqtt(node="fuzz")
-LARGEST_ANSWER = 8192  # bytes of a packet
+MAX_ACK_SIZE = 8192  # packet size, bytes
 _GOOD = (
     b"kalman", b"5", b"on", b"off", b"start", b"reset", b"now", b"30", b'{"value": 5, "id": "a"}',
     b'{"value": true}', b'"one-euro"', b'{"value": "none", "id": 7}',
@@ -45,7 +45,7 @@ _TOPICS = ("desk/answers", "a/+/b", "#", "", "\0", "a\nb", "$share/x/y", "$SYS/x
 
 
 class CommandTarget(Target):
-    """Lets one message arrive, and looks at the answers and at the zone."""
+    """Deliver one message, and check the acknowledgements and the zone."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -53,7 +53,7 @@ class CommandTarget(Target):
         self._inference = BatchingInference(open_engine())
         self._inference.__enter__()
         self._messages: list[OutgoingMessage] = []
-        self._loop.run_until_complete(self._begin())
+        self._loop.run_until_complete(self._set_up())
 
     def make(self, random: Random) -> Input:
         given = {
@@ -80,18 +80,18 @@ class CommandTarget(Target):
         self._loop.close()
         self._inference.__exit__(None, None, None)
 
-    async def _begin(self) -> None:
+    async def _set_up(self) -> None:
         zone = Zone(input="mic")
         self._tracker = ZoneTracker(zone, Tracking(), self._inference, lambda *_: None)
         self._topics = Topics.from_config(MQTT)
-        self._answers: list[Ack] = []
+        self._acks: list[Ack] = []
         self._reloadable = True
         self._control = Controller(
             {"main": zone},
             {"main": self._tracker},
             CalibrationStore(self.folder / "calibration.json"),
             reload=self._reload,
-            send_ack=lambda _, ack: self._answers.append(ack),
+            send_ack=lambda _, ack: self._acks.append(ack),
             on_controls=lambda *_: None,
         )
         self._control.apply(Tracking())
@@ -103,7 +103,7 @@ class CommandTarget(Target):
             enqueue=self._messages.append,
             on_home_assistant_start=lambda: None,
         )
-        self._incoming._command_limit = TokenBucket(1e9, 1e9)  # else most would be left out
+        self._incoming._command_limit = TokenBucket(1e9, 1e9)  # no rate limit
 
     def _reload(self) -> ReloadResult:
         if not self._reloadable:
@@ -128,10 +128,10 @@ class CommandTarget(Target):
         if self._incoming.ignored_commands > ignored_commands:
             self._expect_unchanged(before)
             return "left out"
-        answers = [each for each in self._messages if "/ack/" in each.topic]
-        if not answers:
+        acks = [each for each in self._messages if "/ack/" in each.topic]
+        if not acks:
             raise FuzzFailure(f"no answer to {topic[:200]!a}")
-        ack = Ack.model_validate_json(answers[0].payload)
+        ack = Ack.model_validate_json(acks[0].payload)
         check_text(ack.reason)
         if not ack.ok:
             self._expect_unchanged(before)
@@ -175,7 +175,7 @@ class CommandTarget(Target):
 
 
 def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
-    """Return it as aiomqtt hands it over; None where that would not."""
+    """Return the message as aiomqtt delivers it; None if it would not."""
     message = MQTTMessage(topic=given["topic"])
     message.payload, message.retain = given["payload"], retain
     properties = Properties(PacketTypes.PUBLISH)
@@ -191,7 +191,7 @@ def _message(given: Input, *, retain: bool) -> aiomqtt.Message | None:
 
 
 def _check_message(message: OutgoingMessage) -> None:
-    """Raise where a broker would not take it, or should not have to."""
+    """Raise if a broker would reject a message, or if it is on a topic of ours."""
     topic = message.topic.encode()
     properties = b"" if message.properties is None else message.properties.pack()
     if set(message.topic) & set("+#\0") or not topic:
@@ -200,6 +200,6 @@ def _check_message(message: OutgoingMessage) -> None:
     status = (message.topic, message.payload) == ("streamer/fuzz/status", b"online")
     if message.topic.startswith("$") or (ours and not status):
         raise FuzzFailure(f"an answer on {message.topic[:100]!a}")
-    if len(topic) + len(properties) + len(message.payload) > LARGEST_ANSWER:
+    if len(topic) + len(properties) + len(message.payload) > MAX_ACK_SIZE:
         length = len(topic) + len(properties) + len(message.payload)
         raise FuzzFailure(f"an answer of {length} bytes")

@@ -1,4 +1,4 @@
-"""The configuration: files and variables of any content."""
+"""Fuzz the configuration: files and environment variables of arbitrary content."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.fuzz.targets.base import Target
 from tests.fuzz.verdict import CANARY, Input, check_error, check_text
 
 _SECRET = f'[mqtt]\nuser = "u"\npassword = "{CANARY}"\n'
-_WRONG = (
+_INVALID = (
     '[mqtt]\npassword = ["{0}"]', '[mqtt.password]\nx = "{0}"', '[mqtt]\nuser = {{p = "{0}"}}',
     'mqtt = "{0}"', '[[mqtt]]\npassword = "{0}"', '[mqtt]\nport = {{password = "{0}"}}',
     '[mqtt]\npassword = "{0}"\nkeepalive = "x"', '[mqtt]\npassword = """{0}',
@@ -26,13 +26,13 @@ _WRONG = (
 
 
 class ConfigTarget(Target):
-    """Load a configuration and format all of its output."""
+    """Load a configuration, and check its formatted settings."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._default = default_text().encode()
         self._paths = list(schema.iter_keys())
-        self._keys = [_where(path) for path in self._paths]
+        self._keys = [_locate(path) for path in self._paths]
 
     def make(self, random: Random) -> Input:
         return {"config.toml": self._file(random), "environment": self._environment(random)}
@@ -58,7 +58,7 @@ class ConfigTarget(Target):
             case 1 | 2 | 3:
                 return mutated(random, self._default, tokens=toml.TOKENS)
             case 4:
-                return (random.choice(_WRONG).format(CANARY)).encode(errors="replace")
+                return (random.choice(_INVALID).format(CANARY)).encode(errors="replace")
             case 5:
                 text = toml.document(random, self._keys).replace(CANARY, "word")
                 return mutated(random, text.encode(errors="replace"), tokens=toml.TOKENS)
@@ -84,8 +84,8 @@ class ConfigTarget(Target):
         return json.dumps(found).encode()
 
 
-def _where(path: schema.Path) -> tuple[str, str]:
-    """Return the heading of the table that a key is in, and its name."""
+def _locate(path: schema.Path) -> tuple[str, str]:
+    """Return the heading of a key's table, and the key's name."""
     tables = [str(step) for step in path[:-1] if isinstance(step, str)]
     heading = ".".join(tables)
     return (f"[[{heading}]]" if tables == ["zones"] else f"[{heading}]"), str(path[-1])

@@ -1,4 +1,4 @@
-"""Sound files, decoded as `streamer run` and `streamer analyze` do it."""
+"""Fuzz audio files, decoded as by `streamer run` and `streamer analyze`."""
 
 import contextlib
 import json
@@ -10,24 +10,24 @@ from streamer.audio import open_audio_file
 from streamer.audio.decoder_client import Decoder
 from streamer.errors import StreamerError
 from tests.fuzz.mutate import mutated, some_bytes, with_odd_field
-from tests.fuzz.seeds import FOURCCS, sound_files
+from tests.fuzz.seeds import FOURCCS, audio_files
 from tests.fuzz.targets.base import Target
 from tests.fuzz.targets.stdin import check_samples
 from tests.fuzz.verdict import FuzzFailure, Input, check_error
 
-MOST_SECONDS = 600.0
-"""Of sound that is taken from one file; a short one may claim to last for days."""
+MAX_SECONDS = 600.0
+"""Maximum audio decoded from one file, s; a short file may claim to last for days."""
 
-_GREEDY = 1 << 30
+_MAX_MEMORY = 1 << 30
 
 
 class FileTarget(Target):
-    """Decodes a file to its end, in a process that is kept from one to the next."""
+    """Decode a file to its end, in a decoder process that is reused."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._decoder = Decoder()
-        self._files = sound_files()
+        self._files = audio_files()
         self._all = list(self._files.values())
 
     def make(self, random: Random) -> Input:
@@ -52,35 +52,35 @@ class FileTarget(Target):
         how = json.loads(given["how"])
         file = self.folder / how["name"]
         file.write_bytes(given["sound"])
-        taken = 0.0
+        decoded_s = 0.0
         try:
             channels = tuple(how["channels"])
-            with open_audio_file(file, channels, decoder=self._decoder) as sound:
-                if sound.rate not in limits.SAMPLE_RATES:
-                    raise FuzzFailure(f"a rate of {sound.rate}")
-                if not sound.description.isprintable():
-                    raise FuzzFailure(f"described as {sound.description[:200]!a}")
-                for block in sound.blocks():
+            with open_audio_file(file, channels, decoder=self._decoder) as audio:
+                if audio.rate not in limits.SAMPLE_RATES:
+                    raise FuzzFailure(f"a rate of {audio.rate}")
+                if not audio.description.isprintable():
+                    raise FuzzFailure(f"described as {audio.description[:200]!a}")
+                for block in audio.blocks():
                     check_samples(block.samples)
-                    taken += len(block.samples) / sound.rate
-                    if taken > MOST_SECONDS:
+                    decoded_s += len(block.samples) / audio.rate
+                    if decoded_s > MAX_SECONDS:
                         return "more than can be listened to"
         except StreamerError as error:
             return check_error(error, file)
         finally:
             file.unlink()
             self._check_memory()
-        return "damaged sound" if sound.corrupt_packets else "sound"
+        return "damaged sound" if audio.corrupt_packets else "sound"
 
     def close(self) -> None:
         self._decoder.close()
 
     def _check_memory(self) -> None:
-        """Raise where the decoder's process took more than it may."""
+        """Raise if the decoder process exceeded its memory limit."""
         if (process := self._decoder.process) is None:
             return
         with contextlib.suppress(OSError):
-            told = Path(f"/proc/{process.pid}/status").read_text()
-            peaks = [line.split()[1] for line in told.splitlines() if line.startswith("VmHWM")]
-            if peaks and int(peaks[0]) * 1024 > _GREEDY:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+            if peaks and int(peaks[0]) * 1024 > _MAX_MEMORY:
                 raise FuzzFailure(f"took {peaks[0]} kB in the decoder")

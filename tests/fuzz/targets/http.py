@@ -1,4 +1,4 @@
-"""Network streams over HTTP: a server on loopback that answers whatever it likes."""
+"""Fuzz network streams: an HTTP server on loopback with arbitrary responses."""
 
 import contextlib
 import socket
@@ -14,12 +14,12 @@ from streamer.audio.decoder_client import Decoder, DecoderProcessError
 from streamer.audio.downmix import downmix
 from streamer.errors import StreamerError
 from tests.fuzz.mutate import mutated, some_bytes
-from tests.fuzz.seeds import FOURCCS, sound_files
+from tests.fuzz.seeds import FOURCCS, audio_files
 from tests.fuzz.targets.base import Target
 from tests.fuzz.targets.stdin import check_samples
 from tests.fuzz.verdict import CANARY, FuzzFailure, Input, check_error, check_text
 
-MOST_SECONDS = 120.0
+MAX_SECONDS = 120.0
 _KINDS = (
     b"audio/mpeg", b"audio/ogg", b"application/octet-stream", b"text/html", b"audio/x-mpegurl",
     b"application/vnd.apple.mpegurl", b"", b"a" * 3000, b"\xff\xfe", b"audio/mpeg; charset=\x00",
@@ -53,14 +53,14 @@ _LISTS = (
 
 
 class HttpTarget(Target):
-    """Hears a stream until it is lost, in the decoder's process."""
+    """Decode a stream in the decoder process until it is lost."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._server = _Server()
         self._decoder = Decoder()
-        self._files = list(sound_files().values())
-        self._songs = [sound_files()[name] for name in ("song.mp3", "song.aac", "song.ogg")]
+        self._files = list(audio_files().values())
+        self._songs = [audio_files()[name] for name in ("song.mp3", "song.aac", "song.ogg")]
 
     def make(self, random: Random) -> Input:
         return {
@@ -74,7 +74,7 @@ class HttpTarget(Target):
             f"/{name}": given[name] for name in ("again", "elsewhere")
         }
         url = f"http://u:{CANARY}@127.0.0.1:{self._server.port}/live?token={CANARY}"
-        taken = 0.0
+        decoded_s = 0.0
         try:
             opened = self._decoder.open({"url": url}, limits.STREAM_OPEN_TIMEOUT_S)
             check_text(opened.name)
@@ -82,8 +82,8 @@ class HttpTarget(Target):
                 check_text(self._decoder.title)
                 if isinstance(piece, np.ndarray):
                     check_samples(piece)
-                    taken += len(piece) / opened.rate
-                if taken > MOST_SECONDS:
+                    decoded_s += len(piece) / opened.rate
+                if decoded_s > MAX_SECONDS:
                     self._decoder.close()
                     return "more than can be listened to"
         except DecoderProcessError as gone:
@@ -114,7 +114,7 @@ class HttpTarget(Target):
             headers += [b"x-%d: y" % number for number in range(random.choice((90, 150, 2000)))]
         body = self._body(random)
         if b"icy-metaint: 100" in headers and random.random() < 0.8:
-            body = _woven(random, body)
+            body = _with_titles(random, body)
         if b"Transfer-Encoding: chunked" in headers and random.random() < 0.7:
             body = _chunked(random, body)
         answer = b"\r\n".join(headers) + b"\r\n\r\n" + body
@@ -133,13 +133,13 @@ class HttpTarget(Target):
         return mutated(random, random.choice(self._songs), others=self._songs, tokens=FOURCCS)
 
 
-def _woven(random: Random, sound: bytes) -> bytes:
-    """Weave titles in after every 100 bytes."""
+def _with_titles(random: Random, audio: bytes) -> bytes:
+    """Insert ICY titles after every 100 bytes."""
     out = bytearray()
-    for at in range(0, len(sound), 100):
+    for at in range(0, len(audio), 100):
         title = b"StreamTitle='" + some_bytes(random, 100) + b"';" if random.random() < 0.1 else b""
         blocks = min(-(-len(title) // 16), 255)
-        out += sound[at : at + 100] + bytes([blocks]) + title.ljust(16 * blocks, b"\0")
+        out += audio[at : at + 100] + bytes([blocks]) + title.ljust(16 * blocks, b"\0")
     return bytes(out)
 
 
@@ -156,7 +156,7 @@ def _chunked(random: Random, body: bytes) -> bytes:
 
 
 class _Server:
-    """Answers each request with the bytes that its path has, and hangs up."""
+    """Respond to each request with the bytes of its path, and close the connection."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}
@@ -178,10 +178,14 @@ class _Server:
     def _answer(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             connection.settimeout(10)
-            asked = b""
-            while b"\r\n\r\n" not in asked and (data := connection.recv(4096)):
-                asked += data
-            path = asked.split(b" ")[1].decode("latin-1").partition("?")[0] if b" " in asked else ""
+            request = b""
+            while b"\r\n\r\n" not in request and (data := connection.recv(4096)):
+                request += data
+            path = (
+                request.split(b" ")[1].decode("latin-1").partition("?")[0]
+                if b" " in request
+                else ""
+            )
             connection.sendall(self.answers.get(path, b"HTTP/1.1 404 No\r\n\r\n"))
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)

@@ -1,4 +1,4 @@
-"""Recordings: journals and Parquet files, read, drawn, and completed at a start."""
+"""Fuzz recordings: journals and Parquet files, read, plotted and recovered at start-up."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ _NAME = "main-20261125T203000Z"
 
 
 class RecordingTarget(Target):
-    """Does with a recording all that the commands do with one."""
+    """Read, plot and recover a recording, as the commands do."""
 
     max_memory_growth = 512 << 20
 
@@ -45,8 +45,8 @@ class RecordingTarget(Target):
         self._lines = self._journal.splitlines()
         write_parquet(folder / "good.parquet", {FORMAT_KEY: "1", **_METADATA}, self._rows)
         self._parquet = (folder / "good.parquet").read_bytes()
-        self._place = folder / "recordings"
-        self._place.mkdir()
+        self._recordings = folder / "recordings"
+        self._recordings.mkdir()
 
     def make(self, random: Random) -> Input:
         match random.randrange(10):
@@ -57,7 +57,10 @@ class RecordingTarget(Target):
             case 3 | 4 | 5:
                 return {_NAME + ".journal": self._with_odd_numbers(random)}
             case 6 | 7:
-                rows = [_odd(random, row) for row in self._rows[: random.choice((1, 2, 40))]]
+                rows = [
+                    _with_invalid_value(random, row)
+                    for row in self._rows[: random.choice((1, 2, 40))]
+                ]
                 file = self.folder / "made.parquet"
                 source = random.choice(
                     ("demo", "\x1b[2J\n", "a" * 3000, "é" * 300, "$x^{$", "\u202e")
@@ -68,19 +71,19 @@ class RecordingTarget(Target):
 
     def check(self, given: Input) -> str:
         [(name, content)] = given.items()
-        for path in self._place.iterdir():
+        for path in self._recordings.iterdir():
             path.unlink()
-        file = self._place / name
+        file = self._recordings / name
         file.write_bytes(content)
-        kind = self._read(file, drawn=not len(content) % 50)
-        finished = recover_recordings(self._place)
+        kind = self._read(file, plotted=not len(content) % 50)
+        finished = recover_recordings(self._recordings)
         for path in finished:
-            again = self._read(path, drawn=False)
+            again = self._read(path, plotted=False)
             if kind == "read" and again != "read":
                 raise FuzzFailure(f"read as a journal, and when it was finished: {again}")
         return kind
 
-    def _read(self, file: Path, *, drawn: bool) -> str:
+    def _read(self, file: Path, *, plotted: bool) -> str:
         try:
             recording = read_recording(file)
         except StreamerError as error:
@@ -89,14 +92,14 @@ class RecordingTarget(Target):
         check_text(recording.unfinished_note.replace(str(file), ""))
         if len(list(recording.updates())) != len(recording):
             raise FuzzFailure("not every row is an update")
-        if not len(recording) % 2 or drawn:
+        if not len(recording) % 2 or plotted:
             str(draw_in_terminal(recording, 80, 24))
-        if drawn:
+        if plotted:
             draw_figure(recording).draw_without_rendering()
         return "read"
 
     def _with_odd_numbers(self, random: Random) -> bytes:
-        """Return a journal with a few other values in its rows."""
+        """Return a journal with a few invalid or extreme values in its rows."""
         lines = list(self._lines[: random.choice((2, 3, 41))])
         for _ in range(random.choice((1, 1, 3))):
             at = random.randrange(1, len(lines))
@@ -106,7 +109,7 @@ class RecordingTarget(Target):
             lines[at] = f"[{','.join(texts)}]".encode()
             if random.random() < 0.5:
                 continue
-            lines[at] = json.dumps(_odd(random, Row(*values))).encode()
+            lines[at] = json.dumps(_with_invalid_value(random, Row(*values))).encode()
         return b"\n".join(lines) + b"\n"
 
 
@@ -118,8 +121,8 @@ def _row(tick: int) -> Row:
     )  # fmt: skip
 
 
-def _odd(random: Random, row: Row) -> Row:
-    """Return the row with one value that a row may not have."""
+def _with_invalid_value(random: Random, row: Row) -> Row:
+    """Return the row with one invalid value."""
     name = random.choice(COLUMNS)
     value = getattr(row, name)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Show files."""
+"""Fuzz show files."""
 
 from pathlib import Path
 from random import Random
@@ -32,7 +32,7 @@ _TOKENS = [
 
 
 class ShowTarget(Target):
-    """Reads a show file; of a good one, asks where its fixtures stand and for some colours."""
+    """Load a show file; if valid, check its patch and some colours."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""Files beside the configuration: calibrations, passwords, certificates."""
+"""Fuzz calibrations, password files and certificates."""
 
 from pathlib import Path
 from random import Random
@@ -24,7 +24,7 @@ _ZONE = Zone()
 
 
 class StateTarget(Target):
-    """Reads them, and keeps a calibration beside what is there."""
+    """Read the files, and store a calibration in an existing file."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -33,9 +33,9 @@ class StateTarget(Target):
         store.put("main", self._calibration)
         store.put("hall", self._calibration)
         self._good = store.file.read_bytes()
-        made = trustme.CA().issue_cert("stage")
-        self._pem = b"".join(blob.bytes() for blob in made.cert_chain_pems)
-        self._key = made.private_key_pem.bytes()
+        certificate = trustme.CA().issue_cert("stage")
+        self._pem = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        self._key = certificate.private_key_pem.bytes()
 
     def make(self, random: Random) -> Input:
         match random.randrange(5):

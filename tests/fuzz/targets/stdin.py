@@ -1,4 +1,4 @@
-"""Raw samples on standard input: any bytes, cut anywhere."""
+"""Fuzz raw samples on standard input: arbitrary bytes in arbitrary pieces."""
 
 import json
 import os
@@ -18,18 +18,18 @@ from tests.fuzz.targets.base import Target
 from tests.fuzz.verdict import FuzzFailure, Input, check_error
 
 _HEADS = (b"RIFF", b"fLaC", b"OggS", b"ID3\x04", b"\x7fELF", b"", b"\0\0\0\0", b"\xff\xfe")
-_SOON = 3.0  # seconds
-_PIECE = 60_000  # bytes of a pipe at once, which holds 64 KiB
+_EXIT_TIMEOUT_S = 3.0  # timeout, s
+_MAX_WRITE = 60_000  # bytes written to a pipe at once; its capacity is 64 KiB
 
 
 class StdinTarget(Target):
-    """Decodes the bytes whole, in pieces, and through a pipe."""
+    """Decode the bytes at once, in pieces, and through a pipe."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         time = np.arange(4000) / 8000
-        sound = 0.4 * np.sin(2 * np.pi * 440 * time)
-        self._good = [(sound * 32767).astype("<i2").tobytes(), sound.astype("<f4").tobytes()]
+        audio = 0.4 * np.sin(2 * np.pi * 440 * time)
+        self._good = [(audio * 32767).astype("<i2").tobytes(), audio.astype("<f4").tobytes()]
 
     def make(self, random: Random) -> Input:
         layout = {
@@ -45,10 +45,10 @@ class StdinTarget(Target):
         if random.random() < 0.1:
             extremes = np.array([np.nan, np.inf, -np.inf, 3.4e38, 1e-45, -0.0], "<f4")
             data = np.resize(extremes, random.randrange(1, 5000)).tobytes() + data
-        told = {
+        settings = {
             "layout": layout, "channels": picked, "cuts": cuts, "pipe": random.random() < 0.05
         }  # fmt: skip
-        return {"bytes": data, "how": json.dumps(told).encode()}
+        return {"bytes": data, "how": json.dumps(settings).encode()}
 
     def check(self, given: Input) -> str:
         how, data = json.loads(given["how"]), given["bytes"]
@@ -58,8 +58,8 @@ class StdinTarget(Target):
         while at < len(data):
             pieces.append(data[at : at + how["cuts"][len(pieces) % 30]])
             at += len(pieces[-1])
-        again, kind_again = _decode(layout, channels, pieces)
-        if kind == kind_again == "samples" and not np.array_equal(whole, again):
+        audio_in_pieces, kind_in_pieces = _decode(layout, channels, pieces)
+        if kind == kind_in_pieces == "samples" and not np.array_equal(whole, audio_in_pieces):
             raise FuzzFailure("cut otherwise, the bytes are other samples")
         if how["pipe"] and kind == "samples":
             _through_pipe(layout, channels, data[: layout.channels * layout.rate])
@@ -81,14 +81,14 @@ def _decode(
         kind = "samples"
     except StreamerError as error:
         kind = check_error(error)
-    sound = np.concatenate(found)
-    if kind == "samples" and len(sound) != frames:
-        raise FuzzFailure(f"{len(sound)} samples of {frames} frames")
-    return sound, kind
+    audio = np.concatenate(found)
+    if kind == "samples" and len(audio) != frames:
+        raise FuzzFailure(f"{len(audio)} samples of {frames} frames")
+    return audio, kind
 
 
 def check_samples(samples: np.ndarray) -> None:
-    """Raise where they are no sound."""
+    """Raise unless samples are mono float32, finite and within full scale."""
     if samples.dtype != np.float32 or samples.ndim != 1:
         raise FuzzFailure(f"{samples.dtype} {samples.shape}")
     if len(samples) and not (np.isfinite(samples).all() and np.abs(samples).max() <= 1.0):
@@ -99,13 +99,13 @@ def _through_pipe(layout: RawFormat, channels: tuple[int, ...], data: bytes) -> 
     reader, writer = os.pipe()
     ring = RingBuffer(1 << 20)
     feed = RawInput(layout, channels, descriptor=reader)
-    os.write(writer, data[:_PIECE])
+    os.write(writer, data[:_MAX_WRITE])
     os.close(writer)
-    ended = threading.Thread(target=_follow, args=(feed, ring), daemon=True)
-    ended.start()
-    ended.join(_SOON + 2 * _PIECE / (layout.rate * layout.channels))
+    follower = threading.Thread(target=_follow, args=(feed, ring), daemon=True)
+    follower.start()
+    follower.join(_EXIT_TIMEOUT_S + 2 * _MAX_WRITE / (layout.rate * layout.channels))
     os.close(reader)
-    if ended.is_alive():
+    if follower.is_alive():
         raise FuzzFailure("a pipe that has ended is not left")
 
 

@@ -1,4 +1,4 @@
-"""TOML that nobody would write."""
+"""Generate malformed and extreme TOML."""
 
 from collections.abc import Sequence
 from random import Random
@@ -18,7 +18,7 @@ TOKENS = [
 
 
 def value(random: Random, depth: int = 0) -> str:
-    """Return some value."""
+    """Return a random value."""
     plain = random.choice(
         (
             "1e999", "-1e999", "nan", "inf", "-0.0", "0", "-1", "1", "1.5", "9" * 4000,
@@ -52,7 +52,7 @@ def value(random: Random, depth: int = 0) -> str:
 
 
 def key(random: Random, known: Sequence[str]) -> str:
-    """Return some key, a known one as a rule."""
+    """Return a random key, usually a known one."""
     if known and random.random() < 0.8:
         return random.choice(known)
     return random.choice(
@@ -64,7 +64,7 @@ def key(random: Random, known: Sequence[str]) -> str:
 
 
 def document(random: Random, keys: Sequence[tuple[str, str]]) -> str:
-    """Return some file; `keys` are headings, such as "[mqtt]", with keys below them."""
+    """Return a random file; `keys` are headings, such as "[mqtt]", with keys below them."""
     lines = []
     for _ in range(random.choice((1, 1, 2, 4, 10))):
         heading, name = random.choice(keys)

@@ -27,7 +27,7 @@ class Desk:
     """A controller of one zone, with the acknowledgements and controls it sent."""
 
     def __init__(self, inference, folder):
-        self.answers, self.shown = [], []
+        self.answers, self.published = [], []
         self.tracker = ZoneTracker(ZONE, Tracking(), inference, print)
         self.tracker.source.current = SimpleNamespace(rate=RATE)
         self.store = CalibrationStore(folder / "calibration.json")
@@ -38,7 +38,7 @@ class Desk:
             self.store,
             reload=self.reload,
             send_ack=lambda reply, ack: self.answers.append((reply, ack)),
-            on_controls=lambda zone, controls: self.shown.append(controls),
+            on_controls=lambda zone, controls: self.published.append(controls),
         )
         self.controller.apply(Tracking())
 
@@ -60,7 +60,7 @@ class Desk:
         async with asyncio.timeout(2):
             while len(self.answers) == answers:  # noqa: ASYNC110 - a thread writes a file
                 await asyncio.sleep(0.01)
-            while self.shown[-1].calibrating:  # noqa: ASYNC110
+            while self.published[-1].calibrating:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
@@ -73,7 +73,7 @@ async def desk(engine, tmp_path):
 
 
 async def test_controls_are_published_at_the_start(desk):
-    [controls] = desk.shown
+    [controls] = desk.published
     assert (controls.smoothing, controls.rate, controls.freeze) == ("kalman", 10, False)
 
 
@@ -83,7 +83,7 @@ async def test_smoothing_rate_and_freeze_are_applied_and_published(desk):
     assert desk.send("freeze", value=True) is True
     assert (desk.tracker.tracking.smoother, desk.tracker.tracking.rate) == ("one-euro", 4.0)
     assert desk.tracker.trajectory.hold_output
-    controls = desk.shown[-1]
+    controls = desk.published[-1]
     assert (controls.smoothing, controls.rate, controls.freeze) == ("one-euro", 4.0, True)
 
 
@@ -102,14 +102,14 @@ class TestReload:
 class TestCalibrate:
     async def test_calibration_measures_stores_applies_and_answers(self, desk):
         assert desk.send("calibrate", 20.0) == "listening for 20 s"
-        assert desk.shown[-1].calibrating
+        assert desk.published[-1].calibrating
         await desk.play_noise(-33.0, 20)
         [(reply, ack)] = desk.answers
         assert (reply, ack.ok, ack.id) == (REPLY, True, "7")
         assert ack.value == pytest.approx(15, abs=0.5)
         assert desk.tracker.gain.gain_db == ack.value
         assert desk.store.get_valid(ZONE).gain_db == ack.value
-        assert (desk.shown[-1].calibrating, desk.shown[-1].gain_db) == (False, ack.value)
+        assert (desk.published[-1].calibrating, desk.published[-1].gain_db) == (False, ack.value)
 
     async def test_a_second_calibration_measures_the_level_before_the_gain(self, desk):
         for _ in range(2):
@@ -175,4 +175,4 @@ class TestCalibrate:
         desk.store.put("main", Calibration.of(ZONE, gain_db=7.0, level_dbfs=-25.0))
         desk.controller.apply(Tracking(rate=5))
         assert desk.tracker.gain.gain_db == 7.0
-        assert (desk.shown[-1].gain_db, desk.shown[-1].rate) == (7.0, 5)
+        assert (desk.published[-1].gain_db, desk.published[-1].rate) == (7.0, 5)

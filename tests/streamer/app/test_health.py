@@ -1,3 +1,5 @@
+"""Health of zones: state, reason, counters, snapshot cache."""
+
 import time
 from types import SimpleNamespace
 
@@ -26,7 +28,7 @@ class FakePublisher:
 
 
 class Clock:
-    """Monotonic time that a test sets."""
+    """Monotonic clock, set by the test."""
 
     def __init__(self):
         self.now = 100.0
@@ -64,7 +66,7 @@ def clock():
 
 @pytest.fixture
 def report(engine, clock):
-    """Return the health of a zone whose tracker is changed like this."""
+    """Return the health of a zone after changing its tracker."""
     trackers = {"main": tracker()}
     monitor = HealthMonitor(engine, trackers, FakePublisher(), clock=clock)
 
@@ -111,7 +113,7 @@ def test_a_fallback_engine_degrades_a_zone(engine):
     assert health.engine == engine.name
 
 
-def test_only_recent_drops_degrade_a_zone_whoever_reads_in_between(report, clock):
+def test_only_recent_drops_degrade_a_zone_however_often_health_is_read(report, clock):
     assert report(dropped=3).state == "degraded"
     clock.now += 1.0
     assert report(dropped=3).state == "degraded"

@@ -36,12 +36,12 @@ class Receiver:
 
     def messages(self):
         """Return the messages since the last call."""
-        found = []
+        messages = []
         with contextlib.suppress(BlockingIOError):
             while True:
                 message = OscMessage(self.socket.recv(4096))
-                found.append((message.address, message.params[0]))
-        return found
+                messages.append((message.address, message.params[0]))
+        return messages
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""Memory of the process and garbage collection."""
+
 import mmap
 import subprocess
 import sys
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 def test_resident_and_peak_memory_of_this_process():
     before = resident_memory()
-    with mmap.mmap(-1, 50_000_000) as ballast:  # pages that no earlier test has left behind
+    with mmap.mmap(-1, 50_000_000) as ballast:  # fresh pages, not reused from earlier tests
         ballast.write(b"1" * len(ballast))
         assert resident_memory() - before > 40e6
     assert peak_memory() >= before + 40e6

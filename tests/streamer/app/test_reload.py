@@ -1,4 +1,4 @@
-"""SIGHUP: what takes effect, what waits, and a file that is wrong."""
+"""Reload on SIGHUP: applied keys, pending keys, invalid files."""
 
 import asyncio
 import contextlib
@@ -81,7 +81,7 @@ level = "{level}"
 
 
 class Running:
-    """`streamer run` with a configuration file that a test writes anew."""
+    """Run `streamer run` with a configuration file that a test rewrites."""
 
     def __init__(self, folder, broker):
         self.file, self.log = folder / "config.toml", folder / "log.txt"
@@ -119,7 +119,7 @@ async def test_sighup_applies_reloadable_settings(broker, subscribe, tmp_path):
     va = "streamer/reload/main/va"
 
     async def expect_ticks_every(milliseconds):
-        """Check the steps between the next messages; a busy machine leaves ticks out."""
+        """Check the steps between the next messages; a busy machine skips ticks."""
         begin = len(seen.on(va)) + 1
         await seen.until(lambda: len(seen.on(va)) >= begin + 6, 30)
         times = [payload["ts"] for payload in seen.payloads(va)[begin:]]

@@ -74,7 +74,7 @@ class Program:
 
 
 async def retained_messages(subscribe, address, base):
-    """Return what a client that subscribes later receives at once."""
+    """Return the retained messages that a new subscriber receives."""
     async with subscribe(address) as seen:
         await seen.until(lambda: seen.on(f"{base}/main/state"))
         return {
@@ -165,7 +165,7 @@ def song(tmp_path_factory, music, write_wav):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, song, broker, engine, subscribe):
-    """Run all four at once: each takes as long as the audio."""
+    """Run all four concurrently: each takes as long as the audio."""
     folder = tmp_path_factory.mktemp("run")
 
     async def run_all():
@@ -209,7 +209,7 @@ class TestFastStream:
         messages = file_run.seen.payloads("streamer/file/main/va")
         assert 20 <= len(messages) <= 10 * SECONDS - 9
         steps = [b["ts"] - a["ts"] for a, b in itertools.pairwise(messages)]
-        for step in steps:  # a busy machine leaves ticks out
+        for step in steps:  # a busy machine skips ticks
             ticks = max(1, round(step / 100))
             assert step == pytest.approx(100 * ticks, abs=24)  # a window ends with a frame
 

@@ -1,3 +1,5 @@
+"""Zones that fail, and cancelling a run."""
+
 import asyncio
 
 import pytest

@@ -30,16 +30,16 @@ class Manager:
 
     def listen(self, seconds):
         """Return the messages received within `seconds`."""
-        found, end = [], time.monotonic() + seconds
+        received, end = [], time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
             with contextlib.suppress(TimeoutError):
-                found.append(self.socket.recv(4096).decode().splitlines())
-        self.messages += found
-        return found
+                received.append(self.socket.recv(4096).decode().splitlines())
+        self.messages += received
+        return received
 
     def until(self, wanted, seconds=30.0):
-        """Wait for a message with a line that starts like this; return its lines."""
+        """Wait for a message with a line that starts with `wanted`; return its lines."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)

@@ -1,4 +1,10 @@
-from collections.abc import Callable
+"""Synthetic audio, audio files, decoder processes and a virtual clock for the audio tests."""
+
+import gc
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -6,14 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-Sound = NDArray[np.float32]
-Tone = Callable[..., Sound]
+from streamer.audio import AudioFile
+
+Samples = NDArray[np.float32]
+Tone = Callable[..., Samples]
 MakeFile = Callable[..., Path]
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1"}
 
 
-def _tone(rate: int, channels: int = 1, seconds: float = 1.0) -> Sound:
+def _tone(rate: int, channels: int = 1, seconds: float = 1.0) -> Samples:
     time = np.arange(round(rate * seconds)) / rate
     levels = 0.5 * 0.5 ** np.arange(channels)
     return (levels[:, None] * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
@@ -27,7 +35,7 @@ def tone() -> Tone:
 
 @pytest.fixture
 def make_file(tmp_path: Path) -> MakeFile:
-    """Encode a sound, or a tone of `seconds`, into a file whose name says the container."""
+    """Encode samples, or a tone of `seconds`, into a file; its suffix selects the container."""
 
     def make(
         name: str,
@@ -37,16 +45,16 @@ def make_file(tmp_path: Path) -> MakeFile:
         seconds: float = 1.0,
         codec: str = "pcm_s16le",
         form: str | None = None,
-        sound: Sound | None = None,
+        samples: Samples | None = None,
     ) -> Path:
-        sound = _tone(rate, channels, seconds) if sound is None else sound
+        samples = _tone(rate, channels, seconds) if samples is None else samples
         path = tmp_path / name
-        layout = LAYOUTS[len(sound)]
+        layout = LAYOUTS[len(samples)]
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate, layout=layout)
             if form:
                 stream.codec_context.format = form
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound), "fltp", layout)
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
             frame.sample_rate = rate
             frame.pts = 0
             length = stream.codec_context.frame_size or 1024
@@ -57,6 +65,45 @@ def make_file(tmp_path: Path) -> MakeFile:
         return path
 
     return make
+
+
+@pytest.fixture
+def long_file(make_file: MakeFile) -> Path:
+    """A file whose audio exceeds the capacity of the pipe from the decoder."""
+    return make_file("x.wav", seconds=10)
+
+
+def process_of(audio: AudioFile) -> "subprocess.Popen[bytes]":
+    """Return the decoder process of an open file."""
+    process = audio._decoder.process
+    assert process is not None
+    return process
+
+
+def read_samples(audio: AudioFile) -> np.ndarray:
+    """Return all samples of an open file, (n,)."""
+    return np.concatenate([block.samples for block in audio.blocks()])
+
+
+def child_processes() -> set[int]:
+    """Return the ids of all child processes, including zombies."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(child) for task in tasks for child in task.read_text().split()}
+
+
+def open_resources() -> tuple[set[int], int, set[str]]:
+    """Return child processes, number of file descriptors and names of threads."""
+    gc.collect()
+    descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    return child_processes(), descriptors, {thread.name for thread in threading.enumerate()}
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """Fail if the test leaves a child process, a file descriptor or a thread."""
+    before = open_resources()
+    yield
+    assert open_resources() == before
 
 
 class VirtualTime:
@@ -72,7 +119,7 @@ class VirtualTime:
         return False
 
     def wait(self, timeout: float) -> bool:
-        self.now += timeout + 1e-6  # no wait is shorter than asked for by a rounding error
+        self.now += timeout + 1e-6  # rounding must not shorten a wait
         return False
 
 

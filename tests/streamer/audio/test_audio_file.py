@@ -1,3 +1,5 @@
+"""Decode audio files: formats, blocks, damage, errors."""
+
 import os
 import re
 import tracemalloc
@@ -99,7 +101,7 @@ def test_a_block_is_never_modified_after_it_was_yielded(make_file: MakeFile) -> 
 def test_non_finite_and_clipped_samples_are_cleaned_and_counted(make_file: MakeFile) -> None:
     dirty = np.full((1, 4410), 0.25, np.float32)
     dirty[0, :3] = [np.nan, np.inf, 5]
-    with open_audio_file(make_file("x.wav", sound=dirty, codec="pcm_f32le")) as file:
+    with open_audio_file(make_file("x.wav", samples=dirty, codec="pcm_f32le")) as file:
         assert samples_of(file)[:4].tolist() == [0, 0, 1, 0.25]
         assert (file.cleaner.non_finite, file.cleaner.clipped) == (2, 1)
 
@@ -111,7 +113,7 @@ def test_memory_does_not_grow_with_the_file(make_file: MakeFile) -> None:
             pass
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peak < 1_000_000  # the file's sound is 5 MB
+    assert peak < 1_000_000  # the decoded audio is 5 MB
 
 
 def test_a_missing_channel_is_refused_with_the_number_of_channels(make_file: MakeFile) -> None:

@@ -1,3 +1,5 @@
+"""Capture times and drift, estimated from the arrival of samples."""
+
 import math
 
 import numpy as np

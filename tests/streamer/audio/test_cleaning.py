@@ -1,3 +1,5 @@
+"""Replace non-finite samples, clip to full scale and count both."""
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Messages of a decoder process that its input has taken over are validated."""
+"""Validate messages from the decoder process, which a malicious file may have compromised."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,16 +16,16 @@ INVALID = "it sent an invalid message"
 
 
 @pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
+def no_decoder_thread_left() -> Iterator[None]:
     yield
     assert all(thread.name != "decoder" for thread in threading.enumerate())
 
 
 @pytest.fixture
-def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Decoder]:
-    """Return a decoder whose process runs this code in place of decoding."""
+def fake_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Decoder]:
+    """Return a decoder whose process runs the given code in place of decoding."""
 
-    def lie(code: str) -> Decoder:
+    def fake_decoder(code: str) -> Decoder:
         script = tmp_path / "worker.py"
         script.write_text(
             "import json, math, struct, sys, time\n"
@@ -43,7 +43,7 @@ def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Deco
         monkeypatch.setattr("streamer.audio.decoder_client._WORKER", script)
         return Decoder()
 
-    return lie
+    return fake_decoder
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Deco
     ],
 )
 def test_an_invalid_description_of_a_source_is_an_error(
-    lie: Callable[[str], Decoder], code: str
+    fake_decoder: Callable[[str], Decoder], code: str
 ) -> None:
-    with lie(code) as decoder, pytest.raises(DecoderProcessError, match=INVALID):
+    with fake_decoder(code) as decoder, pytest.raises(DecoderProcessError, match=INVALID):
         decoder.open({"path": "x"}, 5)
 
 
@@ -100,27 +100,29 @@ def test_an_invalid_description_of_a_source_is_an_error(
     ],
 )
 def test_an_invalid_message_about_audio_is_an_error(
-    lie: Callable[[str], Decoder], code: str
+    fake_decoder: Callable[[str], Decoder], code: str
 ) -> None:
-    with lie(f"opened(); {code}") as decoder:
+    with fake_decoder(f"opened(); {code}") as decoder:
         opened = decoder.open({"path": "x"}, 5)
         assert opened.duration == 1
         with pytest.raises(DecoderProcessError, match=INVALID):
             list(decoder.frames())
 
 
-def test_a_name_is_cut_and_reduced_to_printable_text(lie: Callable[[str], Decoder]) -> None:
+def test_a_name_is_truncated_and_reduced_to_printable_text(
+    fake_decoder: Callable[[str], Decoder],
+) -> None:
     name = "a\\x1b\\n" + 500 * "b"
-    with lie(f"opened(name='{name}', duration=math.nan)") as decoder:
+    with fake_decoder(f"opened(name='{name}', duration=math.nan)") as decoder:
         opened = decoder.open({"path": "x"}, 5)
     assert opened.name.startswith("a??b")
     assert len(opened.name) == limits.MAX_TITLE_CHARS
     assert opened.duration is None
 
 
-def test_samples_that_are_not_finite_are_replaced(lie: Callable[[str], Decoder]) -> None:
+def test_samples_that_are_not_finite_are_replaced(fake_decoder: Callable[[str], Decoder]) -> None:
     code = "opened(); frame(8000, 1, b'flt', struct.pack('=2f', math.nan, 9))"
-    with lie(f"{code}; send_json({{'end': {{'corrupt': 0, 'decoded': 1}}}})") as decoder:
+    with fake_decoder(f"{code}; send_json({{'end': {{'corrupt': 0, 'decoded': 1}}}})") as decoder:
         decoder.open({"path": "x"}, 5)
         pieces = list(downmix(decoder.frames(), 8000, (), Cleaner()))
     assert pieces[0].tolist() == [0, 1]

@@ -1,3 +1,5 @@
+"""Mix the chosen channels to mono."""
+
 import numpy as np
 import pytest
 

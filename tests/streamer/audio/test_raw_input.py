@@ -1,3 +1,5 @@
+"""Raw samples from a pipe: formats, pacing, backlog, errors."""
+
 import asyncio
 import contextlib
 import os
@@ -87,12 +89,15 @@ def test_an_empty_pipe_is_an_error(data: bytes) -> None:
 
 @pytest.mark.parametrize("layout", [STEREO, FLOATS])
 @pytest.mark.parametrize(
-    ("head", "what"), [(b"RIFF", "WAV"), (b"fLaC", "FLAC"), (b"OggS", "Ogg"), (b"ID3\x04", "MP3")]
+    ("head", "container"),
+    [(b"RIFF", "WAV"), (b"fLaC", "FLAC"), (b"OggS", "Ogg"), (b"ID3\x04", "MP3")],
 )
-def test_a_container_file_in_the_pipe_is_named(layout: RawFormat, head: bytes, what: str) -> None:
+def test_a_container_file_in_the_pipe_is_named(
+    layout: RawFormat, head: bytes, container: str
+) -> None:
     decoder = RawDecoder(layout, (), Cleaner())
     decoder.push(head[:2])
-    with pytest.raises(AudioError, match=f"it is an? {what} file, not raw.*decode it"):
+    with pytest.raises(AudioError, match=f"it is an? {container} file, not raw.*decode it"):
         decoder.push(head[2:] + bytes(100))
 
 
@@ -298,7 +303,7 @@ async def test_reading_an_idle_pipe_is_cancelled_at_once(pipe: tuple[int, int]) 
         task = asyncio.create_task(all_blocks(source))
         await asyncio.sleep(0.1)
         task.cancel()
-    assert not capture_threads()  # and none was left behind in a read
+    assert not capture_threads()  # none still blocked in a read
 
 
 async def test_a_wrong_format_and_an_empty_pipe_are_errors(pipe: tuple[int, int]) -> None:
@@ -346,9 +351,9 @@ def run(data: bytes | None) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_a_pipe_into_a_process_is_read_completely() -> None:
-    sound = np.zeros((4000, 2), "<i2")
-    sound[:10, 1] = 32767
-    done = run(sound.tobytes() + b"x")
+    samples = np.zeros((4000, 2), "<i2")
+    samples[:10, 1] = 32767
+    done = run(samples.tobytes() + b"x")
     assert done.returncode == 0
     assert done.stdout.split() == [b"4000", b"0", b"10"]
     assert b"Traceback" not in done.stderr

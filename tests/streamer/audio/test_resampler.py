@@ -1,3 +1,5 @@
+"""Resample audio to the zone rate in blocks: alignment, pass band, look-ahead, reset."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""Ring buffer between the capture thread and a reader: gaps, overruns, wake-ups."""
+
 import threading
 
 import numpy as np
@@ -23,7 +25,7 @@ def test_every_sample_is_read_under_its_own_number(
 ) -> None:
     ring = RingBuffer(capacity)
     written: set[int] = set()
-    seen = 0
+    read_to = 0
     for step, count in steps:
         if step == "write":
             written.update(range(ring.head, ring.head + count))
@@ -33,10 +35,10 @@ def test_every_sample_is_read_under_its_own_number(
         else:
             start, samples = ring.read(count)
             numbers = range(start, start + len(samples))
-            assert start >= seen
+            assert start >= read_to
             assert samples.tolist() == list(numbers)
             assert written.issuperset(numbers)
-            seen = start + len(samples)
+            read_to = start + len(samples)
 
 
 @given(st.integers(2, 50), st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50))))

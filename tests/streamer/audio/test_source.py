@@ -1,3 +1,5 @@
+"""Sources: real-time playback, gaps, cancellation, errors."""
+
 import asyncio
 import gc
 import threading

@@ -23,7 +23,9 @@ HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n"
 SEGMENT = "#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n"
 
 
-def wav(path: Path, *, channels: int = 1, rate: int = 8000, declared_size: int | None = None) -> Path:
+def wav(
+    path: Path, *, channels: int = 1, rate: int = 8000, declared_size: int | None = None
+) -> Path:
     """Write a second of 8 kHz silence with the given header fields, valid or not."""
     data = bytes(16000)
     align = 2 * channels % 2**16
@@ -31,7 +33,13 @@ def wav(path: Path, *, channels: int = 1, rate: int = 8000, declared_size: int |
     size = len(data) if declared_size is None else declared_size
     riff = b"RIFF" + struct.pack("<I", min(size + 36, 2**32 - 1)) + b"WAVE"
     path.write_bytes(
-        riff + b"fmt " + struct.pack("<I", 16) + format_chunk + b"data" + struct.pack("<I", size) + data
+        riff
+        + b"fmt "
+        + struct.pack("<I", 16)
+        + format_chunk
+        + b"data"
+        + struct.pack("<I", size)
+        + data
     )
     return path
 
@@ -41,7 +49,7 @@ DecodedSeconds = Callable[[Path], float]
 
 @pytest.fixture(scope="module")
 def decoded_seconds() -> Iterator[DecodedSeconds]:
-    """Return the seconds that decoding a file gives; one process decodes all files."""
+    """Return a function that decodes a file and returns its seconds; one process for all files."""
     with Decoder() as decoder:
 
         def decoded_seconds(path: Path) -> float:
@@ -84,10 +92,14 @@ def test_a_playlist_opens_no_other_file(
 def test_a_false_data_size_in_the_header_is_ignored(
     tmp_path: Path, decoded_seconds: DecodedSeconds, declared_size: int
 ) -> None:
-    assert decoded_seconds(wav(tmp_path / "x.wav", declared_size=declared_size)) == pytest.approx(1, abs=0.01)
+    assert decoded_seconds(wav(tmp_path / "x.wav", declared_size=declared_size)) == pytest.approx(
+        1, abs=0.01
+    )
 
 
-def test_a_false_sample_count_in_the_header_is_ignored(make_file: MakeFile, decoded_seconds: DecodedSeconds) -> None:
+def test_a_false_sample_count_in_the_header_is_ignored(
+    make_file: MakeFile, decoded_seconds: DecodedSeconds
+) -> None:
     path = make_file("x.flac", codec="flac", form="s16", seconds=0.5)
     data = bytearray(path.read_bytes())
     data[21] |= 0x0F  # upper 4 of the 36 bits of the sample count
@@ -111,7 +123,9 @@ def test_invalid_channel_counts_and_rates_are_rejected(
         decoded_seconds(path)
 
 
-def test_too_many_streams_are_rejected_quickly(tmp_path: Path, decoded_seconds: DecodedSeconds) -> None:
+def test_too_many_streams_are_rejected_quickly(
+    tmp_path: Path, decoded_seconds: DecodedSeconds
+) -> None:
     path = tmp_path / "x.nut"
     frame = av.AudioFrame.from_ndarray(np.zeros((1, 100), np.int16), "s16", "mono")
     frame.sample_rate, frame.pts = 8000, 0

@@ -1,4 +1,4 @@
-"""`streamer calibrate` at a real microphone."""
+"""`streamer calibrate` with a real microphone."""
 
 import json
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.peer
 
 
 def music(first, last):
-    """Return a tone of -38 dBFS, which is 20 dB quieter than recordings are."""
+    """Return a tone of -38 dBFS, 20 dB below typical recordings."""
     tone = np.sin(2 * np.pi * 440 / 48000 * np.arange(first, last))
     return (tone * 32768 * 2**0.5 * 10 ** (-38 / 20)).astype(np.int16)
 

@@ -1,4 +1,4 @@
-"""`streamer config`: every setting, its value and what set it."""
+"""`streamer config`: list every setting with value and origin; check files; print the schema."""
 
 import json
 import tomllib
@@ -13,7 +13,7 @@ SECRET = "XYZZY-canary"  # noqa: S105
 
 
 def rows(answer):
-    """Key to (value, origin) of the table."""
+    """Return {key: (value, origin)} of the printed table."""
     lines = answer.out.splitlines()[3:]
     cells = [line.split(None, 1) for line in lines]
     return {key: tuple(part.strip() for part in rest.rsplit("  ", 1)) for key, rest in cells}
@@ -56,31 +56,31 @@ class TestTable:
         assert rows(answer)["tracking.rate"] == ("5.0", str(path))
 
     def test_every_key_is_listed(self, streamer):
-        named = {key.replace("zones.0.", "") for key in rows(streamer("config"))}
+        listed = {key.replace("zones.0.", "") for key in rows(streamer("config"))}
         for table in ("Tracking", "Engine", "Mqtt", "Log"):
             model = Config.model_fields[table.lower()].annotation
             keys = {f"{table.lower()}.{name}" for name in model.model_fields} - {"engine.remote"}
-            assert keys <= named
-        assert {f"engine.remote.{name}" for name in Remote.model_fields} <= named
-        assert {"id", "input", "device", "channels", "loop", "raw.rate"} <= named
+            assert keys <= listed
+        assert {f"engine.remote.{name}" for name in Remote.model_fields} <= listed
+        assert {"id", "input", "device", "channels", "loop", "raw.rate"} <= listed
 
     def test_control_characters_are_escaped(self, streamer, file):
         file('[[zones]]\ninput = "a\\u001b[31mb"\n')
         assert "\x1b[31m" not in streamer("config").out
 
 
-def test_as_json(streamer, file):
+def test_json_output_has_values_and_origins(streamer, file):
     path = file("[tracking]\nrate = 5\n")
     answer = streamer("config", "--json", "--config", path)
-    told = json.loads(answer.out)
-    assert told["file"] == str(path)
-    assert told["settings"]["tracking.rate"] == {"value": 5.0, "origin": str(path)}
-    assert told["settings"]["mqtt.node"] == {"value": None, "origin": "default"}
+    printed = json.loads(answer.out)
+    assert printed["file"] == str(path)
+    assert printed["settings"]["tracking.rate"] == {"value": 5.0, "origin": str(path)}
+    assert printed["settings"]["mqtt.node"] == {"value": None, "origin": "default"}
 
 
 class TestSecrets:
     @pytest.mark.parametrize("form", [[], ["--json"]])
-    def test_they_are_not_printed(self, streamer, file, monkeypatch, form):
+    def test_secrets_are_not_printed(self, streamer, file, monkeypatch, form):
         file(
             f'[mqtt]\nuser = "a"\npassword = "{SECRET}"\n'
             f'[[zones]]\ninput = "http://stage:{SECRET}@radio.lan/live?token={SECRET}"\n'
@@ -91,7 +91,7 @@ class TestSecrets:
         assert "http://radio.lan/live" in answer.out
         assert "**********" in answer.out
 
-    def test_they_are_not_printed_in_errors(self, streamer, file):
+    def test_secrets_are_not_printed_in_errors(self, streamer, file):
         path = file(f'[mqtt]\npassword = ["{SECRET}"]\n')
         answer = streamer("config", "--check", path)
         assert answer.code == 2
@@ -100,14 +100,14 @@ class TestSecrets:
 
 
 class TestCheck:
-    def test_a_valid_file(self, streamer, file, monkeypatch):
+    def test_a_valid_file_is_reported_as_valid(self, streamer, file, monkeypatch):
         monkeypatch.setenv("STREAMER_TRACKING__RATE", "quick")  # ignored by --check
         path = file('[tracking]\nsmoother = "none"\n', "show.toml")
         answer = streamer("config", "--check", path)
         assert (answer.code, answer.out, answer.err) == (0, f"{path} is valid\n", "")
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "expected"),
         [
             ("[tracking]\nrate = 90\n", "rate = 90 is invalid"),
             ("[tracking]\nrat = 5\n", 'did you mean "rate"?'),
@@ -116,12 +116,12 @@ class TestCheck:
             ('[[zones]]\ninput = "ftp://host/x"\n', "ftp streams are not supported"),
         ],
     )
-    def test_an_invalid_file_is_reported_on_one_line(self, streamer, file, text, said):
+    def test_an_invalid_file_is_reported_on_one_line(self, streamer, file, text, expected):
         path = file(text, "show.toml")
         answer = streamer("config", "--check", path)
         assert (answer.code, answer.out) == (2, "")
         assert answer.err.count("\n") == 1
-        assert said in answer.err
+        assert expected in answer.err
         assert str(path) in answer.err
 
     def test_a_missing_file_is_reported(self, streamer, away):
@@ -141,14 +141,14 @@ def test_the_schema_accepts_the_default_file_and_rejects_errors(streamer):
     assert "description" in schema["$defs"]["Mqtt"]["properties"]["broker"]
 
 
-def test_the_default_file_is_valid_and_holds_the_defaults(streamer, file):
+def test_the_default_file_is_valid_and_contains_the_defaults(streamer, file):
     path = file(streamer("config", "--default").out, "default.toml")
     answer = streamer("config", "--check", path)
     assert answer.code == 0
-    told = json.loads(streamer("config", "--json", "--config", path).out)["settings"]
-    usual = json.loads(streamer("config", "--json").out)["settings"]
-    assert {key: item["value"] for key, item in told.items()} == {
-        key: item["value"] for key, item in usual.items()
+    from_file = json.loads(streamer("config", "--json", "--config", path).out)["settings"]
+    defaults = json.loads(streamer("config", "--json").out)["settings"]
+    assert {key: item["value"] for key, item in from_file.items()} == {
+        key: item["value"] for key, item in defaults.items()
     }
 
 

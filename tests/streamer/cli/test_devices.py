@@ -1,4 +1,4 @@
-"""`streamer devices`."""
+"""`streamer devices`: list the audio inputs, as a table or JSON."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.peer
 
 
-def test_each_is_a_row_and_the_default_one_is_marked(streamer, pulse):
+def test_each_device_is_a_row_and_the_default_is_marked(streamer, pulse):
     answer = streamer("devices")
     assert answer.code == 0
     rows = [line.split() for line in answer.out.splitlines()]
@@ -16,15 +16,15 @@ def test_each_is_a_row_and_the_default_one_is_marked(streamer, pulse):
     assert [row[2] for row in rows[1:-1] if row[0] == "*"] == ["default"]
 
 
-def test_as_json(streamer, pulse):
-    told = json.loads(streamer("devices", "--json").out)
-    assert told["portaudio"].startswith("PortAudio")
-    names = [device["name"] for device in told["devices"]]
+def test_json_output_lists_devices_with_host_api(streamer, pulse):
+    printed = json.loads(streamer("devices", "--json").out)
+    assert printed["portaudio"].startswith("PortAudio")
+    names = [device["name"] for device in printed["devices"]]
     assert {"alpha", "beta"} <= set(names)
-    assert told["devices"][names.index("alpha")]["host_api"] == "ALSA"
+    assert printed["devices"][names.index("alpha")]["host_api"] == "ALSA"
 
 
-def test_where_there_is_none_it_says_what_to_do(streamer, pulse):
+def test_without_a_device_the_output_names_the_remedy(streamer, pulse):
     pulse.stop()
     answer = streamer("devices")
     assert answer.code == 0

@@ -1,3 +1,5 @@
+"""Help and version on the command line."""
+
 import pytest
 
 import streamer as package

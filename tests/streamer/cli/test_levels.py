@@ -1,4 +1,4 @@
-"""`streamer levels`."""
+"""`streamer levels`: show the level of each input channel."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from tests.support.pulseaudio import MicrophonePlayer
 pytestmark = pytest.mark.peer
 
 
-def a_desk(first, last):
-    """Give sound on the first and the third of four channels."""
+def mixing_desk(first, last):
+    """Return samples (n, 4), int16, with signal on channels 1 and 3."""
     return np.tile(np.int16([3000, 0, 300, 0]), (last - first, 1))
 
 
-def test_it_shows_on_which_channels_the_music_comes(streamer, pulse):
+def test_channels_with_signal_are_listed_with_their_levels(streamer, pulse):
     pulse.plug_in("alpha", "front-left,front-right,rear-left,rear-right")
-    player = MicrophonePlayer(pulse.pipe("alpha"), a_desk)
+    player = MicrophonePlayer(pulse.pipe("alpha"), mixing_desk)
     answer = streamer("levels", "--device", "alpha")
     player.end()
     assert answer.code == 0
@@ -28,14 +28,14 @@ def test_it_shows_on_which_channels_the_music_comes(streamer, pulse):
     assert 4 not in levels
 
 
-def test_where_nothing_is_heard_it_says_what_to_do(streamer, pulse):
+def test_the_message_for_a_silent_device_names_the_remedy(streamer, pulse):
     pulse.add_sink()
     answer = streamer("levels", "--device", "virtual_sink")
     assert answer.code == 0
     assert "nothing but zeros: unmute it, or choose another --device" in answer.out
 
 
-def test_a_device_that_is_not_there_is_told(streamer, pulse):
+def test_an_unknown_device_is_a_one_line_error(streamer, pulse):
     answer = streamer("levels", "--device", "gamma")
     assert answer.code == 1
     assert answer.err.startswith('streamer: cannot find a microphone "gamma"; choose one of 0 "')

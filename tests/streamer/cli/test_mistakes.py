@@ -12,26 +12,26 @@ from damer.weights import SHIPPED_MODEL
 NOWHERE = "mqtt://127.0.0.1:1"
 
 
-def assert_one_line(answer, code, *words):
+def assert_one_line(answer, code, *expected):
     assert "Traceback" not in answer.err
     assert answer.err.startswith("streamer: ")
     assert answer.err.count("\n") == 1
-    for word in words:
-        assert word in answer.err
+    for text in expected:
+        assert text in answer.err
     assert answer.code == code
 
 
-def assert_last_line(answer, code, *words):
+def assert_last_line(answer, code, *expected):
     """Log messages may precede the error."""
     assert "Traceback" not in answer.err
     lines = [line for line in answer.err.splitlines() if line.startswith("streamer: ")]
     assert lines == answer.err.splitlines()[-1:]
-    for word in words:
-        assert word in lines[0]
+    for text in expected:
+        assert text in lines[0]
     assert answer.code == code
 
 
-def no_sound(path):
+def text_file(path):
     path.write_text("Dear diary, no sound today.\n" * 50)
 
 
@@ -58,7 +58,7 @@ def missing(path):
 
 
 FILES = [
-    (no_sound, "not audio"),
+    (text_file, "not audio"),
     (empty, "is empty"),
     (cut_off, "cut off"),
     (without_samples, "it holds no audio"),
@@ -68,22 +68,22 @@ FILES = [
 
 
 class TestSoundFiles:
-    @pytest.mark.parametrize(("make", "word"), FILES, ids=[make.__name__ for make, _ in FILES])
-    def test_run_reports_the_cause(self, streamer, away, make, word):
+    @pytest.mark.parametrize(("make", "expected"), FILES, ids=[make.__name__ for make, _ in FILES])
+    def test_run_reports_the_cause(self, streamer, away, make, expected):
         make(away / "song.wav")
         answer = streamer("run", "--input", "song.wav", "--broker", NOWHERE)
-        assert_one_line(answer, 1, "song.wav", word, "give ")
+        assert_one_line(answer, 1, "song.wav", expected, "give ")
 
-    @pytest.mark.parametrize(("make", "word"), FILES, ids=[make.__name__ for make, _ in FILES])
-    def test_analyze_reports_the_cause(self, streamer, away, make, word):
+    @pytest.mark.parametrize(("make", "expected"), FILES, ids=[make.__name__ for make, _ in FILES])
+    def test_analyze_reports_the_cause(self, streamer, away, make, expected):
         make(away / "song.wav")
         answer = streamer("analyze", "song.wav", "-o", "out.csv")
         if make is folder:  # `analyze` accepts folders
-            word = "no audio file in it"
-        assert_one_line(answer, 1, "song.wav", word, "give ")
+            expected = "no audio file in it"
+        assert_one_line(answer, 1, "song.wav", expected, "give ")
 
     def test_the_installed_program_does_so_too(self, program, away):
-        no_sound(away / "song.mp3")
+        text_file(away / "song.mp3")
         answer = program("run", "--input", "song.mp3", "--broker", NOWHERE)
         assert_one_line(answer, 1, "song.mp3: not audio")
 
@@ -127,8 +127,8 @@ class TestMicrophone:
 class TestStandardInput:
     @pytest.fixture(autouse=True)
     def music_file(self, away, music, write_wav):
-        self.sound = music(2, 44100)
-        self.wav = write_wav(away / "song.wav", self.sound, 44100)
+        self.samples = music(2, 44100)
+        self.wav = write_wav(away / "song.wav", self.samples, 44100)
 
     @pytest.fixture
     def run(self, streamer, broker):
@@ -150,13 +150,13 @@ class TestStandardInput:
 
     def test_integers_read_as_floats(self, run, away):
         raw = away / "raw"
-        raw.write_bytes((self.sound * 32767).astype("<i2").tobytes())
+        raw.write_bytes((self.samples * 32767).astype("<i2").tobytes())
         answer = run(raw, "--raw-format", "f32le", "--raw-channels", "1")
         assert_last_line(answer, 1, "f32le", "s16le")
 
     def test_floats_read_as_integers(self, run, away):
         raw = away / "raw"
-        raw.write_bytes(self.sound.astype("<f4").tobytes())
+        raw.write_bytes(self.samples.astype("<f4").tobytes())
         assert_last_line(run(raw, "--raw-channels", "1"), 1, "s16le", "f32le")
 
     def test_an_empty_input(self, run, away):
@@ -169,7 +169,7 @@ class TestStandardInput:
 
 class TestConfiguration:
     @pytest.mark.parametrize(
-        ("text", "words"),
+        ("text", "expected"),
         [
             ("[tracking]\nrat = 5\n", ['"rat"', 'did you mean "rate"?']),
             ("[trakking]\nrate = 5\n", ['"trakking"', 'did you mean "tracking"?']),
@@ -181,11 +181,11 @@ class TestConfiguration:
         ],
     )
     @pytest.mark.parametrize("command", ["run", "analyze"])
-    def test_an_invalid_key_is_named_with_its_file(self, streamer, away, command, text, words):
+    def test_an_invalid_key_is_named_with_its_file(self, streamer, away, command, text, expected):
         (away / "my.toml").write_text(text)
         rest = ["a.wav", "-o", "out.csv"] if command == "analyze" else []
         answer = streamer(command, "--config", "my.toml", *rest)
-        assert_one_line(answer, 2, "my.toml", *words)
+        assert_one_line(answer, 2, "my.toml", *expected)
 
     def test_the_installed_program_does_so_too(self, program, away):
         (away / "config.toml").write_text("[mqtt]\nborker = 'auto'\n")
@@ -199,7 +199,7 @@ class TestConfiguration:
         assert_one_line(streamer("run"), 2, "STREAMER_TRACKING__RAET", "STREAMER_TRACKING__RATE")
 
     @pytest.mark.parametrize(
-        ("option", "value", "word"),
+        ("option", "value", "expected"),
         [
             ("--rate", "0", "from 0.1 to 20"),
             ("--node", "Ann's PC", "lower-case"),
@@ -209,8 +209,8 @@ class TestConfiguration:
             ("--broker", "https://localhost", "mqtt://HOST[:PORT]"),
         ],
     )
-    def test_an_option(self, streamer, option, value, word):
-        assert_one_line(streamer("run", option, value), 2, value, word)
+    def test_an_option(self, streamer, option, value, expected):
+        assert_one_line(streamer("run", option, value), 2, value, expected)
 
     def test_options_of_a_zone_with_several_zones(self, streamer, away):
         (away / "config.toml").write_text('[[zones]]\nid = "a"\n[[zones]]\nid = "b"\n')
@@ -225,7 +225,7 @@ class TestConfiguration:
 
 
 class TestBroker:
-    def test_nothing_listens_there(self, streamer, free_port):
+    def test_it_is_not_running(self, streamer, free_port):
         answer = streamer("run", "--broker", f"mqtt://127.0.0.1:{free_port}")
         assert_one_line(answer, 1, f"mqtt://127.0.0.1:{free_port}", "--broker embedded")
 
@@ -255,7 +255,7 @@ class TestBroker:
 class TestWeights:
     @pytest.fixture
     def edited(self, away):
-        """The shipped weights with other metadata."""
+        """Write the shipped weights with other metadata."""
 
         def edit(change):
             model = onnx.load(SHIPPED_MODEL)

@@ -1,3 +1,5 @@
+"""`streamer plot`: draw a recording in the terminal or to an image file."""
+
 import json
 import subprocess
 import sys
@@ -24,7 +26,7 @@ def recording(folder):
     return next(folder.iterdir())
 
 
-def test_without_output_it_draws_in_the_terminal(streamer, recording):
+def test_without_output_the_plot_is_drawn_in_the_terminal(streamer, recording):
     answer = streamer("plot", recording)
     assert answer.code == 0
     for word in ("main", "demo", "valence", "arousal", "excited", "0:02"):
@@ -32,13 +34,13 @@ def test_without_output_it_draws_in_the_terminal(streamer, recording):
     assert answer.err == ""
 
 
-def test_with_output_it_writes_a_picture(streamer, recording, tmp_path):
+def test_with_output_an_image_is_written(streamer, recording, tmp_path):
     answer = streamer("plot", recording, "--output", tmp_path / "out.png")
     assert answer == type(answer)(0, "", "")
     assert (tmp_path / "out.png").stat().st_size > 10_000
 
 
-def test_of_a_journal_it_says_how_much_is_whole(streamer, tmp_path):
+def test_the_complete_seconds_of_a_journal_are_reported(streamer, tmp_path):
     journal = tmp_path / "main-20261125T203000Z.journal"
     row = [0, 1, 1.0, *[0.5] * 8, False, 1.0, -20.0, 5.0]
     journal.write_text('{"streamer_recording":"1","zone":"main"}\n' + json.dumps(row) + "\n[1,")
@@ -48,7 +50,7 @@ def test_of_a_journal_it_says_how_much_is_whole(streamer, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["missing.parquet", "cut.parquet", "diary.txt"])
-def test_a_bad_file_is_one_clear_line(streamer, recording, tmp_path, name):
+def test_an_invalid_file_is_a_one_line_error(streamer, recording, tmp_path, name):
     (tmp_path / "cut.parquet").write_bytes(recording.read_bytes()[:-1])
     (tmp_path / "diary.txt").write_text("Dear diary")
     answer = streamer("plot", tmp_path / name)
@@ -59,7 +61,7 @@ def test_a_bad_file_is_one_clear_line(streamer, recording, tmp_path, name):
 
 
 @pytest.mark.parametrize("library", ["pyarrow", "matplotlib"])
-def test_without_the_extra_it_says_what_to_install(
+def test_without_the_extra_the_error_names_the_package_to_install(
     streamer, recording, tmp_path, monkeypatch, library
 ):
     for name in (library, "pyarrow.parquet") if library == "pyarrow" else (library,):

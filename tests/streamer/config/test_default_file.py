@@ -1,4 +1,4 @@
-"""config.toml documents every key with its default."""
+"""The default file config.toml documents every key with its default."""
 
 import itertools
 import re

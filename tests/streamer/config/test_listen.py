@@ -25,9 +25,9 @@ def test_a_single_address_is_its_own_url(text, is_loopback, url):
 
 @pytest.mark.parametrize("text", ["0.0.0.0:8710", "[::]:8710"])
 def test_a_wildcard_address_has_the_url_of_this_machine(text):
-    ours = {one.address for many in psutil.net_if_addrs().values() for one in many}
-    found = parse_listen_address(text).url.removeprefix("http://").removesuffix(":8710").strip("[]")
-    assert found in ours | {socket.gethostname()}
+    own_addresses = {one.address for many in psutil.net_if_addrs().values() for one in many}
+    host = parse_listen_address(text).url.removeprefix("http://").removesuffix(":8710").strip("[]")
+    assert host in own_addresses | {socket.gethostname()}
 
 
 def test_without_a_network_the_url_has_the_host_name(monkeypatch):

@@ -174,8 +174,8 @@ class TestFile:
 def test_each_value_has_its_origin():
     file = write("c.toml", "[tracking]\nrate = 2\nsmoother = 'none'\n")
     environ = {"STREAMER_TRACKING__RATE": "3"}
-    found = load_with_origins({"input": "a.wav"}, config_path=file, environ=environ)
-    settings = {key: (value, origin) for key, value, origin in found.settings()}
+    config = load_with_origins({"input": "a.wav"}, config_path=file, environ=environ)
+    settings = {key: (value, origin) for key, value, origin in config.settings()}
     assert settings["zones.0.input"] == ("a.wav", "--input")
     assert settings["tracking.rate"] == (3.0, "STREAMER_TRACKING__RATE")
     assert settings["tracking.smoother"] == ("none", "c.toml")

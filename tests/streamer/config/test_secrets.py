@@ -28,18 +28,18 @@ from tests.support.icecast import WebServer, send
 from tests.support.mosquitto import Certificates, Mosquitto, guarded
 
 CANARY = "XyZzY"
-words = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=20).map(
-    lambda text: f"{text}{CANARY}{text}"
-)
+secret_texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=20
+).map(lambda text: f"{text}{CANARY}{text}")
 in_urls = st.text("abcXYZ019-._~!$&'()*+,;=%:", max_size=12).map(lambda text: f"{text}{CANARY}")
 
 
 @pytest.fixture(autouse=True)
-def _nothing_on_this_machine(tmp_path, monkeypatch):
+def _no_system_file(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "SYSTEM_FILE", tmp_path / "etc.toml")
 
 
-WAYS = (
+TEMPLATES = (
     "[mqtt]\npassword = {0}\nkeepalive = 'often'",
     "[mqtt]\nuser = 'u'\npassword = [{0}]",
     "[mqtt]\npassword = {{ text = {0} }}",
@@ -64,21 +64,21 @@ WAYS = (
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(secret=words, way=st.sampled_from(WAYS))
-def test_a_secret_in_a_file_is_in_no_error_and_no_listing(tmp_path, secret, way):
+@given(secret=secret_texts, template=st.sampled_from(TEMPLATES))
+def test_a_secret_in_a_file_appears_in_no_error_or_listing(tmp_path, secret, template):
     file = tmp_path / "c.toml"
-    file.write_text(way.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
+    file.write_text(template.format(json.dumps(secret, ensure_ascii=False)), encoding="utf-8")
     assert CANARY not in output_of(lambda: load_with_origins({}, config_path=file, environ={}))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    secret=words,
+    secret=secret_texts,
     name=st.sampled_from(
         ["MQTT__PASSWORD", "MQTT__PASSWORD__X", "MQTT__PASSWORT", "DASHBOARD__TOKEN"]
     ),
 )
-def test_a_secret_in_the_environment_is_in_no_error_and_no_listing(secret, name):
+def test_a_secret_in_the_environment_appears_in_no_error_or_listing(secret, name):
     environ = {f"STREAMER_{name}": secret, "STREAMER_MQTT__USER": "u"}
     assert CANARY not in output_of(lambda: load_with_origins({}, config_path=None, environ=environ))
 
@@ -87,54 +87,54 @@ def test_a_secret_in_the_environment_is_in_no_error_and_no_listing(secret, name)
 @given(
     user=in_urls, password=in_urls, token=in_urls, scheme=st.sampled_from(["http", "rtsp", "ftp"])
 )
-def test_no_display_of_a_url_contains_its_secrets(user, password, token, scheme):
+def test_secrets_of_a_url_appear_in_no_output(user, password, token, scheme):
     url = f"{scheme}://{user}:{password}@127.0.0.1:1/live?token={token}#{token}"
     zone = Zone(input=url)
-    said = [
+    outputs = [
         redact_url(url),
         output_of(lambda: check_url(url)),
         output_of(lambda: open_audio_file(url)),
         output_of(lambda: parse_broker_address(url.replace(scheme, "mqtt", 1))),
         Calibration.of(zone, gain_db=0.0, level_dbfs=-20.0).model_dump_json(),
     ]
-    assert CANARY not in " ".join(said)
+    assert CANARY not in " ".join(outputs)
 
 
 @settings(deadline=None, max_examples=5)
 @given(password=in_urls, token=in_urls)
-def test_a_stream_that_cannot_be_heard_is_told_without_them(password, token):
+def test_the_error_of_an_unreachable_stream_contains_no_secrets(password, token):
     url = f"http://me:{quote(password)}@127.0.0.1:1/live?token={token}"
-    said = output_of(lambda: StreamInput(url, ()))
-    assert "nothing listens there" in said
-    assert CANARY not in said
+    output = output_of(lambda: StreamInput(url, ()))
+    assert "nothing listens there" in output
+    assert CANARY not in output
 
 
 def output_of(action):
-    """Return the text of an action's result or error."""
+    """Return the text of an action's result, or of its error with the cause."""
     try:
-        found = action()
+        result = action()
     except StreamerError as error:
         return f"{error} {error!r} {error.__cause__!r}"
-    said = "" if isinstance(found, tuple) else repr(found)
-    return said + (str(list(found.settings())) if hasattr(found, "settings") else "")
+    text = "" if isinstance(result, tuple) else repr(result)
+    return text + (str(list(result.settings())) if hasattr(result, "settings") else "")
 
 
 @pytest.mark.peer
-async def test_a_whole_run_reveals_no_secret(away, tmp_path, subscribe_as):
+async def test_a_run_reveals_no_secret(away, tmp_path, subscribe_as):
     """Secrets: broker password, TLS key, stream password, stream token."""
-    password, word, token = (secrets.token_urlsafe(12) for _ in range(3))
+    password, stream_password, token = (secrets.token_urlsafe(12) for _ in range(3))
     certificates = Certificates(tmp_path)
     broker = Mosquitto(tmp_path, *guarded(tmp_path, "stage", password), *certificates.tls[1:])
     broker.start()
-    heard = []
+    requests = []
 
     def live(handler):
-        heard.append(handler.headers["Authorization"])
+        requests.append(handler.headers["Authorization"])
         send(handler, "audio/mpeg", b"\xff\xfb\x90\x00" * 2000, icy_name=f"radio {token}"[:6])
 
     (tmp_path / "secret").write_text(password)
     with WebServer({"/live": live}) as server, contextlib.closing(Closing(broker)):
-        url = server.url.replace("//", f"//me:{word}@") + f"/live?token={token}"
+        url = server.url.replace("//", f"//me:{stream_password}@") + f"/live?token={token}"
         config = tmp_path / "c.toml"
         config.write_text(
             f'[[zones]]\nid = "demo"\n[[zones]]\nid = "radio"\ninput = "{url}"\n[mqtt]\n'
@@ -143,21 +143,23 @@ async def test_a_whole_run_reveals_no_secret(away, tmp_path, subscribe_as):
             'key_file = "client.key"\nnode = "test"\nhealth_interval = 1\n'
             '[log]\nlevel = "debug"\nformat = "json"\n'
         )
-        said, commands = await run_and_listen(config, subscribe_as(broker, certificates, password))
-        said += run_command("config", "--json", "--config", str(config))
-        said += run_command("config", "--config", str(config))
-        said += run_command("doctor", "--json", "--config", str(config))
+        output, commands = await run_and_subscribe(
+            config, subscribe_as(broker, certificates, password)
+        )
+        output += run_command("config", "--json", "--config", str(config))
+        output += run_command("config", "--config", str(config))
+        output += run_command("doctor", "--json", "--config", str(config))
     key = re.findall(rb"[A-Za-z0-9+/=]{40,}", certificates.client_key.read_bytes())
-    kept = [password, word, token, *(line.decode() for line in key)]
-    assert heard
-    assert '"logger": "streamer' in said
-    for secret in kept:
-        assert secret not in said
+    all_secrets = [password, stream_password, token, *(line.decode() for line in key)]
+    assert requests
+    assert '"logger": "streamer' in output
+    for secret in all_secrets:
+        assert secret not in output
         assert secret not in commands
 
 
 class Closing:
-    """A broker that is killed when it is closed."""
+    """Kill a broker when closed."""
 
     def __init__(self, broker):
         self.close = broker.kill
@@ -176,9 +178,11 @@ def subscribe_as():
     return command
 
 
-async def run_and_listen(config, listening):
+async def run_and_subscribe(config, subscribe_command):
     """Run until estimates arrive; return all output, and every command line and environment."""
-    listener = await asyncio.create_subprocess_exec(*listening, stdout=asyncio.subprocess.PIPE)
+    subscriber = await asyncio.create_subprocess_exec(
+        *subscribe_command, stdout=asyncio.subprocess.PIPE
+    )
     program = await asyncio.create_subprocess_exec(
         PROGRAM, "run", "--config", str(config),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -188,23 +192,23 @@ async def run_and_listen(config, listening):
     while b"/radio/health" not in messages or b"/demo/va" not in messages:
         assert time.monotonic() < until, messages
         with contextlib.suppress(TimeoutError):
-            messages += await asyncio.wait_for(listener.stdout.read(65536), 0.2)
-        commands += seen_from_outside(program.pid)
+            messages += await asyncio.wait_for(subscriber.stdout.read(65536), 0.2)
+        commands += command_lines_and_environments(program.pid)
     program.terminate()
-    said, _ = await program.communicate()
-    listener.terminate()
-    rest, _ = await listener.communicate()
-    return (messages + rest + said).decode(errors="replace"), commands
+    output, _ = await program.communicate()
+    subscriber.terminate()
+    rest, _ = await subscriber.communicate()
+    return (messages + rest + output).decode(errors="replace"), commands
 
 
-def seen_from_outside(pid):
+def command_lines_and_environments(pid):
     """Return the command lines of a process tree, and its children's environments."""
-    found = ""
+    text = ""
     with contextlib.suppress(psutil.Error, OSError):
-        found += " ".join(psutil.Process(pid).cmdline())
+        text += " ".join(psutil.Process(pid).cmdline())
         for child in psutil.Process(pid).children(recursive=True):
-            found += " ".join(child.cmdline()) + Path(f"/proc/{child.pid}/environ").read_text()
-    return found
+            text += " ".join(child.cmdline()) + Path(f"/proc/{child.pid}/environ").read_text()
+    return text
 
 
 def run_command(*arguments):

@@ -1,4 +1,4 @@
-"""What Home Assistant's documentation allows in a device discovery payload, as JSON Schemas.
+"""JSON Schemas of the device discovery payloads that Home Assistant documents.
 
 From https://www.home-assistant.io/integrations/mqtt/ (device discovery) and the pages of its
 platforms sensor.mqtt, binary_sensor.mqtt, switch.mqtt, select.mqtt, number.mqtt, button.mqtt.
@@ -41,7 +41,7 @@ ENTITY = {
 READ = {
     "expire_after": SECONDS,
     "force_update": FLAG,
-    "entity_category": {"const": "diagnostic"},  # what is read only configures nothing
+    "entity_category": {"const": "diagnostic"},  # a read-only entity has no configuration
 }
 WRITTEN = {"command_topic": TOPIC, "command_template": TEMPLATE, "retain": FLAG}
 
@@ -68,7 +68,7 @@ PLATFORMS = {
             "unit_of_measurement": TEXT,
         },
         allOf=[
-            {  # options are for enumerations, which have neither class of state nor unit
+            {  # only enumerations have options; they have no state class and no unit
                 "if": {"required": ["options"]},
                 "then": {
                     "properties": {
@@ -193,5 +193,5 @@ PAYLOAD = {
 
 @pytest.fixture(scope="session")
 def device_schema():
-    """The whole message at `<prefix>/device/<node>/<object>/config`."""
+    """Return the schema of the message at `<prefix>/device/<node>/<object>/config`."""
     return PAYLOAD

@@ -1,3 +1,5 @@
+"""Choose the broker: a running one, or an embedded one that ends with the run."""
+
 import asyncio
 import contextlib
 import os
@@ -27,7 +29,7 @@ async def until_port_closed(port, seconds=10):
 
 
 async def never_taken(port):
-    """See a free port, as a process does that looks just before another one binds."""
+    """Report the port as free, as if checked just before another process binds it."""
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ async def test_only_this_machine_can_connect(free_port, monkeypatch, program):
 async def test_offline_reaches_a_subscriber_before_the_broker_ends(free_port, subscribe, publish):
     async with contextlib.AsyncExitStack() as outer:
         async with run_embedded_broker(free_port) as address:
-            # The subscriber outlives the broker, whose end is an error to it.
+            # The subscriber outlives the broker and raises when the connection is lost.
             outer.enter_context(contextlib.suppress(aiomqtt.MqttError))
             seen = await outer.enter_async_context(subscribe(address))
             async with publish(address) as publisher:

@@ -1,3 +1,5 @@
+"""Parse and format broker addresses."""
+
 import pytest
 
 from streamer.config.models import Mqtt

@@ -1,3 +1,5 @@
+"""Connect to a broker: cancellation, errors, MQTT version."""
+
 import asyncio
 import gc
 import time

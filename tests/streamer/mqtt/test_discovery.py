@@ -93,23 +93,23 @@ class TestPayload:
             value = json.loads(message.to_json())
             return environment.from_string(template).render(value_json=value)
 
-        said = {}
+        values = {}
         for name, component in announced_configs()[CONFIG]["components"].items():
             message = health if "state_topic" in component else state
             if "value_template" in component:
-                said[name] = rendered(component["value_template"], message)
+                values[name] = rendered(component["value_template"], message)
                 if "options" in component:
-                    assert said[name] in component["options"]
+                    assert values[name] in component["options"]
             if "json_attributes_template" in component:
                 attributes = json.loads(rendered(component["json_attributes_template"], message))
                 assert attributes["reason"] == "slow"
-        assert said == {
+        assert values == {
             "valence": "0.1235", "arousal": "-0.5", "mood": "sleepy", "quadrant": "Q4",
             "level": "-20.0", "silence": "ON", "health": "degraded", "freeze": "on",
             "smoothing": "one-euro", "rate": "5.0",
         }  # fmt: skip
 
-    def test_controls_are_unknown_where_a_zone_takes_no_commands(self, update):
+    def test_controls_of_a_zone_without_commands_are_unknown(self, update):
         state = json.loads(State.from_update(update(), epoch=0.0).to_json())
         for name in ("freeze", "smoothing", "rate"):
             template = announced_configs()[CONFIG]["components"][name]["value_template"]
@@ -133,7 +133,7 @@ class TestAtABroker:
                     await late.until(lambda late=late: late.on(CONFIG))
                     assert late.on(CONFIG)[0].retain
                 broker.kill()
-                broker.start()  # without a memory
+                broker.start()  # without its retained messages
             assert publisher.reconnects >= 1
 
     async def test_home_assistants_birth_message_republishes_configs_and_states(
@@ -192,7 +192,7 @@ class TestAtABroker:
 
 
 async def retained(subscribe, address, below):
-    """Topics of what a client finds that comes later."""
+    """Return the topics of the retained messages that a new subscriber receives."""
     async with subscribe(address) as late:
         await late.until(lambda: late.on(STATE))
         return {

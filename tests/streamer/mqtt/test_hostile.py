@@ -1,4 +1,4 @@
-"""A broker that says what no broker should: nothing of it is raised, and it is tried again."""
+"""Invalid packets from a broker: logged without a traceback, then a reconnect."""
 
 import asyncio
 import contextlib
@@ -14,36 +14,36 @@ ACCEPTED = b"\x20\x03\x00\x00\x00"
 """CONNACK of MQTT 5."""
 
 
-def message(topic, payload=b"x", properties=b"\x00"):
-    """PUBLISH with QoS 0."""
+def publish_packet(topic, payload=b"x", properties=b"\x00"):
+    """Return a PUBLISH packet with QoS 0."""
     body = len(topic).to_bytes(2, "big") + topic + properties + payload
-    length, left = b"", len(body)
+    length, rest = b"", len(body)
     while True:
-        left, byte = left >> 7, left & 0x7F
-        length += bytes([byte | (0x80 if left else 0)])
-        if not left:
+        rest, byte = rest >> 7, rest & 0x7F
+        length += bytes([byte | (0x80 if rest else 0)])
+        if not rest:
             return b"\x30" + length + body
 
 
-WORDS = {
+PACKETS = {
     "noise": b"\xff\xfe\x00" * 50,
-    "a topic that is no text": message(b"streamer/\xff\xfe"),
-    "a topic with a wildcard": message(b"streamer/test/main/cmd/#"),
-    "no topic": message(b""),
-    "properties that end too soon": message(b"streamer/test/main/cmd/rate", b"", b"\x7f\x08"),
-    "a response topic that is no text": message(
+    "a topic that is not UTF-8": publish_packet(b"streamer/\xff\xfe"),
+    "a topic with a wildcard": publish_packet(b"streamer/test/main/cmd/#"),
+    "no topic": publish_packet(b""),
+    "truncated properties": publish_packet(b"streamer/test/main/cmd/rate", b"", b"\x7f\x08"),
+    "a response topic that is not UTF-8": publish_packet(
         b"streamer/test/main/cmd/rate", b"5", b"\x06\x08\x00\x03\xff\xfe\xfd"
     ),
     "an endless length": b"\x30\xff\xff\xff\xff\xff\xff",
-    "an answer to nothing": b"\x40\x02\x12\x34" * 100,
-    "half a packet": message(b"streamer/test/main/cmd/rate", b"5" * 5000)[:100],
-    "a second welcome": ACCEPTED * 3,
-    "a farewell": b"\xe0\x00",
+    "an unsolicited acknowledgement": b"\x40\x02\x12\x34" * 100,
+    "half a packet": publish_packet(b"streamer/test/main/cmd/rate", b"5" * 5000)[:100],
+    "a second CONNACK": ACCEPTED * 3,
+    "a DISCONNECT": b"\xe0\x00",
 }
 
 
-@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS.keys())
-async def test_whatever_a_broker_says(words, caplog):
+@pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS.keys())
+async def test_an_invalid_packet_leads_to_a_reconnect(packet, caplog):
     connections = 0
 
     async def serve(reader, writer):
@@ -51,7 +51,7 @@ async def test_whatever_a_broker_says(words, caplog):
         connections += 1
         with contextlib.closing(writer), contextlib.suppress(OSError, TimeoutError):
             await reader.read(1)
-            writer.write(ACCEPTED + words)
+            writer.write(ACCEPTED + packet)
             await writer.drain()
             while await asyncio.wait_for(reader.read(1000), 0.3):
                 pass
@@ -73,6 +73,6 @@ async def test_whatever_a_broker_says(words, caplog):
                 await asyncio.sleep(0.05)
         await asyncio.wait_for(publisher.close(), 10)
         await running
-    said = [each for each in caplog.records if each.name.startswith("streamer")]
-    assert said
-    assert all(each.getMessage().isprintable() and not each.exc_info for each in said)
+    records = [record for record in caplog.records if record.name.startswith("streamer")]
+    assert records
+    assert all(record.getMessage().isprintable() and not record.exc_info for record in records)

@@ -1,3 +1,5 @@
+"""MQTT messages and their JSON Schemas."""
+
 import json
 import math
 

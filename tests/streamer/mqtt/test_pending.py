@@ -1,10 +1,12 @@
+"""Pending messages: the newest estimate and state of a zone, drops, latency."""
+
 import pytest
 
 from streamer.mqtt.pending import PendingMessages
 
 
 class Clock:
-    """Monotonic time, set by the test."""
+    """Monotonic clock, set by the test."""
 
     def __init__(self, now=0.0):
         self.now = now

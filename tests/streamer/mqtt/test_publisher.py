@@ -1,3 +1,5 @@
+"""Publish estimates, states and the status to a real mosquitto, which may restart or hang."""
+
 import asyncio
 import itertools
 import logging
@@ -20,7 +22,7 @@ STATUS, VA, STATE, HEALTH = (
 )
 
 
-async def test_the_fast_stream_is_valid_at_ten_a_second_and_the_state_at_one(
+async def test_estimates_are_valid_and_states_are_limited_to_one_a_second(
     mosquitto, subscribe, publish
 ):
     async with subscribe(mosquitto.address) as seen, publish(mosquitto.address) as publisher:
@@ -28,8 +30,8 @@ async def test_the_fast_stream_is_valid_at_ten_a_second_and_the_state_at_one(
         messages = seen.payloads(VA)
         for message in messages:
             jsonschema.validate(message, json_schemas()["va"])
-        seqs = [message["seq"] for message in messages]
-        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        numbers = [message["seq"] for message in messages]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         seconds = (messages[-1]["ts"] - messages[0]["ts"]) / 1e3
         assert 2 <= len(seen.on(STATE)) <= seconds + 2
         for message in seen.payloads(STATE):
@@ -56,17 +58,21 @@ async def test_quality_of_service_and_retained_flags(mosquitto, subscribe, publi
             assert retained == {STATUS, STATE}
 
 
-async def test_mqtt_5_says_what_it_holds_and_how_long(mosquitto, subscribe, publish):
+async def test_mqtt_5_messages_have_a_content_type_and_estimates_expire(
+    mosquitto, subscribe, publish
+):
     version = aiomqtt.ProtocolVersion.V5
     async with subscribe(mosquitto.address, version) as seen, publish(mosquitto.address):
         await seen.until(lambda: seen.on(VA) and seen.on(STATE))
-        fast, state = seen.on(VA)[0].properties, seen.on(STATE)[0].properties
-        assert fast.ContentType == state.ContentType == "application/json"
-        assert 1 <= fast.MessageExpiryInterval <= 3
+        estimate, state = seen.on(VA)[0].properties, seen.on(STATE)[0].properties
+        assert estimate.ContentType == state.ContentType == "application/json"
+        assert 1 <= estimate.MessageExpiryInterval <= 3
         assert not hasattr(state, "MessageExpiryInterval")
 
 
-async def test_online_at_the_start_and_offline_after_a_clean_stop(mosquitto, subscribe, publish):
+async def test_the_status_is_online_at_the_start_and_offline_after_a_clean_stop(
+    mosquitto, subscribe, publish
+):
     async with subscribe(mosquitto.address) as seen:
         async with publish(mosquitto.address) as publisher:
             await publisher.wait_connected()
@@ -77,7 +83,7 @@ async def test_online_at_the_start_and_offline_after_a_clean_stop(mosquitto, sub
             assert late.texts(STATUS) == ["offline"]
 
 
-async def test_being_cancelled_is_a_clean_stop(mosquitto, subscribe):
+async def test_cancelling_publishes_offline(mosquitto, subscribe):
     publisher = Publisher(Mqtt(node="test"), mosquitto.address, zones=["main"])
     async with subscribe(mosquitto.address) as seen:
         task = asyncio.create_task(publisher.run())
@@ -88,7 +94,7 @@ async def test_being_cancelled_is_a_clean_stop(mosquitto, subscribe):
         await seen.until(lambda: seen.texts(STATUS) == ["online", "offline"])
 
 
-async def test_the_will_says_offline_for_a_killed_process(mosquitto, subscribe):
+async def test_the_last_will_publishes_offline_for_a_killed_process(mosquitto, subscribe):
     program = (
         "import asyncio\n"
         "from streamer.config.models import Mqtt\n"
@@ -107,7 +113,9 @@ async def test_the_will_says_offline_for_a_killed_process(mosquitto, subscribe):
         assert seen.on(STATUS)[-1].qos == 1
 
 
-async def test_an_old_session_that_says_offline_is_contradicted(mosquitto, subscribe, publish):
+async def test_online_is_republished_after_an_old_session_publishes_offline(
+    mosquitto, subscribe, publish
+):
     async with subscribe(mosquitto.address) as seen, publish(mosquitto.address) as publisher:
         await publisher.wait_connected()
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as old:
@@ -115,7 +123,7 @@ async def test_an_old_session_that_says_offline_is_contradicted(mosquitto, subsc
         await seen.until(lambda: seen.texts(STATUS) == ["online", "offline", "online"])
 
 
-async def test_a_killed_broker_is_found_again_and_nothing_stale_is_published(
+async def test_it_reconnects_to_a_restarted_broker_and_publishes_nothing_stale(
     mosquitto, subscribe, publish, log
 ):
     log.set_level(logging.INFO)
@@ -138,12 +146,12 @@ async def test_a_killed_broker_is_found_again_and_nothing_stale_is_published(
             assert set(seen.texts(STATUS)) == {"online"}
         assert publisher.reconnects == 1
         assert before.dropped >= 10
-    told = [record.getMessage() for record in log.records if record.levelname == "WARNING"]
-    assert len(told) == len(set(told)) <= 3
-    assert any("nothing listens there; trying again" in line for line in told)
+    warnings = [record.getMessage() for record in log.records if record.levelname == "WARNING"]
+    assert len(warnings) == len(set(warnings)) <= 3
+    assert any("nothing listens there; trying again" in line for line in warnings)
 
 
-async def test_a_hung_broker_is_noticed_and_found_again(mosquitto, subscribe, publish):
+async def test_it_reconnects_to_a_broker_that_hung(mosquitto, subscribe, publish):
     async with publish(mosquitto.address) as publisher, subscribe(mosquitto.address) as seen:
         await seen.until(lambda: seen.on(VA))
         mosquitto.hang()
@@ -161,27 +169,29 @@ async def test_a_hung_broker_is_noticed_and_found_again(mosquitto, subscribe, pu
         await seen.until(lambda: seen.texts(STATUS)[-1] == "online")
 
 
-async def test_a_broker_that_does_not_answer_is_told(mosquitto, publish, log):
+async def test_an_unresponsive_broker_is_logged(mosquitto, publish, log):
     log.set_level(logging.INFO)
 
-    def told(words):
-        return any(words in record.getMessage() for record in log.records)
+    def logged(text):
+        return any(text in record.getMessage() for record in log.records)
 
     async with publish(mosquitto.address, keepalive=60) as publisher:
         await publisher.wait_connected()
         mosquitto.hang()
         try:
-            async with asyncio.timeout(3):  # when aiomqtt gives up
-                while not told("the broker does not respond"):  # noqa: ASYNC110
+            async with asyncio.timeout(3):  # the timeout of aiomqtt
+                while not logged("the broker does not respond"):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         finally:
             mosquitto.resume()
         async with asyncio.timeout(2):
-            while not told("the broker responds again"):  # noqa: ASYNC110
+            while not logged("the broker responds again"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
-async def test_the_last_state_comes_back_with_a_new_broker(mosquitto, subscribe, publish, update):
+async def test_the_last_state_is_published_to_a_restarted_broker(
+    mosquitto, subscribe, publish, update
+):
     async with publish(mosquitto.address, feed=False) as publisher:
         await publisher.wait_connected()
         mosquitto.kill()
@@ -194,28 +204,28 @@ async def test_the_last_state_comes_back_with_a_new_broker(mosquitto, subscribe,
             assert not seen.on(VA)
 
 
-async def test_an_update_without_numbers_is_left_out_and_told_once(
+async def test_an_update_with_nan_is_skipped_and_logged_once(
     mosquitto, subscribe, publish, update, log
 ):
-    nothing = Affect(float("nan"), 0.0, 0.1, 0.1)
+    invalid = Affect(float("nan"), 0.0, 0.1, 0.1)
     async with (
         subscribe(mosquitto.address) as seen,
         publish(mosquitto.address, feed=False) as publisher,
     ):
         await publisher.wait_connected()
         for tick in range(3):
-            publisher.offer_update("main", update(tick, smooth=nothing))
+            publisher.offer_update("main", update(tick, smooth=invalid))
             await asyncio.sleep(0.05)
         publisher.offer_update("main", update(3))
         await seen.until(lambda: seen.on(VA) and seen.on(STATE))
         assert [message["seq"] for message in seen.payloads(VA)] == [3]
-    told = [record for record in log.records if record.levelname == "ERROR"]
-    assert [record.getMessage() for record in told] == [
+    errors = [record for record in log.records if record.levelname == "ERROR"]
+    assert [record.getMessage() for record in errors] == [
         "cannot publish an update: out of range: valence"
     ]
 
 
-async def test_offering_never_waits_and_only_the_newest_is_sent(
+async def test_offering_does_not_block_and_only_the_newest_update_is_sent(
     mosquitto, subscribe, publish, update
 ):
     async with (
@@ -230,16 +240,16 @@ async def test_offering_never_waits_and_only_the_newest_is_sent(
         assert publisher.counters("main").dropped == 999
 
 
-async def test_stopping_without_a_broker_is_quick(free_port, publish):
+async def test_stopping_without_a_broker_takes_under_two_seconds(free_port, publish):
     async with publish(BrokerAddress("127.0.0.1", free_port)) as publisher:
         await asyncio.sleep(0.3)
         assert not publisher.connected
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 2
+        started = time.monotonic()
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("shift", [-3600, 3600])
-async def test_after_a_jump_of_the_system_clock_time_stamps_follow_it(
+async def test_time_stamps_follow_a_jump_of_the_system_clock(
     mosquitto, subscribe, publish, monkeypatch, shift
 ):
     offset, system_time = 0.0, time.time

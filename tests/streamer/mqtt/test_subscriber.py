@@ -1,4 +1,4 @@
-"""Subscribing to a zone at a real broker."""
+"""Subscribe to the estimates of a zone at a real broker."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ async def subscribed(address, **options):
     assert not subscriber.connected
 
 
-async def until(condition, seconds=10.0):
+async def wait_until(condition, seconds=10.0):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -61,11 +61,11 @@ def warnings(log):
 @pytest.mark.parametrize("protocol", ["5", "3.1.1", "auto"])
 async def test_published_estimates_are_received(mosquitto, publish, update, protocol):
     async with subscribed(mosquitto.address, protocol=protocol) as (subscriber, received):
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
         async with publish(mosquitto.address, feed=False) as publisher:
             await publisher.wait_connected()
             publisher.offer_update("main", update(1, smooth=Affect(-0.25, 0.75, 0.3, 0.4)))
-            await until(lambda: received)
+            await wait_until(lambda: received)
     [va] = received
     assert (va.valence, va.arousal, va.valence_std, va.arousal_std) == (-0.25, 0.75, 0.3, 0.4)
 
@@ -77,13 +77,13 @@ async def test_invalid_payloads_are_skipped_and_each_cause_is_logged_once(mosqui
         b" " * limits.MAX_ESTIMATE_BYTES + payload(),
     ]  # fmt: skip
     async with subscribed(mosquitto.address) as (subscriber, received):
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
             for _ in range(3):
                 for each in invalid:
                     await client.publish(TOPIC, each)
             await client.publish(TOPIC, payload(seq=7))
-        await until(lambda: received)
+        await wait_until(lambda: received)
     assert [va.seq for va in received] == [7]
     lines = warnings(log)
     assert len(lines) == len(set(lines)) <= len(invalid)
@@ -95,9 +95,9 @@ async def test_retained_estimates_are_skipped(mosquitto):
     async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
         await client.publish(TOPIC, payload(seq=1), retain=True)
         async with subscribed(mosquitto.address) as (subscriber, received):
-            await until(lambda: subscriber.connected)
+            await wait_until(lambda: subscriber.connected)
             await client.publish(TOPIC, payload(seq=2))
-            await until(lambda: received)
+            await wait_until(lambda: received)
         assert [va.seq for va in received] == [2]
         await client.publish(TOPIC, b"", retain=True)
 
@@ -105,15 +105,15 @@ async def test_retained_estimates_are_skipped(mosquitto):
 async def test_it_reconnects_to_a_broker_that_was_killed(mosquitto, log):
     log.set_level(logging.INFO)
     async with subscribed(mosquitto.address) as (subscriber, received):
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
         mosquitto.kill()
-        await until(lambda: not subscriber.connected)
-        await until(lambda: any("nothing listens there" in line for line in warnings(log)))
+        await wait_until(lambda: not subscriber.connected)
+        await wait_until(lambda: any("nothing listens there" in line for line in warnings(log)))
         mosquitto.start()
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
             await client.publish(TOPIC, payload())
-        await until(lambda: received)
+        await wait_until(lambda: received)
     lines = warnings(log)
     assert len(lines) == len(set(lines)) <= 3
     assert all("trying again" in line for line in lines)
@@ -129,25 +129,25 @@ async def test_time_spent_connecting_does_not_reset_the_back_off(mosquitto, monk
 
     monkeypatch.setattr("streamer.helpers.Backoff.next_delay", next_delay)
     async with subscribed(mosquitto.address):
-        await until(lambda: len(uptimes) >= 3)
+        await wait_until(lambda: len(uptimes) >= 3)
     assert max(uptimes) <= 0
 
 
 async def test_it_waits_for_a_broker_that_is_not_running_yet(mosquitto, log):
     mosquitto.kill()
     async with subscribed(mosquitto.address) as (subscriber, _):
-        await until(lambda: any("nothing listens there" in line for line in warnings(log)))
+        await wait_until(lambda: any("nothing listens there" in line for line in warnings(log)))
         assert not subscriber.connected
         mosquitto.start()
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
 
 
 async def test_a_hung_broker_is_noticed(mosquitto):
     async with subscribed(mosquitto.address) as (subscriber, _):
-        await until(lambda: subscriber.connected)
+        await wait_until(lambda: subscriber.connected)
         mosquitto.hang()
         try:
-            await until(lambda: not subscriber.connected, 8)
+            await wait_until(lambda: not subscriber.connected, 8)
         finally:
             mosquitto.resume()
-        await until(lambda: subscriber.connected, 10)
+        await wait_until(lambda: subscriber.connected, 10)

@@ -1,3 +1,5 @@
+"""Topic names, slugs and the default node."""
+
 import re
 
 from hypothesis import given

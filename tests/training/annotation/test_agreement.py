@@ -1,4 +1,4 @@
-"""Statistics of agreement equal published examples and keep their bounds."""
+"""Test agreement statistics against published examples and their bounds."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_raters_who_guess_do_not_agree():
     assert split_half(values, np.random.default_rng(0), 20) == pytest.approx(0.0, abs=0.1)
 
 
-def test_the_mean_of_many_is_as_reliable_as_spearman_brown_predicts():
+def test_the_mean_of_many_raters_is_as_reliable_as_spearman_brown_predicts():
     random = np.random.default_rng(0)
     values = random.standard_normal(400) + 2.0 * random.standard_normal((12, 400))
     single, mean = intraclass_correlation(values)

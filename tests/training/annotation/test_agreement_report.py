@@ -1,4 +1,4 @@
-"""The raters' report says what was measured, with pictures."""
+"""Test the report of rater agreement: tables, numbers and pictures."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_the_report_has_tables_and_pictures(report):
     assert all(html.count(way.name) >= 2 for way in ways)
 
 
-def test_its_numbers_are_those_that_were_measured(report):
+def test_the_numbers_equal_the_measured_ones(report):
     ways, summary, folder = report
     write_json(summary, folder / "raters.json")
     read = json.loads((folder / "raters.json").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def test_its_numbers_are_those_that_were_measured(report):
     assert read["ways"]["plain mean"]["valence"]["interval"] == [0.0, 0.0]
 
 
-def test_raters_with_gaps_are_drawn(make_ratings, tmp_path):
+def test_raters_with_gaps_are_plotted(make_ratings, tmp_path):
     ratings = make_ratings(8, 2)
     ratings[0].values[0] = np.nan
     ratings[1].values[2, ::2] = np.nan

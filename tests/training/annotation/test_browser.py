@@ -1,4 +1,4 @@
-"""A rater in a real browser: two clips are rated, and a network is fitted to the labels."""
+"""Rate two clips in a real browser, and fit a network to the labels."""
 
 import threading
 import time
@@ -67,7 +67,7 @@ def point_at(page, valence, arousal):
     )
 
 
-PLACES = {
+POINTS = {
     "calm": (0.6, -0.6),
     "joyful": (0.6, 0.6),
     "tense": (-0.6, 0.6),
@@ -75,12 +75,12 @@ PLACES = {
 }
 
 
-def rate(page, places):
-    """Play the current step, moving through places in the plane, until the next is shown."""
+def rate(page, points):
+    """Play the current step, move through points of the plane, wait for the next step."""
     title = page.locator("#title").inner_text()
     page.get_by_role("button", name="Play").click()
-    for place in places:
-        point_at(page, *place)
+    for point in points:
+        point_at(page, *point)
         page.wait_for_timeout(200)
     page.wait_for_function(
         "before => document.querySelector('#title').textContent !== before",
@@ -92,8 +92,8 @@ def rate(page, places):
 @pytest.mark.long
 def test_two_clips_are_rated_and_a_network_is_fitted_to_them(page, folder, make_recipe, tmp_path):
     expect(page.locator("#title")).to_have_text("1 of 7")
-    for place in PLACES.values():
-        rate(page, [place])
+    for point in POINTS.values():
+        rate(page, [point])
     for clip in [(0.5, 0.5), (-0.5, -0.5), (0.5, 0.5)]:
         rate(page, [clip])
     expect(page.locator("#title")).to_have_text("Thank you")
@@ -105,23 +105,23 @@ def test_two_clips_are_rated_and_a_network_is_fitted_to_them(page, folder, make_
         assert np.abs(piece.mean_label).min() > 0.35
         assert piece.times[-1] > 2.0
     recipe = make_recipe(datasets={"own": 1.0})
-    heard = load_renditions(
+    renditions = load_renditions(
         [(piece, RECORDED) for piece in pieces], recipe.front_end, tmp_path / "c"
     )
-    fitted = fit(heard, [], recipe, seed=0)
+    fitted = fit(renditions, [], recipe, seed=0)
     assert all(value.isfinite().all() for value in fitted.network.state_dict().values())
 
 
-def test_an_exemplar_in_the_wrong_quadrant_is_repeated_with_its_place(page):
+def test_an_exemplar_in_the_wrong_quadrant_is_repeated_with_its_point_shown(page):
     page.get_by_role("button", name="Play").click()
     point_at(page, -0.6, 0.6)
     expect(page.locator("#feedback")).to_contain_text("written to be calm", timeout=10_000)
     expect(page.locator("#place")).to_be_visible()
-    rate(page, [PLACES["calm"]])
+    rate(page, [POINTS["calm"]])
     expect(page.locator("#title")).to_have_text("2 of 7")
 
 
-def test_the_point_moves_by_keys_and_never_leaves_the_plane(page):
+def test_the_point_moves_by_keys_within_the_plane(page):
     plane = page.locator("#plane")
     plane.focus()
     for _ in range(30):
@@ -135,16 +135,16 @@ def test_the_point_moves_by_keys_and_never_leaves_the_plane(page):
 def test_a_file_that_cannot_be_played_is_skipped(page, folder):
     for name in ("a.wav", "set one/b.wav"):
         (folder / name).write_bytes(b"RIFF, but no sound")
-    for place in PLACES.values():
-        rate(page, [place])
+    for point in POINTS.values():
+        rate(page, [point])
     expect(page.locator("#title")).to_have_text("Thank you")
     expect(page.locator("#feedback")).to_contain_text("cannot be played here")
     assert page.errors == []
 
 
-def test_a_page_that_is_loaded_again_resumes_where_it_was(page):
-    for place in PLACES.values():
-        rate(page, [place])
+def test_a_reloaded_page_resumes_at_the_current_step(page):
+    for point in POINTS.values():
+        rate(page, [point])
     rate(page, [(0.5, 0.5)])
     page.reload()
     expect(page.locator("#title")).to_have_text("6 of 7")

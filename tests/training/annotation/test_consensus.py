@@ -1,4 +1,4 @@
-"""A consensus follows the raters who agree, whatever the others rate."""
+"""Test that the consensus follows the raters who agree."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SWING = 0.5 * np.stack([np.sin(TIMES / 3.0), np.cos(TIMES / 3.0)], axis=1)
 
 @pytest.fixture
 def make_ratings():
-    """Make a piece that steady raters rate with some noise, and others at random."""
+    """Make a piece rated by steady raters with some noise, and by others at random."""
 
     def make(steady=6, guessing=2, noise=0.05, seed=0):
         random = np.random.default_rng(seed)
@@ -37,7 +37,7 @@ def test_raters_who_guess_are_dropped(make_ratings, seed):
     assert np.abs(consensus.mean - SWING).max() < 0.15
 
 
-def test_a_rater_on_the_other_side_of_the_plane_weighs_nothing(make_ratings):
+def test_an_opposite_rater_has_no_weight(make_ratings):
     values = make_ratings(guessing=1).values
     values[-1] = -SWING
     consensus = find_consensus(rated(values))
@@ -65,7 +65,7 @@ def test_the_order_of_raters_does_not_matter(make_ratings):
     assert (other.kept == one.kept[order]).all()
 
 
-def test_missing_ratings_are_not_zeros(make_ratings):
+def test_missing_ratings_are_not_counted_as_zeros(make_ratings):
     values = make_ratings(steady=4, guessing=0, noise=0.0).values
     values[0, :10] = np.nan
     values[:, 15] = np.nan
@@ -84,14 +84,14 @@ def test_a_rater_without_ratings_is_never_kept(make_ratings):
 
 
 @pytest.mark.parametrize("raters", [1, 2])
-def test_one_or_two_raters_are_all_kept(raters):
+def test_all_of_one_or_two_raters_are_kept(raters):
     values = np.random.default_rng(0).uniform(-0.2, 0.2, (raters, 5, 2))
     consensus = find_consensus(rated(values))
     assert np.isfinite(consensus.mean).all()
     assert consensus.weight.sum() == pytest.approx(1.0)
 
 
-def test_constant_ratings_are_ratings():
+def test_constant_ratings_are_valid():
     consensus = find_consensus(rated(np.full((4, 5, 2), 0.3)))
     assert consensus.kept.all()
     np.testing.assert_allclose(consensus.mean, 0.3)
@@ -102,7 +102,7 @@ def test_equal_weights_give_the_plain_mean(make_ratings):
     np.testing.assert_allclose(weighted_mean(values, np.ones(8)), values.mean(axis=0))
 
 
-def test_ratings_that_do_not_fit_are_refused():
+def test_ratings_of_mismatched_shape_are_refused():
     with pytest.raises(ValueError, match=r"song: ratings have shape \(2, 3, 2\), not \(2, 4, 2\)"):
         Ratings(
             name="song",

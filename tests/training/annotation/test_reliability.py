@@ -1,4 +1,4 @@
-"""Weighing raters is worth what two halves that know nothing of each other say it is."""
+"""Test split-half reliability of weighting raters."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_a_stricter_threshold_keeps_fewer(make_ratings):
     assert shares[0] < 1.0
 
 
-def test_agreement_is_of_the_pieces_means(make_ratings):
+def test_agreement_is_that_of_the_pieces_means(make_ratings):
     table = rater_agreement(make_ratings(10, 0))
     for axis in ("valence", "arousal"):
         assert table[axis]["alpha"] > 0.9
@@ -41,7 +41,7 @@ def test_pieces_may_have_different_numbers_of_raters(make_ratings):
     assert all(np.isfinite(way.within).all() for way in compare_label_methods(mixed, rounds=2))
 
 
-def test_the_report_has_a_row_for_each_way(make_ratings):
+def test_the_report_has_a_row_for_each_weighting(make_ratings):
     ratings = make_ratings(6, 2)
     text = agreement_markdown(ratings, compare_label_methods(ratings, rounds=2))
     assert text.count("weighed |") == 5

@@ -1,4 +1,4 @@
-"""The page's server gives the session's sounds and takes ratings, and nothing else."""
+"""Test the annotation server: it serves the session's audio and accepts ratings only."""
 
 import json
 
@@ -20,23 +20,23 @@ def token(client):
     return client.get("/steps").json()["token"]
 
 
-def test_the_page_needs_nothing_beside_it(client):
+def test_the_page_is_self_contained(client):
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert "http://" not in page.text
     assert "https://" not in page.text
 
 
-def test_the_steps_have_the_quadrants_of_exemplars_and_not_of_clips(client):
+def test_the_steps_reveal_the_quadrants_of_exemplars_only(client):
     places = [step["place"] for step in client.get("/steps").json()["steps"]]
     assert places == [[1, -1], [1, 1], [-1, 1], [-1, -1], None, None, None]
 
 
 def test_audio_is_served_by_token_and_number_and_not_cached(client, token, folder):
     name = client.get("/steps").json()["steps"][4]["name"]
-    whole = client.get(f"/sounds/{token}/4")
-    assert whole.content == (folder / name).read_bytes()
-    assert whole.headers["cache-control"] == "no-store"
+    full = client.get(f"/sounds/{token}/4")
+    assert full.content == (folder / name).read_bytes()
+    assert full.headers["cache-control"] == "no-store"
     part = client.get(f"/sounds/{token}/4", headers={"range": "bytes=0-99"})
     assert part.status_code == 206
     assert len(part.content) == 100
@@ -44,16 +44,16 @@ def test_audio_is_served_by_token_and_number_and_not_cached(client, token, folde
         assert client.get(path).status_code == 404
 
 
-def test_ratings_become_labels(client, token, folder, held):
-    body = {"token": token, "step": 4, "samples": held(0.2, 0.1)}
+def test_ratings_become_labels(client, token, folder, make_samples):
+    body = {"token": token, "step": 4, "samples": make_samples(0.2, 0.1)}
     assert client.post("/ratings", json=body).json() == {"good": True, "distance": None}
     assert (folder / LABELS).exists()
     done = [step["done"] for step in client.get("/steps").json()["steps"]]
     assert done == [True] * 5 + [False] * 2
 
 
-def test_a_page_of_another_session_is_refused(client, folder, held):
-    body = {"token": "old", "step": 4, "samples": held(0.2, 0.1)}
+def test_a_page_of_another_session_is_refused(client, folder, make_samples):
+    body = {"token": "old", "step": 4, "samples": make_samples(0.2, 0.1)}
     answer = client.post("/ratings", json=body)
     assert answer.status_code == 409
     assert "load it again" in answer.json()["error"]
@@ -82,8 +82,8 @@ def test_invalid_ratings_are_refused_with_a_reason(client, token, folder, body, 
     assert not (folder / LABELS).exists()
 
 
-def test_another_site_cannot_rate(client, token, held):
-    body = json.dumps({"token": token, "step": 4, "samples": held(0.2, 0.1)})
+def test_another_site_cannot_rate(client, token, make_samples):
+    body = json.dumps({"token": token, "step": 4, "samples": make_samples(0.2, 0.1)})
     plain = client.post("/ratings", content=body, headers={"content-type": "text/plain"})
     assert plain.status_code == 415
     assert client.get("/steps", headers={"host": "evil.example"}).status_code == 400

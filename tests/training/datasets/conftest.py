@@ -1,4 +1,4 @@
-"""Small data sets in their official layouts, and the real ones where they are at hand."""
+"""Fixtures: small data sets in their official layouts, and the real ones if present."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ DATA = Path(__file__).parents[4] / "shared/data"
 
 @pytest.fixture
 def put(tmp_path):
-    """Write a file below the test's folder, an empty one by default, and give its path."""
+    """Write a file below the test's folder, empty by default; return its path."""
 
     def write(path, content=""):
         path = tmp_path / path
@@ -23,7 +23,7 @@ def put(tmp_path):
 
 @pytest.fixture(scope="session")
 def real_set():
-    """Give the folder of a whole real data set, or skip."""
+    """Return the folder of a complete real data set, or skip the test."""
 
     def find(name):
         if not (DATA / name).is_dir():
@@ -35,7 +35,7 @@ def real_set():
 
 @pytest.fixture(scope="session")
 def real_labels(tmp_path_factory):
-    """Give a folder with the real label tables of a set and an empty file for each song."""
+    """Return a folder with the real label tables of a set and an empty file per song."""
 
     def build(name):
         tables = DATA / "annotations" / name
@@ -56,7 +56,7 @@ def real_labels(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def by_name():
-    """Give pieces by their names, each of which must occur once."""
+    """Return pieces by name; assert that names are unique."""
 
     def index(pieces):
         named = {piece.name: piece for piece in pieces}

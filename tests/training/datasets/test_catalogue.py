@@ -1,4 +1,4 @@
-"""The catalogue finds every set by name and says what is not there."""
+"""Test the catalogue: sets are found by name, missing sets are reported."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ MOMENTS = "song_id,sample_15000ms\n2,0.5\n"
 
 @pytest.fixture
 def root(put, tmp_path, write_wave):
-    """A folder in which every data set lies with one piece."""
+    """Write a folder with every data set, each with one piece."""
     put("vgmidi/midi/Mana_1.mid")
     put(
         "vgmidi/annotations/vgmidi_raw_1.json",
@@ -46,11 +46,11 @@ def root(put, tmp_path, write_wave):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_pieces_have_the_name_of_their_set(root, name):
+def test_pieces_have_the_dataset_name(root, name):
     assert [piece.dataset for piece in read_data_sets([name], [root])] == [name]
 
 
-def test_sets_come_one_after_the_other(root):
+def test_sets_are_concatenated_in_order(root):
     names = ["own", "emopia", "memo2496"]
     assert [piece.dataset for piece in read_data_sets(names, [root])] == names
 
@@ -68,25 +68,25 @@ def test_the_first_folder_that_has_a_set_is_used(tmp_path):
     assert find_data_set("pmemo-dynamic", [first, second, third]) == second / "pmemo"
 
 
-def test_a_file_is_no_data_set(put, tmp_path):
+def test_a_file_is_not_a_data_set(put, tmp_path):
     put("own")
     assert find_data_set("own", [tmp_path]) is None
 
 
-def test_an_unknown_set_raises_with_the_known_ones(tmp_path):
+def test_an_unknown_set_error_lists_the_known_ones(tmp_path):
     with pytest.raises(
         ValueError, match=r"cannot read 'vgmid': unknown data set; known are vgmidi, musemodataset"
     ):
         read_data_sets(["vgmid"], [tmp_path])
 
 
-def test_a_set_that_is_not_found_raises_with_where_to_get_it(tmp_path):
-    says = r"deam is in none of .*a, .*b; `python -m training datasets` says where to get it"
-    with pytest.raises(ValueError, match=says):
+def test_a_missing_set_error_names_its_source(tmp_path):
+    message = r"deam is in none of .*a, .*b; `python -m training datasets` says where to get it"
+    with pytest.raises(ValueError, match=message):
         read_data_sets(["deam-dynamic"], [tmp_path / "a", tmp_path / "b"])
 
 
-def test_what_is_wrong_in_a_set_raises_its_readers_error(tmp_path):
+def test_an_invalid_set_raises_its_readers_error(tmp_path):
     (tmp_path / "own").mkdir()
     with pytest.raises(ValueError, match=r"labels\.csv: it is missing"):
         read_data_sets(["own"], [tmp_path])

@@ -1,4 +1,4 @@
-"""emoMusic and DEAM are read in their official layouts and share their songs."""
+"""Test reading of emoMusic and DEAM in their official layouts, with shared songs."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ MOMENTS = "song_id,sample_15000ms,sample_15500ms,sample_16000ms"
 
 @pytest.fixture
 def deam(put, tmp_path):
-    """Three songs, one of them longer, a rated song without sound, and each rater's table."""
+    """Write three songs, one of them longer, a rated song without audio, and each rater's table."""
     put(DEAM_STATIC, f"{DEAM_HEADER}\n2, 3.0, 0.8, 7, 1.6\n3, 9, 0, 1, 2\n10, 5, 1, 5, 1\n")
     put(
         f"{DEAM}/song_level/static_annotations_averaged_songs_2000_2058.csv",
@@ -58,19 +58,19 @@ def read(folder, dataset="deam", dynamic=False):
     return {piece.name: piece for piece in pieces}
 
 
-def test_deams_songs_with_sound_are_read_from_both_tables(deam):
+def test_deams_songs_with_audio_are_read_from_both_tables(deam):
     assert list(read(deam)) == ["2", "3", "2001"]
     assert read(deam)["2"].source == deam / "MEMD_audio/2.mp3"
 
 
-def test_nine_points_come_to_the_range_of_one(deam):
+def test_nine_point_labels_are_converted(deam):
     pieces = read(deam)
     assert pieces["2"].mean_label == pytest.approx([-0.5, 0.5])
     assert pieces["3"].mean_label == pytest.approx([1.0, -1.0])
     assert pieces["2"].rater_std == pytest.approx(np.array([[0.2, 0.4]]))
 
 
-def test_emomusic_names_its_columns_the_other_way_round(emomusic):
+def test_emomusics_swapped_column_names_are_read(emomusic):
     piece = read(emomusic, "emomusic")["2"]
     assert piece.dataset == "emomusic"
     assert piece.mean_label == pytest.approx([-0.5, 0.5])
@@ -86,7 +86,7 @@ def test_a_song_is_one_group_in_both_sets_with_either_kind_of_label(deam):
     assert groups == {"mediaeval 2"}
 
 
-def test_labels_of_each_half_second_stand_at_their_times(deam):
+def test_dynamic_labels_have_their_times(deam):
     piece = read(deam, dynamic=True)["2001"]
     assert piece.dataset == "deam-dynamic"
     assert piece.times.tolist() == [15.0, 15.5, 16.0]
@@ -101,20 +101,20 @@ def test_labels_end_where_the_song_does(deam):
     assert piece.arousal.tolist() == [-0.1, -0.3]
 
 
-def test_the_spread_of_each_half_second_is_read_where_it_is(emomusic):
+def test_the_dynamic_spread_is_read_where_present(emomusic):
     piece = read(emomusic, "emomusic", dynamic=True)["2"]
     assert piece.dataset == "emomusic-dynamic"
     assert piece.valence.tolist() == [0, 1, 0.5]
     assert piece.rater_std == pytest.approx(np.tile([0.3, 0.2], (3, 1)))
 
 
-def test_a_song_with_one_axis_alone_is_left_out(deam, put):
+def test_a_song_with_a_single_axis_is_skipped(deam, put):
     put(f"{DEAM_DYNAMIC}/arousal.csv", f"{MOMENTS}\n2,0,0,0\n")
     assert list(read(deam, dynamic=True)) == ["2"]
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         ("", ": it is empty"),
         (DEAM_HEADER, ": it has no rows"),
@@ -128,14 +128,14 @@ def test_a_song_with_one_axis_alone_is_left_out(deam, put):
         (f"{DEAM_HEADER}\n2, 5, 1", ", line 2: no cell for arousal_mean"),
     ],
 )
-def test_a_bad_static_table_raises(deam, put, rows, says):
+def test_a_bad_static_table_raises(deam, put, rows, message):
     put(DEAM_STATIC, rows)
-    with pytest.raises(ValueError, match=rf"averaged_songs_1_2000\.csv{says}"):
+    with pytest.raises(ValueError, match=rf"averaged_songs_1_2000\.csv{message}"):
         read(deam)
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         (MOMENTS, r"arousal\.csv: it has no rows"),
         ("song_id\n2", r"arousal\.csv, line 2: no value in any column sample_<number>ms"),
@@ -145,26 +145,26 @@ def test_a_bad_static_table_raises(deam, put, rows, says):
         (f"{MOMENTS}\n4,0,0,0", "has no audio file of a song"),
     ],
 )
-def test_a_bad_dynamic_table_raises(deam, put, rows, says):
+def test_a_bad_dynamic_table_raises(deam, put, rows, message):
     put(f"{DEAM_DYNAMIC}/arousal.csv", rows)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         read(deam, dynamic=True)
 
 
 @pytest.mark.parametrize(
-    ("dynamic", "says"),
+    ("dynamic", "message"),
     [
         (False, r"has none of static_annotations\.csv, static_annotations_averaged\*\.csv"),
         (True, r"has no valence\.csv and arousal\.csv of each half second"),
     ],
 )
-def test_missing_tables_raise(put, tmp_path, dynamic, says):
+def test_missing_tables_raise(put, tmp_path, dynamic, message):
     put("MEMD_audio/2.mp3")
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         read(tmp_path, dynamic=dynamic)
 
 
-def test_missing_sound_raises(put, tmp_path):
+def test_missing_audio_raises(put, tmp_path):
     put(DEAM_STATIC, f"{DEAM_HEADER}\n2, 5, 1, 5, 1\n")
     with pytest.raises(ValueError, match="has no audio files"):
         read(tmp_path)
@@ -174,7 +174,7 @@ def test_missing_sound_raises(put, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "count"), [("deam", 1802), ("emomusic", 744)])
-def test_the_real_tables_are_read_whole(real_labels, name, count):
+def test_the_real_tables_are_read_completely(real_labels, name, count):
     pieces = read(real_labels(name), name).values()
     assert len(pieces) == len({piece.group for piece in pieces}) == count
     labels = np.array([piece.mean_label for piece in pieces])
@@ -186,7 +186,7 @@ def test_the_real_tables_are_read_whole(real_labels, name, count):
     assert 0.3 < rater_std.mean() < 0.5
 
 
-def test_deam_states_the_songs_of_emomusic_with_the_names_of_the_axes_exchanged(real_labels):
+def test_deam_has_the_songs_of_emomusic_with_the_axis_names_swapped(real_labels):
     deam, emomusic = (read(real_labels(name), name) for name in ("deam", "emomusic"))
     assert {piece.group for piece in emomusic.values()} <= {piece.group for piece in deam.values()}
     ours, theirs = (

@@ -1,4 +1,4 @@
-"""Ready arrays are read in the four layouts of Memo2496."""
+"""Test reading of precomputed arrays in the four layouts of Memo2496."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from training.datasets.memo2496 import LAYOUTS, read_memo2496
 
 @pytest.fixture
 def build(tmp_path):
-    """Write a folder of arrays, by default of four segments, with some files replaced."""
+    """Write a folder of arrays with four segments, some of them replaced or omitted."""
 
     def write(dataset="memo2496", frames=87, **replaced):
         root = tmp_path / LAYOUTS[dataset][0]
@@ -38,7 +38,7 @@ def build(tmp_path):
         ("memo2496-deam", "DEAM/processed", 44),
     ],
 )
-def test_each_row_is_a_piece_with_ready_views(build, dataset, subfolder, frames):
+def test_each_row_is_a_piece_with_precomputed_views(build, dataset, subfolder, frames):
     folder = build(dataset, frames)
     pieces = read_memo2496(folder, dataset=dataset)
     root = folder / subfolder
@@ -53,12 +53,12 @@ def labels(folder, dataset):
     return np.array([piece.mean_label for piece in read_memo2496(folder, dataset=dataset)])
 
 
-def test_labels_in_the_range_of_one_stay(build):
+def test_labels_from_minus_one_to_one_are_unchanged(build):
     expected = np.array([[0.5, 0], [0.5, 0], [0.5, 0.25], [1, 0.25]])
     assert labels(build(), "memo2496") == pytest.approx(expected)
 
 
-def test_pmemos_labels_come_from_zero_to_the_range_of_one(build):
+def test_pmemos_labels_are_converted_from_zero_to_one(build):
     expected = np.array([[0, -1], [0, -1], [0, -0.5], [1, -0.5]])
     assert labels(build("memo2496-pmemo", 44), "memo2496-pmemo") == pytest.approx(expected)
 
@@ -73,24 +73,24 @@ def test_rows_with_the_same_labels_are_one_track(build):
     assert len({first, third, fourth}) == 3
 
 
-def test_stated_groups_come_before_guessed_ones(build):
+def test_stated_groups_override_inferred_ones(build):
     folder = build()
     np.save(folder / "memo/labels/group.npy", np.array([7, 8, 8, 7]))
     assert groups(folder) == [f"memo2496 {track}" for track in (7, 8, 8, 7)]
 
 
 @pytest.mark.parametrize(
-    ("array", "says"),
+    ("array", "message"),
     [
         (np.array([0, 0, 0]), "has 3 rows, the labels 4"),
         (np.zeros((4, 1), int), "expected 1 axes"),
         (np.array(list("abcd")), "expected numbers"),
     ],
 )
-def test_bad_groups_raise(build, array, says):
+def test_bad_groups_raise(build, array, message):
     folder = build()
     np.save(folder / "memo/labels/group.npy", array)
-    with pytest.raises(ValueError, match=rf"group\.npy .*{says}"):
+    with pytest.raises(ValueError, match=rf"group\.npy .*{message}"):
         groups(folder)
 
 
@@ -113,18 +113,18 @@ def test_a_missing_array_raises(build, name):
     ],
 )
 def test_a_wrong_shape_raises(build, name, shape, expected):
-    says = rf"{name}\.npy has shape \({shape[0]}, .*expected {expected}"
-    with pytest.raises(ValueError, match=says):
+    message = rf"{name}\.npy has shape \({shape[0]}, .*expected {expected}"
+    with pytest.raises(ValueError, match=message):
         groups(build(**{name: np.zeros(shape, np.float32)}))
 
 
-def test_labels_that_disagree_in_number_raise(build):
+def test_label_arrays_of_different_length_raise(build):
     with pytest.raises(ValueError, match=r"label_a\.npy has 3 rows, mel_spec\.npy 4"):
         groups(build(label_a=np.zeros(3)))
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "message"),
     [
         ([0, 0, np.nan, 0], "row 2 is not a number"),
         ([0, np.inf, 0, 0], "row 1 is not a number"),
@@ -132,12 +132,12 @@ def test_labels_that_disagree_in_number_raise(build):
         ([-2.0, 0, 0, 0], r"row 0 is -2\.0, outside -1 to 1"),
     ],
 )
-def test_a_bad_label_raises_with_its_row(build, values, says):
-    with pytest.raises(ValueError, match=rf"label_v\.npy: {says}"):
+def test_a_bad_label_raises_with_its_row(build, values, message):
+    with pytest.raises(ValueError, match=rf"label_v\.npy: {message}"):
         groups(build(label_v=np.array(values)))
 
 
-def test_labels_below_zero_raise_if_the_range_begins_there(build):
+def test_negative_labels_raise_if_the_range_starts_at_zero(build):
     folder = build("memo2496-pmemo", label_a=np.array([0.5, -0.5, 0, 0]))
     with pytest.raises(ValueError, match=r"label_a\.npy: row 1 is -0\.5, outside 0 to 1"):
         read_memo2496(folder, dataset="memo2496-pmemo")
@@ -146,13 +146,13 @@ def test_labels_below_zero_raise_if_the_range_begins_there(build):
 @pytest.mark.parametrize(
     "array", [np.array(list("abcd")), np.array([True] * 4), np.array([0j] * 4)]
 )
-def test_what_holds_no_numbers_raises(build, array):
+def test_an_array_without_numbers_raises(build, array):
     with pytest.raises(ValueError, match=r"label_v\.npy has type .*, expected numbers"):
         groups(build(label_v=array))
 
 
 @pytest.mark.parametrize("content", [b"", b"no array"])
-def test_a_file_that_is_no_array_raises(build, content):
+def test_a_file_without_an_array_raises(build, content):
     folder = build()
     (folder / "memo/labels/label_v.npy").write_bytes(content)
     with pytest.raises(ValueError, match=r"label_v\.npy: not a NumPy array"):

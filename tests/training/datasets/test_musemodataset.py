@@ -1,4 +1,4 @@
-"""musemodataset's clips are read as they lie, on its scale of ten both ways."""
+"""Test reading of musemodataset, whose scale is -10 to 10."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ HEADER = "Id,Name,Arousal,Valence,EmoCat"
 
 @pytest.fixture
 def folder(put, tmp_path):
-    """Three clips, one of them rated twice, and a rating without its clip."""
+    """Write three clips, one of them rated twice, and a rating without its clip."""
     rows = [
         "115,out_blues.00002.wav,5.8,2.6,e1",
         "116,out_blues.00002 - Kopia.wav,6,3,e1",
@@ -29,17 +29,17 @@ def test_a_clip_rated_twice_is_one_group(folder):
     assert groups["out_rock.00002"] != groups["out_blues.00002"]
 
 
-def test_a_rating_without_its_clip_is_left_out(folder):
+def test_a_rating_without_its_clip_is_skipped(folder):
     assert len(read_musemodataset(folder)) == 3
 
 
-def test_ratings_come_to_the_range_of_one(folder, by_name):
+def test_ratings_are_converted(folder, by_name):
     pieces = by_name(read_musemodataset(folder))
     assert pieces["out_blues.00002"].mean_label == pytest.approx([0.26, 0.58])
     assert pieces["out_rock.00002"].mean_label == pytest.approx([-0.15, -1.0])
 
 
-def test_a_clips_label_holds_all_along(folder, by_name):
+def test_a_clips_label_applies_to_the_whole_clip(folder, by_name):
     piece = by_name(read_musemodataset(folder))["out_blues.00002"]
     assert piece.labels_at(np.array([-1.0, 0.0, 3.0, 6.0])) == pytest.approx(
         np.tile([0.26, 0.58], (4, 1))
@@ -47,7 +47,7 @@ def test_a_clips_label_holds_all_along(folder, by_name):
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("table", "message"),
     [
         ("", r"All_annotations\.csv: it is empty"),
         (HEADER, r"All_annotations\.csv: it has no rows"),
@@ -60,9 +60,9 @@ def test_a_clips_label_holds_all_along(folder, by_name):
         (f"{HEADER}\n1,other.wav,1,3,e1", r"audio has none of the clips of All_annotations\.csv"),
     ],
 )
-def test_a_bad_table_raises(folder, put, table, says):
+def test_a_bad_table_raises(folder, put, table, message):
     put("All_annotations.csv", table)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         read_musemodataset(folder)
 
 
@@ -71,7 +71,7 @@ def test_a_missing_table_raises(tmp_path):
         read_musemodataset(tmp_path)
 
 
-def test_the_real_set_is_read_whole(real_set, by_name):
+def test_the_real_set_is_read_completely(real_set, by_name):
     pieces = by_name(read_musemodataset(real_set("musemodataset"))).values()
     assert len(pieces) == 260
     assert len({piece.group for piece in pieces}) == 258

@@ -1,4 +1,4 @@
-"""Your own music is read from one table."""
+"""Test reading of own music from a label table."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def folder(put, tmp_path):
 
 @pytest.fixture
 def read(folder, put):
-    """Read a table with these lines."""
+    """Write a table with the given lines, and read the set."""
 
     def write(*lines):
         put("labels.csv", "\n".join(lines))
@@ -23,7 +23,7 @@ def read(folder, put):
     return write
 
 
-def test_each_row_is_a_part_with_its_label(read, folder):
+def test_each_row_is_a_segment_with_its_label(read, folder):
     first, second = read(
         "path,start,end,valence,arousal,group",
         "set one/opening.flac,0,30,0.2,-0.5,opening",
@@ -36,7 +36,7 @@ def test_each_row_is_a_part_with_its_label(read, folder):
     assert first.name != second.name
 
 
-def test_without_times_and_group_a_row_is_a_whole_file_of_its_own(read):
+def test_a_row_without_times_and_group_is_a_whole_file_in_its_own_group(read):
     (piece,) = read("arousal,valence,path", "1,-1,b.mp3")
     assert (piece.start, piece.end, piece.group) == (0.0, None, "b.mp3")
     assert piece.mean_label.tolist() == [-1, 1]
@@ -44,7 +44,7 @@ def test_without_times_and_group_a_row_is_a_whole_file_of_its_own(read):
     assert piece.rater_std is None
 
 
-def test_empty_cells_mean_the_same(read):
+def test_empty_cells_equal_missing_columns(read):
     (piece,) = read("path,start,end,valence,arousal,group", "b.mp3,,,0,0,")
     assert (piece.start, piece.end, piece.group) == (0.0, None, "b.mp3")
 
@@ -53,7 +53,7 @@ HEADER = "path,start,end,valence,arousal"
 
 
 @pytest.mark.parametrize(
-    ("lines", "says"),
+    ("lines", "message"),
     [
         ([""], ": it is empty"),
         ([HEADER], ": it has no rows"),
@@ -72,8 +72,8 @@ HEADER = "path,start,end,valence,arousal"
         ([HEADER, "b.mp3,,,0"], ", line 2: no cell for arousal"),
     ],
 )
-def test_a_bad_table_raises(read, lines, says):
-    with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
+def test_a_bad_table_raises(read, lines, message):
+    with pytest.raises(ValueError, match=rf"labels\.csv{message}"):
         read(*lines)
 
 
@@ -85,7 +85,7 @@ def test_a_missing_table_raises(folder):
 MOVING = "path,time,valence,arousal,group"
 
 
-def test_rows_with_times_are_one_piece_that_moves(read, folder):
+def test_rows_with_times_form_one_piece_with_a_label_curve(read, folder):
     first, second = read(
         MOVING,
         "set one/opening.flac,0.5,0.2,-0.5,opening",
@@ -99,7 +99,7 @@ def test_rows_with_times_are_one_piece_that_moves(read, folder):
 
 
 @pytest.mark.parametrize(
-    ("lines", "says"),
+    ("lines", "message"),
     [
         (["b.mp3,1,0,0,", "b.mp3,1,0,0,"], ", line 3: times of a file must ascend"),
         (["b.mp3,-1,0,0,"], ", line 2: times of a file must ascend"),
@@ -107,6 +107,6 @@ def test_rows_with_times_are_one_piece_that_moves(read, folder):
         (["b.mp3,1,0,2,"], ", line 2: arousal is 2, outside -1 to 1"),
     ],
 )
-def test_bad_times_raise(read, lines, says):
-    with pytest.raises(ValueError, match=rf"labels\.csv{says}"):
+def test_bad_times_raise(read, lines, message):
+    with pytest.raises(ValueError, match=rf"labels\.csv{message}"):
         read(MOVING, *lines)

@@ -1,4 +1,4 @@
-"""PMEmo's choruses are read in their official layout, and its two kinds of labels agree."""
+"""Test reading of PMEmo in its official layout, with static and dynamic labels."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ MOMENTS = "musicId,frameTime,Arousal(mean),Valence(mean)"
 
 @pytest.fixture
 def folder(put, tmp_path):
-    """Two choruses with their sound and one without."""
+    """Write two choruses with audio and one without."""
     put(STATIC, f"{HEADER}\n1,0.4,0.575\n4,1,0\n5,0.5,0.5\n")
     put(
         "annotations/static_annotations_std.csv",
@@ -28,7 +28,7 @@ def read(folder, dynamic=False):
     return {piece.name: piece for piece in read_pmemo(folder, dynamic=dynamic)}
 
 
-def test_choruses_with_sound_are_read(folder):
+def test_choruses_with_audio_are_read(folder):
     for dynamic in (False, True):
         pieces = read(folder, dynamic)
         assert list(pieces) == ["1", "4"]
@@ -38,7 +38,7 @@ def test_choruses_with_sound_are_read(folder):
         }
 
 
-def test_the_range_from_zero_comes_to_the_range_of_one(folder):
+def test_labels_are_converted_from_zero_to_one(folder):
     pieces = read(folder)
     assert pieces["1"].mean_label == pytest.approx([0.15, -0.2])
     assert pieces["4"].mean_label == pytest.approx([-1, 1])
@@ -63,7 +63,7 @@ def test_a_static_table_on_nine_points_gives_the_same_labels(folder, put):
     assert piece.rater_std == pytest.approx(official.rater_std)
 
 
-def test_labels_of_each_half_second_come_in_order_of_time(folder):
+def test_dynamic_labels_are_sorted_by_time(folder):
     piece = read(folder, dynamic=True)["1"]
     assert piece.times.tolist() == [15.0, 15.5]
     assert piece.valence.tolist() == [0, 0.5]
@@ -75,7 +75,7 @@ def test_both_kinds_of_labels_share_groups(folder):
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         ("", ": it is empty"),
         (HEADER, ": it has no rows"),
@@ -85,14 +85,14 @@ def test_both_kinds_of_labels_share_groups(folder):
         (f"{HEADER}\n1,0.5", r", line 2: no cell for Valence\(mean\)"),
     ],
 )
-def test_a_bad_static_table_raises(folder, put, rows, says):
+def test_a_bad_static_table_raises(folder, put, rows, message):
     put(STATIC, rows)
-    with pytest.raises(ValueError, match=rf"static_annotations\.csv{says}"):
+    with pytest.raises(ValueError, match=rf"static_annotations\.csv{message}"):
         read(folder)
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         (MOMENTS, ": it has no rows"),
         ("musicId,Arousal(mean),Valence(mean)\n1,0,0", " has no column 'frameTime'"),
@@ -100,9 +100,9 @@ def test_a_bad_static_table_raises(folder, put, rows, says):
         (f"{MOMENTS}\n1,15.0,0.5,-0.1", r", line 2: Valence\(mean\) is -0\.1, outside 0 to 1"),
     ],
 )
-def test_a_bad_dynamic_table_raises(folder, put, rows, says):
+def test_a_bad_dynamic_table_raises(folder, put, rows, message):
     put(DYNAMIC, rows)
-    with pytest.raises(ValueError, match=rf"dynamic_annotations\.csv{says}"):
+    with pytest.raises(ValueError, match=rf"dynamic_annotations\.csv{message}"):
         read(folder, dynamic=True)
 
 
@@ -113,7 +113,7 @@ def test_a_bad_table_of_deviations_raises(folder, put):
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_what_is_missing_raises(put, tmp_path, dynamic):
+def test_missing_files_raise(put, tmp_path, dynamic):
     with pytest.raises(ValueError, match="has no audio files"):
         read(tmp_path, dynamic)
     put("chorus/7.mp3")
@@ -126,7 +126,7 @@ def test_what_is_missing_raises(put, tmp_path, dynamic):
         read(tmp_path, dynamic)
 
 
-def test_the_real_static_labels_are_the_means_of_the_real_dynamic_ones(real_labels):
+def test_the_real_static_labels_equal_the_means_of_the_dynamic_ones(real_labels):
     folder = real_labels("pmemo")
     static, dynamic = read(folder), read(folder, dynamic=True)
     assert len(static) == len(dynamic) == 767
@@ -136,7 +136,7 @@ def test_the_real_static_labels_are_the_means_of_the_real_dynamic_ones(real_labe
     assert np.abs(once - means).mean() < 0.05
 
 
-def test_the_real_labels_and_their_spread_use_the_range_of_one(real_labels):
+def test_the_real_labels_and_their_spread_use_the_full_range(real_labels):
     folder = real_labels("pmemo")
     for piece in read(folder, dynamic=True).values():
         assert (np.diff(piece.times) > 0).all()

@@ -1,4 +1,4 @@
-"""Music without labels is any sound that lasts."""
+"""Test reading of unlabelled music: every audio file of sufficient duration."""
 
 import av
 import numpy as np
@@ -13,7 +13,7 @@ RATE = 8000
 
 @pytest.fixture
 def folder(tmp_path, write_wave, put, monkeypatch):
-    """Sounds of one second and of a tenth, a broken one, a link and a text; a second is enough."""
+    """Audio files of 0.1 to 1.5 s, a broken one, a link and a text file; minimum duration 1 s."""
     monkeypatch.setattr(unlabelled, "_MIN_SECONDS", 1.0)
     for name, seconds in (
         ("game/a/tune", 1.0),
@@ -29,12 +29,12 @@ def folder(tmp_path, write_wave, put, monkeypatch):
     return tmp_path
 
 
-def test_sounds_that_last_are_read_once(folder):
+def test_long_enough_files_are_read_once(folder):
     names = [piece.name for piece in read_unlabelled(folder)]
     assert names == ["game/a/tune.wav", "game/b/tune.wav", "top.wav"]
 
 
-def test_the_group_is_the_folder_directly_below(folder):
+def test_the_group_is_the_top_level_folder(folder):
     assert [piece.group for piece in read_unlabelled(folder)] == ["game", "game", "top.wav"]
 
 
@@ -44,7 +44,7 @@ def test_there_are_no_labels(folder):
         assert len(piece.times) == len(piece.valence) == len(piece.arousal) == 0
 
 
-def test_shorter_files_than_30_s_are_skipped(folder, monkeypatch):
+def test_files_shorter_than_30_s_are_skipped(folder, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has no audio file of 30 s"):
         read_unlabelled(folder)
@@ -55,11 +55,11 @@ def test_an_empty_folder_raises(tmp_path):
         read_unlabelled(tmp_path)
 
 
-def test_an_old_tag_in_another_alphabet_is_no_obstacle(folder):
+def test_a_tag_that_is_not_utf8_is_ignored(folder):
     path = folder / "game/old.wav"
-    sound = (folder / "top.wav").read_bytes()
+    audio = (folder / "top.wav").read_bytes()
     name = b"INAM\x06\x00\x00\x00caf\xe9s\x00"
-    path.write_bytes(sound + b"LIST" + (4 + len(name)).to_bytes(4, "little") + b"INFO" + name)
+    path.write_bytes(audio + b"LIST" + (4 + len(name)).to_bytes(4, "little") + b"INFO" + name)
     with pytest.raises(UnicodeDecodeError), av.open(str(path)):
         pass
     assert "game/old.wav" in [piece.name for piece in read_unlabelled(folder)]

@@ -1,4 +1,4 @@
-"""VGMIDI's raters become one curve with a rater_std."""
+"""Test reading of VGMIDI: raters are averaged to one curve with a rater_std."""
 
 import json
 
@@ -10,7 +10,7 @@ from training.datasets.vgmidi import read_vgmidi
 
 @pytest.fixture
 def tables():
-    """Two tables whose piece ids repeat; raters who are one measure short or long."""
+    """Two tables with repeated piece ids, and raters with one measure too few or too many."""
     first = {
         "pieces": {
             "piece0": {"midi": "Mana_SNES_Secret_Of.mid", "duration": 40, "measures": 4},
@@ -32,7 +32,7 @@ def tables():
 
 @pytest.fixture
 def build(put, tmp_path):
-    """Write tables and the scores they name."""
+    """Write tables and the MIDI files that they list."""
 
     def write(*tables):
         for number, table in enumerate(tables, start=1):
@@ -61,12 +61,12 @@ def test_the_spread_is_the_deviation_between_raters(pieces):
     assert pieces["Chrono_Trigger_Title"].rater_std == pytest.approx(np.zeros((2, 2)))
 
 
-def test_between_measures_labels_are_interpolated_and_held_at_the_ends(pieces):
+def test_labels_are_interpolated_between_measures_and_constant_at_the_ends(pieces):
     valence = pieces["Mana_SNES_Secret_Of"].labels_at(np.array([0.0, 10.0, 39.0]))[:, 0]
     assert valence == pytest.approx([0.1, 0.2, 0.7])
 
 
-def test_raters_with_one_measure_more_or_less_are_brought_to_the_piece(pieces):
+def test_raters_with_one_measure_more_or_less_are_scaled_to_the_piece(pieces):
     piece = pieces["Mana_PS1_Legend"]
     # The second rater's centres are 1/6, 1/2, 5/6 of the piece: -0.75 and 0.75 at 1/4 and 3/4.
     assert piece.valence == pytest.approx([-0.875, 0.875])
@@ -96,7 +96,7 @@ def test_a_missing_score_raises_with_its_table(build, tables):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("{", r"vgmidi_raw_1\.json: "),
         ("[]", r"vgmidi_raw_1\.json: not the layout of VGMIDI"),
@@ -105,14 +105,14 @@ def test_a_missing_score_raises_with_its_table(build, tables):
         ('{"pieces": {}, "annotations": {}}', "annotations lists no pieces"),
     ],
 )
-def test_a_table_that_is_none_raises(put, tmp_path, text, says):
+def test_an_invalid_table_raises(put, tmp_path, text, message):
     put("annotations/vgmidi_raw_1.json", text)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         read_vgmidi(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("ratings", "says"),
+    ("ratings", "message"),
     [
         ([0.1, float("nan")], "ratings that are not numbers from -1 to 1"),
         ([0.1, 1.1], "ratings that are not numbers from -1 to 1"),
@@ -120,9 +120,9 @@ def test_a_table_that_is_none_raises(put, tmp_path, text, says):
         ([], "has a rater without ratings, or no rater"),
     ],
 )
-def test_bad_ratings_raise_with_table_and_score(build, tables, ratings, says):
+def test_bad_ratings_raise_with_table_and_score(build, tables, ratings, message):
     tables[1]["annotations"]["piece0_1"]["valence"] = ratings
-    with pytest.raises(ValueError, match=says) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         read_vgmidi(build(tables[1]))
     assert "vgmidi_raw_1.json" in str(caught.value)
 
@@ -146,7 +146,7 @@ def test_a_missing_field_raises(build, tables):
         read_vgmidi(build(tables[1]))
 
 
-def test_the_real_set_is_read_whole(real_set, by_name):
+def test_the_real_set_is_read_completely(real_set, by_name):
     pieces = by_name(read_vgmidi(real_set("vgmidi"))).values()
     assert len(pieces) == 160
     assert len({piece.group for piece in pieces}) == 9

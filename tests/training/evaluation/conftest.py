@@ -1,4 +1,4 @@
-"""One small evaluation for all that looks at evaluations."""
+"""Fixtures: one small evaluation, shared by the tests of this package."""
 
 from dataclasses import replace
 from functools import partial
@@ -12,19 +12,19 @@ from training.metrics import bootstrap_interval
 
 
 @pytest.fixture(scope="session")
-def collection(tmp_path_factory, make_piece, make_sound, write_wave):
+def collection(tmp_path_factory, make_piece, make_audio, write_wave):
     """Twenty-four recorded clips in twelve groups, louder where arousal is higher."""
     folder = tmp_path_factory.mktemp("collection")
     random = np.random.default_rng(0)
     pieces = []
     for number in range(24):
         valence, arousal = random.uniform(-0.8, 0.8, 2)
-        sound = make_sound(valence, arousal, seconds=1.6, seed=number)
+        audio = make_audio(valence, arousal, seconds=1.6, seed=number)
         pieces.append(
             make_piece(
                 f"clip{number}",
                 group=f"group{number // 2}",
-                source=write_wave(folder / f"clip{number}.wav", sound),
+                source=write_wave(folder / f"clip{number}.wav", audio),
                 valence=[valence],
                 arousal=[arousal],
             )
@@ -34,7 +34,7 @@ def collection(tmp_path_factory, make_piece, make_sound, write_wave):
 
 @pytest.fixture(scope="session")
 def evaluated(collection, make_recipe, tmp_path_factory):
-    """Evaluate with two folds and seeds, half of the clips once more as an auxiliary set."""
+    """Evaluate with two folds and two seeds; half of the clips also form an auxiliary set."""
     recipe = make_recipe(auxiliary={"extra": 0.5})
     cache = tmp_path_factory.mktemp("cache")
     extra = [replace(piece, dataset="extra") for piece in collection[::2]]

@@ -1,4 +1,4 @@
-"""An ablation judges every piece once by each arm, and is paired."""
+"""Test ablations: every arm evaluates each piece once, comparisons are paired."""
 
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ VARIANT = "network.gated=true pcl=none"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def few_resamples():
+def few_bootstrap_rounds():
     with pytest.MonkeyPatch.context() as patch:
         for module in (ablation, ablation_report):
             patch.setattr(module, "bootstrap_interval", partial(bootstrap_interval, rounds=50))
@@ -65,7 +65,7 @@ def arms(recipe, pieces, cache):
         return ablate(recipe, pieces, cache, 1, [VARIANT])
 
 
-def test_each_arm_leaves_out_the_part_it_names(recipe):
+def test_each_arm_omits_the_part_in_its_name(recipe):
     recipes = ablation_arms(recipe)
     assert recipes[FULL] == recipe
     assert recipes["without PCL"].pcl is None
@@ -81,7 +81,7 @@ def test_each_arm_leaves_out_the_part_it_names(recipe):
         assert (one.steps, one.batch, one.datasets) == (recipe.steps, recipe.batch, recipe.datasets)
 
 
-def test_parts_that_the_recipe_lacks_are_no_arms(make_recipe):
+def test_parts_missing_from_the_recipe_have_no_arm(make_recipe):
     assert set(ablation_arms(make_recipe())) == {
         FULL,
         "without DSAF",
@@ -101,7 +101,7 @@ def test_every_piece_is_evaluated_once_by_each_arm(arms, collection, recipe):
 
 
 @pytest.mark.long
-def test_the_full_arm_is_above_itself_by_nothing(arms):
+def test_the_full_arm_has_no_gain_over_itself(arms):
     summary = summarise(arms, ["musemodataset"])["musemodataset"]
     for axis in ("valence", "arousal"):
         own = summary[FULL][axis]
@@ -145,20 +145,20 @@ def test_the_report_has_figures_and_embedding_probes(
         assert one["style"]["interval"][0] <= one["style"]["share"] <= one["style"]["interval"][1]
     assert drift[VARIANT]["style"]["above_reference"] == 0.0
     html = page.read_text(encoding="utf-8")
-    beside = {path.name for path in (tmp_path / "deep/ablation-pictures").iterdir()}
-    assert {"musemodataset.png", "embeddings-full.png", "pseudo-labels-full.png"} <= beside
+    pictures = {path.name for path in (tmp_path / "deep/ablation-pictures").iterdir()}
+    assert {"musemodataset.png", "embeddings-full.png", "pseudo-labels-full.png"} <= pictures
     assert html.count("<svg") == 6
     assert all(arm.name in html for arm in arms)
 
 
 @pytest.mark.long
-def test_another_reference_is_above_what_the_full_one_is_not(arms):
+def test_exchanging_the_reference_negates_the_difference(arms):
     of_full, of_other = (
         summarise(arms, ["musemodataset"], name)["musemodataset"] for name in (FULL, VARIANT)
     )
     for axis in ("valence", "arousal"):
-        there = of_full[VARIANT][axis]["reference_is_above"]
-        assert of_other[FULL][axis]["reference_is_above"] == pytest.approx(-there)
+        difference = of_full[VARIANT][axis]["reference_is_above"]
+        assert of_other[FULL][axis]["reference_is_above"] == pytest.approx(-difference)
     lines = markdown(summarise(arms, ["musemodataset"], VARIANT), VARIANT).splitlines()
     assert f"{VARIANT} is above by" in lines[0]
     blank = [line for line in lines if line.endswith("|  |  |  |")]
@@ -166,7 +166,7 @@ def test_another_reference_is_above_what_the_full_one_is_not(arms):
     assert all(VARIANT in line for line in blank)
 
 
-def test_a_variant_is_the_recipe_with_its_changes(recipe):
+def test_a_variant_applies_its_changes_to_the_recipe(recipe):
     one = ablation_arms(recipe, [VARIANT])[VARIANT]
     assert one.network.gated
     assert one.pcl is None
@@ -174,7 +174,7 @@ def test_a_variant_is_the_recipe_with_its_changes(recipe):
 
 
 @pytest.mark.long
-def test_the_views_alone_are_compared_by_style(arms, collection):
+def test_single_views_are_compared_by_style(arms, collection):
     table = compare_views_by_style(arms, "musemodataset")
     assert set(table) == {"style0", "style1"}
     assert sum(one["pieces"] for one in table.values()) == len(collection)
@@ -186,8 +186,10 @@ def test_the_views_alone_are_compared_by_style(arms, collection):
         assert one["groups"] > 1
         low, high = one["arousal"]["interval"]
         assert low <= one["arousal"]["mel"] - one["arousal"]["cochleagram"] <= high
-    alone = [replace(arm, results=[_of_one_group(one) for one in arm.results]) for arm in arms]
-    for one in compare_views_by_style(alone, "musemodataset").values():
+    single_group = [
+        replace(arm, results=[_of_one_group(one) for one in arm.results]) for arm in arms
+    ]
+    for one in compare_views_by_style(single_group, "musemodataset").values():
         assert one["valence"]["interval"] is None
 
 
@@ -196,7 +198,7 @@ def _of_one_group(result):
     return replace(result, test=test)
 
 
-def test_an_ablation_starts_from_scratch(make_recipe):
+def test_an_ablation_of_a_pretrained_recipe_is_refused(make_recipe):
     with pytest.raises(ValueError, match="starts from scratch"):
         ablation_arms(make_recipe(pretrained="venue-student"))
     with pytest.raises(ValueError, match="starts from scratch"):
@@ -204,6 +206,6 @@ def test_an_ablation_starts_from_scratch(make_recipe):
 
 
 @pytest.mark.parametrize("change", ["window_frames=87", "datasets={vgmidi=1.0}", "renderings=[]"])
-def test_a_variant_is_evaluated_as_all_arms(make_recipe, change):
+def test_a_variant_with_other_data_is_refused(make_recipe, change):
     with pytest.raises(ValueError, match="must be those of all arms"):
         ablation_arms(make_recipe(renderings=[Rendering("a.sf2")]), [change])

@@ -1,4 +1,4 @@
-"""Attention maps are measured, and drawn for any sound."""
+"""Test statistics of attention maps, and their computation for audio."""
 
 import numpy as np
 import pytest
@@ -45,12 +45,12 @@ def test_attention_to_one_token_is_shared_and_has_no_entropy():
     one = attention_stats(weights, torch.tensor([[0.0, 0.0, 3.0, 3.0]]), 0.5)
     assert (one.entropy, one.shared) == (pytest.approx(0.0, abs=1e-6), 1.0)
     assert one.distance == pytest.approx(0.5 * np.mean([2, 1, 0, 1]))
-    asked, level, rise = [0, 0, 1, 0], [0, 0, 3, 3], [0, 0, 3, 0]
-    assert one.level_r == pytest.approx(np.corrcoef(asked, level)[0, 1], abs=1e-6)
-    assert one.onset_r == pytest.approx(np.corrcoef(asked, rise)[0, 1], abs=1e-6)
+    attended, level, rise = [0, 0, 1, 0], [0, 0, 3, 3], [0, 0, 3, 0]
+    assert one.level_r == pytest.approx(np.corrcoef(attended, level)[0, 1], abs=1e-6)
+    assert one.onset_r == pytest.approx(np.corrcoef(attended, rise)[0, 1], abs=1e-6)
 
 
-def test_other_files_are_refused_by_name(tmp_path):
+def test_other_files_are_refused(tmp_path):
     torch.save({"weights": {}, "recipe": {"name": "x"}}, tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"model\.pt: it was not written by `fit`"):
         load_fitted(tmp_path / "model.pt")
@@ -81,17 +81,17 @@ def test_networks_without_cross_view_attention_are_refused(tmp_path, make_recipe
         load_fitted(tmp_path / "model.pt")
 
 
-def test_sound_is_cut_into_whole_windows(make_sound):
-    sound = make_sound(0.5, 0.5, 2.3, seed=0)
-    mel, cochleagram = cut_audio_windows(sound, SPEC)
+def test_audio_is_cut_into_full_windows(make_audio):
+    audio = make_audio(0.5, 0.5, 2.3, seed=0)
+    mel, cochleagram = cut_audio_windows(audio, SPEC)
     assert mel.shape == (4, 128, 44)
     assert cochleagram.shape == (4, 84, 44)
     with pytest.raises(ValueError, match="shorter than a window"):
-        cut_audio_windows(sound[:1000], SPEC)
+        cut_audio_windows(audio[:1000], SPEC)
 
 
-def test_the_table_has_a_row_for_each_layer_and_direction(make_sound):
+def test_the_table_has_a_row_for_each_layer_and_direction(make_audio):
     torch.manual_seed(0)
     network = DAMER(NetworkSize(width=8, heads=2, layers=2)).eval()
-    table = attention_table(network, cut_audio_windows(make_sound(0, 0, 1.5, seed=0), SPEC), SPEC)
+    table = attention_table(network, cut_audio_windows(make_audio(0, 0, 1.5, seed=0), SPEC), SPEC)
     assert table.count("attends to") == 4

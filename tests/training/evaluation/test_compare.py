@@ -1,4 +1,4 @@
-"""Two evaluations side by side."""
+"""Test the paired comparison of two evaluations."""
 
 import json
 
@@ -11,7 +11,7 @@ from training.evaluation.compare import compare
 
 
 def evaluation(noise, seeds=2, names=range(40), shift=0.0):
-    """Pieces whose estimates miss their labels by so much."""
+    """Return an evaluation whose estimates have errors of a given deviation."""
     labels = np.random.default_rng(0).uniform(-1, 1, (100, 2)) + shift
     random = np.random.default_rng(1)
     pieces = {
@@ -28,7 +28,7 @@ def rows(table):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
-def test_an_evaluation_is_above_itself_by_nothing():
+def test_an_evaluation_has_no_gain_over_itself():
     for _, _, before, after, gain, span, pieces, seeds in rows(
         compare(evaluation(0.3), evaluation(0.3))
     ):
@@ -37,7 +37,7 @@ def test_an_evaluation_is_above_itself_by_nothing():
         assert (pieces, seeds) == ("40", "2")
 
 
-def test_a_better_evaluation_is_above_and_so_is_the_interval():
+def test_a_better_evaluation_has_a_gain_with_an_interval_above_zero():
     for *_, gain, span, _, _ in rows(compare(evaluation(0.6), evaluation(0.1))):
         low, high = (float(end) for end in span.split(" to "))
         assert 0 < low <= float(gain) <= high
@@ -55,7 +55,7 @@ def test_only_pieces_of_both_evaluations_are_compared():
         (evaluation(0.2, shift=0.3), "labels of own differ"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(tmp_path, other, reason):
+def test_incomparable_evaluations_are_refused(tmp_path, other, reason):
     paths = tmp_path / "one.json", tmp_path / "other.json"
     for path, content in zip(paths, (evaluation(0.2), other), strict=True):
         path.write_text(json.dumps(content), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Style and track are read from embeddings that hold them, and from no others."""
+"""Test probes that classify style and track from embeddings."""
 
 import numpy as np
 import pytest
@@ -10,38 +10,38 @@ STYLES, TRACKS, WINDOWS, WIDTH = 3, 5, 8, 6
 
 @pytest.fixture
 def make_embeddings():
-    """Make windows of tracks of styles, with so much of either in their embeddings."""
+    """Make embeddings of windows with given amounts of style and track information."""
 
-    def make(of_style, of_track, seed=0):
+    def make(style_scale, track_scale, seed=0):
         random = np.random.default_rng(seed)
         style = np.repeat(np.arange(STYLES), TRACKS * WINDOWS)
         track = np.repeat(np.arange(STYLES * TRACKS), WINDOWS)
         embedding = random.standard_normal((len(style), WIDTH))
-        embedding += of_style * random.standard_normal((STYLES, WIDTH))[style]
-        embedding += of_track * random.standard_normal((STYLES * TRACKS, WIDTH))[track]
+        embedding += style_scale * random.standard_normal((STYLES, WIDTH))[style]
+        embedding += track_scale * random.standard_normal((STYLES * TRACKS, WIDTH))[track]
         return embedding, style.astype(str), track.astype(str)
 
     return make
 
 
-def shares(readings):
+def mean_accuracies(readings):
     return [np.nanmean(values) for values in readings]
 
 
 def test_probes_of_noise_are_at_chance(make_embeddings):
-    style, commonest, track = shares(probe_embeddings(*make_embeddings(0.0, 0.0)))
+    style, commonest, track = mean_accuracies(probe_embeddings(*make_embeddings(0.0, 0.0)))
     assert style == pytest.approx(commonest, abs=0.12)
     assert track < 0.2
 
 
 def test_a_style_in_the_embedding_is_classified(make_embeddings):
-    style, commonest, _ = shares(probe_embeddings(*make_embeddings(4.0, 0.0)))
+    style, commonest, _ = mean_accuracies(probe_embeddings(*make_embeddings(4.0, 0.0)))
     assert style > 0.9
     assert commonest == pytest.approx(1 / STYLES)
 
 
-def test_a_track_in_the_embedding_is_found_without_style(make_embeddings):
-    style, _, track = shares(probe_embeddings(*make_embeddings(0.0, 4.0)))
+def test_a_track_in_the_embedding_is_classified_without_style(make_embeddings):
+    style, _, track = mean_accuracies(probe_embeddings(*make_embeddings(0.0, 4.0)))
     assert track > 0.9
     assert style < 0.6
 

@@ -1,4 +1,4 @@
-"""An evaluation says of every piece how well a network that never heard it does."""
+"""Test cross-validated evaluation: every piece is predicted by networks not trained on it."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_every_piece_is_evaluated_once_on_both_axes(table, collection):
         assert low <= table["damer"][axis]["ccc"] <= high
 
 
-def test_intervals_of_estimates_hold_a_share_of_the_labels(summary):
+def test_wider_intervals_cover_a_larger_share_of_the_labels(summary):
     for kind in ("raw", "smoothed"):
         for axis in AXES:
             narrow, wide = (
@@ -62,14 +62,14 @@ def test_intervals_of_estimates_hold_a_share_of_the_labels(summary):
             assert 0.0 <= narrow <= wide <= 1.0
 
 
-def test_the_smoothers_settings_and_the_response_come_with_it(summary):
+def test_the_summary_has_smoother_settings_and_response_times(summary):
     assert all(drift > 0 for drift in summary["smoothing"]["drift"])
     assert all(scale > 0 for scale in summary["smoothing"]["deviation_scale"])
     assert summary["response_63"]["raw"] is not None
     assert summary["response_63"]["smoothed"] is not None
 
 
-def test_the_baselines_stand_beside_it(table):
+def test_the_summary_has_the_baselines(table):
     ladder = table["ladder"]
     assert set(ladder) == set(table["above"]) == {"mean", "Mel statistics + SVR"}
     assert ladder["mean"]["arousal"]["ccc"] == pytest.approx(0.0, abs=0.3)
@@ -86,7 +86,7 @@ def test_the_gain_is_the_difference_of_ccc(table):
             assert above["pieces"][0] <= above["gain"] <= above["pieces"][1]
 
 
-def test_an_auxiliary_set_is_evaluated_by_signs_and_chooses_nothing(evaluated, summary):
+def test_an_auxiliary_set_is_evaluated_by_signs_and_not_used_for_selection(evaluated, summary):
     extra = summary["scores"]["extra"]
     assert len(extra["pieces"]) == 12
     assert 0.0 <= extra["quadrant"]["damer"]["accuracy"] <= 1.0
@@ -97,10 +97,10 @@ def test_an_auxiliary_set_is_evaluated_by_signs_and_chooses_nothing(evaluated, s
         assert {path.piece.dataset for path in one.validation} == {"musemodataset"}
 
 
-def test_venues_are_the_simulated_ones_and_the_plain_audio(summary):
+def test_venues_are_the_simulated_ones_and_the_unprocessed_audio(summary):
     venues = summary["venues"]["musemodataset"]
     assert set(venues) == {"as it is", "+12 dB", "another sound font"}
-    assert venues["another sound font"] == venues["as it is"]  # recorded sound has no sound font
+    assert venues["another sound font"] == venues["as it is"]  # recorded audio has no sound font
     assert venues["+12 dB"] != venues["as it is"]
 
 
@@ -111,15 +111,15 @@ def test_a_result_is_written_as_json_to_four_decimals(summary, table, tmp_path):
     assert written == round(table["damer"]["arousal"]["ccc"], 4)
 
 
-def test_the_file_is_json_for_every_reader(summary, tmp_path):
-    def refuse(constant):
+def test_the_file_has_no_nan_or_infinity(summary, tmp_path):
+    def reject(constant):
         raise ValueError(constant)
 
     write_json(summary, tmp_path / "result.json")
-    json.loads((tmp_path / "result.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    json.loads((tmp_path / "result.json").read_text(encoding="utf-8"), parse_constant=reject)
 
 
-def test_a_written_recipe_is_the_recipe(make_recipe, tmp_path):
+def test_a_written_recipe_is_read_back_unchanged(make_recipe, tmp_path):
     recipe = make_recipe(learning_rate=1.25e-5).model_dump(mode="json")
     write_json({"recipe": recipe}, tmp_path / "result.json")
     read = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))

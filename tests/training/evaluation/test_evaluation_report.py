@@ -1,4 +1,4 @@
-"""The report: one file with every table and picture."""
+"""Test the evaluation report: one self-contained HTML file with every table and picture."""
 
 import re
 
@@ -16,21 +16,21 @@ def html(evaluated, tmp_path_factory):
     return path.read_text(encoding="utf-8")
 
 
-def test_every_set_has_the_rungs_below_the_network(html):
+def test_every_set_lists_the_baselines_below_the_network(html):
     own, extra = html.split('<h2 id="extra">')
     for name in ("mean", "Mel statistics + SVR", "DAMER"):
-        # A table an axis and one of classes; auxiliary sets have only the classes.
+        # One table per axis and one of classes; auxiliary sets have only the classes.
         assert own.count(f"<td>{name}</td>") == 3
         assert extra.count(f"<td>{name}</td>") == 1
 
 
-def test_numbers_are_those_of_the_evaluation(html, evaluated):
+def test_numbers_equal_those_of_the_evaluation(html, evaluated):
     for axis in ("valence", "arousal"):
         ccc = evaluated.found.summary["scores"]["musemodataset"]["damer"][axis]["ccc"]
         assert f"<td>DAMER</td><td>{ccc:.2f}</td>" in html
 
 
-def test_what_has_no_value_is_a_dash(html):
+def test_missing_values_are_dashes(html):
     assert "<td>\u2013</td>" in html
     assert "<td>nan</td>" not in html
     assert "<td>None</td>" not in html
@@ -44,6 +44,6 @@ def test_every_fit_and_every_venue_is_shown(html):
         assert f"<td>{venue}</td>" in html
 
 
-def test_nothing_beside_the_file_is_needed(html):
+def test_the_file_is_self_contained(html):
     assert html.count("<svg") >= 5
     assert not re.search(r"<(?:link|script|img)\b|\bsrc=", html)

@@ -1,4 +1,4 @@
-"""The model card's tables are the evaluation's numbers."""
+"""Test the model card's tables against the evaluation's numbers."""
 
 import json
 
@@ -25,12 +25,12 @@ def tables(text):
     ]
 
 
-def test_every_row_is_as_long_as_its_head(text):
+def test_every_row_has_as_many_cells_as_its_header(text):
     for table in tables(text):
         assert {len(row) for row in table} == {len(table[0])}
 
 
-def test_the_network_stands_beside_every_rung(text, evaluated):
+def test_the_network_is_compared_with_every_baseline(text, evaluated):
     scores = evaluated.found.summary["scores"]["musemodataset"]
     rows = {(row[1], row[2]): row[3] for row in tables(text)[0][2:]}
     for axis in ("valence", "arousal"):
@@ -38,13 +38,13 @@ def test_the_network_stands_beside_every_rung(text, evaluated):
         assert rows[axis, "mean"] == f"{scores['ladder']['mean'][axis]['ccc']:.2f}"
 
 
-def test_what_has_no_value_is_a_dash(text):
+def test_missing_values_are_dashes(text):
     assert all(row[9] == "-" for row in tables(text)[0][2:])
     assert "nan" not in text
     assert "None" not in text
 
 
-def test_venues_have_the_difference_to_plain_audio(text):
+def test_venues_have_the_difference_to_unprocessed_audio(text):
     rows = {row[1]: row[3] for row in tables(text)[-1][2:]}
     assert rows["as it is"].endswith("(+0.00)")
     assert set(rows) == {"as it is", "+12 dB", "another sound font"}

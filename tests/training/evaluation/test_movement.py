@@ -1,4 +1,4 @@
-"""Smoothing helps where the labels move slowly under a noisy estimate."""
+"""Test agreement by speed of the labels, with and without smoothing."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TIMES = np.arange(1.0, 121.0, 0.5)
 
 @pytest.fixture
 def make_paths(make_piece):
-    """Make trajectories whose labels swing once a minute under noise of some size."""
+    """Make trajectories whose labels oscillate once a minute, with noise of a given deviation."""
 
     def make(noise, count=6):
         swing = 0.3 * np.sin(2 * np.pi * TIMES / 60.0)
@@ -30,7 +30,7 @@ def make_paths(make_piece):
     return make
 
 
-def test_right_estimates_agree_best_unsmoothed(make_paths):
+def test_exact_estimates_agree_best_unsmoothed(make_paths):
     table = within_piece_agreement(make_paths(0.0), SETTINGS)
     assert table[RAW]["valence"] == pytest.approx(1.0)
     assert table[RAW]["valence"] > table["8 s"]["valence"] > table["32 s"]["valence"]

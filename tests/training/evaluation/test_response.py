@@ -1,4 +1,4 @@
-"""Joins of calm and excited clips."""
+"""Test the step response to joined calm and excited clips."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_the_step_is_at_the_end_of_the_calm_clips(joins):
         assert path.times[-1] == pytest.approx(2 * join, abs=0.1)
 
 
-def test_predictions_before_the_step_are_of_the_calm_clip(joins):
+def test_predictions_before_the_step_equal_those_of_the_calm_clip(joins):
     path, join = joins[0]
     before = path.mean[(path.times > 2.0) & (path.times < join)]
     after = path.mean[path.times > join + SPEC.window_seconds]

@@ -1,4 +1,4 @@
-"""The smoother is fitted to be right, quick enough, and honest about its error."""
+"""Test the fit of the smoother: error, response time and calibrated deviations."""
 
 import numpy as np
 import pytest
@@ -18,43 +18,43 @@ EVERY = 0.1
 
 
 def settings_of(constant, std=0.3, correlation=1.5):
-    """Settings that settle at a time constant."""
+    """Return settings whose steady state has a time constant, s."""
     drift = std**2 * correlation / constant**2
     return KalmanSettings((drift, drift), correlation, (1.0, 1.0))
 
 
 def coverage(paths, settings):
-    """Share of labels inside each interval, by axis."""
+    """Return the share of labels inside each interval, by axis."""
     inside = [labels_in_intervals(path, settings) for path in paths]
     return {
         width: np.concatenate([one[width] for one in inside]).mean(axis=0) for width in inside[0]
     }
 
 
-def path_of(piece, mean, std=0.3, window_seconds=3.0):
+def make_trajectory(piece, mean, std=0.3, window_seconds=3.0):
     times = 1.0 + EVERY * np.arange(len(mean))
-    both = np.stack([mean, mean], axis=1)
-    return Trajectory(piece, RECORDED, times, both, np.full_like(both, std), window_seconds)
+    means = np.stack([mean, mean], axis=1)
+    return Trajectory(piece, RECORDED, times, means, np.full_like(means, std), window_seconds)
 
 
 @pytest.fixture
 def step(make_piece):
-    """Make a trajectory that jumps, long at rest before and after, and the time of the jump."""
+    """Make a step trajectory with long constant parts; return it and the time of the step."""
 
     def make(size=1.0, ramp=0.0, std=0.3):
         times = 1.0 + EVERY * np.arange(400)
         jump = 20.0
         share = np.clip((times - jump) / ramp, 0, 1) if ramp else (times > jump).astype(float)
-        return path_of(make_piece(), size * (share - 0.5), std), jump
+        return make_trajectory(make_piece(), size * (share - 0.5), std), jump
 
     return make
 
 
 @pytest.fixture
-def wandering(make_piece):
-    """Make trajectories whose labels wander slowly and whose errors have a known size."""
+def slow_labels(make_piece):
+    """Make trajectories whose labels vary slowly and whose errors have a known deviation."""
 
-    def make(count=30, std=0.3, claimed=None, seed=0):
+    def make(count=30, std=0.3, stated=None, seed=0):
         random = np.random.default_rng(seed)
         paths = []
         for number in range(count):
@@ -62,8 +62,8 @@ def wandering(make_piece):
             label = 0.4 * np.sin(2 * np.pi * (times / 30.0 + random.uniform()))
             piece = make_piece(f"song{number}", times=times, valence=label, arousal=label)
             estimate = label[:, None] + std * random.standard_normal((300, 2))
-            said = np.full((300, 2), std if claimed is None else claimed)
-            paths.append(Trajectory(piece, RECORDED, times, estimate, said, 3.0))
+            stated_std = np.full((300, 2), std if stated is None else stated)
+            paths.append(Trajectory(piece, RECORDED, times, estimate, stated_std, 3.0))
         return paths
 
     return make
@@ -97,50 +97,52 @@ def test_smoothing_is_causal(step):
     assert np.array_equal(deviations[:250], first_deviations)
 
 
-def test_smoothing_lessens_the_error(wandering):
-    for path in wandering(count=3):
+def test_smoothing_reduces_the_error(slow_labels):
+    for path in slow_labels(count=3):
         means, _ = smooth_trajectory(path, settings_of(1.0))
         late = slice(50, None)
         after = np.mean((means - path.labels())[late] ** 2)
         assert after < 0.3 * np.mean((path.mean - path.labels())[late] ** 2)
 
 
-def test_the_raw_coverage_of_a_calibrated_gaussian_is_nominal(wandering):
-    shares = coverage(wandering(), None)
+def test_the_raw_coverage_of_a_calibrated_gaussian_is_nominal(slow_labels):
+    shares = coverage(slow_labels(), None)
     assert shares["80"] == pytest.approx([0.80, 0.80], abs=0.02)
     assert shares["95"] == pytest.approx([0.95, 0.95], abs=0.01)
 
 
-def test_deviations_that_are_too_small_cover_too_little(wandering):
-    shares = coverage(wandering(claimed=0.15), None)
+def test_too_small_deviations_have_too_low_coverage(slow_labels):
+    shares = coverage(slow_labels(stated=0.15), None)
     assert max(shares["95"]) < 0.75
 
 
 @pytest.mark.parametrize("longest", [2.1, 2.4, 3.5])
-def test_the_fitted_smoother_is_as_slow_as_is_allowed(wandering, step, longest):
-    settings = fit_smoother(wandering(), longest)
+def test_the_fitted_smoother_uses_the_longest_allowed_response(slow_labels, step, longest):
+    settings = fit_smoother(slow_labels(), longest)
     assert response_time([step(ramp=3.0)], settings) == pytest.approx(longest, abs=0.15)
 
 
-def test_a_longer_response_allows_a_slower_smoother(wandering):
-    quick, slow = (fit_smoother(wandering(), longest) for longest in (2.1, 5.0))
+def test_a_longer_response_allows_a_slower_smoother(slow_labels):
+    quick, slow = (fit_smoother(slow_labels(), longest) for longest in (2.1, 5.0))
     assert slow.drift[0] < quick.drift[0]
 
 
-def test_if_nothing_is_quick_enough_the_quickest_is_chosen():
+def test_without_a_fast_enough_smoother_the_fastest_is_chosen():
     assert time_constant(6.0, 2.4) == min(time_constant(6.0, 0.1), 0.05)
 
 
 def test_the_fitted_deviations_are_calibrated(make_piece):
-    """Errors that last a whole piece and that no smoothing removes are counted in."""
+    """Include errors that are constant within a piece, which no smoothing removes."""
     random = np.random.default_rng(4)
     paths = []
     for number in range(300):
         bias = 0.25 * random.standard_normal(2)
         estimate = bias + 0.1 * random.standard_normal((60, 2))
         times = 1.0 + EVERY * np.arange(60)
-        said = np.full((60, 2), np.hypot(0.25, 0.1))
-        paths.append(Trajectory(make_piece(f"song{number}"), RECORDED, times, estimate, said, 3.0))
+        stated_std = np.full((60, 2), np.hypot(0.25, 0.1))
+        paths.append(
+            Trajectory(make_piece(f"song{number}"), RECORDED, times, estimate, stated_std, 3.0)
+        )
     settings = fit_smoother(paths[:150], longest_response=2.3)
     shares = coverage(paths[150:], settings)
     assert shares["80"] == pytest.approx([0.80, 0.80], abs=0.06)

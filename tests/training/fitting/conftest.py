@@ -1,4 +1,4 @@
-"""Fixtures of fits."""
+"""Fixtures for tests of fits: one thread, a pretrained student."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from training.fitting.pretrained import Pretrained
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Fits repeat to the bit with one thread."""
+    """Use one thread, so that fits are bit-reproducible."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -20,7 +20,7 @@ def one_thread():
 
 @pytest.fixture
 def pretrained(make_recipe):
-    """A student with random weights and shifted input statistics."""
+    """Make a student with random weights and shifted input statistics."""
     torch.manual_seed(9)
     student = Student(DAMER(make_recipe().network))
     student.network.mel_tokens.band_mean -= 6.0

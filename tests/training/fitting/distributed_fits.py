@@ -1,4 +1,4 @@
-"""Script that `test_distributed` runs in two processes: fit jobs of a file, save results."""
+"""Script of `test_distributed`, run in two processes: fit the jobs of a file, save the results."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Augmentation changes the views as it would change the audio."""
+"""Test augmentation of views against the same change of the audio."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ DECIBELS_OF_LOG_POWER = 10.0 / np.log(10.0)
 FLOOR = float(np.log(SPEC.mel_floor))
 
 
-def views(sound):
-    """Both views of a sound as a batch of one."""
-    frames = FrontEnd(SPEC).push(sound.astype(np.float32))
+def views(audio):
+    """Return both views of audio, as a batch of one."""
+    frames = FrontEnd(SPEC).push(audio.astype(np.float32))
     return tuple(torch.from_numpy(view.T.copy())[None] for view in frames)
 
 
 def powers(mel, cochleagram):
-    """Power of every band and frame of both views."""
+    """Return the power of every band and frame of both views."""
     return mel.exp(), cochleagram.pow(1 / SPEC.compression)
 
 
@@ -39,14 +39,14 @@ def short_babble():
 
 
 @pytest.fixture(scope="module")
-def sound():
-    """Noise loud enough that no band is near the floor."""
+def audio():
+    """Noise with every band well above the floor."""
     return 0.1 * np.random.default_rng(0).standard_normal(SPEC.sample_rate)
 
 
 @pytest.fixture
 def augment(make_recipe):
-    """Augment views by the given settings only."""
+    """Augment views with the given settings only."""
 
     def augment(both, seed=0, **what):
         change = Augment(make_recipe(augmentation=Augmentation(**{**STILL, **what})))
@@ -56,20 +56,20 @@ def augment(make_recipe):
     return augment
 
 
-def test_without_any_strength_nothing_changes(augment, sound):
-    mel, cochleagram = views(sound)
+def test_zero_strength_changes_nothing(augment, audio):
+    mel, cochleagram = views(audio)
     after = augment((mel, cochleagram))
     torch.testing.assert_close(after[0], mel, rtol=0, atol=1e-4)
     torch.testing.assert_close(after[1], cochleagram, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_gain_is_that_of_louder_sound(augment, sound, seed):
-    mel, cochleagram = views(sound)
+def test_gain_equals_scaling_the_audio(augment, audio, seed):
+    mel, cochleagram = views(audio)
     louder = augment((mel, cochleagram), seed, gain_db=12.0)
     decibels = float((louder[0] - mel).mean()) * DECIBELS_OF_LOG_POWER
     assert 0.0 < abs(decibels) <= 12.0
-    expected = views(sound * 10.0 ** (decibels / 20.0))
+    expected = views(audio * 10.0 ** (decibels / 20.0))
     torch.testing.assert_close(louder[0], expected[0], rtol=0, atol=1e-3)
     torch.testing.assert_close(louder[1], expected[1], rtol=1e-3, atol=1e-5)
 
@@ -86,8 +86,8 @@ EVERYTHING = {
 
 @pytest.mark.parametrize("level", [0.0, 1e-6, 0.1])
 @pytest.mark.parametrize("what", [{"gain_db": 12.0}, {"codec": 1.0}, EVERYTHING])
-def test_no_power_falls_below_the_floor(augment, sound, level, what):
-    both = views(level * sound)
+def test_no_power_falls_below_the_floor(augment, audio, level, what):
+    both = views(level * audio)
     for seed in range(5):
         mel, cochleagram = augment(both, seed, **what)
         assert mel.min() >= FLOOR - 1e-4
@@ -96,8 +96,8 @@ def test_no_power_falls_below_the_floor(augment, sound, level, what):
         assert cochleagram.isfinite().all()
 
 
-def test_the_equaliser_is_the_same_in_both_views(augment, sound):
-    mel, cochleagram = views(sound)
+def test_the_equaliser_is_the_same_in_both_views(augment, audio):
+    mel, cochleagram = views(audio)
     after = augment((mel, cochleagram), seed=3, equaliser_db=6.0)
     in_mel = (after[0] - mel).mean(dim=-1)[0].numpy() * DECIBELS_OF_LOG_POWER
     ratio = (after[1] / cochleagram)[0, :, 10:].log().mean(dim=-1).numpy()
@@ -109,15 +109,15 @@ def test_the_equaliser_is_the_same_in_both_views(augment, sound):
     assert in_mel[-1] == pytest.approx(in_cochleagram[-1], abs=0.1)
 
 
-def test_each_window_has_a_change_of_its_own(augment, sound):
-    mel, cochleagram = (view.repeat(4, 1, 1) for view in views(sound))
+def test_each_window_is_changed_independently(augment, audio):
+    mel, cochleagram = (view.repeat(4, 1, 1) for view in views(audio))
     after, _ = augment((mel, cochleagram), gain_db=6.0)
     assert len((after - mel).mean(dim=(1, 2)).unique()) == 4
 
 
 @pytest.mark.parametrize("what", ["noise", "people", "room"])
-def test_added_power_makes_no_band_quieter(augment, sound, what):
-    both = views(sound)
+def test_added_power_makes_no_band_quieter(augment, audio, what):
+    both = views(audio)
     for seed in range(5):
         after = augment(both, seed, **{what: 1.0})
         for before, now in zip(powers(*both), powers(*after), strict=True):
@@ -125,8 +125,8 @@ def test_added_power_makes_no_band_quieter(augment, sound, what):
             assert now.sum() > before.sum()
 
 
-def test_noise_is_as_far_below_the_music_as_stated(augment, sound):
-    mel, _ = both = views(sound)
+def test_noise_has_the_stated_level_below_the_music(augment, audio):
+    mel, _ = both = views(audio)
     levels = []
     for seed in range(20):
         noisy, _ = augment(both, seed, noise=1.0)
@@ -137,42 +137,42 @@ def test_noise_is_as_far_below_the_music_as_stated(augment, sound):
     assert np.ptp(levels) > 20.0
 
 
-def test_babble_is_as_far_below_the_music_as_stated(augment, sound):
-    music = views(np.tile(sound, 4))
+def test_babble_has_the_stated_level_below_the_music(augment, audio):
+    music = views(np.tile(audio, 4))
     levels = []
     for seed in range(20):
-        talked, _ = augment(music, seed, people=1.0)
-        share = (talked.exp() - music[0].exp()).sum() / music[0].exp().sum()
+        with_babble, _ = augment(music, seed, people=1.0)
+        share = (with_babble.exp() - music[0].exp()).sum() / music[0].exp().sum()
         levels.append(float(share.log()) * DECIBELS_OF_LOG_POWER)
-    assert max(levels) < 6.0  # a loud moment of talk
+    assert max(levels) < 6.0  # a loud moment of speech
     assert np.median(levels) < 0.0
     assert np.ptp(levels) > 10.0
 
 
-def test_babble_fluctuates_and_noise_is_stationary(augment, sound):
-    music = views(np.tile(sound, 4))
+def test_babble_fluctuates_and_noise_is_stationary(augment, audio):
+    music = views(np.tile(audio, 4))
 
-    def unsteadiness(**what):
+    def fluctuation(**what):
         added = [augment(music, seed, **what)[0].exp() - music[0].exp() for seed in range(8)]
         power = torch.stack(added)[:, 0].sum(dim=1)
         return float((power.std(dim=1) / power.mean(dim=1)).mean())
 
-    assert unsteadiness(people=1.0) > 5 * unsteadiness(noise=1.0)
+    assert fluctuation(people=1.0) > 5 * fluctuation(noise=1.0)
 
 
-def test_noise_fills_the_gaps(augment, sound):
-    both = views(np.concatenate([sound, np.zeros_like(sound)]))
+def test_noise_fills_the_gaps(augment, audio):
+    both = views(np.concatenate([audio, np.zeros_like(audio)]))
     noisy = augment(both, noise=1.0)
     for before, after in zip(both, noisy, strict=True):
         assert after[..., -10:].mean() > before[..., -10:].mean()
 
 
-def test_a_room_rings_on_after_the_sound_and_never_before_it(augment, sound):
-    pause = np.zeros_like(sound)
-    both = views(np.concatenate([pause, sound, pause]))
-    roomy = augment(both, room=1.0)
+def test_reverberation_follows_the_audio_and_never_precedes_it(augment, audio):
+    pause = np.zeros_like(audio)
+    both = views(np.concatenate([pause, audio, pause]))
+    reverberant = augment(both, room=1.0)
     start = SPEC.sample_rate // SPEC.hop
-    for before, after in zip(powers(*both), powers(*roomy), strict=True):
+    for before, after in zip(powers(*both), powers(*reverberant), strict=True):
         louder = (after - before).sum(dim=1)[0]
         assert louder[: start - 5].max() < 1e-4 * louder.max()
         tail = louder[2 * start + 10 :]
@@ -180,8 +180,8 @@ def test_a_room_rings_on_after_the_sound_and_never_before_it(augment, sound):
         assert tail[0] > 2 * tail[20] > 0
 
 
-def test_a_codec_lowers_only_high_bands(augment, sound):
-    mel, cochleagram = both = views(sound)
+def test_a_codec_lowers_only_high_bands(augment, audio):
+    mel, cochleagram = both = views(audio)
     ends = hz_to_mel(np.array([SPEC.mel_low, SPEC.mel_high]))
     centres = mel_to_hz(np.linspace(*ends, SPEC.mel_bands + 2)[1:-1]), erb_centre_frequencies(SPEC)
     for seed in range(5):
@@ -196,15 +196,15 @@ def test_a_codec_lowers_only_high_bands(augment, sound):
         assert (lossy[0][:, -1] < mel[:, -1]).all()
 
 
-def test_only_the_stated_share_is_changed(augment, sound):
-    mel, cochleagram = (view.repeat(200, 1, 1) for view in views(sound[: SPEC.sample_rate // 8]))
+def test_only_the_stated_share_is_changed(augment, audio):
+    mel, cochleagram = (view.repeat(200, 1, 1) for view in views(audio[: SPEC.sample_rate // 8]))
     after, _ = augment((mel, cochleagram), noise=0.25)
     changed = ((after - mel).abs().amax(dim=(1, 2)) > 1e-3).float().mean()
     assert float(changed) == pytest.approx(0.25, abs=0.1)
 
 
-def test_masks_cover_no_more_than_they_may(augment, sound):
-    mel, cochleagram = (view.repeat(32, 1, 1) for view in views(sound))
+def test_masks_do_not_exceed_their_size(augment, audio):
+    mel, cochleagram = (view.repeat(32, 1, 1) for view in views(audio))
     after = augment((mel, cochleagram), mask_frames=6, mask_bands=5)
     for before, now in zip((mel, cochleagram), after, strict=True):
         masked = (now - before).abs() > 1e-3
@@ -215,28 +215,28 @@ def test_masks_cover_no_more_than_they_may(augment, sound):
         assert frames.sum(dim=1).max() <= 6
 
 
-def test_the_input_is_not_modified(augment, sound):
-    mel, cochleagram = views(sound)
+def test_the_input_is_not_modified(augment, audio):
+    mel, cochleagram = views(audio)
     before = mel.clone(), cochleagram.clone()
     augment((mel, cochleagram), noise=1.0, room=1.0, codec=1.0, gain_db=6.0, mask_frames=6)
     assert torch.equal(mel, before[0])
     assert torch.equal(cochleagram, before[1])
 
 
-def test_a_window_is_changed_the_same_in_any_batch(make_recipe, sound):
+def test_a_window_is_changed_equally_in_any_batch(make_recipe, audio):
     what = Augmentation(**EVERYTHING, mask_frames=6, mask_bands=5)
     change = Augment(make_recipe(augmentation=what))
-    both = [view.repeat(6, 1, 1) for view in views(sound)]
+    both = [view.repeat(6, 1, 1) for view in views(audio)]
     uniforms = np.random.default_rng(0).random((6, AUGMENT_UNIFORMS))
-    together = change(*both, uniforms)
-    alone = change(*(view[1::2] for view in both), uniforms[1::2])
-    for all_of_them, some in zip(together, alone, strict=True):
+    whole_batch = change(*both, uniforms)
+    partial_batch = change(*(view[1::2] for view in both), uniforms[1::2])
+    for all_of_them, some in zip(whole_batch, partial_batch, strict=True):
         torch.testing.assert_close(all_of_them[1::2], some)
 
 
-def test_the_seed_decides_everything(augment, sound):
+def test_augmentation_is_determined_by_the_seed(augment, audio):
     def augmented(seed):
-        return augment(views(sound), seed, **EVERYTHING, mask_frames=6, mask_bands=5)
+        return augment(views(audio), seed, **EVERYTHING, mask_frames=6, mask_bands=5)
 
     for one, same, other in zip(augmented(1), augmented(1), augmented(2), strict=True):
         assert torch.equal(one, same)

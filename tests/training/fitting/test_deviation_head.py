@@ -1,4 +1,4 @@
-"""Fitted deviations cover what they say, though kinds of music differ in the size of errors."""
+"""Test the deviation head: calibrated intervals for music with errors of different size."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ ENDS = np.arange(60, 172, 8)
 
 @pytest.fixture
 def network(clips, make_recipe):
-    """Give a network that hears bands as they are spread and knows nothing else."""
+    """Untrained network with fitted standardisation of the bands."""
     torch.manual_seed(0)
     network = DAMER(NetworkSize(width=16, heads=2, token_frames=8))
     views = [cut_windows(clip, np.array([100]), make_recipe().front_end) for clip in clips]
@@ -31,7 +31,7 @@ def spec(make_recipe):
 
 @pytest.fixture
 def hold_out(clips, spec, make_piece):
-    """Give clips with estimates that are wrong by errors of one size, many times over."""
+    """Make held-out clips, repeated, whose estimates have errors of a given deviation."""
 
     def hold_out(chosen, error, dataset="musemodataset", times=20):
         random = np.random.default_rng(0)
@@ -55,21 +55,21 @@ def deviations(network, held_out, spec):
 
 
 @pytest.mark.parametrize("error", [0.1, 0.3, 0.9])
-def test_errors_of_one_size_are_found(network, hold_out, clips, spec, error):
+def test_the_deviation_of_constant_size_errors_is_fitted(network, hold_out, clips, spec, error):
     held_out = hold_out(clips, error)
     fit_deviation_head(network, held_out, spec)
     found = deviations(network, held_out, spec)
     assert found.mean(axis=0) == pytest.approx([error, error], rel=0.05)
 
 
-def test_the_axes_are_fitted_each_for_itself(network, hold_out, clips, spec):
+def test_the_axes_are_fitted_independently(network, hold_out, clips, spec):
     held_out = hold_out(clips, np.array([0.1, 0.5]))
     fit_deviation_head(network, held_out, spec)
     found = deviations(network, held_out, spec)
     assert found.mean(axis=0) == pytest.approx([0.1, 0.5], rel=0.1)
 
 
-def test_kinds_of_music_that_are_hard_get_wider_intervals(network, hold_out, clips, spec):
+def test_difficult_music_gets_wider_intervals(network, hold_out, clips, spec):
     by_loudness = sorted(clips, key=lambda clip: clip.piece.arousal.mean())
     sets = hold_out(by_loudness[:6], 0.2), hold_out(by_loudness[6:], 0.3)
     fit_deviation_head(network, sets[0] + sets[1], spec)
@@ -83,14 +83,14 @@ def test_kinds_of_music_that_are_hard_get_wider_intervals(network, hold_out, cli
         assert np.concatenate(inside).mean() == pytest.approx(share, abs=0.03)
 
 
-def test_data_sets_weigh_alike_however_many_pieces_they_have(network, hold_out, clips, spec):
+def test_data_sets_have_equal_weight_regardless_of_size(network, hold_out, clips, spec):
     many, few = hold_out(clips, 0.2), hold_out(clips, 0.4, dataset="own", times=2)
     fit_deviation_head(network, many + few, spec)
-    expected = np.sqrt((0.2**2 + 0.4**2) / 2)  # the same clips: nothing tells the sets apart
+    expected = np.sqrt((0.2**2 + 0.4**2) / 2)  # the same clips: the sets are indistinguishable
     assert deviations(network, few, spec).mean() == pytest.approx(expected, rel=0.1)
 
 
-def test_nothing_but_the_deviations_changes(network, hold_out, clips, spec):
+def test_only_the_deviation_head_changes(network, hold_out, clips, spec):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     fit_deviation_head(network, hold_out(clips, 0.3, times=2), spec)
     changed = {

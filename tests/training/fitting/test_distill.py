@@ -1,4 +1,4 @@
-"""Distillation: a student predicts its teacher's embeddings."""
+"""Test distillation: a student learns to predict its teacher's embeddings."""
 
 import numpy as np
 import pytest
@@ -32,13 +32,13 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def sampler(clips, recipe):
-    """Clips, with embeddings that are a fixed mixture of two numbers heard in them."""
+    """Clips with embeddings that are a fixed linear mixture of their labels."""
     mixture = np.random.default_rng(0).standard_normal((2, 200)).astype(np.float32)
     embeddings = []
     for clip in clips:
         ends = np.array([1.0, 1.5, 1.9])
-        known = np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32)
-        embeddings.append((ends, known @ mixture))
+        labels = np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32)
+        embeddings.append((ends, labels @ mixture))
     return DistillationSampler(clips, embeddings, recipe.front_end)
 
 
@@ -52,8 +52,8 @@ def test_a_student_explains_the_embeddings(sampler, recipe):
 def test_every_head_predicts_an_embedding(sampler, recipe):
     student, _ = distill(sampler, None, recipe.model_copy(update={"steps": 1}), seed=0)
     batch = sampler.select(np.arange(4))
-    output, answers = student(batch.mel, batch.cochleagram)
-    assert answers.shape == (3, 4, 200)
+    output, predictions = student(batch.mel, batch.cochleagram)
+    assert predictions.shape == (3, 4, 200)
     assert output.embedding.shape == output.mel_embedding.shape == (4, 16)
 
 

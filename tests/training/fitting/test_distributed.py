@@ -1,4 +1,4 @@
-"""Any number of processes fits the same network."""
+"""Test distributed fits: any number of processes fits the same network."""
 
 import os
 import pickle
@@ -39,7 +39,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def jobs(clips, make_rendition, make_recipe):
-    """Jobs by name."""
+    """Fit jobs by name."""
     more = [make_rendition(f"score {k}", 0.2 * k, -0.2 * k, dataset="vgmidi") for k in range(3)]
     data = [*clips[:6], *more], clips[6:9], clips[9:]
     small = {"steps": 6, "check_every": 2, "augmentation": AUGMENTATION}
@@ -60,8 +60,8 @@ def jobs(clips, make_rendition, make_recipe):
 
 
 @pytest.fixture(scope="module")
-def two(jobs, tmp_path_factory):
-    """Run all jobs in two processes, of which one is killed; return the folder of results."""
+def two_processes(jobs, tmp_path_factory):
+    """Run all jobs in two processes, one of which is killed; return the folder of results."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "jobs").write_bytes(pickle.dumps(jobs))
     launcher = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1")
@@ -82,8 +82,8 @@ def result(folder, name, rank=0):
     return torch.load(folder / f"{name}.{rank}.pt", weights_only=True)
 
 
-def alone(job, **options):
-    """Run a job in this process alone."""
+def run_locally(job, **options):
+    """Run a job in this process only."""
     if "sampler" in job:
         return distill(job["sampler"], None, job["recipe"], 0, **options)[0].state_dict()
     training, validation, pool = job["data"]
@@ -92,56 +92,58 @@ def alone(job, **options):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [*KINDS, "distillation"])
-def test_two_processes_fit_what_one_fits(jobs, two, name, assert_alike):
-    assert_alike(result(two, name), alone(jobs[name]))
+def test_two_processes_fit_the_same_weights_as_one(jobs, two_processes, name, assert_alike):
+    assert_alike(result(two_processes, name), run_locally(jobs[name]))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [*KINDS, "distillation"])
-def test_all_processes_have_the_same_weights(two, name):
-    one, other = result(two, name), result(two, name, rank=1)
+def test_all_processes_have_the_same_weights(two_processes, name):
+    one, other = result(two_processes, name), result(two_processes, name, rank=1)
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 @pytest.mark.long
-def test_a_run_with_a_killed_process_resumes_to_the_same_weights(two):
-    unbroken, killed = result(two, "labels"), result(two, "killed")
-    assert all(torch.equal(unbroken[key], killed[key]) for key in unbroken)
+def test_a_run_with_a_killed_process_resumes_to_the_same_weights(two_processes):
+    uninterrupted, killed = result(two_processes, "labels"), result(two_processes, "killed")
+    assert all(torch.equal(uninterrupted[key], killed[key]) for key in uninterrupted)
 
 
 @pytest.mark.long
-def test_another_number_of_processes_resumes_to_the_same_weights(jobs, two, tmp_path, assert_alike):
-    shutil.copytree(two / "half-way", tmp_path, dirs_exist_ok=True)
+def test_another_number_of_processes_resumes_to_the_same_weights(
+    jobs, two_processes, tmp_path, assert_alike
+):
+    shutil.copytree(two_processes / "half-way", tmp_path, dirs_exist_ok=True)
     done = []
-    again = alone(jobs["labels"], run=tmp_path, on_step=done.append)
+    again = run_locally(jobs["labels"], run=tmp_path, on_step=done.append)
     assert done == [3, 4, 5, 6]
-    assert_alike(again, result(two, "labels"))
+    assert_alike(again, result(two_processes, "labels"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
-def test_processes_with_different_run_folders_report_their_steps(two, rank):
-    error = result(two, "apart", rank)
+def test_processes_with_different_run_folders_report_their_steps(two_processes, rank):
+    error = result(two_processes, "apart", rank)
     assert "not the same folder in all processes" in error
     assert "(2 in process 0, 0 in process 1)" in error
 
 
 @pytest.mark.long
-def test_an_error_in_one_process_raises_in_all(two):
-    assert "state.pt: it is damaged" in result(two, "damaged")
-    assert "another process of this run failed" in result(two, "damaged", rank=1)
+def test_an_error_in_one_process_raises_in_all(two_processes):
+    assert "state.pt: it is damaged" in result(two_processes, "damaged")
+    assert "another process of this run failed" in result(two_processes, "damaged", rank=1)
 
 
 @pytest.mark.long
-def test_processes_with_different_data_raise(two):
-    assert "the processes read different data" in result(two, "other music", rank=1)
+def test_processes_with_different_data_raise(two_processes):
+    assert "the processes read different data" in result(two_processes, "other music", rank=1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_batch_that_does_not_divide_by_the_processes_is_refused(two, rank):
+def test_a_batch_that_does_not_divide_by_the_processes_is_refused(two_processes, rank):
     assert "cannot split a batch of 7 windows over 2 processes: it does not divide" in result(
-        two, "odd", rank
+        two_processes, "odd", rank
     )
 
 
@@ -159,7 +161,7 @@ def test_rank_slices_partition_a_batch():
     assert {len(one) for one in slices} == {4}
 
 
-def test_a_rank_slice_has_the_rows_of_the_whole_batch(clips, make_recipe):
+def test_a_rank_slice_has_its_rows_of_the_full_batch(clips, make_recipe):
     sampler, uniforms = LabelledSampler(clips, make_recipe()), draw_uniforms(0, 1, 8)
     batch, part = sampler.batch(uniforms), sampler.batch(uniforms, RankSlice(1, 2))
     assert torch.equal(part.mel, batch.mel[1::2])
@@ -167,7 +169,7 @@ def test_a_rank_slice_has_the_rows_of_the_whole_batch(clips, make_recipe):
     assert torch.equal(part.label, batch.label)
 
 
-def test_dropout_masks_a_rank_slice_as_the_whole_batch():
+def test_dropout_masks_a_rank_slice_like_the_full_batch():
     dropout, batch = torch.nn.Dropout(0.25), torch.ones(400, 50)
 
     def dropped(rank_slice):

@@ -1,4 +1,4 @@
-"""A fit in three steps: what it gives, and that it gives it again."""
+"""Test short fits: reproducibility, validation, early stopping, resuming."""
 
 import json
 import math
@@ -56,17 +56,21 @@ def test_without_validation_the_last_step_is_chosen(sides, make_recipe):
     assert not fitted.network.training
 
 
-def test_too_few_validation_pieces_choose_no_step_but_are_predicted(sides, make_recipe):
-    few = [*sides[1][:2]] * 4  # two pieces, however often
+def test_too_few_validation_pieces_are_predicted_but_select_no_step(sides, make_recipe):
+    few = [*sides[1][:2]] * 4  # two pieces, repeated
     fitted = fit(sides[0], few, make_recipe(), seed=0)
     assert fitted.step == 3
     assert len(fitted.validation) == 8
 
 
-def test_validation_pieces_change_nothing_but_the_choice(sides, make_recipe):
+def test_validation_pieces_do_not_affect_the_weights(sides, make_recipe):
     recipe = make_recipe(check_every=100)
-    watched, alone = (weights(fit(sides[0], side, recipe, seed=0)) for side in (sides[1], []))
-    assert all(torch.equal(watched[name], alone[name]) for name in watched)
+    with_validation, without_validation = (
+        weights(fit(sides[0], side, recipe, seed=0)) for side in (sides[1], [])
+    )
+    assert all(
+        torch.equal(with_validation[name], without_validation[name]) for name in with_validation
+    )
 
 
 def test_a_fit_has_predictions_of_the_validation_pieces(sides, make_recipe):
@@ -113,11 +117,11 @@ def test_a_stopped_fit_resumes_to_the_same_weights(sides, make_recipe, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         fit(*sides, recipe, seed=0, run=tmp_path, on_step=stop)
     done = []
-    again = fit(*sides, recipe, seed=0, run=tmp_path, on_step=done.append)
-    straight = fit(*sides, recipe, seed=0)
+    resumed = fit(*sides, recipe, seed=0, run=tmp_path, on_step=done.append)
+    uninterrupted = fit(*sides, recipe, seed=0)
     assert done == [3, 4]
-    assert again.history == straight.history
-    first, second = weights(again), weights(straight)
+    assert resumed.history == uninterrupted.history
+    first, second = weights(resumed), weights(uninterrupted)
     assert all(torch.equal(first[name], second[name]) for name in first)
     lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4]

@@ -1,4 +1,4 @@
-"""Heads begin where a ridge regression on the embeddings would end."""
+"""Test initialisation of the heads by ridge regression on the embeddings."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def recipe(make_recipe):
 
 @pytest.fixture
 def network(recipe, clips):
-    """Give a network that hears bands as they are spread and knows nothing else."""
+    """Untrained network with fitted standardisation of the bands."""
     torch.manual_seed(0)
     network = DAMER(recipe.network)
     views = [cut_windows(clip, torch.tensor([100]).numpy(), recipe.front_end) for clip in clips]
@@ -28,7 +28,7 @@ def network(recipe, clips):
     return network.eval()
 
 
-def answers(network, clips, recipe):
+def predictions(network, clips, recipe):
     views = [cut_windows(clip, torch.tensor([100]).numpy(), recipe.front_end) for clip in clips]
     with torch.inference_mode():
         output = network(*(torch.cat(parts) for parts in zip(*views, strict=True)))
@@ -37,11 +37,11 @@ def answers(network, clips, recipe):
 
 def test_heads_predict_before_any_step(network, clips, recipe):
     labels = torch.tensor([clip.piece.mean_label.tolist() for clip in clips])
-    before = (answers(network, clips, recipe) - labels).square().mean(dim=1)
+    before = (predictions(network, clips, recipe) - labels).square().mean(dim=1)
     init_heads_by_ridge(network, LabelledSampler(clips, recipe), recipe)
-    after = (answers(network, clips, recipe) - labels).square().mean(dim=1)
+    after = (predictions(network, clips, recipe) - labels).square().mean(dim=1)
     assert (after < before).all()
-    assert after[:, 1].max() < 0.5 * labels[:, 1].var()  # loudness is easily heard
+    assert after[:, 1].max() < 0.5 * labels[:, 1].var()  # loudness is easy to predict
 
 
 def test_the_encoders_stay_unchanged(network, clips, recipe):
@@ -58,5 +58,5 @@ def test_equal_labels_give_that_prediction(network, clips, recipe, make_renditio
     same = [make_rendition(f"same {k}", 0.4, 0.4) for k in range(3)]
     init_heads_by_ridge(network, LabelledSampler(same, recipe), recipe)
     torch.testing.assert_close(
-        answers(network, clips, recipe), torch.full((3, len(clips), 2), 0.4), atol=1e-3, rtol=0
+        predictions(network, clips, recipe), torch.full((3, len(clips), 2), 0.4), atol=1e-3, rtol=0
     )

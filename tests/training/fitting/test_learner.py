@@ -1,4 +1,4 @@
-"""PCL and SAML in a fit: they change it, go on with it, and leave it finite."""
+"""Test PCL and SAML in a fit: effect on the weights, resuming, finite losses."""
 
 import numpy as np
 import pytest
@@ -31,18 +31,18 @@ def run(clips, recipe, **values):
 
 @pytest.mark.parametrize("module", ["pcl", "saml"])
 def test_each_module_changes_the_weights(clips, make_recipe, module):
-    alone = weights(run(clips, make_recipe()))
-    with_it = weights(run(clips, make_recipe(**{module: BOTH[module]})))
-    assert not torch.equal(alone["fuse.0.weight"], with_it["fuse.0.weight"])
-    assert all(value.isfinite().all() for value in with_it.values())
+    without = weights(run(clips, make_recipe()))
+    with_module = weights(run(clips, make_recipe(**{module: BOTH[module]})))
+    assert not torch.equal(without["fuse.0.weight"], with_module["fuse.0.weight"])
+    assert all(value.isfinite().all() for value in with_module.values())
 
 
 @pytest.mark.parametrize("module", ["pcl", "saml"])
 def test_a_weight_of_0_changes_nothing(clips, make_recipe, module):
-    alone = weights(run(clips, make_recipe()))
+    without = weights(run(clips, make_recipe()))
     idle = BOTH[module].model_copy(update={"weight": 0.0})
-    with_it = weights(run(clips, make_recipe(**{module: idle})))
-    assert all(torch.equal(alone[name], with_it[name]) for name in alone)
+    with_module = weights(run(clips, make_recipe(**{module: idle})))
+    assert all(torch.equal(without[name], with_module[name]) for name in without)
 
 
 def test_a_stopped_fit_resumes_with_the_same_memory(clips, make_recipe, tmp_path):
@@ -54,10 +54,10 @@ def test_a_stopped_fit_resumes_with_the_same_memory(clips, make_recipe, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         run(clips, recipe, run=tmp_path, on_step=stop)
-    again, straight = run(clips, recipe, run=tmp_path), run(clips, recipe)
-    first, second = weights(again), weights(straight)
+    resumed, uninterrupted = run(clips, recipe, run=tmp_path), run(clips, recipe)
+    first, second = weights(resumed), weights(uninterrupted)
     assert all(torch.equal(first[name], second[name]) for name in second)
-    assert again.diagnostics == straight.diagnostics
+    assert resumed.diagnostics == uninterrupted.diagnostics
 
 
 def test_pseudo_label_diagnostics_are_recorded_at_each_validation(clips, make_recipe):
@@ -73,7 +73,7 @@ def test_an_empty_pool_raises(clips, make_recipe):
 
 
 def extra_loss(learner, views, targets, pool, progress):
-    """Give the loss of PCL and SAML of one step."""
+    """Return the loss of PCL and SAML of one step."""
     return learner.loss(learner(views, pool), targets, progress)
 
 
@@ -88,7 +88,7 @@ def batch():
     return views, targets, UnlabelledViews(views, views)
 
 
-def test_the_momentum_copies_follow_and_get_no_gradient(batch, make_recipe):
+def test_the_momentum_copies_are_averaged_and_get_no_gradient(batch, make_recipe):
     torch.manual_seed(0)
     learner = Learner(DAMER(make_recipe().network), make_recipe(**BOTH), styles=2).train()
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_one_window_or_one_track_gives_a_finite_loss(batch, make_recipe, count):
         assert torch.isfinite(extra_loss(learner, views, targets, pool, 0.5))
 
 
-def test_invalid_pcl_settings_are_named():
+def test_invalid_pcl_settings_are_reported():
     with pytest.raises(ValueError, match="least_confidence"):
         PCL(pool=["unlabelled"], settings={"least_confidence": 0.2})
     with pytest.raises(ValueError, match="unknown key 'confidence'"):

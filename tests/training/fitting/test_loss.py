@@ -1,4 +1,4 @@
-"""What a fit minimises is least where the estimates are right."""
+"""Test the training loss: minimal for exact estimates, finite, weighted per recipe."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def output(mean, view_mean=None):
     return mean, mean if view_mean is None else view_mean, mean
 
 
-def test_right_predictions_have_the_least_loss(make_recipe, label):
+def test_exact_predictions_have_the_lowest_loss(make_recipe, label):
     recipe = make_recipe()
     least = float(label_loss(output(label), label, ALL, recipe))
     assert least == pytest.approx(0.0, abs=1e-3)
@@ -26,7 +26,7 @@ def test_right_predictions_have_the_least_loss(make_recipe, label):
         assert float(label_loss(output(other), label, ALL, recipe)) > least + 0.05
 
 
-def test_the_loss_falls_towards_the_labels(make_recipe, label):
+def test_the_loss_decreases_towards_the_labels(make_recipe, label):
     recipe = make_recipe()
     costs = [
         float(label_loss(output(share * label), label, ALL, recipe))
@@ -35,7 +35,7 @@ def test_the_loss_falls_towards_the_labels(make_recipe, label):
     assert costs == sorted(costs, reverse=True)
 
 
-def test_data_sets_have_equal_weight_whatever_their_share(make_recipe, label):
+def test_data_sets_have_equal_weight_regardless_of_their_share(make_recipe, label):
     recipe = make_recipe()
     few, many = slice(0, 8), slice(8, 32)
     both = label_loss(output(0.3 * label), label, {"few": few, "many": many}, recipe)

@@ -1,4 +1,4 @@
-"""A student is written and read again whole, and fits only networks of its size."""
+"""Test storage of a pretrained student, and its match with the network's size."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def recipe():
 
 @pytest.fixture
 def student(recipe, monkeypatch, tmp_path):
-    """Give a student that lies where recipes look for it."""
+    """Save a student in the folder where recipes look for it."""
     torch.manual_seed(3)
     numbers = np.random.default_rng(0).uniform(1, 2, (2, 200)).astype(np.float32)
     one = Pretrained(Student(DAMER(recipe.network)).state_dict(), *numbers, {("unlabelled", "a")})
@@ -37,14 +37,14 @@ def student(recipe, monkeypatch, tmp_path):
 
 
 def test_a_saved_student_is_loaded_unchanged(student, make_recipe):
-    again = load_pretrained(make_recipe(pretrained="first"))
+    loaded = load_pretrained(make_recipe(pretrained="first"))
     kept = {name: value for name, value in student.weights.items() if "_head." not in name}
-    assert set(again.weights) == set(kept)
+    assert set(loaded.weights) == set(kept)
     for name, value in kept.items():
-        torch.testing.assert_close(again.weights[name], value, rtol=1e-3, atol=1e-3)
-    assert np.array_equal(again.mean, student.mean)
-    assert np.array_equal(again.std, student.std)
-    assert again.held_out == student.held_out
+        torch.testing.assert_close(loaded.weights[name], value, rtol=1e-3, atol=1e-3)
+    assert np.array_equal(loaded.mean, student.mean)
+    assert np.array_equal(loaded.std, student.std)
+    assert loaded.held_out == student.held_out
 
 
 def test_without_a_student_nothing_is_loaded(make_recipe):
@@ -52,7 +52,7 @@ def test_without_a_student_nothing_is_loaded(make_recipe):
 
 
 @pytest.mark.usefixtures("student")
-def test_another_size_is_refused_by_name(make_recipe):
+def test_another_size_is_refused(make_recipe):
     other = make_recipe(pretrained="first", network=NetworkSize(width=16, heads=2, token_frames=8))
     with pytest.raises(ValueError, match=r"network\.width is 16, but 8 in first\.pt"):
         load_pretrained(other)
@@ -60,9 +60,9 @@ def test_another_size_is_refused_by_name(make_recipe):
 
 @pytest.mark.train
 def test_distillation_starts_from_a_student(student, recipe, clips):
-    known = [(np.array([1.0, 1.9]), np.ones((2, 200), dtype=np.float32)) for _ in clips]
-    heard = DistillationSampler(clips, known, recipe.front_end, (student.mean, student.std))
+    embeddings = [(np.array([1.0, 1.9]), np.ones((2, 200), dtype=np.float32)) for _ in clips]
+    sampler = DistillationSampler(clips, embeddings, recipe.front_end, (student.mean, student.std))
     slow = recipe.model_copy(update={"learning_rate": 1e-9, "weight_decay": 0.0})
-    again, _ = distill(heard, None, slow, seed=0, pretrained=student)
+    loaded, _ = distill(sampler, None, slow, seed=0, pretrained=student)
     for name, value in student.weights.items():
-        torch.testing.assert_close(again.state_dict()[name], value)
+        torch.testing.assert_close(loaded.state_dict()[name], value)

@@ -1,4 +1,4 @@
-"""Recipes: small files, every mistake in them named."""
+"""Test loading of recipes, and the errors for every mistake in them."""
 
 import tomllib
 
@@ -23,7 +23,7 @@ SHIPPED = sorted(path.stem for path in RECIPE_DIR.glob("*.toml"))
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Write a recipe where recipes are looked for."""
+    """Write a recipe into the recipe folder."""
     monkeypatch.setattr(module, "RECIPE_DIR", tmp_path)
 
     def write(text, name="mine"):
@@ -62,22 +62,22 @@ def test_omitted_keys_have_defaults(write):
     )
 
 
-def test_the_network_has_a_table_of_its_own(write):
+def test_the_network_is_read_from_its_table(write):
     write(GOOD + "[network]\nwidth = 12\n")
     assert load_recipe(FitRecipe, "mine").network.width == 12
 
 
-def test_augmentation_has_a_table_of_its_own(write):
+def test_augmentation_is_read_from_its_table(write):
     write(GOOD + "[augmentation]\nnoise = 0.5\n")
     assert load_recipe(FitRecipe, "mine").augmentation == Augmentation(noise=0.5)
 
 
-def test_a_file_anywhere_can_be_a_recipe(tmp_path):
+def test_a_recipe_can_be_loaded_from_any_path(tmp_path):
     (tmp_path / "far.toml").write_text(GOOD, encoding="utf-8")
     assert load_recipe(FitRecipe, str(tmp_path / "far.toml")).name == "far"
 
 
-def test_a_missing_recipe_raises_with_the_known_ones():
+def test_a_missing_recipe_error_lists_the_known_ones():
     with pytest.raises(ValueError, match="cannot load recipe 'window-9s'") as error:
         load_recipe(FitRecipe, "window-9s")
     assert all(name in str(error.value) for name in SHIPPED)
@@ -94,7 +94,7 @@ def test_a_missing_recipe_raises_with_the_known_ones():
     ],
     ids=["recipe", "network", "pcl", "augmentation", "rendering"],
 )
-def test_an_unknown_key_is_named(write, line, key):
+def test_an_unknown_key_is_reported(write, line, key):
     write(f"{GOOD}{line}\n")
     with pytest.raises(ValueError, match=rf"mine\.toml: .*{key}"):
         load_recipe(FitRecipe, "mine")
@@ -104,13 +104,13 @@ def test_an_unknown_key_is_named(write, line, key):
     ("line", "key"),
     [("steps = 0", "steps"), ("cold_start = 1.5", "cold_start"), ("batch = 'many'", "batch")],
 )
-def test_an_invalid_value_is_named(write, line, key):
+def test_an_invalid_value_is_reported(write, line, key):
     write(f"{GOOD}{line}\n")
     with pytest.raises(ValueError, match=rf"mine\.toml: {key}: "):
         load_recipe(FitRecipe, "mine")
 
 
-def test_a_missing_key_is_named(write):
+def test_a_missing_key_is_reported(write):
     write("[datasets]\nvgmidi = 1.0\n")
     with pytest.raises(ValueError, match="window_frames"):
         load_recipe(FitRecipe, "mine")
@@ -128,15 +128,15 @@ def test_invalid_toml_raises_the_same_error(write):
         load_recipe(FitRecipe, "mine")
 
 
-def test_a_recipe_is_plain_data_and_can_be_made_from_it(make_recipe):
+def test_a_recipe_survives_conversion_to_plain_data(make_recipe):
     recipe = make_recipe(renderings=[Rendering("a.sf2", transpose=2)])
-    plain = recipe.model_dump(mode="json")
-    assert plain["network"]["width"] == 8
-    assert plain["renderings"][0]["transpose"] == 2
-    assert FitRecipe(**plain) == recipe
+    data = recipe.model_dump(mode="json")
+    assert data["network"]["width"] == 8
+    assert data["renderings"][0]["transpose"] == 2
+    assert FitRecipe(**data) == recipe
 
 
-def test_a_recipe_does_not_change(make_recipe):
+def test_a_recipe_is_immutable(make_recipe):
     with pytest.raises(ValidationError, match="frozen"):
         make_recipe().steps = 4
 
@@ -159,7 +159,7 @@ def test_overrides_change_a_recipe(write):
 
 
 @pytest.mark.parametrize(
-    ("change", "answer"),
+    ("change", "message"),
     [
         ("stepps=3", "stepps"),
         ("network.widht=12", "widht"),
@@ -170,7 +170,7 @@ def test_overrides_change_a_recipe(write):
         ("steps", "not a TOML value"),
     ],
 )
-def test_an_invalid_override_is_named(write, change, answer):
+def test_an_invalid_override_is_reported(write, change, message):
     write(GOOD)
-    with pytest.raises(ValueError, match=answer):
+    with pytest.raises(ValueError, match=message):
         with_overrides(load_recipe(FitRecipe, "mine"), change)

@@ -1,4 +1,4 @@
-"""Windows end where their labels stand, and hear nothing later."""
+"""Test sampling of windows: they end at their label's time and contain no later frame."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ BANDS = SPEC.mel_bands + SPEC.gammatone_channels
 
 @pytest.fixture
 def counting(make_piece):
-    """Make a rendition whose every number is its frame, with labels that say the time."""
+    """Make a rendition whose values are frame numbers, with labels proportional to time."""
 
     def make(name="counting", frames=1000, rendering=RECORDED, **values):
         labels = {
@@ -37,12 +37,12 @@ def counting(make_piece):
     return make
 
 
-def drawn(renditions, recipe, seed=0):
-    """Draw the first batch."""
+def first_batch(renditions, recipe, seed=0):
+    """Return the first batch."""
     return LabelledSampler(renditions, recipe).batch(draw_uniforms(seed, 1, recipe.batch))
 
 
-def test_a_window_holds_the_frames_before_its_end(counting):
+def test_a_window_contains_the_frames_before_its_end(counting):
     mel, cochleagram = cut_windows(counting(), np.array([43, 100]), SPEC)
     assert mel.shape == (2, 128, 43)
     assert cochleagram.shape == (2, 84, 43)
@@ -73,7 +73,7 @@ def test_later_frames_change_no_window(counting):
 
 
 @pytest.mark.parametrize("every", [0.1, 0.25, 1.0])
-def test_windows_end_at_the_last_whole_frame_of_their_time(counting, every):
+def test_windows_end_at_the_last_full_frame_before_their_time(counting, every):
     ends = window_ends(counting(), every, SPEC)
     times = FIRST_ESTIMATE_SECONDS + every * np.arange(len(ends))
     lateness = times - ends * HOP_SECONDS
@@ -83,8 +83,8 @@ def test_windows_end_at_the_last_whole_frame_of_their_time(counting, every):
     assert 1000 * HOP_SECONDS - times[-1] < every
 
 
-def test_labels_are_those_of_the_piece_at_the_windows_end(counting, make_recipe):
-    mel, _, label, *_ = drawn([counting()], make_recipe(batch=64))
+def test_labels_equal_those_of_the_piece_at_the_windows_end(counting, make_recipe):
+    mel, _, label, *_ = first_batch([counting()], make_recipe(batch=64))
     ends = mel[:, 0, -1] + 1
     share = ends / 1000
     np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
@@ -92,31 +92,34 @@ def test_labels_are_those_of_the_piece_at_the_windows_end(counting, make_recipe)
 
 
 @pytest.mark.parametrize(
-    ("cold_start", "least", "most"), [(0.0, 86, 1000), (1.0, 86, 86)], ids=["warm", "cold"]
+    ("cold_start", "earliest", "latest"), [(0.0, 86, 1000), (1.0, 86, 86)], ids=["warm", "cold"]
 )
 def test_windows_end_between_the_first_estimate_and_the_last_frame(
-    counting, make_recipe, cold_start, least, most
+    counting, make_recipe, cold_start, earliest, latest
 ):
     recipe = make_recipe(batch=128, cold_start=cold_start)
-    mel, *_ = drawn([counting()], recipe)
+    mel, *_ = first_batch([counting()], recipe)
     ends = mel[:, 0, -1] + 1
-    assert ends.min() >= least
-    assert ends.max() <= most
-    assert len(ends.unique()) > (1 if most > least else 0)
+    assert ends.min() >= earliest
+    assert ends.max() <= latest
+    assert len(ends.unique()) > (1 if latest > earliest else 0)
 
 
 def test_cold_windows_are_partly_silence(counting, make_recipe):
     recipe = make_recipe(batch=128, cold_start=1.0, window_frames=258)
-    mel, *_ = drawn([counting()], recipe)
+    mel, *_ = first_batch([counting()], recipe)
     silent = (mel[:, 0] < -18.0).sum(dim=1)
     assert (silent > 0).float().mean() > 0.9
     assert silent.max() <= 258 - int(FIRST_ESTIMATE_SECONDS / HOP_SECONDS)
 
 
-def test_data_sets_have_their_share(counting, make_recipe):
+def test_data_sets_have_their_share_of_the_batch(counting, make_recipe):
     recipe = make_recipe(batch=20, datasets={"vgmidi": 0.65, "musemodataset": 0.35})
     songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset", frames=500)]
-    assert drawn(songs, recipe).rows == {"vgmidi": slice(0, 13), "musemodataset": slice(13, 20)}
+    assert first_batch(songs, recipe).rows == {
+        "vgmidi": slice(0, 13),
+        "musemodataset": slice(13, 20),
+    }
 
 
 def test_a_window_of_a_step_is_the_same_in_a_batch_of_any_size():
@@ -128,21 +131,21 @@ def test_a_batch_without_a_window_of_each_data_set_raises(counting, make_recipe)
     songs = [counting(dataset="vgmidi"), counting("clip", dataset="musemodataset")]
     recipe = make_recipe(batch=4, datasets={"vgmidi": 0.95, "musemodataset": 0.05})
     with pytest.raises(ValueError, match="batch = 4 leaves a data set"):
-        drawn(songs, recipe)
+        first_batch(songs, recipe)
 
 
-def test_pieces_are_drawn_alike_however_often_they_are_rendered(counting, make_recipe):
+def test_pieces_are_sampled_equally_regardless_of_their_renditions(counting, make_recipe):
     often = [counting("often") for _ in range(9)]
     once = counting("once")
     once.frames[:] = -1.0
-    mel = drawn([*often, once], make_recipe(batch=600)).mel
+    mel = first_batch([*often, once], make_recipe(batch=600)).mel
     share = float((mel[:, 0, -1] == -1.0).float().mean())
     assert share == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_seed_decides_the_batches(counting, make_recipe):
     def batch(seed):
-        return drawn([counting()], make_recipe(), seed).mel
+        return first_batch([counting()], make_recipe(), seed).mel
 
     assert torch.equal(batch(1), batch(1))
     assert not torch.equal(batch(1), batch(2))
@@ -150,40 +153,40 @@ def test_the_seed_decides_the_batches(counting, make_recipe):
 
 def test_a_song_shorter_than_the_window_can_be_sampled(counting, make_recipe):
     recipe = make_recipe(window_frames=258)
-    mel, *_ = drawn([counting(frames=90)], recipe)
+    mel, *_ = first_batch([counting(frames=90)], recipe)
     assert mel.shape == (8, 128, 258)
 
 
 def test_a_faster_rendition_has_the_labels_of_its_score_time(counting, make_recipe):
     fast = counting(rendering=Rendering("a.sf2", tempo=2.0))
-    mel, _, label, *_ = drawn([fast], make_recipe(batch=64))
+    mel, _, label, *_ = first_batch([fast], make_recipe(batch=64))
     share = (2 * (mel[:, 0, -1] + 1) / 1000).clamp_max(1.0)
     np.testing.assert_allclose(label[:, 0], share, atol=1e-4)
 
 
 @pytest.mark.parametrize("tempo", [1.0, 2.0])
-def test_windows_end_where_the_piece_is_labelled(counting, make_recipe, tempo):
+def test_windows_end_within_the_labelled_range(counting, make_recipe, tempo):
     part = counting(
         rendering=Rendering("a.sf2", tempo=tempo),
         times=[6.0, 7.0, 8.0],
         valence=[0.0] * 3,
         arousal=[0.0] * 3,
     )
-    ends = drawn([part], make_recipe(batch=128)).mel[:, 0, -1].numpy() + 1
+    ends = first_batch([part], make_recipe(batch=128)).mel[:, 0, -1].numpy() + 1
     played = ends * HOP_SECONDS * tempo
     assert played.min() >= 5.5 - tempo * HOP_SECONDS
     assert played.max() <= 8.5
     assert np.ptp(played) > 1.0
 
 
-def test_a_data_set_without_a_piece_is_named(counting, make_recipe):
+def test_a_data_set_without_a_piece_is_reported(counting, make_recipe):
     with pytest.raises(ValueError, match="cannot sample vgmidi"):
         LabelledSampler([counting()], make_recipe(datasets={"vgmidi": 1.0}))
 
 
 @pytest.fixture
 def embeddings():
-    """Embeddings of windows that end each two seconds, far from standardised."""
+    """Embeddings of windows that end every two seconds, not standardised."""
     random = np.random.default_rng(0)
     ends = np.arange(3.0, 11.0, 2.0)
     return ends, (5.0 + 3.0 * random.standard_normal((len(ends), 200))).astype(np.float32)
@@ -198,7 +201,7 @@ def test_windows_end_where_the_teachers_windows_end(counting, embeddings):
     assert (lateness < HOP_SECONDS).all()
 
 
-def test_a_window_that_ends_after_the_last_frame_ends_with_it(counting, embeddings):
+def test_a_window_beyond_the_last_frame_ends_at_it(counting, embeddings):
     sampler = DistillationSampler([counting(frames=500)], [embeddings], SPEC)
     assert float(sampler.select(np.array([3])).mel[0, 0, -1]) == 499.0
 
@@ -207,13 +210,13 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
     ends, values = embeddings
     other = counting("other")
     other.frames[:] = -1.0
-    two = [(ends, values), (ends[:2], values[:2] + 50.0)]
-    sampler = DistillationSampler([counting(), other], two, SPEC)
+    both_embeddings = [(ends, values), (ends[:2], values[:2] + 50.0)]
+    sampler = DistillationSampler([counting(), other], both_embeddings, SPEC)
     batch = sampler.batch(draw_uniforms(0, 1, 100))
     raw = batch.embedding.numpy() * sampler.std + sampler.mean
-    of_other = batch.mel[:, 0, -1].numpy() == -1.0
-    assert of_other.any()
-    assert np.array_equal(of_other, raw.mean(axis=1) > 30.0)
+    is_other = batch.mel[:, 0, -1].numpy() == -1.0
+    assert is_other.any()
+    assert np.array_equal(is_other, raw.mean(axis=1) > 30.0)
 
 
 def test_embeddings_are_standardised_by_their_own_statistics(counting, embeddings):

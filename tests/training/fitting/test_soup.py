@@ -1,4 +1,4 @@
-"""Fits that begin alike are made one network."""
+"""Test soups: fits from the same start are averaged into one network."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def recipe(make_recipe):
 
 
 def halves(clips):
-    """Hold out other clips for each fit."""
+    """Hold out different clips for each fit."""
 
     def sides(number):
         return FitData(
@@ -28,7 +28,7 @@ def halves(clips):
     return sides
 
 
-def test_the_mean_of_one_network_is_itself():
+def test_the_mean_of_one_network_is_that_network():
     network = DAMER(NetworkSize(width=8, heads=2)).eval()
     mean = average_weights([network, network]).state_dict()
     for name, value in network.state_dict().items():
@@ -46,7 +46,7 @@ def test_weights_are_the_mean_of_the_fits(clips, recipe, pretrained):
     assert not soup.network.training
 
 
-def test_deviations_are_fitted_to_what_each_fit_held_out(clips, recipe, pretrained):
+def test_deviations_are_fitted_to_the_held_out_pieces_of_each_fit(clips, recipe, pretrained):
     soup = fit_soup(halves(clips), recipe, 0, pretrained=pretrained)
     held_out = [path.piece.name for one in soup.fits for path in one.validation]
     assert sorted(held_out) == sorted(clip.piece.name for clip in clips)
@@ -73,7 +73,7 @@ def test_a_stopped_soup_resumes_to_the_same_weights(clips, recipe, pretrained, t
     assert np.isfinite(predict_trajectory(again.network, one, 0.5, recipe.front_end).mean).all()
 
 
-def test_seeds_give_other_fits(clips, recipe, pretrained):
+def test_other_seeds_give_other_fits(clips, recipe, pretrained):
     first, second = (
         fit_soup(lambda _: FitData(clips[:8], clips[8:], []), recipe, seed, pretrained=pretrained)
         for seed in (0, 1)

@@ -1,4 +1,4 @@
-"""What venues do to music is what their names say."""
+"""Test simulated venues: gain, reverberation, babble and MP3 coding match their names."""
 
 import numpy as np
 import pytest
@@ -11,34 +11,34 @@ RATE = 22050
 
 @pytest.fixture(scope="module")
 def music():
-    """Two seconds of noise, then one of silence."""
+    """Two seconds of noise followed by one second of silence."""
     random = np.random.default_rng(0)
-    sound = 0.1 * random.standard_normal(3 * RATE)
-    sound[2 * RATE :] = 0.0
-    return sound.astype(np.float32)
+    audio = 0.1 * random.standard_normal(3 * RATE)
+    audio[2 * RATE :] = 0.0
+    return audio.astype(np.float32)
 
 
-def level(sound):
-    return 10 * np.log10(np.mean(sound.astype(float) ** 2))
+def level(audio):
+    return 10 * np.log10(np.mean(audio.astype(float) ** 2))
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_a_treatment_keeps_length_and_repeats(music, name):
-    first, again = (simulate_venue(name, music, RATE, "song") for _ in range(2))
+def test_a_simulation_keeps_the_length_and_is_reproducible(music, name):
+    first, second = (simulate_venue(name, music, RATE, "song") for _ in range(2))
     assert first.dtype == np.float32
     assert len(first) == len(music)
-    assert np.array_equal(first, again)
+    assert np.array_equal(first, second)
     assert np.isfinite(first).all()
 
 
 @pytest.mark.parametrize(("name", "decibels"), [("+12 dB", 12), ("-12 dB", -12), ("-20 dB", -20)])
-def test_gain_is_gain(music, name, decibels):
+def test_gain_changes_the_level_by_its_decibels(music, name, decibels):
     assert level(simulate_venue(name, music, RATE, "song")) - level(music) == pytest.approx(
         decibels
     )
 
 
-def test_a_longer_reverberation_rings_longer(music):
+def test_a_longer_reverberation_time_has_a_louder_tail(music):
     rooms = ("club, 0.5 s", "hall, 1.5 s", "church, 4 s")
     tails = [level(simulate_venue(name, music, RATE, "song")[int(2.5 * RATE) :]) for name in rooms]
     assert tails == sorted(tails)
@@ -47,12 +47,12 @@ def test_a_longer_reverberation_rings_longer(music):
 
 @pytest.mark.parametrize(("what", "below"), [("-10 dB", 10.0), ("0 dB", 0.0)])
 @pytest.mark.parametrize("who", ["crowd", "speech"])
-def test_babble_is_as_loud_as_stated(music, who, what, below):
-    talk = simulate_venue(f"{who} at {what}", music, RATE, "song") - music
-    assert level(music) - level(talk) == pytest.approx(below, abs=0.1)
+def test_babble_has_the_stated_level(music, who, what, below):
+    babble = simulate_venue(f"{who} at {what}", music, RATE, "song") - music
+    assert level(music) - level(babble) == pytest.approx(below, abs=0.1)
 
 
-def test_another_piece_has_other_babble(music):
+def test_babble_differs_between_pieces(music):
     one, other = (simulate_venue("speech at 0 dB", music, RATE, name) for name in ("song", "other"))
     assert not np.array_equal(one, other)
 
@@ -64,10 +64,10 @@ def test_training_and_evaluation_babble_share_no_voice_or_sentence():
 
 @pytest.mark.parametrize("voices", [1, 5])
 def test_training_babble_has_the_requested_length(voices):
-    talk = training_babble(voices, 3 * RATE, RATE, np.random.default_rng(0))
-    assert talk.shape == (3 * RATE,)
-    assert talk.dtype == np.float32
-    assert level(talk) > -60
+    babble = training_babble(voices, 3 * RATE, RATE, np.random.default_rng(0))
+    assert babble.shape == (3 * RATE,)
+    assert babble.dtype == np.float32
+    assert level(babble) > -60
 
 
 def test_mp3_adds_no_delay(music):

@@ -1,4 +1,4 @@
-"""What PortAudio says of a device, put into words."""
+"""PortAudio errors with remedies, and the capture process."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def portaudio(code):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         (portaudio(-9985), "is busy or was unplugged; close the program"),
         (portaudio(-9997), "does not record at 48000 Hz"),
@@ -30,21 +30,21 @@ def portaudio(code):
         ("something else", "something else; see `streamer doctor`"),
     ],
 )
-def test_each_refusal_says_what_to_do(text, words):
+def test_each_open_error_names_the_remedy(text, expected):
     line = explain_open_error(text, DEVICE)
     assert line.startswith('cannot open "Scarlett, ALSA": ')
-    assert words in line
+    assert expected in line
 
 
-def test_a_missing_portaudio_says_how_to_install_it(tmp_path, monkeypatch):
-    """An interpreter whose sounddevice finds no library, as on a bare machine."""
+def test_the_error_of_a_missing_portaudio_names_the_package(tmp_path, monkeypatch):
+    """Simulate a machine without the PortAudio library."""
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(AudioError, match=r"PortAudio library not found.*apt install libportaudio2"):
         list_devices()
 
 
-def test_a_driver_that_hangs_is_told(tmp_path, monkeypatch):
+def test_a_hanging_driver_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "sounddevice.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(process_module, "_OPEN_TIMEOUT_S", 0.5)
@@ -58,14 +58,14 @@ def test_the_capture_process_imports_only_the_framing():
         f"import runpy, sys; runpy.run_path({str(script)!r}); "
         "print(*(name for name in sys.modules if name.partition('.')[0] in ('streamer', 'numpy')))"
     )
-    ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert set(ended.stdout.split()) == {
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert set(result.stdout.split()) == {
         "streamer", "streamer.child", "streamer.child.entry", "streamer.child.framing",
         "streamer.limits",
     }  # fmt: skip
 
 
-def test_the_recorder_ends_when_nobody_reads_it_any_more():
+def test_closing_ends_the_capture_process():
     capture = process_module.CaptureProcess()
     process = capture._child.process
     capture.close()

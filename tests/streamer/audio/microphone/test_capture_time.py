@@ -19,7 +19,7 @@ RATE, BLOCK = 48000, 960
 
 
 def arrivals(seconds, ppm, seed):
-    """Arrival times of blocks from a sound server: never early, sometimes late."""
+    """Return arrival times of blocks from a sound server: never early, sometimes late."""
     count = round(seconds * RATE / BLOCK)
     times = np.arange(1, count + 1) * BLOCK / (RATE * (1 + ppm * 1e-6))
     return times + np.random.default_rng(seed).exponential(0.002, count)
@@ -58,7 +58,7 @@ def test_an_implausible_age_is_ignored(age):
 
 
 def play(arrivals, frames=None):
-    """Push block n at arrivals[n]; return the checked blocks, and when they came out."""
+    """Push block n at arrivals[n]; return the checked blocks and their return times."""
     detector = LossDetector(RATE)
     out = []
     for n, now in enumerate(arrivals):

@@ -70,8 +70,8 @@ def test_a_name_finds_the_device_after_a_reboot(order, cards):
         device(index, DEVICES[old].name.replace("hw:1", f"hw:{cards[0]}"), DEVICES[old].host_api)
         for index, old in enumerate(order)
     ]
-    found = find_device(tuple(after), str(before))
-    assert found.identity == before.identity
+    device_after_reboot = find_device(tuple(after), str(before))
+    assert device_after_reboot.identity == before.identity
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,6 @@ def test_devices_of_one_name_are_numbered_and_then_distinct():
     with pytest.raises(UsageError, match=r'matches 1 "Codec #1, ALSA", 2 "Codec #2, ALSA"'):
         find_device(devices, "codec")
     assert find_device(devices, "Codec #2, ALSA").index == 2
-    assert find_device((device(5, "Codec"),), "Codec #2, ALSA").index == 5  # the other one has gone
+    assert (
+        find_device((device(5, "Codec"),), "Codec #2, ALSA").index == 5
+    )  # the other device was unplugged

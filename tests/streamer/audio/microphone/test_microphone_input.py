@@ -26,7 +26,7 @@ RECOVERY = 3.0
 
 
 async def collect(source, seconds):
-    """Return a source's blocks of so many seconds of audio."""
+    """Return a source's blocks of this many seconds of audio."""
     blocks, samples = [], 0
     async with asyncio.timeout(seconds + 8):
         async for block in source.blocks():
@@ -78,7 +78,7 @@ def elsewhere(pulse):
 
 
 async def wait_until(condition, seconds):
-    """Wait for a condition; return the seconds that took."""
+    """Wait for a condition; return the seconds it took."""
     started = time.monotonic()
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the tracker has no event for it
@@ -127,7 +127,7 @@ def each_channel_at_its_level(first, last):
     ],
 )
 async def test_the_chosen_channels_are_recorded(pulse, layout, channels, level):
-    """By default a sound server would mix them."""
+    """Chosen channels are recorded as they are, not mixed by the sound server."""
     pulse.plug_in("alpha", layout)
     player = MicrophonePlayer(pulse.pipe("alpha"), each_channel_at_its_level)
     async with open_source(Zone(input="mic", device="alpha", channels=channels)) as source:
@@ -157,7 +157,7 @@ async def test_clicks_get_their_true_capture_times(pulse):
     "form", [("mono", RATE), ("front-left,front-right", RATE // 2)], ids=["the same", "another"]
 )
 async def test_a_microphone_recovers_after_it_is_plugged_in_again(pulse, stage, engine, form):
-    """Also with another sample rate and number of channels."""
+    """The second device has another sample rate and number of channels."""
     pulse.unplug(stage["beta"])  # otherwise the sound server would switch to it
     async with tracking(engine, "alpha") as [tracker]:
         tick = tracker.status.last_update.tick

@@ -1,4 +1,4 @@
-"""A song, and servers of it."""
+"""Four seconds of synthetic music, as MP3 and on web and Icecast servers."""
 
 import contextlib
 from collections.abc import Callable, Iterator

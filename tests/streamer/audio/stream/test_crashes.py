@@ -1,4 +1,4 @@
-"""A stream whose decoder dies: an error, nothing left behind, and a second try works."""
+"""Streams whose decoder process crashes or hangs: one error, no leaks, and they reopen."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ from streamer.errors import AudioError, UsageError
 from streamer.tracking import Update
 from streamer.tracking.batching import BatchingInference
 from streamer.tracking.zone import ZoneTracker
+from tests.streamer.audio.conftest import child_processes
 from tests.support.icecast import Answer, WebServer, paced, send
 
 pytestmark = [
@@ -32,19 +33,13 @@ pytestmark = [
 Serve = Callable[[dict[str, Answer]], WebServer]
 
 
-def children() -> set[int]:
-    """Every process of ours, the dead ones too."""
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {int(child) for task in tasks for child in task.read_text().split()}
-
-
 @pytest.fixture
 def decoder() -> Callable[[], int]:
-    """Give the number of the process that was started since."""
-    before = children()
+    """Return a function that returns the id of the child process started by the test."""
+    before = child_processes()
 
     def find() -> int:
-        (child,) = children() - before
+        (child,) = child_processes() - before
         return child
 
     return find
@@ -52,7 +47,7 @@ def decoder() -> Callable[[], int]:
 
 @pytest.fixture
 def url(serve: Serve, mp3: bytes) -> str:
-    """A radio that goes on and on."""
+    """Serve an MP3 stream in real time; return its URL with a password and a token."""
 
     def play(handler: BaseHTTPRequestHandler) -> None:
         send(handler, "audio/mpeg")
@@ -63,17 +58,18 @@ def url(serve: Serve, mp3: bytes) -> str:
 
 
 @pytest.fixture
-def nothing_left() -> Iterator[None]:
-    before = children()
+def no_leaks() -> Iterator[None]:
+    """Fail if the test leaves a child process or a thread of an input."""
+    before = child_processes()
     yield
-    assert children() == before
+    assert child_processes() == before
     names = {thread.name for thread in threading.enumerate()}
     assert not any(name.startswith(("decoder", "receive ", "capture ")) for name in names)
 
 
 @contextlib.asynccontextmanager
-async def heard(url: str) -> AsyncIterator[tuple[Source, asyncio.Task[None]]]:
-    """A stream that is heard, by a task that ends with it."""
+async def reading(url: str) -> AsyncIterator[tuple[Source, asyncio.Task[None]]]:
+    """Open a stream and read it in a task until the context ends."""
 
     async def drain(source: Source) -> None:
         async for _ in source.blocks():
@@ -87,53 +83,55 @@ async def heard(url: str) -> AsyncIterator[tuple[Source, asyncio.Task[None]]]:
         await asyncio.wait({task})
 
 
-async def test_a_crash_is_an_error_and_the_stream_can_be_opened_again(
-    url: str, decoder: Callable[[], int], nothing_left: None
+async def test_a_crash_is_an_error_and_the_stream_can_be_reopened(
+    url: str, decoder: Callable[[], int], no_leaks: None
 ) -> None:
-    async with heard(url) as (source, task):
+    async with reading(url) as (source, task):
         os.kill(decoder(), signal.SIGSEGV)
         with pytest.raises(AudioError, match=r"/live is lost: its decoder ended \(SIGSEGV\); "):
             await asyncio.wait_for(task, 5)
-    async with heard(url) as (source, task):
+    async with reading(url) as (source, task):
         assert not task.done()
         assert source.gaps == 0
 
 
-async def test_a_decoder_that_hangs_is_ended(
-    url: str, decoder: Callable[[], int], monkeypatch: pytest.MonkeyPatch, nothing_left: None
+async def test_a_hanging_decoder_is_killed(
+    url: str, decoder: Callable[[], int], monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
     monkeypatch.setattr(limits, "DECODER_TIMEOUT_S", 1.0)
-    async with heard(url) as (_, task):
+    async with reading(url) as (_, task):
         os.kill(decoder(), signal.SIGSTOP)
         with pytest.raises(AudioError, match=r"/live is lost: its decoder hangs; "):
             await asyncio.wait_for(task, 8)
 
 
-async def test_one_that_hangs_is_left_at_once(
-    url: str, decoder: Callable[[], int], nothing_left: None
+async def test_a_stream_with_a_hanging_decoder_closes_at_once(
+    url: str, decoder: Callable[[], int], no_leaks: None
 ) -> None:
     loop = asyncio.get_running_loop()
     async with open_source(Zone(input=url)) as source:
         await anext(aiter(source.blocks()))
         os.kill(decoder(), signal.SIGSTOP)
-        begun = loop.time()
-    assert loop.time() - begun < 0.5
+        started = loop.time()
+    assert loop.time() - started < 0.5
 
 
-async def test_its_secrets_are_on_no_command_line(url: str, decoder: Callable[[], int]) -> None:
+async def test_url_secrets_are_on_no_command_line_and_in_no_environment(
+    url: str, decoder: Callable[[], int]
+) -> None:
     async with open_source(Zone(input=url)):
-        place = Path(f"/proc/{decoder()}")
+        proc = Path(f"/proc/{decoder()}")
         for name in ("cmdline", "environ"):
-            assert b"canary" not in (place / name).read_bytes()
+            assert b"canary" not in (proc / name).read_bytes()
 
 
-async def test_a_zone_opens_a_stream_anew_by_itself(
-    url: str, decoder: Callable[[], int], engine: Engine, nothing_left: None
+async def test_a_zone_reopens_its_stream_after_a_crash(
+    url: str, decoder: Callable[[], int], engine: Engine, no_leaks: None
 ) -> None:
     updates: list[Update] = []
     zone = Zone(input=url)
 
-    async def until(count: int) -> None:
+    async def wait_for_updates(count: int) -> None:
         async with asyncio.timeout(15):
             while len(updates) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -142,9 +140,9 @@ async def test_a_zone_opens_a_stream_anew_by_itself(
         tracker = ZoneTracker(zone, Tracking(), inference, lambda _, u: updates.append(u))
         task = asyncio.create_task(tracker.run())
         try:
-            await until(5)
+            await wait_for_updates(5)
             os.kill(decoder(), signal.SIGABRT)
-            await until(len(updates) + 30)
+            await wait_for_updates(len(updates) + 30)
             assert tracker.status.restarts == 1
         finally:
             task.cancel()
@@ -153,45 +151,45 @@ async def test_a_zone_opens_a_stream_anew_by_itself(
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "cause"),
     [
         (signal.SIGSEGV, r"it ended its decoder \(SIGSEGV\); give the address of another"),
         (signal.SIGSTOP, "it does not answer; check that the server runs"),
     ],
 )
-def test_one_that_dies_while_it_opens_is_told(
+def test_a_decoder_that_crashes_or_hangs_while_opening_is_an_error(
     decoder: Callable[[], int],
     monkeypatch: pytest.MonkeyPatch,
-    nothing_left: None,
+    no_leaks: None,
     number: signal.Signals,
-    words: str,
+    cause: str,
 ) -> None:
-    """A server that takes the call and says nothing."""
+    """The server accepts the connection and sends nothing."""
     monkeypatch.setattr(limits, "STREAM_OPEN_TIMEOUT_S", 6.0)
-    told = threading.Event()
+    error_raised = threading.Event()
 
     def kill() -> None:
         with server.accept()[0]:
             os.kill(decoder(), number)
-            told.wait(10)
+            error_raised.wait(10)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         thread = threading.Thread(target=kill)
         thread.start()
-        with pytest.raises(AudioError, match=f"cannot open http://127.*/x: {words}"):
+        with pytest.raises(AudioError, match=f"cannot open http://127.*/x: {cause}"):
             StreamInput(f"http://127.0.0.1:{server.getsockname()[1]}/x", ())
-        told.set()
+        error_raised.set()
         thread.join()
 
 
-def test_a_url_that_cannot_be_meant_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_url_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UsageError, match="gopher streams are not supported"):
         StreamInput("gopher://x/y", ())
 
 
-def test_a_stream_that_nobody_plays_leaves_nothing_behind(url: str, nothing_left: None) -> None:
-    feed = StreamInput(url, ())
-    feed.close()
-    feed.close()
+def test_an_unread_stream_is_closed_without_leaks(url: str, no_leaks: None) -> None:
+    stream = StreamInput(url, ())
+    stream.close()
+    stream.close()

@@ -1,3 +1,5 @@
+"""Play audio that arrives in bursts: buffer, clock, playback rate, player."""
+
 import threading
 from typing import Any
 

@@ -54,7 +54,7 @@ async def test_a_lossless_stream_is_received_exactly(
         assert (source.gaps, source.overruns, source.drift_ppm) == (0, 0, 0)
     played = joined(blocks)
     assert len(played) == len(song)
-    assert np.abs(played - song).max() <= 1.01 / 32768  # 16 bits on the way
+    assert np.abs(played - song).max() <= 1.01 / 32768  # 16-bit quantisation
 
 
 async def test_hls_is_played_and_a_playlist_opens_no_local_file(
@@ -65,17 +65,17 @@ async def test_hls_is_played_and_a_playlist_opens_no_local_file(
     head = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n"
     kind = "application/vnd.apple.mpegurl"
 
-    def playlist(*places: str) -> Answer:
-        entries = "".join(f"#EXTINF:{SECONDS}.0,\n{place}\n" for place in places)
+    def playlist(*uris: str) -> Answer:
+        entries = "".join(f"#EXTINF:{SECONDS}.0,\n{uri}\n" for uri in uris)
         text = head + entries.encode() + b"#EXT-X-ENDLIST\n"
         return lambda handler: send(handler, kind, text)
 
-    def keyed(place: str) -> Answer:
-        key = f'#EXT-X-KEY:METHOD=AES-128,URI="{place}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
+    def keyed(uri: str) -> Answer:
+        key = f'#EXT-X-KEY:METHOD=AES-128,URI="{uri}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
         return lambda handler: send(handler, kind, head + key.encode() + b"#EXT-X-ENDLIST\n")
 
-    def mapped(place: str) -> Answer:
-        header = f'#EXT-X-MAP:URI="{place}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
+    def mapped(uri: str) -> Answer:
+        header = f'#EXT-X-MAP:URI="{uri}"\n#EXTINF:{SECONDS}.0,\na.mp3\n'
         return lambda handler: send(handler, kind, head + header.encode() + b"#EXT-X-ENDLIST\n")
 
     server = serve(
@@ -119,7 +119,7 @@ async def test_rtsp_is_played_and_its_end_is_an_error(music: Music, tmp_path: Pa
 
 @contextlib.contextmanager
 def sending(song: np.ndarray, address: str, form: str, **options: str) -> Iterator[None]:
-    """Let FFmpeg send audio in real time, as a real server would."""
+    """Send audio with FFmpeg in real time, like a server."""
     stop = threading.Event()
     thread = threading.Thread(target=_send, args=(song, address, form, options, stop))
     thread.start()
@@ -136,8 +136,8 @@ def _send(
     with av.open(address, "w", format=form, options=options) as container:
         stream = container.add_stream("mp2", rate=RATE, layout="stereo")
         samples = (np.stack((song, song)) * 32767).astype(np.int16)
-        begun, sent = time.monotonic(), 0
-        while not stop.wait(max(begun + sent / RATE - time.monotonic(), 0)):
+        started, sent = time.monotonic(), 0
+        while not stop.wait(max(started + sent / RATE - time.monotonic(), 0)):
             at = sent % (len(song) - 1152)
             part = np.ascontiguousarray(samples[:, at : at + 1152].T).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(part, "s16", "stereo")
@@ -201,7 +201,7 @@ async def test_an_icecast_burst_is_played_in_real_time(icecast: Icecast, mp3: by
                     break
             await iterator.aclose()
             assert time.monotonic() - begin == pytest.approx(3, abs=0.3)
-            assert min(waits) > -0.005  # nothing is heard before its time
+            assert min(waits) > -0.005  # no block arrives before its capture time
             assert np.median(waits) < 0.02
             assert (source.gaps, source.overruns) == (0, 0)
 

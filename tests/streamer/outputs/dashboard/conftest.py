@@ -1,4 +1,4 @@
-"""`streamer run --dashboard` on the demo, with a broker, lights and two zones."""
+"""Run `streamer run --dashboard` on the demo, with a broker, lights and two zones."""
 
 import contextlib
 import json
@@ -68,12 +68,12 @@ class WatchedRun:
         return None
 
 
-def until(true, seconds=10.0):
-    """Wait for a true value, and return it."""
+def until(condition, seconds=10.0):
+    """Wait until a condition is true and return its value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := true():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.02)
     raise AssertionError(f"not true within {seconds} s")
 
@@ -91,7 +91,7 @@ def status(url):
 
 
 def received(viewer, seconds=15.0):
-    """Yield the messages that a viewer receives; fail after so long."""
+    """Yield the messages that a viewer receives; fail after a timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         yield json.loads(viewer.recv(timeout=seconds))

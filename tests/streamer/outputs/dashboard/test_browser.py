@@ -1,4 +1,4 @@
-"""The page in a real browser: live drawings, controls, accessibility."""
+"""Dashboard page in a real browser: live drawings, controls, accessibility."""
 
 import os
 import re
@@ -25,11 +25,11 @@ def browser():
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def page(request, run, browser):
-    """The dashboard; console messages and requests to other hosts fail the test."""
+    """Open the dashboard; fail on console messages and requests to other hosts."""
     page = browser.new_page(viewport=request.param)
     console, requests = [], []
     page.on("pageerror", lambda error: console.append(str(error)))
-    page.on("console", lambda said: console.append((said.type, said.text)))
+    page.on("console", lambda message: console.append((message.type, message.text)))
     page.on("request", lambda request: requests.append(request.url))
     page.on("websocket", lambda socket: requests.append(socket.url.replace("ws:", "http:")))
     page.goto(run.address)
@@ -41,7 +41,7 @@ def page(request, run, browser):
 
 @pytest.fixture
 def unchecked_page(run, browser):
-    """The dashboard without the check for console messages: its server goes away."""
+    """Open the dashboard without the console check, for tests that stop its server."""
     page = browser.new_page()
     page.goto(run.address)
     yield page
@@ -49,12 +49,12 @@ def unchecked_page(run, browser):
 
 
 def drawing(page, name):
-    """Return a canvas as it is drawn now."""
+    """Return the current image of a canvas, as a data URL."""
     return page.evaluate(f"document.getElementById('{name}').toDataURL()")
 
 
 def changes(page, name, seconds):
-    """Whether a canvas is drawn anew within so many seconds."""
+    """Whether a canvas is redrawn within this many seconds."""
     before, deadline = drawing(page, name), time.monotonic() + seconds
     while time.monotonic() < deadline:
         if drawing(page, name) != before:
@@ -69,7 +69,7 @@ def test_the_point_moves(page, run):
     assert changes(page, "plane", 30)
 
 
-def test_everything_is_shown(page, run):
+def test_all_elements_are_shown(page, run):
     expect(page.locator("#connection")).to_have_text("connected")
     expect(page.locator("#node")).to_have_text("hall")
     expect(page.locator("#zones a")).to_have_count(2)
@@ -88,14 +88,14 @@ def test_freeze_is_confirmed_and_holds_the_point(page):
     expect(page.locator("#answer")).to_have_text("freeze: done")
     expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(500)
-    held = page.locator("#valence").text_content()
+    frozen_valence = page.locator("#valence").text_content()
     page.wait_for_timeout(1000)
-    assert page.locator("#valence").text_content() == held
+    assert page.locator("#valence").text_content() == frozen_valence
     page.get_by_role("button", name="Frozen").click()
     expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "false")
 
 
-def test_smoothing_and_rate_are_what_the_tracker_says(page):
+def test_smoothing_and_rate_are_those_of_the_tracker(page):
     page.get_by_label("Smoothing").select_option("one-euro")
     expect(page.locator("#answer")).to_have_text("smoothing one-euro: done")
     page.get_by_label("Rate").select_option("5")
@@ -108,7 +108,7 @@ def test_smoothing_and_rate_are_what_the_tracker_says(page):
     expect(page.locator("#answer")).to_have_text("rate 10 / s: done")
 
 
-def test_a_calibration_listens_and_a_second_one_is_refused(page):
+def test_a_second_calibration_is_refused_while_one_runs(page):
     page.get_by_role("button", name="Calibrate").click()
     expect(page.locator("#answer")).to_have_text("listening for 60 s")
     expect(page.locator("#calibrate")).to_have_text(re.compile(r"Listening, \d+ s"))
@@ -130,16 +130,16 @@ def test_controls_work_by_keyboard(page):
     expect(page.locator("#freeze")).to_have_attribute("aria-pressed", "false")
 
 
-def test_the_other_zone_is_one_click_away(page):
+def test_a_click_opens_the_other_zone(page):
     page.locator("#zones a", has_text="bar").click()
     expect(page.locator("#zones a[aria-current=page]")).to_contain_text("bar")
     expect(page.locator("#valence")).to_have_text(re.compile("±"))
 
 
-def test_nothing_is_wider_than_the_screen(page):
+def test_the_page_fits_the_width_of_the_screen(page):
     expect(page.locator("#valence")).to_have_text(re.compile("±"))
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert overflow <= 0
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

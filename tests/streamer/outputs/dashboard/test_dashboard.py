@@ -1,4 +1,4 @@
-"""Views encoded for the page."""
+"""Encode views for the dashboard page."""
 
 import base64
 
@@ -12,7 +12,7 @@ def decode(coded):
     return np.frombuffer(base64.b64decode(coded), np.uint8)
 
 
-def test_silence_is_black_and_a_tone_is_bright_where_it_sounds():
+def test_silence_is_black_and_a_tone_is_bright_in_its_band():
     spec = FrontEndSpec()
     time = np.arange(spec.sample_rate) / spec.sample_rate
     tone = np.sin(2 * np.pi * 1000 * time).astype(np.float32)
@@ -25,7 +25,7 @@ def test_silence_is_black_and_a_tone_is_bright_where_it_sounds():
         assert last[-10:].max() < 128
 
 
-def test_frames_are_consecutive_and_begin_with_the_lowest_band():
+def test_frames_are_consecutive_and_start_with_the_lowest_band():
     mel = np.array([[-13.0, 7.0], [-3.0, 99.0]], np.float32)
     cochleagram = np.array([[0.0], [0.15]], np.float32)
     packed = encode_views(Frames(mel, cochleagram))

@@ -1,4 +1,4 @@
-"""Updates that each viewer receives, once."""
+"""Updates for each viewer, each sent once."""
 
 import json
 
@@ -76,11 +76,11 @@ def test_the_shared_encoding_equals_the_news_of_each_viewer(state):
 
 @given(st.integers(1, 20), st.lists(st.integers(0, 9), max_size=30))
 def test_a_history_returns_the_kept_items_from_a_number_on(most, sizes):
-    history, whole, seen = History(most), [], 0
+    history, all_items, position = History(most), [], 0
     for size in sizes:
-        new = list(range(len(whole), len(whole) + size))
+        new = list(range(len(all_items), len(all_items) + size))
         history.extend(new)
-        whole += new
-        assert history.since(seen) == whole[seen:][-most:]
-        seen = history.end
-    assert history.end == len(whole)
+        all_items += new
+        assert history.since(position) == all_items[position:][-most:]
+        position = history.end
+    assert history.end == len(all_items)

@@ -1,4 +1,4 @@
-"""A real run with its dashboard: updates, commands, and hostile viewers."""
+"""Dashboard of a real run: updates, commands, hostile viewers."""
 
 import asyncio
 import contextlib
@@ -53,14 +53,14 @@ def confirmed(viewer, name, value, **wanted):
 
 
 def flood(viewer):
-    """Send commands for as long as they are taken."""
+    """Send commands until the server disconnects."""
     for number in range(100_000):
         viewer.send(
             json.dumps({"zone": "main", "name": "freeze", "value": "off", "id": str(number)})
         )
 
 
-def test_a_viewer_receives_everything_that_the_page_draws(run):
+def test_a_viewer_receives_all_data_that_the_page_draws(run):
     wanted = {"health/bar", "controls/main", "source/main", "broker", "lights"}
     facts, points, views = {}, [], []
     with run.viewer() as viewer:
@@ -83,8 +83,8 @@ def test_a_viewer_receives_everything_that_the_page_draws(run):
 def test_a_viewer_receives_at_most_twenty_messages_per_second(run):
     with run.viewer() as viewer:
         news(viewer, "points")
-        begun, messages = time.monotonic(), 0
-        while time.monotonic() - begun < 3:
+        started, messages = time.monotonic(), 0
+        while time.monotonic() - started < 3:
             viewer.recv(timeout=2)
             messages += 1
     assert 20 <= messages <= 63
@@ -102,20 +102,20 @@ def test_a_command_changes_tracking_and_is_confirmed_here_and_over_mqtt(run):
             await client.subscribe("streamer/hall/main/#")
             with run.viewer() as viewer:
                 answer = await asyncio.to_thread(confirmed, viewer, "freeze", "on", freeze=True)
-                found = {"va": [], "ack": []}
+                payloads = {"va": [], "ack": []}
                 async with asyncio.timeout(10):
                     async for message in client.messages:
                         kind = str(message.topic).split("/")[3]
-                        found.get(kind, []).append(json.loads(message.payload))
-                        if len(found["va"]) > 8 and found["ack"]:
+                        payloads.get(kind, []).append(json.loads(message.payload))
+                        if len(payloads["va"]) > 8 and payloads["ack"]:
                             break
                 await asyncio.to_thread(command, viewer, "freeze", "off", "2")
-            return answer, found
+            return answer, payloads
 
-    answer, found = asyncio.run(frozen())
+    answer, payloads = asyncio.run(frozen())
     assert answer["ok"]
-    assert answer["id"] == found["ack"][0]["id"].removeprefix("dashboard.")
-    assert len({(each["valence"], each["arousal"]) for each in found["va"][-4:]}) == 1
+    assert answer["id"] == payloads["ack"][0]["id"].removeprefix("dashboard.")
+    assert len({(each["valence"], each["arousal"]) for each in payloads["va"][-4:]}) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_a_viewer_that_does_not_read_delays_no_other(run):
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % (run.port, run.port)
     )
     with run.viewer() as viewer:
-        begun = time.monotonic()
+        started = time.monotonic()
         late = []
-        while time.monotonic() - begun < 3:
+        while time.monotonic() - started < 3:
             late.append(lateness(viewer))
     stalled.close()
     assert max(late) < 1

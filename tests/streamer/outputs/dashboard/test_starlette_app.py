@@ -1,4 +1,4 @@
-"""Access, commands, and what the pages may load."""
+"""Web application of the dashboard: pages, sign-in, WebSocket commands."""
 
 import json
 from operator import itemgetter

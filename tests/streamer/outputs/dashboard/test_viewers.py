@@ -15,18 +15,18 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(["zone", "name", "value", "id", "more"])
 
 
-def is_command(found):
-    return found is None or (
-        found.keys() == {"zone", "name", "value", "id"}
-        and all(isinstance(each, str) for each in found.values())
+def is_command(command):
+    return command is None or (
+        command.keys() == {"zone", "name", "value", "id"}
+        and all(isinstance(each, str) for each in command.values())
     )
 
 
 @given(st.text())
-def test_any_text(text):
+def test_any_text_is_a_command_or_refused(text):
     assert is_command(_parse_command(text))
 
 
 @given(VALUES | st.dictionaries(KEYS, VALUES))
-def test_any_json(content):
+def test_any_json_is_a_command_or_refused(content):
     assert is_command(_parse_command(json.dumps(content)))

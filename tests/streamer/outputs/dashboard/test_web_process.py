@@ -1,4 +1,4 @@
-"""Updates that wait for the dashboard process are bounded, and no fact is lost."""
+"""Queue of updates for the dashboard process: bounded, and every fact is delivered."""
 
 import logging
 import threading

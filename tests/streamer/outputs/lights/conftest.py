@@ -1,7 +1,7 @@
 """Shows from text, light controllers with a fake network and clock, and real receivers.
 
 The `venue` is a network namespace, so no packet leaves the machine. It runs OLA (sACN and Art-Net),
-mosquitto, `oscdump` and whatever a test starts.
+mosquitto, `oscdump` and the programs of a test.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ PROGRAMS = (
 )
 OURS, THEIRS = "10.99.0.1", "10.99.0.2"
 OLA_HTTP, BROKER, SACN = 19090, 1883, 5568
-SO_TIMESTAMPNS = 35  # of Linux; Python has no name for it
+SO_TIMESTAMPNS = 35  # Linux constant that Python does not name
 OTHER_PLUGINS = [
     "dummy", "espnet", "ftdidmx", "gpio", "karate", "kinet", "milinst", "opendmx",
     "openpixelcontrol", "osc", "pathport", "renard", "sandnet", "shownet", "spi", "stageprofi",
@@ -74,7 +74,7 @@ def load(tmp_path: Path) -> Callable[..., Show]:
 
 
 class FakeNetwork:
-    """Records datagrams with time and destination; its clock drives the lights."""
+    """Record datagrams with time and destination; its clock drives the lights."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -231,8 +231,8 @@ class Ola:
         lines = [
             line for line in process.communicate()[0].splitlines() if line.startswith("Device")
         ]
-        found = {line.split()[2]: line.split()[1].rstrip(":") for line in lines}
-        return found if {"E1.31", "ArtNet"} <= found.keys() else {}
+        devices = {line.split()[2]: line.split()[1].rstrip(":") for line in lines}
+        return devices if {"E1.31", "ArtNet"} <= devices.keys() else {}
 
     def levels(self, universe: int) -> list[int]:
         """Return the levels that OLA received for a universe."""
@@ -266,7 +266,7 @@ def broker_inside(venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> str
 
 
 class FakeRun:
-    """Publishes estimates of the zone `main` as `streamer run` does."""
+    """Publish estimates of the zone `main` as `streamer run` does."""
 
     def __init__(self, venue: Venue) -> None:
         command = ("mosquitto_pub", "-l", "-p", BROKER, "-t", "streamer/test/main/va")
@@ -342,14 +342,14 @@ class Sniffer:
 
     def received(self) -> list[tuple[float, DataPacket]]:
         """Return the packets since the last call, with their times of arrival."""
-        found = []
+        packets = []
         with contextlib.suppress(BlockingIOError):
             while True:
                 datagram, extra, *_ = self._socket.recvmsg(2048, 64)
                 seconds, nanoseconds = struct.unpack("qq", extra[0][2])
                 packet = DataPacket.make_data_packet(datagram)
-                found.append((seconds + nanoseconds / 1e9, packet))
-        return found
+                packets.append((seconds + nanoseconds / 1e9, packet))
+        return packets
 
     def close(self) -> None:
         self._socket.close()
@@ -384,10 +384,10 @@ def start_streamer_lights(
         end(process)
 
 
-def until(found: Callable[[], Any], seconds: float = 5.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
     """Wait until a condition holds and return its value; fail after `seconds`."""
     limit = time.monotonic() + seconds
-    while not (result := found()):
+    while not (result := condition()):
         assert time.monotonic() < limit, "the condition did not hold in time"
         time.sleep(0.02)
     return result

@@ -75,10 +75,10 @@ def test_similar_hues_mix_to_the_mean_hue_at_the_same_chroma(chroma, light, hue,
     assume(abs(apart) > 1)
     ends = [f"oklch({light} {chroma} {hue + side * apart / 2})" for side in (-1, 1)]
     assume(all(Color(end).in_gamut("srgb") for end in ends))
-    found = Gradient([ColorStop.from_css(-1, 0, ends[0]), ColorStop.from_css(1, 0, ends[1])]).at(
+    color = Gradient([ColorStop.from_css(-1, 0, ends[0]), ColorStop.from_css(1, 0, ends[1])]).at(
         0, 0.5
     )
-    _, c, h = Color("srgb-linear", found).convert("oklch").coords(nans=False)
+    _, c, h = Color("srgb-linear", color).convert("oklch").coords(nans=False)
     assert c == pytest.approx(chroma, rel=0.05)
     assert (h - hue + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
 
@@ -95,8 +95,8 @@ def test_opposite_hues_mix_through_grey_without_a_jump():
 
 
 def test_a_colour_outside_srgb_keeps_hue_and_lightness():
-    found = Gradient([ColorStop.from_css(0, 0, "oklch(70% 0.35 140)")]).at(0, 0)
-    lightness, chroma, hue = Color("srgb-linear", found).convert("oklch").coords()
+    color = Gradient([ColorStop.from_css(0, 0, "oklch(70% 0.35 140)")]).at(0, 0)
+    lightness, chroma, hue = Color("srgb-linear", color).convert("oklch").coords()
     assert (lightness, hue) == (pytest.approx(0.7, abs=0.02), pytest.approx(140, abs=3))
     assert 0.15 < chroma < 0.35
 

@@ -1,4 +1,4 @@
-"""A running show: the packets it sends over time, to a fake network."""
+"""Packets that a running show sends over time, on a fake network."""
 
 import asyncio
 import errno
@@ -162,7 +162,7 @@ def test_a_signal_loss_fades_in_the_configured_time(on_loss, after, hold, fade, 
         assert loss.lost == (age > after)
         assert loss.master == pytest.approx(1 - min(1, max(0, (age - begins) / fade)), abs=1e-6)
     assert loss.master == 0
-    assert loss.step(0.0, frame) == 0  # what is left to rise from
+    assert loss.step(0.0, frame) == 0  # the level that the light rises from
     assert loss.master == 1
 
 

@@ -1,4 +1,4 @@
-"""Exports of the lights package, and its optional dependencies."""
+"""Public names and optional dependencies of the lights package."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Show files: defaults, and one clear line for each mistake."""
+"""Show files: defaults, and a one-line error for each mistake."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Estimates kept for outputs with a delay."""
+"""Keep past estimates for outputs with a delay."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +17,9 @@ def test_any_time_within_the_span_returns_the_newest_estimate_of_that_time(times
     for time in times:
         timeline.add(TimedAffect(time, AFFECT, silence=False))
     then = times[-1] - age
-    found = timeline.at(then)
+    estimate = timeline.at(then)
     before = [time for time in times if time <= then]
-    assert (found.time if found else None) == (before[-1] if before else None)
+    assert (estimate.time if estimate else None) == (before[-1] if before else None)
 
 
 def test_expired_estimates_are_dropped_except_the_newest():

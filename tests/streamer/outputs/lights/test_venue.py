@@ -86,10 +86,10 @@ def test_lights_follow_a_replayed_recording(
     venue, ola, broker_inside, start_streamer_lights, until, update, affect, tmp_path
 ):
     recorder = Recorder(Record(folder=tmp_path, free_gb=0), {"main": "band"}, model="test")
-    begun = time.monotonic()
+    started = time.monotonic()
     for tick in range(60):
         here = affect(1, 1) if tick < 30 else affect(-1, 0)
-        moment = begun + tick / 10
+        moment = started + tick / 10
         recorder.offer_update("main", update(tick, smooth=here, raw=here, captured=moment))
     recorder.finish()
     [recording] = tmp_path.glob("*.parquet")
@@ -101,14 +101,14 @@ def test_lights_follow_a_replayed_recording(
     first = time.monotonic()
     until(lambda: near(ola.levels(1)[0::2], 128, 0, 0, 255), 5)
     until(lambda: near(ola.levels(2)[2:], 0, 0, 128), 1)
-    assert 2 < time.monotonic() - first < 4  # three seconds lie between, a rise and a fall
+    assert 2 < time.monotonic() - first < 4  # 3 s between the rise and the fall
     assert replay.wait(10) == 0
 
 
 def test_after_a_crash_receivers_drop_the_source(ola, fake_run, start_streamer_lights, desk, until):
     process = start_streamer_lights(show())
     fake_run.publish(1, 1)
-    desk.priority(80)  # below ours: it counts only once we are gone
+    desk.priority(80)  # below ours: used only after our stream has ended
 
     def levels():
         desk.send(7, 7, 7)
@@ -165,13 +165,13 @@ def test_at_most_40_frames_a_second_and_only_keep_alive_without_changes(
 ):
     start_streamer_lights(show())
     sniffer.received()
-    begun = time.monotonic()
-    while time.monotonic() - begun < 2:
+    started = time.monotonic()
+    while time.monotonic() - started < 2:
         fake_run.publish(1, -1 if round(time.monotonic() * 4) % 2 else 1)
         time.sleep(0.1)
     times = [when for when, _ in sniffer.received()]
     assert 50 < len(times) <= 2.1 * 40
-    time.sleep(1.5)  # until the last change is over
+    time.sleep(1.5)  # until the last change has been repeated
     sniffer.received()
     time.sleep(2.5)
     times = [when for when, _ in sniffer.received()]

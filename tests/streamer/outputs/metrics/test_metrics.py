@@ -53,7 +53,7 @@ def health(**changes):
 
 
 def run_status(**zones):
-    """A run of these zones, by their health."""
+    """Return a run with zones of the given health."""
     last = Update(20, 2.0, time.monotonic() - 0.5, HERE, HERE, silence=True, warm=0.5, level=-70.0)
     trackers = {
         zone: SimpleNamespace(
@@ -186,12 +186,12 @@ def test_a_new_numeric_health_field_becomes_a_metric():
 
     values = Grown(**health().model_dump())
     collector = RunCollector(run_status(main=values))
-    found = {each.name: each for each in collector.collect()}
-    assert [sample.value for sample in found["streamer_gaps"].samples] == [4]
-    assert [sample.name for sample in found["streamer_engine_swaps"].samples] == [
+    families = {each.name: each for each in collector.collect()}
+    assert [sample.value for sample in families["streamer_gaps"].samples] == [4]
+    assert [sample.name for sample in families["streamer_engine_swaps"].samples] == [
         "streamer_engine_swaps_total"
     ]
-    assert found["streamer_queue_seconds"].samples[0].value == 0.25
+    assert families["streamer_queue_seconds"].samples[0].value == 0.25
 
 
 async def test_healthz_reports_a_stall():
@@ -224,8 +224,8 @@ async def test_healthz_reports_a_stall():
 async def test_every_request_is_answered_or_closed(monkeypatch, request_, status):
     monkeypatch.setattr("streamer.outputs.metrics.exporter.REQUEST_TIMEOUT_S", 0.3)
     async with served(main=health()) as (_, port):
-        found = (await asyncio.wait_for(request(port, request_), 5))[0]
-        assert found[9:12] in (status, "")  # a large request may be cut off before its answer
+        answer = (await asyncio.wait_for(request(port, request_), 5))[0]
+        assert answer[9:12] in (status, "")  # a large request may be cut off before its answer
         assert (await request(port))[0] == "HTTP/1.0 200 OK"
 
 
@@ -241,11 +241,11 @@ async def test_slow_clients_are_disconnected_and_do_not_block_the_loop(monkeypat
             await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CONNECTIONS)
         ]
         for _, writer in connections[::2]:
-            writer.write(b"GET / HTTP/1.0\r\n\r\n")  # and read nothing
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")  # without reading the answer
         await asyncio.sleep(0.3)
         assert await request(port) == ("", "")  # all connections are in use
         await asyncio.sleep(1.2)
-        assert (await request(port))[0] == "HTTP/1.0 200 OK"  # and free again
+        assert (await request(port))[0] == "HTTP/1.0 200 OK"  # connections are free again
         for _, writer in connections:
             writer.transport.abort()
 
@@ -308,7 +308,7 @@ def test_a_missing_package_is_reported_with_the_extra_to_install(program, away, 
 
 
 def test_urllib_can_read_it(program):
-    """A strict client too accepts the response."""
+    """A strict HTTP client accepts the response."""
 
     async def read():
         async with served(main=health()) as (_, port):

@@ -13,9 +13,11 @@ from streamer.outputs.recording import Recorder
 from streamer.tracking import Affect, Update
 
 
-def make_trajectory(count: int, *, begun: float | None = None, step: float = 0.1) -> list[Update]:
-    """Return updates of a round trip through the plane, at uneven steps as of real windows."""
-    begun = time.monotonic() - count * step if begun is None else begun
+def make_trajectory(
+    count: int, *, start_time: float | None = None, step: float = 0.1
+) -> list[Update]:
+    """Return updates on a loop through the plane, at uneven steps like those of real windows."""
+    start_time = time.monotonic() - count * step if start_time is None else start_time
     updates = []
     for tick in range(count):
         at = tick * step + 0.004 * math.sin(2.3 * tick)
@@ -26,7 +28,7 @@ def make_trajectory(count: int, *, begun: float | None = None, step: float = 0.1
         silent = 20 <= tick < 30
         level = -70.25 if silent else -20.0 + math.sin(at)
         warm = min(1.0, tick / 30)
-        updates.append(Update(tick, 1.0 + at, begun + at, raw, smooth, silent, warm, level))
+        updates.append(Update(tick, 1.0 + at, start_time + at, raw, smooth, silent, warm, level))
     return updates
 
 

@@ -1,4 +1,4 @@
-"""Audio of a recording, decoded again."""
+"""Record audio and decode it again."""
 
 import errno
 import gc
@@ -30,13 +30,13 @@ def noise(count, seed=0):
     return (random.integers(-(2**15), 2**15, count) / 2**15).astype(np.float32)
 
 
-def offer_sound(recorder, parts, begun=1000.0, rate=RATE):
+def offer_audio(recorder, parts, start_time=1000.0, rate=RATE):
     """Offer audio in blocks of 0.1 s; each part starts at its sample number."""
     for start, samples in parts:
         for at in range(0, len(samples), rate // 10):
             piece = samples[at : at + rate // 10]
             recorder.offer_audio(
-                "main", Block(piece, start + at, begun + (start + at) / rate), rate
+                "main", Block(piece, start + at, start_time + (start + at) / rate), rate
             )
 
 
@@ -55,12 +55,12 @@ def audio_recorder(start_recorder):
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=8))
 @settings(deadline=None, max_examples=25)
 def test_16_bit_audio_is_decoded_exactly_for_any_block_sizes(tmp_path_factory, sizes):
-    writer = FlacWriter(tmp_path_factory.mktemp("any") / "sound", RATE, {"zone": "main"})
-    sound = noise(sum(sizes))
-    for part in np.split(sound, np.cumsum(sizes)[:-1]):
+    writer = FlacWriter(tmp_path_factory.mktemp("any") / "samples", RATE, {"zone": "main"})
+    samples = noise(sum(sizes))
+    for part in np.split(samples, np.cumsum(sizes)[:-1]):
         writer.add(part)
-    assert writer.length == len(sound)
-    assert np.array_equal(decoded(writer.finish()), sound)
+    assert writer.length == len(samples)
+    assert np.array_equal(decoded(writer.finish()), samples)
 
 
 def test_samples_beyond_full_scale_are_clipped(tmp_path):
@@ -70,49 +70,49 @@ def test_samples_beyond_full_scale_are_clipped(tmp_path):
 
 
 def test_audio_of_a_zone_is_recorded_exactly(audio_recorder):
-    sound = noise(3 * RATE + 17)
-    offer_sound(audio_recorder, [(0, sound)])
+    samples = noise(3 * RATE + 17)
+    offer_audio(audio_recorder, [(0, samples)])
     [decoded_audio] = flacs(audio_recorder)
-    assert np.array_equal(decoded_audio, sound)
+    assert np.array_equal(decoded_audio, samples)
 
 
 def test_a_gap_becomes_silence_of_its_length(audio_recorder):
     before, after = noise(RATE, 1), noise(RATE, 2)
-    offer_sound(audio_recorder, [(500, before), (500 + RATE + 12_345, after)])
+    offer_audio(audio_recorder, [(500, before), (500 + RATE + 12_345, after)])
     [decoded_audio] = flacs(audio_recorder)
     assert np.array_equal(decoded_audio, np.concatenate([before, np.zeros(12_345), after]))
 
 
 def test_a_reopened_source_continues_at_its_capture_time(audio_recorder):
     before, after = noise(2 * RATE, 1), noise(RATE, 2)
-    offer_sound(audio_recorder, [(0, before)])
-    offer_sound(audio_recorder, [(0, after)], begun=1000.0 + 2 + 1.5)
+    offer_audio(audio_recorder, [(0, before)])
+    offer_audio(audio_recorder, [(0, after)], start_time=1000.0 + 2 + 1.5)
     [decoded_audio] = flacs(audio_recorder)
     assert np.array_equal(decoded_audio, np.concatenate([before, np.zeros(3 * RATE // 2), after]))
 
 
 def test_a_long_gap_starts_a_new_file(audio_recorder):
     before, after = noise(RATE, 1), noise(RATE, 2)
-    offer_sound(audio_recorder, [(0, before), (RATE + 61 * RATE, after)])
+    offer_audio(audio_recorder, [(0, before), (RATE + 61 * RATE, after)])
     first, second = flacs(audio_recorder)
     assert np.array_equal(first, before)
     assert np.array_equal(second, after)
 
 
 def test_another_rate_starts_a_new_file(audio_recorder):
-    offer_sound(audio_recorder, [(0, noise(RATE))])
+    offer_audio(audio_recorder, [(0, noise(RATE))])
     audio_recorder.offer_audio("main", Block(noise(4000), 0, 1003.0), 16000)
     audio_recorder.finish()
     assert len(list(audio_recorder.folder.glob("*.flac"))) == 2
 
 
 def test_audio_and_estimates_of_a_period_share_name_and_time(audio_recorder, trajectory):
-    updates = trajectory(60, begun=1000.0 + 1.5)  # zone time 1.0 is 1.5 s into the sound
-    sound = noise(8 * RATE)
-    offer_sound(audio_recorder, [(0, sound[: 2 * RATE])])
+    updates = trajectory(60, start_time=1000.0 + 1.5)  # zone time 1.0 is 1.5 s into the audio
+    samples = noise(8 * RATE)
+    offer_audio(audio_recorder, [(0, samples[: 2 * RATE])])
     for update in updates[:5]:
         audio_recorder.offer_update("main", update)
-    offer_sound(audio_recorder, [(2 * RATE, sound[2 * RATE :])])
+    offer_audio(audio_recorder, [(2 * RATE, samples[2 * RATE :])])
     for update in updates[5:]:
         audio_recorder.offer_update("main", update)
     audio_recorder.finish()
@@ -121,26 +121,26 @@ def test_audio_and_estimates_of_a_period_share_name_and_time(audio_recorder, tra
     recording = read_recording(table)
     offset = float(recording.metadata["sound_offset"])
     assert offset == pytest.approx(0.5)
-    places = recording.columns["time"] + offset
-    assert places == pytest.approx(recording.columns["captured"] - 1000.0)
+    positions = recording.columns["time"] + offset
+    assert positions == pytest.approx(recording.columns["captured"] - 1000.0)
 
 
 def test_rotation_keeps_every_sample(start_recorder):
     recorder = start_recorder(audio=True, minutes=1, queue_size=10_000)
-    sound = noise(130 * RATE)
-    offer_sound(recorder, [(0, sound)])
+    samples = noise(130 * RATE)
+    offer_audio(recorder, [(0, samples)])
     recorder.finish()
     parts = [decoded(path) for path in sorted(recorder.folder.glob("*.flac"))]
     assert [round(len(part) / RATE) for part in parts] == [60, 60, 10]
-    assert np.array_equal(np.concatenate(parts), sound)
+    assert np.array_equal(np.concatenate(parts), samples)
 
 
 def test_audio_left_by_a_crash_can_be_played_up_to_its_end(tmp_path, start_recorder):
     folder = tmp_path / "recordings"
     folder.mkdir()
     writer = FlacWriter(folder / "main-20261125T203000Z", RATE, {})
-    sound = noise(20 * RATE)
-    writer.add(sound)
+    samples = noise(20 * RATE)
+    writer.add(samples)
     writer.sync()
     writer.close()
     (folder / "main-20261125T203100Z.flac.part").touch()
@@ -148,8 +148,8 @@ def test_audio_left_by_a_crash_can_be_played_up_to_its_end(tmp_path, start_recor
     assert [path.name for path in folder.iterdir()] == ["main-20261125T203000Z.flac"]
     with open_audio_file(folder / "main-20261125T203000Z.flac") as file:  # may end within a frame
         decoded_audio = np.concatenate([block.samples for block in file.blocks()])
-    assert 17 * RATE < len(decoded_audio) <= len(sound)
-    assert np.array_equal(decoded_audio, sound[: len(decoded_audio)])
+    assert 17 * RATE < len(decoded_audio) <= len(samples)
+    assert np.array_equal(decoded_audio, samples[: len(decoded_audio)])
 
 
 def test_audio_does_not_push_estimates_out_of_the_queue(start_recorder, trajectory, until):
@@ -160,7 +160,7 @@ def test_audio_does_not_push_estimates_out_of_the_queue(start_recorder, trajecto
         return 10**12
 
     recorder = start_recorder(audio=True, get_free_space=wait_for_disk, queue_size=100)
-    offer_sound(recorder, [(0, noise(20 * RATE))])
+    offer_audio(recorder, [(0, noise(20 * RATE))])
     for update in trajectory(50):
         recorder.offer_update("main", update)
     assert recorder.dropped == 0

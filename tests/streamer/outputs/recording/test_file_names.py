@@ -1,3 +1,5 @@
+"""Names of recording files."""
+
 from streamer.outputs.recording.file_names import finished_files, unfinished_files, unused_stem
 
 FINISHED = [

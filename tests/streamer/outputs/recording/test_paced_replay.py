@@ -1,4 +1,4 @@
-"""The timing of a replay, on a fake clock."""
+"""Timing of a replay, on a fake clock."""
 
 import asyncio
 import itertools
@@ -14,7 +14,7 @@ from streamer.outputs.recording.paced_replay import replay
 
 
 class FakeClock:
-    """Monotonic time that only sleeping advances."""
+    """Monotonic clock that advances only by sleeping."""
 
     def __init__(self):
         self.now = 1000.0
@@ -38,7 +38,7 @@ def recording(record, trajectory):
 
 
 async def offered(recording, clock, *, seconds=None, delay=0.0, **options):
-    """Return what a replay offers, and when after its start; each offer takes `delay`."""
+    """Return the updates that a replay offers and their times; each offer takes `delay` s."""
     offers = []
     start = clock.now
 

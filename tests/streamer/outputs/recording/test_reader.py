@@ -1,3 +1,5 @@
+"""Read recordings; reject invalid files with one line."""
+
 import math
 
 import pyarrow as pa
@@ -20,7 +22,7 @@ def error_of(path):
 
 
 def read_table(path, **metadata):
-    """Read our table as another program would write it."""
+    """Write a table as another program would, and read it."""
     metadata = {"streamer_recording": "1", "zone": "main", **metadata}
     return parquet.read_table(path).replace_schema_metadata(metadata)
 

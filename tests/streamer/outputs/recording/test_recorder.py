@@ -1,4 +1,4 @@
-"""Files of a recorder, after crashes, disk failures and with little space."""
+"""Files of a recorder; crashes, disk failures, low disk space."""
 
 import errno
 import logging
@@ -53,8 +53,8 @@ class TestFiles:
             recorder.offer_update("main", update)
             recorder.offer_update("front-bar", update)
         recorder.finish()
-        found = {read_recording(path).zone for path in recorder.folder.iterdir()}
-        assert found == {"main", "front-bar"}
+        zones = {read_recording(path).zone for path in recorder.folder.iterdir()}
+        assert zones == {"main", "front-bar"}
 
     def test_a_full_file_is_finished_and_the_next_one_begins(self, start_recorder, trajectory):
         updates = trajectory(200, step=1.0)
@@ -212,7 +212,7 @@ class TestFreeSpace:
 
 
 class TestFailingDisk:
-    def test_it_is_told_once_and_tried_again(
+    def test_a_full_disk_is_logged_once_and_retried(
         self, quick, start_recorder, trajectory, until, log, monkeypatch
     ):
         log.set_level(logging.INFO)

@@ -1,4 +1,4 @@
-"""A recording process that is killed at a random moment."""
+"""Recover the files of a recording process that is killed at a random moment."""
 
 import random
 import subprocess
@@ -24,9 +24,9 @@ from streamer.tracking import Affect, Update
 record = Record(folder=Path(sys.argv[1]), audio=True, free_gb=0)
 recorder = Recorder(record, {"main": "noise"}, model="test")
 noise = np.random.default_rng(0).normal(0, 0.1, 4410).astype(np.float32)
-begun, tick = time.monotonic(), 0
+started, tick = time.monotonic(), 0
 while True:
-    now = begun + tick / 10
+    now = started + tick / 10
     recorder.offer_audio("main", Block(noise, tick * 4410, now), 44100)
     affect = Affect(tick / 1e6, -tick / 1e6, 0.1, 0.2)
     recorder.offer_update("main", Update(tick, tick / 10, now, affect, affect, False, 1.0, -20.0))
@@ -37,7 +37,7 @@ while True:
 
 
 def killed_after(seconds, folder):
-    """Kill a recording process; return how many estimates it knew to be written."""
+    """Kill a recording process; return how many estimates it reported as written."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True
     )
@@ -67,5 +67,5 @@ def test_written_estimates_survive_and_are_recovered_at_the_next_start(
 
 
 def seconds_of(path):
-    with open_audio_file(path) as sound:  # its last frame may be cut
-        return sum(len(block.samples) for block in sound.blocks()) / sound.rate
+    with open_audio_file(path) as audio:  # its last frame may be cut
+        return sum(len(block.samples) for block in audio.blocks()) / audio.rate

@@ -38,15 +38,15 @@ def write_journal(path, updates):
 
 @given(st.lists(updates, min_size=1, max_size=30))
 @settings(deadline=None, max_examples=60)
-def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, given):
-    journal = write_journal(tmp_path_factory.getbasetemp() / "any.journal", given)
+def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, written):
+    journal = write_journal(tmp_path_factory.getbasetemp() / "any.journal", written)
     unfinished = read_recording(journal)
     finished = read_recording(finalize_journal(journal))
     assert not journal.exists()
     for recording in (unfinished, finished):
-        assert list(recording.updates()) == given
+        assert list(recording.updates()) == written
         assert METADATA.items() <= recording.metadata.items()
-    assert finished.columns["ts"].tolist() == [round((u.captured + EPOCH) * 1e3) for u in given]
+    assert finished.columns["ts"].tolist() == [round((u.captured + EPOCH) * 1e3) for u in written]
 
 
 @given(updates)
@@ -111,6 +111,6 @@ def test_the_table_has_documented_columns_and_metadata(record, trajectory):
 
 @pytest.mark.parametrize("rows", [999, 1000, 2001])
 def test_many_rows_are_written_in_groups(tmp_path, trajectory, rows):
-    given = trajectory(rows)
-    path = finalize_journal(write_journal(tmp_path / "long.journal", given))
-    assert list(read_recording(path).updates()) == given
+    written = trajectory(rows)
+    path = finalize_journal(write_journal(tmp_path / "long.journal", written))
+    assert list(read_recording(path).updates()) == written

@@ -1,4 +1,4 @@
-"""Cells, dots and what does not fit."""
+"""Text and dots on a canvas of terminal cells, cut at its edges."""
 
 import io
 
@@ -13,20 +13,20 @@ from streamer.outputs.terminal.canvas import Canvas, Dots, shortened
 RED = Style(color="red")
 
 
-def test_text_is_written_where_it_was_meant():
+def test_text_is_written_at_its_position():
     canvas = Canvas(6, 2)
     assert canvas.text(1, 1, "abc", RED) == 4
     assert canvas.lines() == ["      ", " abc  "]
 
 
-def test_text_can_end_at_a_cell():
+def test_right_aligned_text_ends_at_its_column():
     canvas = Canvas(6, 1)
     assert canvas.text_right(6, 0, "abc") == 3
     assert canvas.lines() == ["   abc"]
 
 
 @given(st.integers(-8, 12), st.integers(-3, 5), st.text(max_size=12))
-def test_whatever_is_written_no_row_changes_its_width(x, y, text):
+def test_no_text_changes_the_width_of_a_row(x, y, text):
     canvas = Canvas(7, 3)
     canvas.text(x, y, text)
     for line in canvas.lines():

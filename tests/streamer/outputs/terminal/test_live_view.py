@@ -35,8 +35,8 @@ def view(stream=None, **fields) -> LiveView:
     return LiveView({"main": "demo"}, topic="streamer/studio", console=console, **fields)
 
 
-async def draw_for(shown: LiveView, seconds: float = 0.4) -> None:
-    task = asyncio.create_task(shown.run())
+async def draw_for(live_view: LiveView, seconds: float = 0.4) -> None:
+    task = asyncio.create_task(live_view.run())
     await asyncio.sleep(seconds)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -45,9 +45,9 @@ async def draw_for(shown: LiveView, seconds: float = 0.4) -> None:
 
 async def test_it_draws_and_restores_the_terminal():
     terminal = Terminal()
-    shown = view(terminal)
-    shown.offer_update("main", update())
-    await draw_for(shown)
+    live_view = view(terminal)
+    live_view.offer_update("main", update())
+    await draw_for(live_view)
     output = terminal.getvalue()
     assert output.startswith("\x1b[?1049h")
     assert "+0.42" in output
@@ -57,28 +57,28 @@ async def test_it_draws_and_restores_the_terminal():
 
 async def test_unchanged_rows_are_not_written_again():
     terminal = Terminal()
-    shown = view(terminal, clock=lambda: 1000.0)
-    shown.offer_update("main", update())
-    await draw_for(shown, 0.8)
+    live_view = view(terminal, clock=lambda: 1000.0)
+    live_view.offer_update("main", update())
+    await draw_for(live_view, 0.8)
     assert terminal.getvalue().count("Ctrl-C stops") == 1
 
 
 async def test_at_most_6_frames_are_drawn_per_second(monkeypatch):
-    shown, count = view(), 0
-    scene = shown.scene
+    live_view, count = view(), 0
+    scene = live_view.scene
 
     def counted(messages):
         nonlocal count
         count += 1
         return scene(messages)
 
-    monkeypatch.setattr(shown, "scene", counted)
-    await draw_for(shown, 1.0)
+    monkeypatch.setattr(live_view, "scene", counted)
+    await draw_for(live_view, 1.0)
     assert 2 <= count <= 7
 
 
 class StalledTerminal(Terminal):
-    """Blocks every write until `release` is set."""
+    """Block every write until `release` is set."""
 
     def __init__(self):
         super().__init__()
@@ -94,11 +94,11 @@ class StalledTerminal(Terminal):
 async def test_a_stalled_terminal_does_not_block_the_event_loop(monkeypatch):
     monkeypatch.setattr("streamer.outputs.terminal.live_view.CLOSE_TIMEOUT_S", 0.1)
     terminal = StalledTerminal()
-    shown = view(terminal)
-    task = asyncio.create_task(shown.run())
+    live_view = view(terminal)
+    task = asyncio.create_task(live_view.run())
     assert await asyncio.to_thread(terminal.blocked.wait, 30)
     for tick in range(100):
-        shown.offer_update("main", update(tick))
+        live_view.offer_update("main", update(tick))
         await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -110,8 +110,8 @@ async def test_a_stalled_terminal_does_not_block_the_event_loop(monkeypatch):
 async def test_log_messages_are_shown_and_written_afterwards():
     terminal = Terminal()
     logs.configure(stream=terminal)
-    shown = view(terminal)
-    task = asyncio.create_task(shown.run())
+    live_view = view(terminal)
+    task = asyncio.create_task(live_view.run())
     await asyncio.sleep(0.2)
     logging.getLogger("streamer.mqtt").warning("the broker is gone")
     await asyncio.sleep(0.3)
@@ -125,23 +125,23 @@ async def test_log_messages_are_shown_and_written_afterwards():
 
 def test_an_update_is_only_stored():
     terminal = Terminal()
-    shown = view(terminal)
+    live_view = view(terminal)
     for tick in range(1000):
-        shown.offer_update("main", update(tick))
+        live_view.offer_update("main", update(tick))
     assert terminal.getvalue() == ""
 
 
 def test_a_password_in_the_broker_address_is_not_shown():
-    shown = view(broker="mqtt://ann:secret@studio:1883")
-    assert shown.scene().broker == "mqtt://studio:1883"
-    shown.set_broker("mqtt://bob:p@ss@hall", connected=True)
-    assert shown.scene().broker == "mqtt://hall"
+    live_view = view(broker="mqtt://ann:secret@studio:1883")
+    assert live_view.scene().broker == "mqtt://studio:1883"
+    live_view.set_broker("mqtt://bob:p@ss@hall", connected=True)
+    assert live_view.scene().broker == "mqtt://hall"
 
 
 def test_the_source_can_change():
-    shown = view()
-    shown.set_source("main", "radio")
-    assert shown.scene().zones[0].source == "radio"
+    live_view = view()
+    live_view.set_source("main", "radio")
+    assert live_view.scene().zones[0].source == "radio"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The picture of the live view says what there is to see, at every size."""
+"""Contents and layout of the live view at every terminal size."""
 
 from dataclasses import replace
 
@@ -27,23 +27,23 @@ def scene(*zones: ZoneScene, **fields) -> Scene:
     )
 
 
-def text(shown: Scene, width: int = 80, height: int = 24) -> str:
-    return "\n".join(draw(shown, width, height).lines())
+def text(drawn: Scene, width: int = 80, height: int = 24) -> str:
+    return "\n".join(draw(drawn, width, height).lines())
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (64, 18), (200, 60)])
-def test_everything_that_matters_is_there(width, height):
-    picture = text(scene(message="publishing"), width, height)
+def test_every_value_and_label_is_drawn(width, height):
+    screen = text(scene(message="publishing"), width, height)
     for word in (
         *("streamer", "main", "demo", "● mqtt://studio:1883", "tense", "excited", "calm", "sad"),
         *("↑ arousal", "valence →", "+0.42 ± 0.11", "+0.31 ± 0.09", "60 s ago", "now", "-23 dBFS"),
         *("10.0 estimates/s", "latency 48 ms", "topic streamer", "publishing", "Ctrl-C stops"),
     ):
-        assert word in picture
+        assert word in screen
 
 
 @pytest.mark.parametrize("width", [64, 80, 200])
-def test_the_dashboards_address_stands_below_on_the_right(width):
+def test_the_dashboards_address_is_at_the_bottom_right(width):
     lines = text(scene(page="http://127.0.0.1:8710"), width).splitlines()
     assert lines[-2].rstrip().endswith("http://127.0.0.1:8710")
     assert "10.0 estimates/s" in lines[-2]
@@ -62,8 +62,8 @@ names = st.text(max_size=90)
     names,
     st.booleans(),
 )
-def test_every_picture_fills_exactly_its_size(width, height, path, zones, name, silence):
-    seen = tuple(
+def test_every_screen_has_exactly_the_given_size(width, height, path, zones, name, silence):
+    history = tuple(
         Point(
             NOW - len(path) + k,
             Update(k, float(k), 0.0, here, here, silence=silence, warm=0.5, level=-130.0 + 5 * k),
@@ -71,18 +71,18 @@ def test_every_picture_fills_exactly_its_size(width, height, path, zones, name, 
         )
         for k, here in enumerate(path)
     )
-    zone = ZoneScene("zone", name, seen, 3.0, None)
-    shown = scene(*[zone] * zones)
-    canvas = draw(replace(shown, message=name, broker=name, topic=name, page=name), width, height)
+    zone = ZoneScene("zone", name, history, 3.0, None)
+    drawn = scene(*[zone] * zones)
+    canvas = draw(replace(drawn, message=name, broker=name, topic=name, page=name), width, height)
     lines = canvas.lines()
     assert len(lines) == height
     assert {cell_len(line) for line in lines} == {width}
 
 
-def test_before_the_first_update_it_waits():
-    picture = text(scene(ZoneScene("main", "demo")))
-    assert "waiting for sound" in picture
-    assert "latency -" in picture
+def test_before_the_first_update_it_says_that_it_waits():
+    screen = text(scene(ZoneScene("main", "demo")))
+    assert "waiting for audio" in screen
+    assert "latency -" in screen
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_before_the_first_update_it_waits():
         (Affect(0.9, -0.9, 0.01, 0.01), "lower right"),
     ],
 )
-def test_the_point_is_where_valence_and_arousal_put_it(here, corner):
+def test_the_point_is_at_its_valence_and_arousal(here, corner):
     lines = draw(scene(ZoneScene("main", "demo", points(here))), 80, 24).lines()
     ((row, column),) = [(y, line.index("●")) for y, line in enumerate(lines) if "●" in line[:35]]
     assert corner == f"{'upper' if row < 11 else 'lower'} {'right' if column > 17 else 'left'}"
@@ -118,32 +118,32 @@ def test_a_deviation_is_a_ring_around_the_point():
     assert dots(0.01) < dots(0.2) < dots(0.4)
 
 
-def test_silence_is_said_and_has_no_mood():
-    picture = text(scene(ZoneScene("main", "demo", points(silence=True, level=-71.0))))
-    assert "silence" in picture
-    assert "○" in picture
-    assert "-71 dBFS" in picture
+def test_silence_is_shown_instead_of_the_mood():
+    screen = text(scene(ZoneScene("main", "demo", points(silence=True, level=-71.0))))
+    assert "silence" in screen
+    assert "○" in screen
+    assert "-71 dBFS" in screen
 
 
-def test_warming_up_shows_how_far():
+def test_warm_up_is_shown_in_percent():
     assert "warming up  45%" in text(scene(ZoneScene("main", "demo", points(warm=0.45))))
     assert "warming" not in text(scene())
 
 
 @pytest.mark.parametrize(
-    ("connected", "said"),
+    ("connected", "expected"),
     [(True, "● mqtt://"), (False, "○ not connected mqtt://"), (None, "○ connecting mqtt://")],
 )
-def test_the_broker_is_shown_with_its_state(connected, said):
-    assert said in text(scene(connected=connected))
+def test_the_broker_is_shown_with_its_state(connected, expected):
+    assert expected in text(scene(connected=connected))
 
 
-def test_updates_that_stop_are_noticed():
+def test_missing_updates_are_reported_with_their_duration():
     old = tuple(replace(point, seen=point.seen - 7.0) for point in points())
     assert "no estimates for 7 s" in text(scene(ZoneScene("main", "demo", old)))
 
 
-def test_louder_sound_lights_more_of_the_meter():
+def test_louder_audio_lights_more_of_the_meter():
     def lit(level):
         return text(scene(ZoneScene("main", "demo", points(level=level)))).count("━")
 
@@ -166,5 +166,5 @@ def test_zones_that_do_not_fit_are_counted():
 
 
 def test_a_small_terminal_gets_lines_of_text():
-    picture = text(scene(), 50, 5)
-    assert picture.startswith("main          excited  V +0.42  A +0.31")
+    screen = text(scene(), 50, 5)
+    assert screen.startswith("main          excited  V +0.42  A +0.31")

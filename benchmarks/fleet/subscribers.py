@@ -1,6 +1,6 @@
-"""Who listens: a desk in every venue, and a monitor for all of them.
+"""Simulated subscribers: a desk per venue, and a central monitor of all venues.
 
-Once they have subscribed, nothing comes but messages, so their sockets are read without paho.
+After SUBACK only messages arrive, so the sockets are read without paho.
 """
 
 import re
@@ -20,30 +20,30 @@ _ESTIMATE = re.compile(
 )
 _TS = re.compile(rb'"ts":(\d{13})')
 GROUP = "$share/monitor/"
-"""What makes a subscription of MQTT 5 one that a group shares."""
+"""Prefix of a shared subscription (MQTT 5, 4.8.2)."""
 FILTERS = ("streamer/+/+/state", "streamer/+/+/health", "streamer/+/status")
 
 
-class Listener(Connection):
-    """Subscribes, and takes what comes; subclasses say what for.
+class Subscriber(Connection):
+    """Subscribe, and pass received bytes to `handle_data` of a subclass.
 
     Parameters
     ----------
     loop, port
         See `Connection`.
     filters
-        What to subscribe to.
+        Topic filters.
     quality
-        With which QoS.
+        QoS of the subscriptions.
     keepalive
-        Seconds; 0 for none.
+        Keep-alive interval, s; 0: none.
 
     Attributes
     ----------
     ready
-        Whether it has subscribed.
+        Whether all subscriptions are acknowledged.
     messages
-        How many have come.
+        Number of received messages.
     """
 
     acknowledges = False
@@ -54,62 +54,66 @@ class Listener(Connection):
         super().__init__(loop, port, keepalive=keepalive)
         self._filters = filters
         self._quality = quality
-        self._to_come = len(filters)
+        self._unacknowledged = len(filters)
         self.ready = False
         self.messages = 0
 
     def start(self) -> None:
         """Connect and subscribe."""
-        self.open(f"listener-{secrets.token_hex(8)}")
+        self.open(f"subscriber-{secrets.token_hex(8)}")
 
-    def take(self, arrived: bytes) -> None:
-        """Take what has come, which may end within a message."""
+    def handle_data(self, data: bytes) -> None:
+        """Process received bytes, which may end within a message."""
 
     def connected(self) -> None:
         for each in self._filters:
             if self.client is not None:
                 self.client.subscribe(each, qos=self._quality)
 
-    def subscribed(self, number: int) -> None:  # noqa: ARG002 - all are waited for
-        self._to_come -= 1
-        if self._to_come == 0 and self.client is not None and self.client.dialled is not None:
+    def subscribed(self, number: int) -> None:  # noqa: ARG002 - only counted
+        self._unacknowledged -= 1
+        if (
+            self._unacknowledged == 0
+            and self.client is not None
+            and self.client.connected_socket is not None
+        ):
             self.ready = True
-            self.loop.watch(self.client.dialled.fileno(), self._read_messages)
+            self.loop.watch(self.client.connected_socket.fileno(), self._read_messages)
 
     def lost(self) -> None:
-        raise RuntimeError("a listener has lost the broker")
+        raise RuntimeError("a subscriber lost its connection to the broker")
 
     def _read_messages(self) -> None:
         client = self.client
-        if client is None or client.dialled is None:
+        if client is None or client.connected_socket is None:
             return
         try:
-            arrived = client.dialled.recv(65536)
+            data = client.connected_socket.recv(65536)
         except BlockingIOError:
             return
-        if not arrived:
+        if not data:
             self.lost()
-        self.take(arrived)
+        self.handle_data(data)
 
 
-class Desk(Listener):
-    """A venue's own desk, which reads the fast stream of one node; or of several, to be cheaper.
+class Desk(Subscriber):
+    """Light desk of a venue: subscribe to the estimates of one node, or of several to save load.
 
     Parameters
     ----------
     loop, port
         See `Connection`.
     topics
-        Of the streams.
+        Topics of the estimates.
     latencies
-        Takes the milliseconds from sending to arrival, within a measurement.
+        Appended: latency from sending to arrival of each measured estimate, ms.
 
     Attributes
     ----------
-    heard
-        Messages within the measurement.
+    measured
+        Number of estimates within the measurement.
     disordered
-        Messages whose number was not higher than the one before.
+        Number of estimates whose `seq` did not increase.
     """
 
     def __init__(self, loop: Loop, port: int, topics: list[str], latencies: "array[float]") -> None:
@@ -117,12 +121,12 @@ class Desk(Listener):
         self._latencies = latencies
         self._last: dict[bytes, int] = {}
         self._rest = b""
-        self.heard = 0
+        self.measured = 0
         self.disordered = 0
 
-    def take(self, arrived: bytes) -> None:
+    def handle_data(self, data: bytes) -> None:
         now = time.time() * 1e3
-        data, end = self._rest + arrived, 0
+        data, end = self._rest + data, 0
         for found in _ESTIMATE.finditer(data):
             node, ts, number, latency = found.groups()
             end, seq = found.end(), int(number)
@@ -130,23 +134,23 @@ class Desk(Listener):
             self.disordered += seq <= self._last.get(node, 0)
             self._last[node] = seq
             if seq >= WINDOW:
-                self.heard += 1
+                self.measured += 1
                 self._latencies.append(now - int(ts) - float(latency))
         self._rest = data[end:]
 
 
-class Consumer(Listener):
-    """One of those that share the work of the central monitor.
+class Consumer(Subscriber):
+    """Member of the shared subscription of the central monitor.
 
     Parameters
     ----------
     loop, port
         See `Connection`.
     seen
-        How often each state and health message has come to all consumers together, by kind, node
-        and `ts`; and each status, by `online` or `offline`, node and 0.
+        Times that each state and health message was received by all consumers together, by kind,
+        node and `ts`; each status by `online` or `offline`, node and 0.
     latencies
-        Takes `ts` of each state and the milliseconds since then.
+        Appended: `ts` of each state and its age at arrival, ms.
     """
 
     def __init__(
@@ -161,9 +165,9 @@ class Consumer(Listener):
         self._latencies = latencies
         self._frames = Frames()
 
-    def take(self, arrived: bytes) -> None:
+    def handle_data(self, data: bytes) -> None:
         now = time.time() * 1e3
-        messages = self._frames.feed(arrived)
+        messages = self._frames.feed(data)
         self.messages += len(messages)
         for message in messages:
             if message.number and self.client is not None:
