@@ -20,7 +20,7 @@ run: .venv/run-installed
 
 install: .venv/run-installed
 
-test: .venv/test-installed .cache/musicnn.onnx
+test: .venv/test-installed
 	$(PYTEST) -m "smoke or not (long or peer)"
 
 # Real peers (brokers, sound servers, lighting receivers, a browser) and whole programs.

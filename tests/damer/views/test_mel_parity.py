@@ -10,6 +10,7 @@ import soundfile
 from damer.views import FrontEnd
 from damer.views.mel import hz_to_mel, mel_filters, mel_to_hz
 
+pytestmark = pytest.mark.long  # librosa compiles itself for a minute
 CLIPS = Path(__file__).parents[4] / "shared/data/musemodataset/audio"
 
 

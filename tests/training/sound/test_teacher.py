@@ -16,6 +16,7 @@ from training.fitting.recipe import DistillRecipe
 from training.sound.render import decode
 from training.sound.teacher import EMBEDDING_SIZE, RATE, embed
 
+pytestmark = pytest.mark.long  # MusiCNN has to be converted first
 MODEL = Path(__file__).parents[3] / ".cache/musicnn.onnx"
 
 
