@@ -34,6 +34,7 @@ from training.sound.render import decode
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300.0
 STARTUP_S = 8.0
+RETRY_S = 60.0  # after a start, in which a reader would repeat a command that finds nothing yet
 """Seconds until a command that keeps running counts as started."""
 
 SACN = 5568
@@ -107,6 +108,7 @@ class Terminals:
         self._state = folder / ".state"
         self._state.write_text(f"cd {folder}\n")
         self._running: list[RunningCommand] = []
+        self._retry_until = 0.0
 
     def run_step(self, step: Step) -> None:
         """Run a step.
@@ -122,15 +124,17 @@ class Terminals:
         if step.keeps_running:
             terminal = RunningCommand(f". {self._state}\n{step.commands}")
             self._running.append(terminal)
+            self._retry_until = time.monotonic() + RETRY_S
             time.sleep(STARTUP_S)
             assert terminal.runs, f"it has ended: {terminal.output}"
         else:
             keep = f'{{ export -p; echo "cd $(pwd)"; }} > {self._state}'
             script = f"set -e\n. {self._state}\n{step.commands}\n{keep}"
-            done = subprocess.run(
+            while code := subprocess.run(
                 ["bash", "-c", script], timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
-            )
-            assert done.returncode == 0, f"it ends with {done.returncode}"
+            ).returncode:
+                assert time.monotonic() < self._retry_until, f"it ends with {code}"
+                time.sleep(2)
 
     def stop(self) -> None:
         """Send Ctrl-C to every terminal; assert that each still ran, without errors."""

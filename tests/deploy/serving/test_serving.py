@@ -116,7 +116,7 @@ def client(served, **headers):
     credentials = f"{table.user}:{table.password.get_secret_value()}".encode()
     headers = {"Authorization": f"Basic {b64encode(credentials).decode()}", **headers}
     url = served.url.replace("https", "wss") + wire.PATH
-    return connect(url, ssl=context, additional_headers=headers, proxy=None)
+    return connect(url, ssl=context, additional_headers=headers, proxy=None, open_timeout=60)
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00", b"\x00\x00\x01\x00", "text", bytes(100_000)])
