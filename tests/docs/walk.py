@@ -34,8 +34,9 @@ from training.sound.render import decode
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300.0
 STARTUP_S = 8.0
-RETRY_S = 60.0  # after a start, in which a reader would repeat a command that finds nothing yet
 """Seconds until a command that keeps running counts as started."""
+RETRY_S = 60.0
+"""Seconds after a start in which a failing command is repeated, as a reader would."""
 
 SACN = 5568
 
