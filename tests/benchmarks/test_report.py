@@ -8,6 +8,8 @@ from benchmarks import report
 from benchmarks.compare import compare
 from benchmarks.pictures import draw_peers, draw_stages, draw_zones
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def found():

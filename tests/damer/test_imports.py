@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("module", ["damer", "damer.views", "damer.weights"])
 def test_views_and_weights_import_no_torch(module):

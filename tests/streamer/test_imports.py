@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 HEAVY = ["torch", "sounddevice", "tensorrt", "tensorrt_rtx", "librosa", "sklearn", "onnx"]
 
 

@@ -14,7 +14,10 @@ from streamer.app.process import (
     resident_memory,
 )
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 
 def test_resident_and_peak_memory_of_this_process():

@@ -12,6 +12,8 @@ import pytest
 from streamer.audio import AudioFile, Block, open_audio_file
 from streamer.errors import AudioError, UsageError
 
+pytestmark = pytest.mark.long
+
 MakeFile = Callable[..., Path]
 
 FORMATS = [

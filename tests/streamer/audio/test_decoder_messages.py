@@ -12,6 +12,8 @@ from streamer.audio.cleaning import Cleaner
 from streamer.audio.decoder_client import DecoderProcessError
 from streamer.audio.downmix import downmix
 
+pytestmark = pytest.mark.long
+
 INVALID = "it sent an invalid message"
 
 

@@ -17,6 +17,8 @@ from streamer.audio.ring_buffer import RingBuffer
 from streamer.config.models import Zone
 from streamer.errors import AudioError, UsageError
 
+pytestmark = pytest.mark.long
+
 MakeFile = Callable[..., Path]
 
 

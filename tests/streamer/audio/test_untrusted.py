@@ -17,6 +17,8 @@ from streamer.config import Tracking
 from streamer.engines import Engine
 from streamer.errors import AudioError
 
+pytestmark = pytest.mark.long
+
 MakeFile = Callable[..., Path]
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n"

@@ -9,6 +9,8 @@ import pytest
 from streamer.config import Record
 from streamer.outputs.recording import Recorder
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def folder(tmp_path, update):

@@ -76,6 +76,7 @@ def test_the_engine_names_itself(engine):
     assert engine.front_end.origin == "internal"
 
 
+@pytest.mark.long
 def test_onnx_runtime_writes_no_telemetry_to_the_home_folder(tmp_path):
     program = "from streamer.engines import open_engine; print(open_engine().name)"
     environment = {**os.environ, "HOME": str(tmp_path)}

@@ -68,6 +68,7 @@ class TestBlocks:
         for part, window in zip(parts, whole, strict=True):
             assert part.captured == pytest.approx(window.captured, abs=1e-6)
 
+    @pytest.mark.long
     def test_blocks_of_single_samples_do_not_change_a_bit(self, sound):
         sound = sound[:50000]
         assert list(map(bits, windows_of(cut(sound, [1])))) == list(

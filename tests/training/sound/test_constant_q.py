@@ -8,6 +8,8 @@ from training.sound.constant_q import compute_constant_q, constant_q_cache
 from training.sound.feature_cache import load_renditions
 from training.sound.renditions import RECORDED
 
+pytestmark = pytest.mark.long
+
 SPEC = FrontEndSpec()
 
 

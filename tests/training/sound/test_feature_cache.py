@@ -14,6 +14,8 @@ from training.sound.feature_cache import load_renditions
 from training.sound.render import Rendering, decode
 from training.sound.renditions import RECORDED, all_renderings, rotating_renderings
 
+pytestmark = pytest.mark.long
+
 SPEC = FrontEndSpec()
 EXTERNAL = FrontEndSpec(origin="external")
 

@@ -8,6 +8,8 @@ import pytest
 from streamer.child import supervisor
 from streamer.outputs.dashboard.web_process import MAX_PENDING_POINTS, PendingUpdates, WebProcess
 
+pytestmark = pytest.mark.long
+
 
 def test_every_update_is_returned_once():
     pending = PendingUpdates()

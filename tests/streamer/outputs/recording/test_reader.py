@@ -85,6 +85,7 @@ class TestRejects:
         parquet.write_table(table.set_column(0, "ts", moments), tmp_path / "odd.parquet")
         assert "damaged, ts has values out of range" in error_of(tmp_path / "odd.parquet")
 
+    @pytest.mark.long
     def test_a_small_file_that_unpacks_to_too_many_rows(self, tmp_path, finished):
         one = read_table(finished).slice(0, 1)
         many = pa.concat_tables([one] * 2).take(pa.array([0] * (limits.MAX_RECORDING_ROWS + 1)))
