@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --dist loadgroup
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Debian's npm is for Debian's Node.js; one from elsewhere brings its own, and they exclude each other.
 PEERS := mosquitto mosquitto-clients pulseaudio pulseaudio-utils libasound2-plugins icecast2 \
@@ -21,11 +21,13 @@ run: .venv/run-installed
 install: .venv/run-installed
 
 test: .venv/test-installed
-	$(PYTEST) -m "smoke or not (long or peer)"
+	$(PYTEST) --numprocesses 2 -m "smoke or not (long or peer)"
 
-# Real peers (brokers, sound servers, lighting receivers, a browser) and whole programs.
+# Whole programs and fits; then, with the machine to themselves, real peers: brokers, sound servers,
+# lighting receivers, a browser.
 test-peers: .venv/test-installed .cache/musicnn.onnx
-	$(PYTEST) -m "(long or peer) and not smoke"
+	$(PYTEST) --numprocesses 2 -m "long and not (peer or smoke)"
+	$(PYTEST) --numprocesses 1 -m "peer and not smoke"
 
 check: lint types layers docs test test-peers faults
 

@@ -1,8 +1,8 @@
 """Mark and distribute the tests (`pytest -n 2 --dist loadgroup`).
 
-Tests marked `peer` share one process, so that no two real peers compete for the machine. Others go
-file by file to whichever process is free. Tests that start the program, build the wheel or fit a
-network are marked `long`.
+Tests marked `peer` share one process, so that no two real peers compete for the machine, and
+`make test-peers` runs them last. Others go file by file to whichever process is free. Tests that
+start the program, build the wheel or fit a network are marked `long`.
 """
 
 import pytest
