@@ -3,61 +3,13 @@
 The abstract of DAMER (Li, Chen, Zhang, arXiv 2512.13998) states token-level, bidirectional cross
 attention between Mel spectrogram and cochleagram. Sizes, norms and residuals are our design.
 
-Shapes: B windows, T frames, N tokens of a view, M tokens of its context, `width` numbers a token.
+Shapes: B windows, N tokens of a view, M tokens of its context, `width` numbers a token.
 Module attributes are keys of checkpoints: renaming one breaks stored weights.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-
-class ViewTokens(nn.Module):
-    """Tokeniser of one view: a few standardised frames per token.
-
-    Bands are standardised with the training set's statistics. A window whose frames do not fill
-    whole tokens is padded on the left with the mean of every band, which masks the padding.
-
-    Parameters
-    ----------
-    bands
-        Bands of the view.
-    width
-        Numbers per token.
-    token_frames
-        Frames per token.
-    """
-
-    band_mean: Tensor
-    band_std: Tensor
-
-    def __init__(self, bands: int, width: int, token_frames: int) -> None:
-        super().__init__()
-        self.token_frames = token_frames
-        self.register_buffer("band_mean", torch.zeros(bands, 1))
-        self.register_buffer("band_std", torch.ones(bands, 1))
-        self.embed = nn.Linear(token_frames * bands, width)
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, view: Tensor) -> Tensor:
-        """Return the tokens (B, N, width) of a view (B, bands, T); N = ceil(T / token_frames)."""
-        standardised = (view - self.band_mean) / self.band_std
-        missing = -view.shape[-1] % self.token_frames
-        padded = functional.pad(standardised, (missing, 0)).transpose(1, 2)  # (B, N*frames, bands)
-        # The batch size must stay symbolic when the network is traced, so no len().
-        patches = padded.reshape(padded.shape[0], -1, self.embed.in_features)
-        tokens = self.norm(functional.gelu(self.embed(patches)))
-        encoded: Tensor = tokens + _positional_encoding(tokens)
-        return encoded
-
-
-def _positional_encoding(tokens: Tensor) -> Tensor:
-    """Sinusoidal encoding (N, width) of each token's distance from the window's end."""
-    count, width = tokens.shape[1], tokens.shape[2]
-    distance = torch.arange(count - 1, -1, -1, device=tokens.device, dtype=tokens.dtype)
-    octave = torch.arange(width // 2, device=tokens.device, dtype=tokens.dtype) / (width // 2)
-    angle = distance[:, None] * torch.exp2(-8.0 * octave)
-    return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
 class CrossAttention(nn.Module):

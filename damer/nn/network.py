@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple, Self, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from damer.nn.dsaf import DSAFLayer, ViewTokens
+from damer.nn.dsaf import DSAFLayer
+from damer.nn.tokens import TOKEN_FRAMES, ConvolutionalTokens, PatchTokens
 
 Fusion = Literal["dsaf", "concatenation"]
+Tokens = Literal["patches", "convolutional"]
 Views = Literal["both", "mel", "cochleagram"]
 
 _STORED_NAMES = {"self_attention_layers": "own_layers", "views": "hears"}
@@ -23,8 +25,10 @@ class NetworkSize:
     ----------
     mel_bands, gammatone_channels
         Bands of the two views, at least 1. Default: 128, 84.
+    tokens
+        "patches", linear maps of a few frames, or "convolutional". Default: "patches".
     token_frames
-        Frames per token, at least 1. Default: 8.
+        Frames per token, at least 1; of convolutional ones always 8. Default: 8.
     width, heads, layers
         Numbers per token (even, a multiple of `heads`), attention heads, DSAF layers. Default: 64,
         4, 1.
@@ -50,6 +54,7 @@ class NetworkSize:
 
     mel_bands: int = 128
     gammatone_channels: int = 84
+    tokens: Tokens = "patches"
     token_frames: int = 8
     width: int = 64
     heads: int = 4
@@ -61,8 +66,13 @@ class NetworkSize:
     views: Views = "both"
 
     def __post_init__(self) -> None:
-        if self.fusion not in get_args(Fusion) or self.views not in get_args(Views):
-            raise ValueError(f"fusion is {self.fusion!r} and views is {self.views!r}")
+        for name, choices in (("fusion", Fusion), ("views", Views), ("tokens", Tokens)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, not one of {', '.join(get_args(choices))}"
+                )
+        if self.tokens == "convolutional" and self.token_frames != TOKEN_FRAMES:
+            raise ValueError(f"token_frames of convolutional tokens must be {TOKEN_FRAMES}")
         counts = ("mel_bands", "gammatone_channels", "token_frames", "width", "heads", "layers")
         if small := [name for name in counts if getattr(self, name) < 1]:
             raise ValueError(f"{small[0]} must be at least 1")
@@ -174,8 +184,12 @@ class DAMER(nn.Module):
         width = size.width
         bands = {"mel": size.mel_bands, "cochleagram": size.gammatone_channels}
         first, second = ("mel", "cochleagram") if size.views == "both" else (size.views, size.views)
-        self.mel_tokens = ViewTokens(bands[first], width, size.token_frames)
-        self.cochleagram_tokens = ViewTokens(bands[second], width, size.token_frames)
+        self.mel_tokens, self.cochleagram_tokens = (
+            PatchTokens(bands[view], width, size.token_frames)
+            if size.tokens == "patches"
+            else ConvolutionalTokens(bands[view], width)
+            for view in (first, second)
+        )
         self.own_layers = nn.ModuleList(  # the self-attention layers, under their checkpoint key
             DSAFLayer(width, size.heads, size.dropout, cross=False)
             for _ in range(size.self_attention_layers)

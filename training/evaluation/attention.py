@@ -137,9 +137,11 @@ def attention_table(network: DAMER, views: tuple[Tensor, Tensor], spec: FrontEnd
     """Format the attention statistics of windows, (n, bands, T), as a Markdown table."""
     frames = network.size.token_frames
     seconds = frames * spec.hop / spec.sample_rate
-    mel, cochleagram = (_token_levels(view, frames) for view in views)
+    maps = network.attention_maps(*views)
+    count = maps[0][0].shape[-1]
+    mel, cochleagram = (_token_levels(view, frames)[:, -count:] for view in views)
     rows = []
-    for number, pair in enumerate(network.attention_maps(*views), start=1):
+    for number, pair in enumerate(maps, start=1):
         for direction, weights, level in zip(DIRECTIONS, pair, (cochleagram, mel), strict=True):
             one = attention_stats(weights, level, seconds)
             shares = f"{one.entropy:.2f}", f"{one.shared:.2f}"

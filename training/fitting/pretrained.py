@@ -22,7 +22,7 @@ from training.fitting.sampling import LabelledSampler, initial_uniforms
 PRETRAINED_DIR = Path(__file__).parents[1] / "pretrained"
 _NETWORK_PREFIX = "network."
 _SAME_FIELDS = (  # of the network's size; dropout may differ
-    *("mel_bands", "gammatone_channels", "token_frames"),
+    *("mel_bands", "gammatone_channels", "tokens", "token_frames"),
     *("width", "heads", "layers", "self_attention_layers", "gated", "fusion", "views"),
 )
 _PROBE_BATCHES = 24
@@ -39,7 +39,7 @@ class Pretrained:
     weights
         State of `training.fitting.distill.Student` without the valence/arousal heads.
     mean, std
-        Standardisation of the teacher's embeddings, (200,) each.
+        Standardisation of the teachers' outputs, (targets,) each.
     held_out
         (data set, group) pairs that it was never trained on.
     """

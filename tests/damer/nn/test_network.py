@@ -8,6 +8,7 @@ import torch
 from damer.nn import DAMER, NetworkSize
 
 SMALL = NetworkSize(width=16, heads=2, layers=1, token_frames=8)
+CONVOLUTIONAL = NetworkSize(width=16, heads=2, layers=1, tokens="convolutional")
 
 
 def network(seed=0, size=SMALL):
@@ -27,9 +28,10 @@ def means(output):
     return output.fused.mean, output.mel, output.cochleagram
 
 
+@pytest.mark.parametrize("size", [SMALL, CONVOLUTIONAL])
 @pytest.mark.parametrize("frames", [1, 44, 87, 258])
-def test_windows_of_any_length_are_predicted(frames):
-    output = network().eval()(*views(3, frames))
+def test_windows_of_any_length_are_predicted(frames, size):
+    output = network(size=size).eval()(*views(3, frames))
     for prediction in (*means(output), output.fused.std):
         assert prediction.shape == (3, 2)
         assert torch.isfinite(prediction).all()
@@ -44,9 +46,10 @@ def test_predictions_are_in_range(scale):
     assert (output.fused.std > 0.0).all()
 
 
+@pytest.mark.parametrize("size", [SMALL, CONVOLUTIONAL])
 @pytest.mark.parametrize("frames", [44, 87, 88])
-def test_a_prediction_does_not_depend_on_the_batch_size(frames):
-    model = network().eval()
+def test_a_prediction_does_not_depend_on_the_batch_size(frames, size):
+    model = network(size=size).eval()
     mel, cochleagram = views(5, frames)
     together = model(mel, cochleagram).fused
     for row in range(5):
@@ -185,7 +188,7 @@ def test_a_self_attention_layer_has_as_many_parameters_as_a_dsaf_layer():
     assert counts[0] == counts[1] < counts[2]
 
 
-@pytest.mark.parametrize("change", [{"fusion": "sum"}, {"views": "nothing"}])
+@pytest.mark.parametrize("change", [{"fusion": "sum"}, {"views": "nothing"}, {"tokens": "words"}])
 def test_an_unknown_variant_is_refused(change):
     with pytest.raises(ValueError, match=next(iter(change.values()))):
         NetworkSize(**change)
@@ -203,10 +206,10 @@ def test_an_invalid_size_is_refused(change):
         NetworkSize(**change)
 
 
-@pytest.mark.parametrize("size", [SMALL, *VARIANTS, *DEEPER])
+@pytest.mark.parametrize("size", [SMALL, CONVOLUTIONAL, *VARIANTS, *DEEPER])
 def test_attention_maps_are_distributions_over_the_context(size):
     model = network(size=size).eval()
-    mel, cochleagram = views()
+    mel, cochleagram = views(frames=120)
     model.fit_standardisation(mel, cochleagram)
     for maps in model.attention_maps(mel, cochleagram):
         for weights in maps:
