@@ -50,7 +50,7 @@ class Trajectory:
 
     def labels(self) -> NDArray[np.float64]:
         """Labels at the window ends less the lag, (n, 2)."""
-        score_times = (self.times - self.lag) * self.rendering.tempo
+        score_times = (self.times - self.lag) * self.rendering.pace
         return self.piece.labels_at(score_times).astype(np.float64)
 
 

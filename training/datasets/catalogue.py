@@ -12,7 +12,8 @@ from training.datasets.musemodataset import read_musemodataset
 from training.datasets.own import read_own
 from training.datasets.pieces import Piece
 from training.datasets.pmemo import read_pmemo
-from training.datasets.unlabelled import read_unlabelled
+from training.datasets.previews import read_previews
+from training.datasets.unlabelled import read_recordings, read_unlabelled
 from training.datasets.vgmidi import read_vgmidi
 
 
@@ -115,6 +116,22 @@ CATALOGUE: dict[str, DataSet] = {
                 ("memo2496-1000songs", "1000songs as precomputed arrays, 44 frames"),
                 ("memo2496-deam", "DEAM as precomputed arrays"),
             )
+        ),
+        DataSet(
+            "previews",
+            "previews",
+            read_previews,
+            "475 previews of 30 s, five genres; a service's valence and energy (weak labels)",
+            "github.com/Perseus14/MusicMoodDetection",
+            "none stated; commercial recordings, research",
+        ),
+        DataSet(
+            "recordings",
+            "recordings",
+            read_recordings,
+            "excerpts of 45 s of songs, without labels",
+            "github.com/DavidAmat/Music_Emotions",
+            "none stated; commercial recordings, research",
         ),
         DataSet(
             "own",

@@ -1,8 +1,9 @@
-"""Read unlabelled music: a folder of audio files, each one piece.
+"""Read unlabelled music: folders of audio files, each one piece.
 
 `scripts/free-music` fills such a folder with 27 hours of free game music from Debian.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,27 @@ def read_unlabelled(folder: Path) -> list[Piece]:
     ValueError
         There is no such file.
     """
+    return _read_audio_files(folder, "unlabelled", lambda path: path.parts[0])
+
+
+def read_recordings(folder: Path) -> list[Piece]:
+    """Read excerpts of songs, named SONG-NUMBER; the group is the song.
+
+    Raises
+    ------
+    ValueError
+        There is no audio file of at least 30 s.
+    """
+    return _read_audio_files(folder, "recordings", lambda path: path.stem.rpartition("-")[0])
+
+
+def _read_audio_files(folder: Path, dataset: str, group: Callable[[Path], str]) -> list[Piece]:
     no_labels = np.empty(0)
     pieces = [
         Piece(
-            dataset="unlabelled",
+            dataset=dataset,
             name=str(source.relative_to(folder)),
-            group=source.relative_to(folder).parts[0],
+            group=group(source.relative_to(folder)) or source.stem,
             source=source,
             times=no_labels,
             valence=no_labels,
@@ -40,9 +56,7 @@ def read_unlabelled(folder: Path) -> list[Piece]:
         and _is_long_enough(source)
     ]
     if not pieces:
-        raise ValueError(
-            f"cannot read unlabelled music: {folder} has no audio file of {_MIN_SECONDS:g} s"
-        )
+        raise ValueError(f"cannot read {dataset}: {folder} has no audio file of {_MIN_SECONDS:g} s")
     return pieces
 
 

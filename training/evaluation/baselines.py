@@ -57,7 +57,7 @@ class BaselineFeatures:
         piece, rendering = self.rendition
         if len(self.ends) == 1:
             return piece.mean_label[None]
-        return piece.labels_at(self.ends * rendering.tempo).astype(np.float64)
+        return piece.labels_at(self.ends * rendering.pace).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

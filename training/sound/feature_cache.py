@@ -190,6 +190,7 @@ def _key(piece: Piece, rendering: Rendering) -> str:
     segment = f"|{piece.start}|{piece.end}" if piece.start or piece.end else ""
     varied = rendering.transpose or rendering.tempo != 1.0
     variation = f"|{rendering.transpose}|{rendering.tempo}" if varied else ""
+    variation += f"|x{rendering.speed}" if rendering.speed != 1.0 else ""
     variation += f"|{rendering.venue}" if rendering.venue else ""
     identity = f"{piece.name}{segment}|{rendering.sound_font}{variation}"
     return f"{piece.dataset}/{hashlib.sha256(identity.encode()).hexdigest()[:20]}"

@@ -34,7 +34,10 @@ class Rendering:
     transpose
         Semitones up, drums excepted. Default: 0.
     tempo
-        Factor of the tempo; at 2 a piece lasts half as long. Default: 1.
+        Factor of the tempo of MIDI; at 2 a piece lasts half as long. Default: 1.
+    speed
+        Factor of the playback speed, which moves tempo and pitch together; at 2 a piece lasts half
+        as long and sounds an octave higher. Default: 1.
     venue
         Name in `training.sound.venue.VENUES` of a simulated venue. Default: none.
     """
@@ -42,7 +45,13 @@ class Rendering:
     sound_font: str = ""
     transpose: int = 0
     tempo: float = 1.0
+    speed: float = 1.0
     venue: str = ""
+
+    @property
+    def pace(self) -> float:
+        """Seconds of the piece in one second of its audio."""
+        return self.tempo * self.speed
 
 
 def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.float32]:
@@ -61,8 +70,9 @@ def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.floa
         audio = render_midi(piece.source, rendering, rate, piece.end)
     else:
         audio = decode(piece.source, rate)
-    end = None if piece.end is None else round(piece.end / rendering.tempo * rate)
-    segment = audio[round(piece.start / rendering.tempo * rate) : end]
+    audio = _resample(audio, rate * rendering.speed, rate)
+    end = None if piece.end is None else round(piece.end / rendering.pace * rate)
+    segment = audio[round(piece.start / rendering.pace * rate) : end]
     if not len(segment):
         raise ValueError(
             f"cannot load {piece.name}: {piece.source} ends before its start at {piece.start:g} s"
@@ -191,7 +201,7 @@ def decode(path: Path, rate: int) -> NDArray[np.float32]:
     return _resample(np.concatenate(planes), source_rate, rate)
 
 
-def _resample(samples: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:
+def _resample(samples: NDArray[np.float32], source: float, target: float) -> NDArray[np.float32]:
     if source == target:
         return samples
     resampled: NDArray[np.float32] = soxr.resample(samples, source, target, quality="HQ")

@@ -44,20 +44,27 @@ class Rendition:
 
     def labels_at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
         """Valence and arousal at times in seconds of this rendition, (n, 2)."""
-        return self.piece.labels_at(times * self.rendering.tempo)
+        return self.piece.labels_at(times * self.rendering.pace)
 
 
 def all_renderings(pieces: list[Piece], renderings: list[Rendering]) -> list[PieceRendering]:
-    """Pair each MIDI piece with every rendering, and each recording with `RECORDED`."""
+    """Pair each MIDI piece with the renderings that have a sound font, and recordings with others.
+
+    Each recording is also used as it is, `RECORDED`.
+    """
+    synthesised = [one for one in renderings if one.sound_font]
+    played = [RECORDED, *(one for one in renderings if not one.sound_font)]
     return [
         (piece, rendering)
         for piece in pieces
-        for rendering in (renderings if piece.is_midi else [RECORDED])
+        for rendering in (synthesised if piece.is_midi else played)
     ]
 
 
 def rotating_renderings(pieces: list[Piece], renderings: list[Rendering]) -> list[PieceRendering]:
-    """Pair each piece with one rendering, rotating through them within each data set.
+    """Pair each MIDI piece with one rendering, rotating through them within each data set.
+
+    Recordings are used as they are. Renderings without a sound font, for recordings, are left out.
 
     The rendering of a piece depends on the pieces before it, so call this before any split.
 
@@ -67,15 +74,16 @@ def rotating_renderings(pieces: list[Piece], renderings: list[Rendering]) -> lis
         A piece is MIDI and there are no renderings.
     """
     counts: Counter[str] = Counter()
+    synthesised = [one for one in renderings if one.sound_font]
     paired = []
     for piece in pieces:
-        if piece.is_midi and not renderings:
+        if piece.is_midi and not synthesised:
             raise ValueError(
                 f"cannot render {piece.dataset}: it is MIDI, and the recipe has no `renderings`"
             )
-        index = counts[piece.dataset] % len(renderings) if piece.is_midi else 0
+        index = counts[piece.dataset] % len(synthesised) if piece.is_midi else 0
         counts[piece.dataset] += 1
-        paired.append((piece, renderings[index] if piece.is_midi else RECORDED))
+        paired.append((piece, synthesised[index] if piece.is_midi else RECORDED))
     return paired
 
 

@@ -41,7 +41,10 @@ def root(put, tmp_path, write_wave):
             np.save(labels / f"label_{letter}.npy", np.zeros(1))
     put("own/a.mp3")
     put("own/labels.csv", "path,valence,arousal\na.mp3,0,0\n")
-    write_wave(tmp_path / "unlabelled/a.wav", np.zeros(31 * 1000), 1000)
+    put("previews/a.ogg")
+    put("previews/labels.csv", "path,group,mood,valence,energy\na.ogg,artist,Calm,0.5,0.5\n")
+    for folder in ("unlabelled", "recordings"):
+        write_wave(tmp_path / folder / "a.wav", np.zeros(31 * 1000), 1000)
     return tmp_path
 
 

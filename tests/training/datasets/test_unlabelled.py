@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.datasets import unlabelled
-from training.datasets.unlabelled import read_unlabelled
+from training.datasets.unlabelled import read_recordings, read_unlabelled
 from training.sound.render import decode
 
 RATE = 8000
@@ -64,3 +64,13 @@ def test_a_tag_that_is_not_utf8_is_ignored(folder):
         pass
     assert "game/old.wav" in [piece.name for piece in read_unlabelled(folder)]
     assert len(decode(path, RATE)) == RATE
+
+
+def test_excerpts_of_one_song_are_one_group(tmp_path, write_wave, monkeypatch):
+    monkeypatch.setattr(unlabelled, "_MIN_SECONDS", 1.0)
+    for name in ("TR-A-0", "TR-A-1", "TRB-0", "single"):
+        write_wave(tmp_path / f"{name}.wav", np.zeros(RATE), RATE)
+    groups = {piece.name: piece.group for piece in read_recordings(tmp_path)}
+    assert groups == {
+        "TR-A-0.wav": "TR-A", "TR-A-1.wav": "TR-A", "TRB-0.wav": "TRB", "single.wav": "single",
+    }  # fmt: skip

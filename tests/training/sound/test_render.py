@@ -11,6 +11,7 @@ from training.sound.render import (
     Rendering,
     decode,
     find_sound_font,
+    load_audio,
     render_midi,
 )
 
@@ -158,3 +159,20 @@ def test_a_file_without_audio_is_reported(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(ValueError, match=r"cannot decode .*text\.wav"):
         decode(tmp_path / "text.wav", RATE)
+
+
+def test_a_faster_recording_is_shorter_and_higher(tmp_path, write_wave, make_piece):
+    source = write_wave(tmp_path / "tone.wav", tone(RATE, 2.0), RATE)
+    audio = load_audio(make_piece(source=source), Rendering(speed=1.25), RATE)
+    assert len(audio) == pytest.approx(2.0 / 1.25 * RATE, abs=2)
+    spectrum = np.abs(np.fft.rfft(audio))
+    assert np.argmax(spectrum) * RATE / len(audio) == pytest.approx(440 * 1.25, abs=1.0)
+
+
+def test_a_segment_of_a_faster_recording_has_the_segments_audio(tmp_path, write_wave, make_piece):
+    quiet_then_loud = np.concatenate([np.zeros(RATE), tone(RATE, 1.0)])
+    source = write_wave(tmp_path / "two.wav", quiet_then_loud, RATE)
+    segment = make_piece(source=source, start=1.0, end=2.0)
+    audio = load_audio(segment, Rendering(speed=0.8), RATE)
+    assert len(audio) == pytest.approx(RATE / 0.8, abs=2)
+    assert np.sqrt(np.mean(audio**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
