@@ -69,6 +69,7 @@ from training.options import (
     step_progress,
 )
 from training.reports import write_json
+from training.sound.affect_heads import find_affect_heads
 from training.sound.feature_cache import (
     load_embeddings,
     load_renditions,
@@ -109,8 +110,7 @@ def features(
             raise ValueError(
                 f"cannot compute features for {recipe}: its data sets have precomputed views"
             )
-        names = chosen.all_datasets if isinstance(chosen, FitRecipe) else chosen.pool
-        needed = every_rendition(chosen, read_data_sets(names, data or DEFAULT_DATA))
+        needed = every_rendition(chosen, read_data_sets(chosen.all_datasets, data or DEFAULT_DATA))
         own = select_part(needed, number, parts)
         renditions = load_renditions(own, chosen.front_end, cache)
         hours = sum(one.seconds(chosen.front_end) for one in renditions) / 3600
@@ -146,11 +146,14 @@ def distill(
     with exit_on_error():
         chosen = load_recipe(DistillRecipe, recipe)
         run = run or Path("runs") / chosen.name
-        pieces = read_data_sets(chosen.pool, data or DEFAULT_DATA)
+        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        heads = find_affect_heads(data or DEFAULT_DATA) if chosen.affect_loss else None
         pretrained = load_pretrained(chosen)
         held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)
         statistics = (pretrained.mean, pretrained.std) if pretrained else None
-        training, validation = load_distillation_data(pieces, chosen, held_out, statistics, cache)
+        training, validation = load_distillation_data(
+            pieces, chosen, held_out, statistics, cache, heads
+        )
         torch.set_num_threads(threads)
         typer.echo(f"{len(training)} windows for training, {len(validation)} held out")
         with step_progress("Distilling", chosen.steps) as progress:

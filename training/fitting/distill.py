@@ -1,4 +1,7 @@
-"""Distillation: train a network to predict MusiCNN's embedding on unlabelled music."""
+"""Distillation: train a network to predict teachers' outputs on unlabelled music.
+
+Targets are MusiCNN's embedding, then the valence and arousal of heads on it if the recipe has them.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from damer.nn import DAMER, NetworkOutput
@@ -19,34 +23,35 @@ from training.fitting.sampling import DistillationSampler, draw_uniforms, initia
 from training.sound.teacher import EMBEDDING_SIZE
 
 _STATISTICS_BATCHES = 8
-_VALIDATION_WINDOWS = 1024
+_VALIDATION_WINDOWS = 512  # of each data set
 _VALIDATION_BATCH = 64
 
 
 class Student(nn.Module):
-    """A network with three linear heads that predict the teacher's standardised embedding."""
+    """A network with three linear heads that predict the standardised outputs of teachers."""
 
-    def __init__(self, network: DAMER) -> None:
+    def __init__(self, network: DAMER, targets: int = EMBEDDING_SIZE) -> None:
         super().__init__()
         self.network = network
         for head in (network.fused_head, network.mel_head, network.cochleagram_head):
             head.requires_grad_(False)  # trained later, on labels
         width = network.size.width
-        self.heads = nn.ModuleList(nn.Linear(width, EMBEDDING_SIZE) for _ in range(3))
+        self.heads = nn.ModuleList(nn.Linear(width, targets) for _ in range(3))
 
     def forward(self, mel: Tensor, cochleagram: Tensor) -> tuple[NetworkOutput, Tensor]:
-        """Return the network's output and the embeddings of fused, Mel and cochleagram head.
+        """Return the network's output and the predictions of fused, Mel and cochleagram head.
 
-        Mel is (B, mel_bands, T), cochleagram (B, gammatone_channels, T), embeddings (3, B, 200).
+        Mel is (B, mel_bands, T), cochleagram (B, gammatone_channels, T), predictions
+        (3, B, targets).
         """
         output = self.network(mel, cochleagram)
         inputs = (output.embedding, output.mel_embedding, output.cochleagram_embedding)
-        embeddings = [head(one) for head, one in zip(self.heads, inputs, strict=True)]
-        return output, torch.stack(embeddings)
+        predictions = [head(one) for head, one in zip(self.heads, inputs, strict=True)]
+        return output, torch.stack(predictions)
 
 
 class Distillation:
-    """Task of distillation: mean squared error to the teacher's standardised embedding."""
+    """Task of distillation: mean squared error to the teachers' standardised outputs."""
 
     def __init__(
         self,
@@ -58,12 +63,13 @@ class Distillation:
         self._training, self._validation = training, validation
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
+        self._explained: dict[str, float] = {}
 
     def batch(self, step: int, rank_slice: RankSlice) -> tuple[Views, Tensor]:
-        """Draw augmented windows of a rank slice, and the embeddings of the whole batch."""
+        """Draw augmented windows of a rank slice, and the targets of the whole batch."""
         uniforms = draw_uniforms(self._seed, step, self._recipe.batch)
-        mel, cochleagram, embedding = self._training.batch(uniforms, rank_slice)
-        return self._augment(mel, cochleagram, rank_slice.select(uniforms)), embedding
+        mel, cochleagram, target = self._training.batch(uniforms, rank_slice)
+        return self._augment(mel, cochleagram, rank_slice.select(uniforms)), target
 
     def loss(
         self,
@@ -73,35 +79,61 @@ class Distillation:
         step: int,  # noqa: ARG002 - of a task
     ) -> Tensor:
         """Error of the fused head plus the weighted errors of the view heads."""
-        views, embedding = fabric.to_device(batch)
+        views, target = fabric.to_device(batch)
         _, predictions = model(*views)
         predictions = torch.stack(all_gather(fabric, tuple(predictions)))
-        errors = embedding_errors(predictions, embedding)
+        errors = target_errors(predictions, target, self._recipe.affect_loss)
         return errors[0] + self._recipe.view_loss * (errors[1] + errors[2])
 
     def score(self, network: nn.Module) -> float | None:
-        """Share of the embedding's variance that is explained on held-out music."""
+        """Mean share of the embedding's variance explained on held-out music, over the pool."""
         if self._validation is None or not len(self._validation):
             return None
-        count = min(_VALIDATION_WINDOWS, len(self._validation))
-        chosen = np.linspace(0, len(self._validation) - 1, count).astype(np.int64)
-        device = next(network.parameters()).device
-        errors = []
-        with torch.inference_mode():
-            for start in range(0, count, _VALIDATION_BATCH):
-                batch = self._validation.select(chosen[start : start + _VALIDATION_BATCH])
-                _, predictions = network(batch.mel.to(device), batch.cochleagram.to(device))
-                errors.append((predictions[0].cpu() - batch.embedding).square().mean(dim=1))
-        return 1.0 - float(torch.cat(errors).mean())
+        datasets = self._validation.datasets
+        explained = {}
+        for dataset in dict.fromkeys(datasets):
+            own = np.flatnonzero(datasets == dataset)
+            chosen = np.linspace(0, len(own) - 1, min(_VALIDATION_WINDOWS, len(own)))
+            predicted, target = self._predict(network, own[chosen.astype(np.int64)])
+            explained[dataset] = explained_variance(predicted, target)
+        self._explained = {f"explained_{name}": value for name, value in explained.items()}
+        choosing = [explained[name] for name in self._recipe.pool if name in explained]
+        return float(np.mean(choosing)) if choosing else None
 
     def diagnostics(self, network: nn.Module) -> dict[str, float]:  # noqa: ARG002 - of a task
-        """Nothing further."""
-        return {}
+        """Share of the embedding's variance explained in each data set at the last validation."""
+        return self._explained
+
+    @torch.inference_mode()
+    def _predict(self, network: nn.Module, windows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Predicted and true embeddings of validation windows, (n, 200) each."""
+        assert self._validation is not None  # noqa: S101 - for the type checker
+        device = next(network.parameters()).device
+        predicted, targets = [], []
+        for start in range(0, len(windows), _VALIDATION_BATCH):
+            batch = self._validation.select(windows[start : start + _VALIDATION_BATCH])
+            _, predictions = network(batch.mel.to(device), batch.cochleagram.to(device))
+            predicted.append(predictions[0, :, :EMBEDDING_SIZE].cpu())
+            targets.append(batch.target[:, :EMBEDDING_SIZE])
+        return torch.cat(predicted), torch.cat(targets)
 
 
-def embedding_errors(predictions: Tensor, embedding: Tensor) -> Tensor:
-    """Mean squared error of each head, (3,), of predictions (3, B, 200)."""
-    return (predictions - embedding).square().mean(dim=(1, 2))
+def target_errors(predictions: Tensor, target: Tensor, affect_loss: float) -> Tensor:
+    """Mean squared error of each head, (3,), of predictions (3, B, targets).
+
+    Targets after the embedding weigh `affect_loss` together.
+    """
+    squared = (predictions - target).square().mean(dim=1)  # (3, targets)
+    errors = squared[:, :EMBEDDING_SIZE].mean(dim=1)
+    if squared.shape[1] > EMBEDDING_SIZE:
+        errors = errors + affect_loss * squared[:, EMBEDDING_SIZE:].mean(dim=1)
+    return errors
+
+
+def explained_variance(predicted: Tensor, target: Tensor) -> float:
+    """Share of the variance of targets (n, d) about their mean that is explained."""
+    residual = (predicted - target).square().sum()
+    return 1.0 - float(residual / (target - target.mean(dim=0)).square().sum())
 
 
 def distill(
@@ -119,14 +151,14 @@ def distill(
     Parameters
     ----------
     training, validation
-        Windows with embeddings to train on, and to choose the step by.
+        Windows with targets to train on, and to choose the step by.
     recipe, seed, run, on_step
         As for `training.fitting.loop.train`.
     pretrained
         Student to start from. Default: from scratch.
     """
     torch.manual_seed(seed)
-    student = Student(DAMER(recipe.network))
+    student = Student(DAMER(recipe.network), len(training.mean))
     if pretrained:
         student.load_state_dict(pretrained.weights, strict=False)
     else:

@@ -261,12 +261,18 @@ class FitRecipe(Recipe):
 
 
 class DistillRecipe(Recipe):
-    """Recipe of a distillation from MusiCNN.
+    """Recipe of a distillation from MusiCNN, and from heads on its embedding.
 
     Attributes
     ----------
     pool
         Data sets, used without labels.
+    unseen
+        Data sets whose explained variance is logged, but that are never trained on and never choose
+        the step. Default: none.
+    affect_loss
+        Weight of the valence and arousal of `training.sound.affect_heads`, relative to the
+        embedding; 0: without. Default: 0.
     view_loss
         Weight of the two view heads relative to the fused head. Default: 0.3.
     validation_share
@@ -274,8 +280,21 @@ class DistillRecipe(Recipe):
     """
 
     pool: list[str]
+    unseen: list[str] = []
+    affect_loss: Weight = 0.0
     view_loss: Weight = 0.3
     validation_share: Share = 0.05
+
+    @model_validator(mode="after")
+    def _unseen_is_not_in_the_pool(self) -> Self:
+        if both := set(self.pool) & set(self.unseen):
+            raise ValueError(f"{min(both)} is in `pool` and in `unseen`; remove it from one")
+        return self
+
+    @property
+    def all_datasets(self) -> list[str]:
+        """Every data set of the recipe."""
+        return [*self.pool, *self.unseen]
 
 
 Kind = TypeVar("Kind", bound=Recipe)

@@ -47,19 +47,19 @@ class LabelledBatch(NamedTuple):
 
 
 class DistillationBatch(NamedTuple):
-    """Views of a rank slice, and the teacher's embeddings of the whole batch.
+    """Views of a rank slice, and the teachers' outputs for the whole batch.
 
     Attributes
     ----------
     mel, cochleagram
         Of the slice, (n, mel_bands, T) and (n, gammatone_channels, T).
-    embedding
-        Standardised, (B, 200).
+    target
+        Standardised outputs of the teachers, (B, targets).
     """
 
     mel: Tensor
     cochleagram: Tensor
-    embedding: Tensor
+    target: Tensor
 
 
 def draw_uniforms(seed: int, step: int, count: int) -> Uniforms:
@@ -164,8 +164,8 @@ class LabelledSampler:
         rendition = renditions[int(rendering_uniform * len(renditions))]
         rate = spec.sample_rate / spec.hop
         labelled_from, labelled_to = rendition.piece.labelled_span
-        last = int(min(len(rendition.frames), labelled_to / rendition.rendering.tempo * rate))
-        first = int(max(FIRST_ESTIMATE_SECONDS, labelled_from / rendition.rendering.tempo) * rate)
+        last = int(min(len(rendition.frames), labelled_to / rendition.rendering.pace * rate))
+        first = int(max(FIRST_ESTIMATE_SECONDS, labelled_from / rendition.rendering.pace) * rate)
         if cold_uniform < self._recipe.cold_start:
             last = min(last, max(first, spec.window_frames))
         else:
@@ -215,38 +215,46 @@ def _style(piece: Piece) -> str:
 
 
 class DistillationSampler:
-    """Sampler of windows with the teacher's embeddings, all windows with equal probability.
+    """Sampler of windows with the teachers' outputs, all windows with equal probability.
 
     Parameters
     ----------
     renditions
         Renditions with frames.
-    embeddings
-        Of each rendition, the window ends in seconds, (n,), and the embeddings, (n, 200).
+    targets
+        Of each rendition, the window ends in seconds, (n,), and the outputs, (n, targets).
     spec
         Front end of the frames.
     statistics
-        Mean and standard deviation that standardise embeddings, (200,) each. Default: those of
-        these embeddings.
+        Mean and standard deviation that standardise targets, (targets,) each. Default: those of
+        these targets.
+
+    Attributes
+    ----------
+    mean, std
+        The statistics.
+    datasets
+        Data set of each window, (windows,).
     """
 
     def __init__(
         self,
         renditions: list[Rendition],
-        embeddings: list[tuple[NDArray[np.float64], NDArray[np.float32]]],
+        targets: list[tuple[NDArray[np.float64], NDArray[np.float32]]],
         spec: FrontEndSpec,
         statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> None:
         self._renditions, self._spec = renditions, spec
-        counts = [len(ends) for ends, _ in embeddings]
+        counts = [len(ends) for ends, _ in targets]
         self._rendition_of = np.repeat(np.arange(len(renditions)), counts)
-        seconds = np.concatenate([ends for ends, _ in embeddings])
+        self.datasets = np.array([one.piece.dataset for one in renditions])[self._rendition_of]
+        seconds = np.concatenate([ends for ends, _ in targets])
         self._ends = (seconds * spec.sample_rate / spec.hop + 1e-6).astype(np.int64)
-        raw = np.concatenate([values for _, values in embeddings])
+        raw = np.concatenate([values for _, values in targets])
         mean, std = statistics or (raw.mean(axis=0), raw.std(axis=0).clip(1e-3))
         self.mean: NDArray[np.float32] = mean
         self.std: NDArray[np.float32] = std
-        self._embeddings = (raw - self.mean) / self.std
+        self._targets = (raw - self.mean) / self.std
 
     def __len__(self) -> int:
         return len(self._rendition_of)
@@ -256,8 +264,8 @@ class DistillationSampler:
     ) -> DistillationBatch:
         """Sample the windows of uniform numbers (B, SAMPLING_UNIFORMS or more)."""
         indices = (uniforms[:, 0] * len(self)).astype(np.int64)
-        embedding = torch.from_numpy(self._embeddings[indices])
-        return self.select(rank_slice.select(indices))._replace(embedding=embedding)
+        target = torch.from_numpy(self._targets[indices])
+        return self.select(rank_slice.select(indices))._replace(target=target)
 
     def select(self, indices: NDArray[np.int64]) -> DistillationBatch:
         """Return the windows of indices from 0 to `len(self) - 1`."""
@@ -267,5 +275,5 @@ class DistillationSampler:
             end = np.minimum(self._ends[index : index + 1], len(rendition.frames))
             windows.append(cut_windows(rendition, end, self._spec))
         mels, cochleagrams = zip(*windows, strict=True)
-        embeddings = torch.from_numpy(self._embeddings[indices])
-        return DistillationBatch(torch.cat(mels), torch.cat(cochleagrams), embeddings)
+        target = torch.from_numpy(self._targets[indices])
+        return DistillationBatch(torch.cat(mels), torch.cat(cochleagrams), target)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from training.datasets import Piece
 from training.fitting.recipe import DistillRecipe, FitRecipe
 from training.fitting.sampling import DistillationSampler
+from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_embeddings, load_renditions
 from training.sound.renditions import (
     PieceRendering,
@@ -16,6 +17,7 @@ from training.sound.renditions import (
     all_renderings,
     rotating_renderings,
 )
+from training.sound.teacher import EMBEDDING_SIZE
 from training.splits import Split, hold_out
 
 
@@ -51,7 +53,12 @@ def pool_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRenderi
 def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
     """Select all renditions that training and evaluation of a recipe need."""
     if isinstance(recipe, DistillRecipe):
-        return rotating_renderings(pieces, recipe.renderings)
+        scores = [piece for piece in pieces if piece.is_midi]
+        recordings = [piece for piece in pieces if not piece.is_midi]
+        return [
+            *rotating_renderings(scores, recipe.renderings),
+            *all_renderings(recordings, recipe.renderings),
+        ]
     selections = (training_renditions, evaluation_renditions, pool_renditions)
     return [one for select in selections for one in select(recipe, pieces)]
 
@@ -77,19 +84,27 @@ def load_distillation_data(
     held_out: set[tuple[str, str]],
     statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     cache: Path,
+    heads: AffectHeads | None = None,
 ) -> tuple[DistillationSampler, DistillationSampler]:
     """Load the training and the validation windows of a distillation.
 
     Parameters
     ----------
     pieces, recipe
-        Pieces of the recipe's pool.
+        Pieces of the recipe's data sets.
     held_out
-        (data set, group) pairs of the validation side.
+        (data set, group) pairs of the validation side; unseen data sets are on it as well.
     statistics
-        Mean and standard deviation of embeddings. Default: those of the training side.
+        Mean and standard deviation of targets. Default: those of the training side.
     cache
         Folder of computed features.
+    heads
+        Heads whose valence and arousal are targets after the embedding. Default: none.
+
+    Raises
+    ------
+    ValueError
+        The statistics are of other targets; or as `load_renditions` and `load_embeddings`.
     """
 
     def sampler(
@@ -98,16 +113,33 @@ def load_distillation_data(
     ) -> DistillationSampler:
         return DistillationSampler(
             load_renditions(renditions, recipe.front_end, cache),
-            load_embeddings(renditions, cache),
+            [_targets(*one, heads) for one in load_embeddings(renditions, cache)],
             recipe.front_end,
             statistics,
         )
 
+    if statistics and (len(statistics[0]) > EMBEDDING_SIZE) != (heads is not None):
+        raise ValueError(
+            f"cannot continue {recipe.pretrained}: of it and {recipe.name}, only one has the "
+            "valence and arousal heads as teachers; set `affect_loss` in both recipes or in none"
+        )
     sides: tuple[list[PieceRendering], list[PieceRendering]] = ([], [])
     for one in every_rendition(recipe, pieces):
-        sides[(one[0].dataset, one[0].group) in held_out].append(one)
+        piece = one[0]
+        validates = piece.dataset in recipe.unseen or (piece.dataset, piece.group) in held_out
+        sides[validates].append(one)
     training = sampler(sides[0], statistics)
     return training, sampler(sides[1], (training.mean, training.std))
+
+
+def _targets(
+    ends: NDArray[np.float64], embeddings: NDArray[np.float32], heads: AffectHeads | None
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return the ends of windows, and embeddings followed by the heads' outputs, (n, targets)."""
+    if heads is None:
+        return ends, embeddings
+    affect = heads.predict(embeddings).reshape(len(ends), -1).astype(np.float32)
+    return ends, np.concatenate([embeddings, affect], axis=1)
 
 
 def hold_out_groups(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from damer.nn import NetworkSize
-from training.fitting.distill import distill
+from training.fitting.distill import distill, explained_variance, target_errors
 from training.fitting.recipe import Augmentation, DistillRecipe
 from training.fitting.sampling import DistillationSampler
 
@@ -17,7 +17,7 @@ def recipe():
     return DistillRecipe(
         name="tiny",
         window_frames=43,
-        pool=["unlabelled"],
+        pool=["musemodataset"],
         steps=60,
         batch=24,
         learning_rate=5e-3,
@@ -55,6 +55,44 @@ def test_every_head_predicts_an_embedding(sampler, recipe):
     output, predictions = student(batch.mel, batch.cochleagram)
     assert predictions.shape == (3, 4, 200)
     assert output.embedding.shape == output.mel_embedding.shape == (4, 16)
+
+
+def test_explained_variance_is_logged_for_each_data_set(sampler, recipe):
+    _, trained = distill(sampler, sampler, recipe.model_copy(update={"steps": 20}), seed=0)
+    assert trained.diagnostics[-1].keys() == {"explained_musemodataset"}
+
+
+def test_targets_after_the_embedding_weigh_as_the_recipe_says():
+    target = torch.zeros(4, 206)
+    predictions = torch.zeros(3, 4, 206)
+    predictions[0, :, :200] = 1.0
+    predictions[1, :, 200:] = 2.0
+    assert target_errors(predictions, target, 0.5).tolist() == [1.0, 2.0, 0.0]
+
+
+def test_a_student_learns_further_targets(clips, sampler, recipe):
+    affect = [np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32) for clip in clips]
+    embeddings = [np.zeros((3, 200), np.float32) for _ in clips]
+    ends = np.array([1.0, 1.5, 1.9])
+    targets = [
+        (ends, np.concatenate(pair, axis=1)) for pair in zip(embeddings, affect, strict=True)
+    ]
+    with_affect = DistillationSampler(clips, targets, recipe.front_end)
+    chosen = recipe.model_copy(update={"affect_loss": 1.0})
+    student, _ = distill(with_affect, None, chosen, seed=0)
+    batch = with_affect.select(np.arange(len(with_affect)))
+    with torch.inference_mode():
+        _, predictions = student(batch.mel, batch.cochleagram)
+    assert predictions.shape == (3, len(with_affect), 202)
+    assert explained_variance(predictions[0, :, 200:], batch.target[:, 200:]) > 0.5
+
+
+def test_explained_variance_is_about_the_mean():
+    target = torch.randn(50, 3) + 5.0
+    assert explained_variance(target, target) == 1.0
+    assert explained_variance(target.mean(dim=0).expand(50, 3), target) == pytest.approx(
+        0.0, abs=1e-6
+    )
 
 
 def test_without_validation_the_last_step_is_chosen(sampler, recipe):

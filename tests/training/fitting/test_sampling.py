@@ -213,7 +213,7 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
     both_embeddings = [(ends, values), (ends[:2], values[:2] + 50.0)]
     sampler = DistillationSampler([counting(), other], both_embeddings, SPEC)
     batch = sampler.batch(draw_uniforms(0, 1, 100))
-    raw = batch.embedding.numpy() * sampler.std + sampler.mean
+    raw = batch.target.numpy() * sampler.std + sampler.mean
     is_other = batch.mel[:, 0, -1].numpy() == -1.0
     assert is_other.any()
     assert np.array_equal(is_other, raw.mean(axis=1) > 30.0)
@@ -221,7 +221,7 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
 
 def test_embeddings_are_standardised_by_their_own_statistics(counting, embeddings):
     sampler = DistillationSampler([counting()], [embeddings], SPEC)
-    embedding = sampler.select(np.arange(len(sampler))).embedding
+    embedding = sampler.select(np.arange(len(sampler))).target
     assert embedding.dtype == torch.float32
     assert embedding.mean(dim=0).abs().max() < 1e-5
     torch.testing.assert_close(embedding.std(dim=0, correction=0), torch.ones(200))
@@ -230,5 +230,5 @@ def test_embeddings_are_standardised_by_their_own_statistics(counting, embedding
 def test_embeddings_are_standardised_by_given_statistics(counting, embeddings):
     given = np.full(200, 2.0, dtype=np.float32), np.full(200, 4.0, dtype=np.float32)
     sampler = DistillationSampler([counting()], [embeddings], SPEC, given)
-    embedding = sampler.select(np.array([1])).embedding
+    embedding = sampler.select(np.array([1])).target
     np.testing.assert_allclose(embedding[0], (embeddings[1][1] - 2.0) / 4.0, rtol=1e-5)

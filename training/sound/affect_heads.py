@@ -1,0 +1,82 @@
+"""Valence and arousal that published regression heads predict from MusiCNN's embedding.
+
+Three heads of Essentia's models (Music Technology Group, UPF; CC BY-NC-SA 4.0), trained by their
+authors on DEAM and emoMusic: two linear, one with a hidden layer. They have seen none of our data
+sets, so they are the zero-shot baseline, and label unlabelled music for fits. `musicnn-heads.npz`
+holds their weights.
+"""
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.datasets.tables import NINE_POINT
+from training.sound.teacher import EMBEDDING_SIZE
+
+HEADS = ("deam1", "emomusic1", "emomusic2")
+FILE = Path("teachers/musicnn-heads.npz")
+"""The weights, below a data folder."""
+
+_Weights = dict[str, NDArray[np.float64]]
+
+
+class AffectHeads:
+    """Heads that predict valence and arousal from MusiCNN's embeddings.
+
+    Parameters
+    ----------
+    file
+        Weights, an `.npz`.
+
+    Raises
+    ------
+    ValueError
+        The file is missing or damaged, or holds other heads.
+    """
+
+    def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise ValueError(
+                f"cannot load the valence and arousal heads: {file} is missing; convert them from "
+                "essentia.upf.edu/models (deam-msd-musicnn, emomusic-msd-musicnn)"
+            )
+        try:
+            with np.load(file) as content:
+                self._weights: _Weights = {
+                    name: content[name].astype(np.float64)
+                    for name in content.files
+                    if name.partition("_")[0] in HEADS
+                }
+            self._predict(np.zeros((1, EMBEDDING_SIZE)))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise ValueError(f"cannot load {file}: it is damaged ({error}); replace it") from None
+
+    def predict(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Predict valence and arousal of each head in [-1, 1], (n, heads, 2), from (n, 200)."""
+        return self._predict(embeddings.astype(np.float64))
+
+    def _predict(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+        outputs = [_apply(self._weights, name, embeddings) for name in HEADS]
+        return NINE_POINT.convert(np.stack(outputs, axis=1))
+
+
+def find_affect_heads(roots: list[Path]) -> AffectHeads:
+    """Load the heads from the first data folder that has them.
+
+    Raises
+    ------
+    ValueError
+        No folder has them, or they are damaged.
+    """
+    return AffectHeads(next((root / FILE for root in roots if (root / FILE).is_file()), FILE))
+
+
+def _apply(weights: _Weights, name: str, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply one head, linear or with a hidden layer of rectified units; return (n, 2)."""
+    if f"{name}_hidden_weight" not in weights:
+        return embeddings @ weights[f"{name}_weight"] + weights[f"{name}_bias"]
+    hidden = embeddings @ weights[f"{name}_hidden_weight"] + weights[f"{name}_hidden_bias"]
+    output: NDArray[np.float64] = np.maximum(hidden, 0.0) @ weights[f"{name}_out_weight"]
+    return output + weights[f"{name}_out_bias"]
