@@ -1,4 +1,4 @@
-"""Tokens of one view: linear patches of frames, or features of a convolutional front.
+"""Tokens of one view: linear patches of frames, or convolutional features.
 
 Shapes: B windows, T frames, N tokens, `width` numbers a token. Tokens are aligned with the end of a
 window, and each depends on a fixed number of frames before it, so a stream may compute each once.

@@ -71,7 +71,7 @@ def rotating_renderings(pieces: list[Piece], renderings: list[Rendering]) -> lis
     Raises
     ------
     ValueError
-        A piece is MIDI and there are no renderings.
+        A piece is MIDI, and no rendering has a sound font.
     """
     counts: Counter[str] = Counter()
     synthesised = [one for one in renderings if one.sound_font]
