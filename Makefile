@@ -25,7 +25,7 @@ test: .venv/test-installed
 
 # Whole programs and fits; then, with the machine to themselves, real peers: brokers, sound servers,
 # lighting receivers, a browser.
-test-peers: .venv/test-installed .cache/musicnn.onnx
+test-peers: .venv/test-installed .venv/librosa-compiled .cache/musicnn.onnx
 	$(PYTEST) --numprocesses 2 -m "long and not (peer or smoke)"
 	$(PYTEST) --numprocesses 1 -m "peer and not smoke"
 
@@ -63,6 +63,11 @@ install-training: .venv/training-installed
 .venv/test-installed: .venv/training-installed
 	scripts/system-packages $(PEERS)
 	$(PIP) --editable ".[broker,lights,metrics,dashboard,record,train,remote,gpu,ray,dev]"
+	touch $@
+
+# librosa compiles itself at its first use, for a minute or two: once, outside any test's time limit.
+.venv/librosa-compiled: .venv/test-installed
+	$(BIN)/python -c "import librosa, numpy; librosa.cqt(numpy.zeros(65536, numpy.float32), sr=22050)"
 	touch $@
 
 .venv/docs-installed: .venv/run-installed
