@@ -20,7 +20,8 @@ from deploy.weight_precision import convert_to_half, quantize_to_int8
 from streamer.engines import KalmanSettings, OnnxEngine
 from training.datasets import AXES, read_data_sets
 from training.evaluation.cross_validation import cross_validate
-from training.fitting.recipe import FitRecipe, load_recipe, with_overrides
+from training.fitting.recipe import FitRecipe
+from training.fitting.recipe_files import load_recipe, with_overrides
 from training.metrics import bootstrap_interval, mean_ccc
 from training.options import DEFAULT_CACHE, DEFAULT_DATA
 from training.predict import Trajectory, piece_means

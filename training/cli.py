@@ -1,6 +1,5 @@
 """Commands of `python -m training`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +16,14 @@ from training.annotation.session import Session
 from training.datasets import CATALOGUE, find_data_set, read_data_sets
 from training.datasets.own import LABELS
 from training.datasets.vgmidi import read_vgmidi_ratings
-from training.evaluation.ablation import FULL, ablation_arms, summarise
-from training.evaluation.ablation import ablate as run_ablation
-from training.evaluation.ablation import markdown as ablation_markdown
-from training.evaluation.ablation_report import write_ablation_report
-from training.evaluation.attention import attention_table, cut_audio_windows, load_fitted
-from training.evaluation.compare import compare as compare_evaluations
-from training.evaluation.evaluate import evaluate as evaluate_recipe
-from training.evaluation.evaluation_report import write_evaluation_report
-from training.evaluation.figures import attention as plot_attention
-from training.evaluation.markdown import markdown as evaluation_markdown
+from training.evaluation_commands import (
+    ablate,
+    attention,
+    compare,
+    evaluate,
+    leave_one_out,
+    tables,
+)
 from training.fitting.checkpoint import save_atomically
 from training.fitting.distill import distill as distill_network
 from training.fitting.pretrained import (
@@ -35,15 +32,11 @@ from training.fitting.pretrained import (
     load_pretrained,
     save_pretrained,
 )
-from training.fitting.recipe import (
-    DistillRecipe,
-    FitRecipe,
-    load_any_recipe,
-    load_recipe,
-    with_overrides,
-)
+from training.fitting.recipe import DistillRecipe, FitRecipe
+from training.fitting.recipe_files import load_any_recipe, load_recipe, with_overrides
 from training.fitting.selection import (
     FitData,
+    embedded_renditions,
     every_rendition,
     hold_out_groups,
     load_distillation_data,
@@ -57,14 +50,11 @@ from training.options import (
     Cache,
     Change,
     Data,
-    Jobs,
     RecipeName,
-    Report,
     RunDir,
     Threads,
     exit_on_error,
     is_first_rank,
-    report_path,
     require_html,
     step_progress,
 )
@@ -76,7 +66,6 @@ from training.sound.feature_cache import (
     pack_frames,
     select_part,
 )
-from training.sound.render import decode
 from training.splits import validation_split
 
 app = typer.Typer(
@@ -110,13 +99,14 @@ def features(
             raise ValueError(
                 f"cannot compute features for {recipe}: its data sets have precomputed views"
             )
-        needed = every_rendition(chosen, read_data_sets(chosen.all_datasets, data or DEFAULT_DATA))
+        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        needed = every_rendition(chosen, pieces)
         own = select_part(needed, number, parts)
         renditions = load_renditions(own, chosen.front_end, cache)
         hours = sum(one.seconds(chosen.front_end) for one in renditions) / 3600
         typer.echo(f"part {part}: {len(own)} renditions, {hours:.2f} h, in {cache}")
-        if isinstance(chosen, DistillRecipe):
-            load_embeddings(own, cache)
+        embedded = embedded_renditions(chosen, pieces)
+        load_embeddings(select_part(embedded, number, parts), cache)
         if pack:
             shards = pack_frames(renditions, chosen.front_end, pack)
             typer.echo(f"packed into {len(shards)} new shards in {pack}")
@@ -147,7 +137,9 @@ def distill(
         chosen = load_recipe(DistillRecipe, recipe)
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        heads = find_affect_heads(data or DEFAULT_DATA) if chosen.affect_loss else None
+        heads = (
+            find_affect_heads(data or DEFAULT_DATA, required=True) if chosen.affect_loss else None
+        )
         pretrained = load_pretrained(chosen)
         held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)
         statistics = (pretrained.mean, pretrained.std) if pretrained else None
@@ -190,13 +182,14 @@ def fit(
             )
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.head_labels))
         load_renditions(training_renditions(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
 
         def load_data(number: int) -> FitData:
             split = validation_split(pieces, seed * chosen.fits + number, chosen.datasets)
-            return load_fit_data(split, pieces, chosen, cache)
+            return load_fit_data(split, pieces, chosen, cache, heads)
 
         with step_progress("Fitting", chosen.fits * chosen.steps) as progress:
             soup = fit_soup(
@@ -209,28 +202,8 @@ def fit(
             typer.echo(f"wrote {run / 'model.pt'}")
 
 
-@app.command()
-def evaluate(
-    recipe: RecipeName,
-    change: Change = "",
-    output: Report = None,
-    data: Data = None,
-    cache: Cache = DEFAULT_CACHE,
-    folds: int = 5,
-    seeds: int = 3,
-    jobs: Jobs = 2,
-) -> None:
-    """Cross-validate a recipe and baselines by group; write an HTML report and a JSON file."""
-    with exit_on_error():
-        chosen = with_overrides(load_recipe(FitRecipe, recipe), change)
-        if change and output is None:
-            raise ValueError("cannot use the default report with --change: name an --output for it")
-        output = report_path(output, chosen)
-        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        evaluation = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs)
-        write_json(evaluation.summary, output.with_suffix(".json"))
-        write_evaluation_report(evaluation, chosen, cache, output)
-    typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
+for evaluation_command in (evaluate, leave_one_out, ablate, attention, tables, compare):
+    app.command()(evaluation_command)
 
 
 @app.command()
@@ -279,96 +252,6 @@ def agreement(
         summary = write_agreement_report(ratings, methods, output)
         write_json(summary, output.with_suffix(".json"))
         typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
-
-
-@app.command()
-def ablate(
-    recipe: RecipeName = "ablation",
-    output: Report = None,
-    data: Data = None,
-    cache: Cache = DEFAULT_CACHE,
-    drift_of: Annotated[
-        str, typer.Option(help="Data set on whose embeddings style and track are classified.")
-    ] = "musemodataset",
-    variant: Annotated[
-        list[str] | None,
-        typer.Option(
-            help='Further arm: overrides of the recipe, such as "network.layers=2 pcl=none"; '
-            "repeatable."
-        ),
-    ] = None,
-    against: Annotated[str, typer.Option(help="Name of the reference arm; not constant-Q.")] = FULL,
-    jobs: Jobs = 2,
-) -> None:
-    """Fit without each component in turn, on every fold; report paired differences."""
-    with exit_on_error():
-        chosen = load_recipe(FitRecipe, recipe)
-        recipes = ablation_arms(chosen, variant or [])
-        output = report_path(output, chosen)
-        if drift_of not in chosen.datasets:
-            raise ValueError(
-                f"invalid --drift-of {drift_of}: {chosen.name} has {', '.join(chosen.datasets)}"
-            )
-        if against not in recipes:
-            raise ValueError(f"invalid --against {against}: arms are {', '.join(recipes)}")
-        names = dict.fromkeys(name for one in recipes.values() for name in one.all_datasets)
-        pieces = read_data_sets(list(names), data or DEFAULT_DATA)
-        arms = run_ablation(chosen, pieces, cache, jobs, variant or [])
-        summary = summarise(arms, list(chosen.datasets), against)
-        typer.echo(ablation_markdown(summary, against))
-        numbers = write_ablation_report(arms, summary, pieces, drift_of, cache, output, against)
-        write_json(numbers, output.with_suffix(".json"))
-        typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
-
-
-@app.command()
-def attention(
-    model: Annotated[Path, typer.Argument(help="File model.pt written by `fit`.")],
-    sounds: Annotated[list[Path], typer.Argument(help="Audio files.")],
-    at: Annotated[
-        float,
-        typer.Option(min=0.0, max=1e6, help="Start of the plotted window in the first file, s."),
-    ] = 0.0,
-    output: Annotated[Path, typer.Option(help="Figure to write: png, svg or pdf.")] = Path(
-        "runs/attention.png"
-    ),
-) -> None:
-    """Plot the attention between the views in one window; print statistics of all windows."""
-    with exit_on_error():
-        network, spec = load_fitted(model)
-        windows = [cut_audio_windows(decode(one, spec.sample_rate), spec) for one in sounds]
-        mel, cochleagram = (torch.cat(parts) for parts in zip(*windows, strict=True))
-        start = round(at * spec.sample_rate)
-        try:
-            plotted = cut_audio_windows(decode(sounds[0], spec.sample_rate)[start:], spec)
-        except ValueError as error:
-            raise ValueError(f"cannot plot from --at {at:g}: {error}") from None
-        typer.echo(attention_table(network, (mel, cochleagram), spec))
-        title = f"{sounds[0].name} at {at:g} s"
-        figure = plot_attention(title, network, plotted[0][:1], plotted[1][:1])
-        output.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(output, bbox_inches="tight")
-        typer.echo(f"wrote {output}")
-
-
-@app.command()
-def tables(
-    summary: Annotated[Path, typer.Argument(help="JSON file written by `evaluate`.")],
-) -> None:
-    """Print the tables of an evaluation as Markdown."""
-    with exit_on_error():
-        typer.echo(evaluation_markdown(json.loads(summary.read_text(encoding="utf-8"))))
-
-
-@app.command()
-def compare(
-    before: Annotated[Path, typer.Argument(help="JSON file written by `evaluate` for one recipe.")],
-    after: Annotated[Path, typer.Argument(help="JSON file of another recipe.")],
-) -> None:
-    """Print the scores of two evaluations and their differences with intervals, as Markdown."""
-    with exit_on_error():
-        one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (before, after))
-        typer.echo(compare_evaluations(one, other))
 
 
 @app.command()

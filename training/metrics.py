@@ -16,7 +16,7 @@ class Agreement:
     Attributes
     ----------
     ccc
-        Lin's ccc_per_axis correlation coefficient (Biometrics 45, 1989).
+        Lin's concordance correlation coefficient (Biometrics 45, 1989).
     r2
         Share of variance explained; below 0 is worse than the labels' mean.
     rmse

@@ -82,6 +82,14 @@ def split(
     return replace(validation_split(rest, folds * seed + fold, validate_on), test=test)
 
 
+def leave_out(pieces: list[Piece], dataset: str, seed: int, validate_on: Collection[str]) -> Split:
+    """Split so that the test side is one whole data set, and no group of it is on another side."""
+    test = [piece for piece in pieces if piece.dataset == dataset]
+    groups = {piece.group for piece in test}
+    rest = [piece for piece in pieces if piece.group not in groups]
+    return replace(validation_split(rest, seed, validate_on), test=test)
+
+
 def validation_split(pieces: list[Piece], seed: int, validate_on: Collection[str]) -> Split:
     """Split into training and validation side; the test side is empty.
 

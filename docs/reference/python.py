@@ -104,7 +104,7 @@ _PAGES = (
         (
             "training.datasets.read_data_sets",
             "training.datasets.Piece",
-            "training.fitting.recipe.load_recipe",
+            "training.fitting.recipe_files.load_recipe",
             "training.fitting.recipe.FitRecipe",
             "training.fitting.recipe.DistillRecipe",
             "training.fitting.distill.distill",

@@ -11,6 +11,7 @@ from damer.nn import NetworkSize
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
 from training.fitting.recipe import Augmentation, FitRecipe
+from training.sound.affect_heads import AffectHeads
 from training.sound.renditions import RECORDED, Rendition
 
 RATE = FrontEndSpec().sample_rate
@@ -66,6 +67,26 @@ def clips(make_rendition):
         for valence in (-0.6, 0.0, 0.6)
         for arousal in (-0.6, -0.2, 0.2, 0.6)
     ]
+
+
+@pytest.fixture(scope="session")
+def make_heads(tmp_path_factory):
+    """Make heads: valence of all three is the mean of the embedding, arousal is 0."""
+
+    def make(**changes):
+        slope = np.stack([np.full(200, 4 / 200), np.zeros(200)], axis=1)  # nine points to [-1, 1]
+        linear = {"weight": slope, "bias": np.full(2, 5.0)}
+        hidden = {
+            "hidden_weight": np.ones((200, 1)), "hidden_bias": np.full(1, 1e4),
+            "out_weight": np.array([[4 / 200, 0.0]]), "out_bias": np.array([5.0 - 200.0, 5.0]),
+        }  # fmt: skip
+        parts = {"deam1": linear, "emomusic1": linear, "emomusic2": hidden}
+        named = {f"{head}_{key}": one for head, part in parts.items() for key, one in part.items()}
+        file = tmp_path_factory.mktemp("heads") / "heads.npz"
+        np.savez(file, **(named | changes))
+        return AffectHeads(file)
+
+    return make
 
 
 @pytest.fixture(scope="session")

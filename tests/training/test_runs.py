@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.fitting.recipe import FitRecipe, load_recipe
+from training.fitting.recipe import FitRecipe
+from training.fitting.recipe_files import load_recipe
 
 pytestmark = [pytest.mark.train, pytest.mark.long, pytest.mark.timeout(240)]
 

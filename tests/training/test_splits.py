@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.datasets import Piece
-from training.splits import fold_of_each, hold_out, split, validation_split
+from training.splits import fold_of_each, hold_out, leave_out, split, validation_split
 
 SETS = ["vgmidi", "musemodataset"]
 
@@ -164,3 +164,14 @@ def test_small_sets_hold_out_different_pieces_for_different_seeds():
 def test_a_single_group_cannot_be_split():
     with pytest.raises(ValueError, match="vgmidi: it has too few groups"):
         validation_split(collection([5]), 0, ["vgmidi"])
+
+
+def test_a_data_set_left_out_is_the_test_side_and_shares_no_group():
+    own, other = collection([2] * 9), collection([3] * 5, "musemodataset")
+    far = collection([1] * 9, "extra", "song")
+    parts = leave_out([*own, *other, *far], "musemodataset", 0, ["vgmidi"])
+    assert parts.test == other
+    rest = [*parts.train, *parts.validation]
+    assert {piece.dataset for piece in rest} == {"vgmidi", "extra"}
+    assert not {piece.group for piece in rest} & {piece.group for piece in other}
+    assert {piece.dataset for piece in parts.validation} == {"vgmidi"}

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from training.datasets import AXES, Piece
 from training.evaluation.cross_validation import FoldResult, Job, run_jobs
-from training.fitting.recipe import FitRecipe, with_overrides
+from training.fitting.recipe import FitRecipe
+from training.fitting.recipe_files import with_overrides
 from training.fitting.selection import every_rendition
 from training.metrics import agreement, bootstrap_interval, mean_ccc
 from training.predict import Trajectory, piece_means, scores
@@ -60,7 +61,7 @@ def ablation_arms(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, 
         The full recipe.
     variants
         Further arms, each as overrides of the full recipe; see
-        `training.fitting.recipe.with_overrides`.
+        `training.fitting.recipe_files.with_overrides`.
 
     Raises
     ------

@@ -1,10 +1,14 @@
-"""Baselines on the same folds: mean, Mel statistics, eGeMAPS and MusiCNN with simple regressors."""
+"""Baselines on the same folds: simple regressors on Mel statistics, eGeMAPS and MusiCNN.
+
+Heads that others fitted to MusiCNN's embedding are a baseline as they are, without any fit, and
+averaged with the regressor of all data sets.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +24,17 @@ from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
 from training.fitting.selection import evaluation_renditions
 from training.predict import Trajectory
+from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_egemaps, load_embeddings, load_renditions
 from training.sound.renditions import PieceRendering
-from training.splits import fold_of_each
+from training.sound.teacher import EMBEDDING_SIZE
 
 _SVR_GRID = {"svr__C": [0.03, 0.1, 0.3, 1.0, 3.0], "svr__gamma": ["scale", 0.001]}
 _RIDGE_ALPHAS = np.logspace(1, 5, 9)
 _WINDOW_SECONDS = 3.0
+_HEADS_WEIGHT = 0.3  # of the heads, beside a regressor
+FoldOf = dict[tuple[str, str], int]
+"""Fold of each (data set, group)."""
 
 
 class BaselineUnavailable(Exception):  # noqa: N818 - a reason, not a failure
@@ -86,18 +94,38 @@ class Baseline:
 
 
 def evaluate_baselines(
-    recipe: FitRecipe, pieces: list[Piece], cache: Path, folds: int, jobs: int
+    recipe: FitRecipe,
+    pieces: list[Piece],
+    cache: Path,
+    fold_of: FoldOf,
+    jobs: int,
+    heads: AffectHeads | None = None,
+    *,
+    joint_only: bool = False,
 ) -> dict[str, dict[str, list[Trajectory]]]:
     """Cross-validate the baselines; return test trajectories by data set and baseline.
 
     Baselines that are unavailable on this machine are skipped, with a message.
+
+    Parameters
+    ----------
+    recipe, pieces, cache
+        Recipe with its data sets and renderings, their pieces, folder of computed features.
+    fold_of
+        Fold of each (data set, group).
+    jobs
+        Processes.
+    heads
+        Valence and arousal heads. Default: baselines with them are left out.
+    joint_only
+        Leave out baselines that are fitted to one data set. Default: no.
     """
     renditions = evaluation_renditions(recipe, pieces)
-    fold_of = fold_of_each(pieces, folds)
+    folds = range(max(fold_of.values()) + 1)
     have_audio = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []
-    for baseline in BASELINES:
-        if baseline.needs_audio and not have_audio:
+    for baseline in [*BASELINES, *(_head_baselines(heads) if heads else ())]:
+        if (baseline.needs_audio and not have_audio) or (joint_only and not baseline.joint):
             continue
         try:
             features = baseline.extract(renditions, recipe, cache)
@@ -108,8 +136,8 @@ def evaluate_baselines(
         for chosen in [list(recipe.datasets)] if baseline.joint else separately:
             part = [one for one in features if one.rendition[0].dataset in chosen]
             if part:
-                tasks += [(baseline, part, fold_of, fold) for fold in range(folds)]
-                names += [baseline.name] * folds
+                tasks += [(baseline, part, fold_of, fold) for fold in folds]
+                names += [baseline.name] * len(folds)
     table: dict[str, dict[str, list[Trajectory]]] = {}
     with ProcessPoolExecutor(jobs) as pool:
         done = track(pool.map(_predict_fold, tasks), description="Baselines", total=len(tasks))
@@ -120,7 +148,7 @@ def evaluate_baselines(
 
 
 def _predict_fold(
-    task: tuple[Baseline, list[BaselineFeatures], dict[tuple[str, str], int], int],
+    task: tuple[Baseline, list[BaselineFeatures], FoldOf, int],
 ) -> list[Trajectory]:
     """Fit a baseline to the other folds, and predict the test fold."""
     baseline, features, fold_of, fold = task
@@ -237,5 +265,49 @@ BASELINES = (
     Baseline("eGeMAPS + SVR", _egemaps, _svr),
     Baseline("MusiCNN + ridge", _musicnn_windows, _ridge),
     Baseline("MusiCNN + SVR", _musicnn_means, _svr),
-    Baseline("MusiCNN + SVR, one for both", _musicnn_means, _svr, joint=True),
+    Baseline("MusiCNN + SVR, all sets", _musicnn_means, _svr, joint=True),
 )
+
+
+@dataclass(frozen=True)
+class _MusicnnAndHeads:
+    """MusiCNN embedding averaged over a piece, then the mean valence and arousal of the heads."""
+
+    heads: AffectHeads
+
+    def __call__(
+        self, renditions: list[PieceRendering], recipe: FitRecipe, cache: Path
+    ) -> list[BaselineFeatures]:
+        features = []
+        for one in _musicnn_windows(renditions, recipe, cache):
+            affect = self.heads.predict(one.features).mean(axis=(0, 1))
+            values = np.concatenate([one.features.mean(axis=0), affect])
+            features.append(BaselineFeatures(one.rendition, np.zeros(1), values[None]))
+        return features
+
+
+def _heads_alone(
+    _train: object, _labels: object, _groups: object, test: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return test[:, EMBEDDING_SIZE:]
+
+
+def _svr_with_heads(
+    train: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    test: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Average an SVR and the heads, these in the mean and scale of the training labels."""
+    fitted = _svr(train[:, :EMBEDDING_SIZE], labels, groups, test[:, :EMBEDDING_SIZE])
+    heads = StandardScaler().fit(train[:, EMBEDDING_SIZE:]).transform(test[:, EMBEDDING_SIZE:])
+    scaled = heads * labels.std(axis=0) + labels.mean(axis=0)
+    return cast("NDArray[np.float64]", (1 - _HEADS_WEIGHT) * fitted + _HEADS_WEIGHT * scaled)
+
+
+def _head_baselines(heads: AffectHeads) -> tuple[Baseline, ...]:
+    extract = _MusicnnAndHeads(heads)
+    return (
+        Baseline("MusiCNN heads, zero-shot", extract, _heads_alone, joint=True),
+        Baseline("MusiCNN + SVR, all sets, with heads", extract, _svr_with_heads, joint=True),
+    )

@@ -1,4 +1,4 @@
-"""Nested cross-validation by group: one soup for each fold and seed, cached.
+"""Nested cross-validation by group, or by data set: one soup for each fold and seed, cached.
 
 Results are kept in the cache, so that a killed evaluation continues with the missing ones.
 """
@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,22 +23,38 @@ from training.fitting.pretrained import PRETRAINED_DIR, load_pretrained
 from training.fitting.recipe import FitRecipe
 from training.fitting.selection import (
     FitData,
+    embedded_renditions,
     evaluation_renditions,
     every_rendition,
     load_fit_data,
 )
 from training.fitting.soup import fit_soup
 from training.predict import Trajectory, predict_trajectory, scores
-from training.sound.feature_cache import load_renditions
-from training.splits import Split, split
+from training.sound.affect_heads import AffectHeads
+from training.sound.feature_cache import load_embeddings, load_renditions
+from training.sound.renditions import PieceRendering, Rendition, all_renderings
+from training.splits import Split, leave_out, split
 
 _LAGS = range(7)
 _CLIP_SECONDS, _PIECE_SECONDS, _AUXILIARY_SECONDS = 0.5, 2.0, 4.0
+LONGEST_CLIP_SECONDS = 15.0  # longer renditions are pieces, predicted less often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One network to fit and evaluate: recipe, pieces, fold and seed."""
+    """One network to fit and evaluate.
+
+    Attributes
+    ----------
+    recipe, pieces, cache
+        Recipe, pieces of its data sets, folder of computed features and results.
+    folds, fold, seed
+        Number of folds, the one to evaluate, and the seed.
+    left_out
+        Data set to evaluate in place of a fold; the network is fitted to none of it. Default: none.
+    heads
+        Heads of `recipe.head_labels`. Default: none.
+    """
 
     recipe: FitRecipe
     pieces: list[Piece]
@@ -46,6 +62,13 @@ class Job:
     folds: int
     fold: int
     seed: int
+    left_out: str | None = None
+    heads: AffectHeads | None = None
+
+    @property
+    def fit_recipe(self) -> FitRecipe:
+        """Recipe without the data set that is left out."""
+        return self.recipe.without(self.left_out) if self.left_out else self.recipe
 
     @property
     def result_file(self) -> Path:
@@ -57,13 +80,30 @@ class Job:
                 digest.update(values.tobytes())
         if self.recipe.pretrained:
             digest.update((PRETRAINED_DIR / f"{self.recipe.pretrained}.pt").read_bytes())
-        name = f"{digest.hexdigest()[:16]}-{self.fold}of{self.folds}-{self.seed}.pickle"
+        if self.recipe.head_labels and self.heads:
+            digest.update(self.heads.digest.encode())
+        fold = f"without-{self.left_out}" if self.left_out else f"{self.fold}of{self.folds}"
+        name = f"{digest.hexdigest()[:16]}-{fold}-{self.seed}.pickle"
         return self.cache / "evaluations" / name
 
     def split(self, number: int) -> Split:
-        """Split for fit `number` of the soup: all have the fold's test side."""
+        """Split for fit `number` of the soup: all have the same test side."""
         seed = self.seed * self.recipe.fits + number
+        if self.left_out:
+            return leave_out(self.pieces, self.left_out, seed, self.fit_recipe.datasets)
         return split(self.pieces, self.fold, self.folds, seed, self.recipe.datasets)
+
+    def test_renditions(self) -> list[PieceRendering]:
+        """Renditions of the test side."""
+        test = self.split(0).test
+        if self.left_out:
+            return all_renderings(test, self.recipe.renderings)
+        names = {(piece.dataset, piece.name) for piece in test}
+        return [
+            one
+            for one in evaluation_renditions(self.recipe, self.pieces)
+            if (one[0].dataset, one[0].name) in names
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +151,23 @@ def cross_validate(
     folds: int,
     seeds: list[int],
     jobs: int,
+    heads: AffectHeads | None = None,
 ) -> list[FoldResult]:
     """Fit and evaluate every fold with every seed, `jobs` at a time."""
+    shared: dict[str, Any] = {"recipe": recipe, "pieces": pieces, "cache": cache, "heads": heads}
     queue = [
-        Job(recipe=recipe, pieces=pieces, cache=cache, folds=folds, fold=fold, seed=seed)
-        for seed in seeds
-        for fold in range(folds)
+        Job(**shared, folds=folds, fold=fold, seed=seed) for seed in seeds for fold in range(folds)
     ]
     return run_jobs(queue, jobs)
 
 
 def run_jobs(jobs: list[Job], processes: int) -> list[FoldResult]:
     """Run jobs in a number of processes; take finished ones from the cache."""
-    for job in {(one.recipe.model_dump_json(), one.cache): one for one in jobs}.values():
-        load_renditions(every_rendition(job.recipe, job.pieces), job.recipe.front_end, job.cache)
+    # Computed here, on all cores, before each process reads them.
+    for job in {(one.fit_recipe.model_dump_json(), one.cache): one for one in jobs}.values():
+        needed = [*every_rendition(job.fit_recipe, job.pieces), *job.test_renditions()]
+        load_renditions(needed, job.recipe.front_end, job.cache)
+        load_embeddings(embedded_renditions(job.fit_recipe, job.pieces), job.cache)
     with ProcessPoolExecutor(processes) as pool:
         return list(track(pool.map(_run_cached, jobs), description="Fitting", total=len(jobs)))
 
@@ -154,25 +197,19 @@ def _run_cached(job: Job) -> FoldResult:
 
 def _run(job: Job) -> FoldResult:
     torch.set_num_threads(1)
-    recipe, spec = job.recipe, job.recipe.front_end
+    recipe, spec = job.fit_recipe, job.recipe.front_end
 
     def load_data(number: int) -> FitData:
-        return load_fit_data(job.split(number), job.pieces, recipe, job.cache)
+        return load_fit_data(job.split(number), job.pieces, recipe, job.cache, job.heads)
 
     started = time.process_time()
     soup = fit_soup(load_data, recipe, job.seed, pretrained=load_pretrained(recipe))
     seconds = time.process_time() - started
-    test_names = {(piece.dataset, piece.name) for piece in job.split(0).test}
-    test = [
-        one
-        for one in evaluation_renditions(recipe, job.pieces)
-        if (one[0].dataset, one[0].name) in test_names
-    ]
     validation = [one for fit in soup.fits for one in fit.validation]
     lag = best_lag(validation)
     trajectories = [
-        predict_trajectory(soup.network, one, _interval(one.piece, recipe), spec)
-        for one in load_renditions(test, spec, job.cache)
+        predict_trajectory(soup.network, one, _interval(one, recipe), spec)
+        for one in load_renditions(job.test_renditions(), spec, job.cache)
     ]
     return FoldResult(
         fold=job.fold,
@@ -204,8 +241,10 @@ def best_lag(trajectories: list[Trajectory]) -> float:
     return float(_LAGS[int(np.argmax(values))])
 
 
-def _interval(piece: Piece, recipe: FitRecipe) -> float:
+def _interval(rendition: Rendition, recipe: FitRecipe) -> float:
     """Seconds between predictions: the least for short clips."""
+    piece = rendition.piece
     if piece.dataset in recipe.auxiliary:
         return _AUXILIARY_SECONDS
-    return _PIECE_SECONDS if piece.is_midi or len(piece.times) > 1 else _CLIP_SECONDS
+    long = rendition.seconds(recipe.front_end) > LONGEST_CLIP_SECONDS
+    return _PIECE_SECONDS if long or len(piece.times) > 1 else _CLIP_SECONDS

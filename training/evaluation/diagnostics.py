@@ -8,7 +8,7 @@ import torch
 from rich.progress import track
 
 from training.datasets import Piece
-from training.evaluation.cross_validation import FoldResult
+from training.evaluation.cross_validation import LONGEST_CLIP_SECONDS, FoldResult
 from training.evaluation.smoothing import predict_arousal_steps
 from training.fitting.recipe import FitRecipe
 from training.predict import Trajectory, predict_trajectory
@@ -70,10 +70,9 @@ def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Fol
     network = result.network(recipe)
     lag = result.test[0].lag if result.test else 0.0
     renditions = load_renditions(all_renderings(test, recipe.renderings[:1]), spec, cache)
+    clips = [one for one in renditions if one.seconds(spec) <= LONGEST_CLIP_SECONDS]
     dense = [
-        predict_trajectory(
-            network, one, _PIECE_INTERVAL if one.piece.is_midi else _CLIP_INTERVAL, spec
-        )
+        predict_trajectory(network, one, _CLIP_INTERVAL if one in clips else _PIECE_INTERVAL, spec)
         for one in renditions
     ]
     venues = {
@@ -83,10 +82,10 @@ def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Fol
         ]
         for name, part in _by_venue(_shorten(test), recipe).items()
     }
-    clips = [one for one in renditions if not one.piece.is_midi and len(one.piece.times) == 1]
+    rated_once = [one for one in clips if len(one.piece.times) == 1]
     return FoldDiagnostics(
         dense=[replace(one, lag=lag) for one in dense],
-        arousal_steps=predict_arousal_steps(network, clips, spec),
+        arousal_steps=predict_arousal_steps(network, rated_once, spec),
         venues=venues,
     )
 

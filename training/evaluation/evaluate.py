@@ -22,6 +22,7 @@ from training.evaluation.smoothing import (
 from training.fitting.recipe import FitRecipe
 from training.metrics import agreement, bootstrap_interval, mean_ccc, quadrant_accuracy
 from training.predict import Trajectory, piece_means, scores
+from training.sound.affect_heads import AffectHeads
 from training.splits import fold_of_each
 
 LONGEST_RESPONSE = 2.15  # seconds, of an idealised window; real responses are a little longer
@@ -48,22 +49,35 @@ class Evaluation:
 
 
 def evaluate(
-    recipe: FitRecipe, pieces: list[Piece], cache: Path, folds: int, seeds: list[int], jobs: int
+    recipe: FitRecipe,
+    pieces: list[Piece],
+    cache: Path,
+    folds: int,
+    seeds: list[int],
+    jobs: int,
+    heads: AffectHeads | None = None,
 ) -> Evaluation:
-    """Cross-validate, evaluate baselines on the same folds, run diagnostics of the last seed."""
-    results = cross_validate(recipe, pieces, cache, folds, seeds, jobs)
-    baselines = evaluate_baselines(recipe, pieces, cache, folds, jobs)
+    """Cross-validate, evaluate baselines on the same folds, run diagnostics of the last seed.
+
+    Without `heads`, the baselines with them are left out.
+    """
+    fold_of = fold_of_each(pieces, folds)
+    results = cross_validate(recipe, pieces, cache, folds, seeds, jobs, heads)
+    baselines = evaluate_baselines(recipe, pieces, cache, fold_of, jobs, heads)
     last = [one for one in results if one.seed == seeds[-1]]
     diagnostics = run_diagnostics(recipe, pieces, last, cache, folds, jobs)
     smoothing = _fit_smoother(diagnostics)
     steps = [step for one in diagnostics for step in one.arousal_steps]
-    fold_of = fold_of_each(pieces, folds)
+    tables = {
+        dataset: _scores(dataset, results, seeds, baselines[dataset], recipe)
+        for dataset in recipe.labelled
+    }
     summary = {
         "recipe": recipe.model_dump(mode="json"),
         "front_end_digest": recipe.front_end.digest,
         "folds": {
             dataset: {group: fold for (one, group), fold in fold_of.items() if one == dataset}
-            for dataset in recipe.batch_shares
+            for dataset in recipe.labelled
         },
         "fits": [_fit_summary(one) for one in results],
         "smoothing": asdict(smoothing),
@@ -71,10 +85,8 @@ def evaluate(
             "raw": response_time(steps, None),
             "smoothed": response_time(steps, smoothing),
         },
-        "scores": {
-            dataset: _scores(dataset, results, seeds, baselines[dataset], recipe)
-            for dataset in recipe.batch_shares
-        },
+        "headline": _headline([tables[dataset] for dataset in recipe.datasets]),
+        "scores": tables,
         "movement": {
             dataset: within_piece_agreement(_dense(dataset, diagnostics), smoothing)
             for dataset in recipe.datasets
@@ -83,6 +95,19 @@ def evaluate(
         "venues": {dataset: _venues(dataset, diagnostics) for dataset in recipe.datasets},
     }
     return Evaluation(summary, results, diagnostics)
+
+
+def _headline(tables: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean CCC over data sets, by axis, of the network and of baselines that all sets have."""
+    names = [name for name in tables[0]["ladder"] if all(name in one["ladder"] for one in tables)]
+    models = {
+        "damer": [one["damer"] for one in tables],
+        **{name: [one["ladder"][name] for one in tables] for name in names},
+    }
+    return {
+        name: {axis: float(np.mean([one[axis]["ccc"] for one in scored])) for axis in AXES}
+        for name, scored in models.items()
+    }
 
 
 def _fit_summary(result: FoldResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from training.reports import markdown_table
 def markdown(summary: dict[str, Any]) -> str:
     """Format all tables of a summary that `evaluate` wrote as JSON."""
     parts = [
+        _headline(summary),
         _scores(summary),
         _gains(summary),
         _seeds(summary),
@@ -33,6 +34,16 @@ def _number(value: float | None, digits: int = 2) -> str:
 def _interval(pair: list[float], digits: int = 2, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     return " to ".join(f"{end:{sign}.{digits}f}" for end in pair)
+
+
+def _headline(summary: dict[str, Any]) -> str:
+    """Mean over data sets; evaluations stored before 0.2 have none."""
+    rows = [
+        ["**DAMER**" if name == "damer" else name, *(_number(means[axis]) for axis in AXES)]
+        for name, means in summary.get("headline", {}).items()
+    ]
+    heads = ["mean over data sets", *(f"{axis} CCC" for axis in AXES)]
+    return markdown_table(heads, rows) if rows else ""
 
 
 def _scores(summary: dict[str, Any]) -> str:

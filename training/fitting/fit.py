@@ -145,9 +145,11 @@ class _LabelTask:
         labelled, unlabelled = model(views, pool)
         predictions = Predictions(all_gather(fabric, labelled), all_gather(fabric, unlabelled))
         learner = cast("Learner", model.module)
-        auxiliary = learner.loss(predictions, targets, step / self._recipe.steps)
-        heads = predictions.labelled[:3]
-        return label_loss(heads, targets.label, batch.rows, self._recipe) + auxiliary
+        progress = step / self._recipe.steps
+        auxiliary = learner.loss(predictions, targets, progress)
+        heads = learner.in_label_scales(predictions.labelled[:3], batch.rows)
+        labelled = label_loss(heads, targets.label, batch.rows, self._recipe, progress)
+        return labelled + auxiliary
 
     def score(self, network: nn.Module) -> float | None:
         pieces = {(one.piece.dataset, one.piece.name) for one in self._validation}

@@ -15,9 +15,13 @@ def ccc_per_axis(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def label_loss(
-    heads: tuple[Tensor, ...], label: Tensor, rows: dict[str, slice], recipe: FitRecipe
+    heads: tuple[Tensor, ...],
+    label: Tensor,
+    rows: dict[str, slice],
+    recipe: FitRecipe,
+    progress: float = 0.0,
 ) -> Tensor:
-    """Loss of a batch, averaged over its data sets.
+    """Loss of a batch: the weighted mean over its data sets.
 
     Parameters
     ----------
@@ -28,16 +32,20 @@ def label_loss(
     rows
         Rows of each data set in the batch.
     recipe
-        Weights of the terms.
+        Weights of the terms and of the data sets.
+    progress
+        Share of the training that is done, in [0, 1].
     """
     fused, mel, cochleagram = heads
+    weights = recipe.loss_weights(progress)
     losses = [
         _head_loss(fused, label, part, recipe)
         + recipe.view_loss * _head_loss(mel, label, part, recipe)
         + recipe.view_loss * _head_loss(cochleagram, label, part, recipe)
         for part in rows.values()
     ]
-    return torch.stack(losses).mean()
+    shares = torch.tensor([weights.get(name, 1.0) for name in rows]).to(label)
+    return (torch.stack(losses) * shares).sum() / shares.sum()
 
 
 def _head_loss(prediction: Tensor, label: Tensor, part: slice, recipe: FitRecipe) -> Tensor:

@@ -1,9 +1,7 @@
-"""Recipes: all hyperparameters of a fit or a distillation in one TOML file, validated."""
+"""Recipes: all hyperparameters of a fit or a distillation, validated."""
 
-import tomllib
 from dataclasses import fields
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -11,7 +9,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
     model_validator,
 )
 
@@ -21,7 +18,9 @@ from damer.nn.saml import Across
 from damer.views import FrontEndSpec
 from training.sound.render import Rendering
 
-RECIPE_DIR = Path(__file__).parents[1] / "recipes"
+LABELLED_BY_HEADS = "labelled-by-heads"
+"""Batch share of music that heads label, as if it were a data set."""
+
 _Strict = ConfigDict(frozen=True, extra="forbid")
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -211,6 +210,26 @@ class SAML(BaseModel):
     across: Across = "tracks"
 
 
+class HeadLabels(BaseModel):
+    """Labels for unlabelled music, from published heads on MusiCNN's embedding.
+
+    Attributes
+    ----------
+    pool
+        Data sets labelled by the heads; of evaluated ones, never the test side.
+    share
+        Their share of a batch, relative to those of the data sets. Default: 0.2.
+    weight
+        Weight of their loss at the first step; it falls linearly to 0 at the last. Default: 1.
+    """
+
+    model_config = _Strict
+
+    pool: list[str]
+    share: Part = 0.2
+    weight: Weight = 1.0
+
+
 class FitRecipe(Recipe):
     """Recipe of a fit to labels.
 
@@ -220,6 +239,13 @@ class FitRecipe(Recipe):
         Batch share of each data set for training, validation and evaluation.
     auxiliary
         Batch share of each data set for training only. Default: none.
+    weights
+        Weight of the loss of data sets whose labels are weak. Default: 1 for every set.
+    own_scale
+        Whether to learn a scale and an offset of the labels of each data set, about the neutral
+        scale that the network predicts. Default: false.
+    head_labels
+        Further labels, by published heads. Default: none.
     error_loss
         Weight of the squared error relative to the CCC loss. Default: 0.1.
     view_loss
@@ -234,6 +260,9 @@ class FitRecipe(Recipe):
 
     datasets: dict[str, Part]
     auxiliary: dict[str, Part] = {}
+    weights: dict[str, Positive] = {}
+    own_scale: bool = False
+    head_labels: HeadLabels | None = None
     error_loss: Weight = 0.1
     view_loss: Weight = 0.3
     fits: Count = 1
@@ -249,15 +278,51 @@ class FitRecipe(Recipe):
             )
         return self
 
+    @model_validator(mode="after")
+    def _weights_are_of_data_sets(self) -> Self:
+        if unknown := self.weights.keys() - self.labelled.keys():
+            raise ValueError(f"`weights` has {min(unknown)}, which is no data set of the recipe")
+        return self
+
     @property
     def all_datasets(self) -> list[str]:
         """Every data set of the recipe, labelled or not."""
-        return list(dict.fromkeys([*self.batch_shares, *(self.pcl.pool if self.pcl else ())]))
+        pools = [part.pool for part in (self.pcl, self.head_labels) if part]
+        return list(dict.fromkeys([*self.labelled, *(name for pool in pools for name in pool)]))
+
+    @property
+    def labelled(self) -> dict[str, float]:
+        """Batch share of every labelled data set."""
+        return self.datasets | self.auxiliary
 
     @property
     def batch_shares(self) -> dict[str, float]:
-        """Batch share of every labelled data set."""
-        return self.datasets | self.auxiliary
+        """Batch share of everything with labels: data sets, and music labelled by heads."""
+        heads = {LABELLED_BY_HEADS: self.head_labels.share} if self.head_labels else {}
+        return self.labelled | heads
+
+    def without(self, dataset: str) -> Self:
+        """Copy the recipe without the labels of a data set.
+
+        Raises
+        ------
+        ValueError
+            No other data set is left.
+        """
+        kept = {
+            key: {name: value for name, value in getattr(self, key).items() if name != dataset}
+            for key in ("datasets", "auxiliary", "weights")
+        }
+        if not kept["datasets"]:
+            raise ValueError(f"cannot leave {dataset} out: {self.name} has no other data set")
+        return self.model_copy(update=kept)
+
+    def loss_weights(self, progress: float) -> dict[str, float]:
+        """Weight of the loss of each batch share after a share `progress` of the steps."""
+        weights = {name: self.weights.get(name, 1.0) for name in self.labelled}
+        if self.head_labels:
+            weights[LABELLED_BY_HEADS] = self.head_labels.weight * (1.0 - progress)
+        return weights
 
 
 class DistillRecipe(Recipe):
@@ -295,75 +360,3 @@ class DistillRecipe(Recipe):
     def all_datasets(self) -> list[str]:
         """Every data set of the recipe."""
         return [*self.pool, *self.unseen]
-
-
-Kind = TypeVar("Kind", bound=Recipe)
-
-
-def load_recipe(kind: type[Kind], name: str) -> Kind:
-    """Load and validate `recipes/<name>.toml`, or the file if `name` is a path.
-
-    Raises
-    ------
-    ValueError
-        The recipe does not exist, or a key is unknown, missing or invalid.
-    """
-    path, values = _read(name)
-    return _validate(kind, values, path.name)
-
-
-def load_any_recipe(name: str) -> FitRecipe | DistillRecipe:
-    """Load a recipe of either kind: one with `datasets` is a `FitRecipe`."""
-    path, values = _read(name)
-    if "datasets" in values:
-        return _validate(FitRecipe, values, path.name)
-    return _validate(DistillRecipe, values, path.name)
-
-
-def _read(name: str) -> tuple[Path, dict[str, Any]]:
-    path = Path(name) if name.endswith(".toml") else RECIPE_DIR / f"{name}.toml"
-    if not path.exists():
-        known = ", ".join(sorted(file.stem for file in RECIPE_DIR.glob("*.toml")))
-        raise ValueError(f"cannot load recipe {name!r}: it does not exist; known are {known}")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"cannot load {path.name}: not TOML ({error})") from None
-    return path, {**values, "name": path.stem}
-
-
-def with_overrides(recipe: Kind, overrides: str) -> Kind:
-    """Copy a recipe with overrides, such as "network.layers=2 pcl=none".
-
-    Overrides are separated by spaces. Values are TOML; `none` removes a table.
-
-    Raises
-    ------
-    ValueError
-        As for `load_recipe`.
-    """
-    values: dict[str, Any] = recipe.model_dump()
-    for change in overrides.split():
-        key, _, text = change.partition("=")
-        *tables, last = key.split(".")
-        place = values
-        for table in tables:
-            match place.get(table):
-                case dict(inner):
-                    place = inner
-                case _:
-                    raise ValueError(f"cannot apply {change}: {recipe.name} has no table {table}")
-        try:
-            place[last] = None if text == "none" else tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            raise ValueError(f"cannot apply {change}: {text!r} is not a TOML value") from None
-    return _validate(type(recipe), values, f"{recipe.name} with {overrides}")
-
-
-def _validate(kind: type[Kind], values: dict[str, Any], source: str) -> Kind:
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"invalid recipe {source}: {where}: {first['msg']}") from None

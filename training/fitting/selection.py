@@ -1,5 +1,6 @@
 """Select the renditions that a recipe trains on, validates on, evaluates, or uses unlabelled."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets import Piece
-from training.fitting.recipe import DistillRecipe, FitRecipe
+from training.fitting.recipe import LABELLED_BY_HEADS, DistillRecipe, FitRecipe
 from training.fitting.sampling import DistillationSampler
 from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_embeddings, load_renditions
@@ -45,13 +46,21 @@ def evaluation_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceR
 
 def pool_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
     """Select the unlabelled pool of PCL, MIDI in one rendering each."""
-    names = recipe.pcl.pool if recipe.pcl else []
-    pool = [piece for piece in pieces if piece.dataset in names]
-    return rotating_renderings(pool, [*recipe.renderings, *recipe.variations])
+    return _in_one_rendering(recipe, pieces, recipe.pcl.pool if recipe.pcl else [])
+
+
+def embedded_renditions(
+    recipe: FitRecipe | DistillRecipe, pieces: list[Piece]
+) -> list[PieceRendering]:
+    """Select the renditions whose MusiCNN embeddings training needs."""
+    if isinstance(recipe, DistillRecipe):
+        return every_rendition(recipe, pieces)
+    labels = recipe.head_labels
+    return _in_one_rendering(recipe, pieces, labels.pool if labels else [])
 
 
 def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
-    """Select all renditions that training and evaluation of a recipe need."""
+    """Select all renditions whose frames training and evaluation of a recipe need."""
     if isinstance(recipe, DistillRecipe):
         scores = [piece for piece in pieces if piece.is_midi]
         recordings = [piece for piece in pieces if not piece.is_midi]
@@ -59,23 +68,75 @@ def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> l
             *rotating_renderings(scores, recipe.renderings),
             *all_renderings(recordings, recipe.renderings),
         ]
-    selections = (training_renditions, evaluation_renditions, pool_renditions)
+    selections = (
+        training_renditions,
+        evaluation_renditions,
+        pool_renditions,
+        embedded_renditions,
+    )
     return [one for select in selections for one in select(recipe, pieces)]
 
 
-def load_fit_data(split: Split, pieces: list[Piece], recipe: FitRecipe, cache: Path) -> FitData:
-    """Load the renditions of one fit; the pool comes from the training side of the split."""
+def load_fit_data(
+    split: Split,
+    pieces: list[Piece],
+    recipe: FitRecipe,
+    cache: Path,
+    heads: AffectHeads | None = None,
+) -> FitData:
+    """Load the renditions of one fit; the pools come from the training side of the split.
+
+    Parameters
+    ----------
+    split, pieces, recipe
+        Split of pieces of the recipe's data sets.
+    cache
+        Folder of computed features.
+    heads
+        Heads of `recipe.head_labels`; required if the recipe has it.
+    """
     names = {(piece.dataset, piece.name) for piece in split.train}
 
     def of_training_side(renditions: list[PieceRendering]) -> list[PieceRendering]:
         return [one for one in renditions if (one[0].dataset, one[0].name) in names]
 
-    selected = (
-        of_training_side(training_renditions(recipe, pieces)),
-        all_renderings(split.validation, recipe.renderings),
-        of_training_side(pool_renditions(recipe, pieces)),
+    training, validation, pool, embedded = (
+        load_renditions(selected, recipe.front_end, cache)
+        for selected in (
+            of_training_side(training_renditions(recipe, pieces)),
+            all_renderings(split.validation, recipe.renderings),
+            of_training_side(pool_renditions(recipe, pieces)),
+            of_training_side(embedded_renditions(recipe, pieces)),
+        )
     )
-    return FitData(*(load_renditions(one, recipe.front_end, cache) for one in selected))
+    if heads:
+        embeddings = load_embeddings([(one.piece, one.rendering) for one in embedded], cache)
+        training += [
+            label_by_heads(one, *teaching, heads)
+            for one, teaching in zip(embedded, embeddings, strict=True)
+        ]
+    return FitData(training, validation, pool)
+
+
+def label_by_heads(
+    rendition: Rendition,
+    ends: NDArray[np.float64],
+    embeddings: NDArray[np.float32],
+    heads: AffectHeads,
+) -> Rendition:
+    """Label a rendition by the mean of the heads, as a piece of the set `LABELLED_BY_HEADS`."""
+    piece = rendition.piece
+    valence, arousal = heads.predict(embeddings).mean(axis=1).T
+    labelled = replace(
+        piece,
+        dataset=LABELLED_BY_HEADS,
+        name=f"{piece.dataset}/{piece.name}",
+        times=ends * rendition.rendering.pace,
+        valence=valence,
+        arousal=arousal,
+        rater_std=None,
+    )
+    return replace(rendition, piece=labelled)
 
 
 def load_distillation_data(
@@ -149,6 +210,14 @@ def hold_out_groups(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> se
         own = [piece for piece in pieces if piece.dataset == dataset]
         held_out |= {(dataset, group) for group in hold_out(own, recipe.validation_share, seed)}
     return held_out
+
+
+def _in_one_rendering(
+    recipe: FitRecipe, pieces: list[Piece], datasets: list[str]
+) -> list[PieceRendering]:
+    """Pair the pieces of data sets with one rendering each."""
+    pool = [piece for piece in pieces if piece.dataset in datasets]
+    return rotating_renderings(pool, [*recipe.renderings, *recipe.variations])
 
 
 def _labelled(recipe: FitRecipe, pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:

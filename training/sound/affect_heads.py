@@ -6,6 +6,7 @@ sets, so they are the zero-shot baseline, and label unlabelled music for fits. `
 holds their weights.
 """
 
+import hashlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -53,6 +54,14 @@ class AffectHeads:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ValueError(f"cannot load {file}: it is damaged ({error}); replace it") from None
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights."""
+        content = hashlib.sha256()
+        for name, values in sorted(self._weights.items()):
+            content.update(name.encode() + values.tobytes())
+        return content.hexdigest()
+
     def predict(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
         """Predict valence and arousal of each head in [-1, 1], (n, heads, 2), from (n, 200)."""
         return self._predict(embeddings.astype(np.float64))
@@ -62,15 +71,16 @@ class AffectHeads:
         return NINE_POINT.convert(np.stack(outputs, axis=1))
 
 
-def find_affect_heads(roots: list[Path]) -> AffectHeads:
-    """Load the heads from the first data folder that has them.
+def find_affect_heads(roots: list[Path], *, required: bool) -> AffectHeads | None:
+    """Load the heads from the first data folder that has them; None if none has.
 
     Raises
     ------
     ValueError
-        No folder has them, or they are damaged.
+        No folder has them and they are required, or they are damaged.
     """
-    return AffectHeads(next((root / FILE for root in roots if (root / FILE).is_file()), FILE))
+    file = next((root / FILE for root in roots if (root / FILE).is_file()), FILE)
+    return AffectHeads(file) if required or file.is_file() else None
 
 
 def _apply(weights: _Weights, name: str, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:

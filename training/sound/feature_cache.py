@@ -2,7 +2,8 @@
 
 Frames are float16, (frames, mel_bands + gammatone_channels), Mel columns first, one `.npy` a
 rendition in a folder named by the digest of the front end, so that a changed front end never reads
-old frames. Frames packed into shards are found first. Embeddings are one `.npz` a rendition.
+old frames. Frames packed into shards are found first. Embeddings are one `.npz` a rendition, in a
+folder named by the digest of the teacher's file, so that teachers are never mixed.
 """
 
 import hashlib
@@ -102,8 +103,12 @@ def load_embeddings(
     ValueError
         A cached file is damaged.
     """
-    paths = [_path(cache / "musicnn", *one, ".npz") for one in renditions]
-    compute = _ComputeEmbeddings(cache / "musicnn.onnx")
+    if not renditions:
+        return []
+    model = cache / "musicnn.onnx"
+    folder = cache / "musicnn" / teacher.digest(model)
+    paths = [_path(folder, *one, ".npz") for one in renditions]
+    compute = _ComputeEmbeddings(model)
     _compute_missing("Computing MusiCNN embeddings", renditions, paths, compute)
     loaded = []
     for path in paths:

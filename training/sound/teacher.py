@@ -5,6 +5,7 @@ Pons and Serra, "musicnn: Pre-trained convolutional neural networks for music au
 published TensorFlow weights into ONNX in an environment of its own; nothing here needs TensorFlow.
 """
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def embed(
     return ends, np.concatenate(parts)
 
 
+def digest(model: Path) -> str:
+    """Digest of the teacher's ONNX file, 12 hexadecimal digits.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file is missing.
+    """
+    _require(model)
+    return hashlib.sha256(model.read_bytes()).hexdigest()[:12]
+
+
 def _log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     power = librosa.feature.melspectrogram(
         y=audio, sr=RATE, hop_length=_HOP, n_fft=_FFT, n_mels=_BANDS
@@ -68,8 +81,12 @@ def _log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _session(model: Path) -> onnxruntime.InferenceSession:
-    if not model.is_file():
-        raise FileNotFoundError(f"cannot load MusiCNN: {model} is missing; run `make teacher`")
+    _require(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _require(model: Path) -> None:
+    if not model.is_file():
+        raise FileNotFoundError(f"cannot load MusiCNN: {model} is missing; run `make teacher`")

@@ -19,8 +19,8 @@ def html(evaluated, tmp_path_factory):
 def test_every_set_lists_the_baselines_below_the_network(html):
     own, extra = html.split('<h2 id="extra">')
     for name in ("mean", "Mel statistics + SVR", "DAMER"):
-        # One table per axis and one of classes; auxiliary sets have only the classes.
-        assert own.count(f"<td>{name}</td>") == 3
+        # The headline, one table per axis, one of classes; auxiliary sets have only the classes.
+        assert own.count(f"<td>{name}</td>") == 4
         assert extra.count(f"<td>{name}</td>") == 1
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from training.fitting.loss import label_loss
+from training.fitting.recipe import LABELLED_BY_HEADS, HeadLabels
 
 ALL = {"musemodataset": slice(0, 32)}
 
@@ -41,6 +42,25 @@ def test_data_sets_have_equal_weight_regardless_of_their_share(make_recipe, labe
     both = label_loss(output(0.3 * label), label, {"few": few, "many": many}, recipe)
     each = [label_loss(output(0.3 * label), label, {"one": part}, recipe) for part in (few, many)]
     torch.testing.assert_close(both, (each[0] + each[1]) / 2)
+
+
+def test_data_sets_have_the_weight_of_the_recipe(make_recipe, label):
+    recipe = make_recipe(datasets={"one": 0.5, "two": 0.5}, weights={"two": 0.25})
+    rows = {"one": slice(0, 16), "two": slice(16, 32)}
+    both = label_loss(output(0.3 * label), label, rows, recipe)
+    one, two = (
+        label_loss(output(0.3 * label), label, {name: part}, recipe) for name, part in rows.items()
+    )
+    torch.testing.assert_close(both, (one + 0.25 * two) / 1.25)
+
+
+def test_labels_of_heads_count_less_and_less(make_recipe, label):
+    recipe = make_recipe(head_labels=HeadLabels(pool=["unlabelled"], weight=0.5))
+    rows = {"musemodataset": slice(0, 16), LABELLED_BY_HEADS: slice(16, 32)}
+    right = torch.cat([label[:16], -label[16:]])  # wrong about the heads' labels only
+    costs = [float(label_loss(output(right), label, rows, recipe, p)) for p in (0.0, 0.5, 1.0)]
+    assert costs[0] > costs[1] > costs[2]
+    assert costs[2] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_view_heads_have_the_weight_of_the_recipe(make_recipe, label):

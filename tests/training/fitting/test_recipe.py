@@ -5,17 +5,16 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
-from training.fitting import recipe as module
+from training.fitting import recipe_files as module
 from training.fitting.recipe import (
-    RECIPE_DIR,
+    LABELLED_BY_HEADS,
     SAML,
     Augmentation,
     DistillRecipe,
     FitRecipe,
-    load_any_recipe,
-    load_recipe,
-    with_overrides,
+    HeadLabels,
 )
+from training.fitting.recipe_files import RECIPE_DIR, load_any_recipe, load_recipe, with_overrides
 from training.sound.render import Rendering
 
 SHIPPED = sorted(path.stem for path in RECIPE_DIR.glob("*.toml"))
@@ -174,3 +173,29 @@ def test_an_invalid_override_is_reported(write, change, message):
     write(GOOD)
     with pytest.raises(ValueError, match=message):
         with_overrides(load_recipe(FitRecipe, "mine"), change)
+
+
+def test_a_weight_of_an_unknown_data_set_is_reported(write):
+    write(f"{GOOD}weights = {{ vgmid = 0.5 }}\n")
+    with pytest.raises(ValueError, match=r"`weights` has vgmid, which is no data set"):
+        load_recipe(FitRecipe, "mine")
+
+
+def test_music_labelled_by_heads_has_a_share_and_is_read(make_recipe):
+    heads = HeadLabels(pool=["recordings"], share=0.3)
+    recipe = make_recipe(auxiliary={"emopia": 0.2}, head_labels=heads)
+    assert recipe.batch_shares == {"musemodataset": 1.0, "emopia": 0.2, LABELLED_BY_HEADS: 0.3}
+    assert recipe.labelled == {"musemodataset": 1.0, "emopia": 0.2}
+    assert recipe.all_datasets == ["musemodataset", "emopia", "recordings"]
+
+
+def test_a_recipe_without_a_data_set_keeps_the_others(make_recipe):
+    recipe = make_recipe(
+        datasets={"vgmidi": 0.5, "previews": 0.5}, weights={"previews": 0.5, "vgmidi": 2.0}
+    )
+    without = recipe.without("previews")
+    assert without.datasets == {"vgmidi": 0.5}
+    assert without.weights == {"vgmidi": 2.0}
+    assert recipe.without("unknown") == recipe
+    with pytest.raises(ValueError, match="cannot leave vgmidi out: tiny has no other data set"):
+        without.without("vgmidi")

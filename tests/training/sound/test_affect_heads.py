@@ -7,7 +7,7 @@ import pytest
 
 from streamer.demo import PIECE as DEMO
 from streamer.demo import sections
-from training.sound.affect_heads import FILE, HEADS, AffectHeads
+from training.sound.affect_heads import FILE, HEADS, AffectHeads, find_affect_heads
 from training.sound.render import decode
 from training.sound.teacher import RATE, embed
 
@@ -59,6 +59,17 @@ def test_damaged_heads_are_named(tmp_path, damage):
         np.savez(file, **kept)
     with pytest.raises(ValueError, match=r"heads\.npz: it is damaged"):
         AffectHeads(file)
+
+
+def test_the_digest_tells_heads_apart(make_heads):
+    other = {"deam1_bias": np.full(2, 4.0)}
+    assert make_heads().digest == make_heads().digest != make_heads(**other).digest
+
+
+def test_missing_heads_are_none_unless_they_are_required(tmp_path):
+    assert find_affect_heads([tmp_path], required=False) is None
+    with pytest.raises(ValueError, match="cannot load the valence and arousal heads"):
+        find_affect_heads([tmp_path], required=True)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """Test the feature cache: compute the frames of each rendition once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import PrecomputedViews
 from training.fitting.selection import evaluation_renditions, training_renditions
 from training.sound import feature_cache
-from training.sound.feature_cache import load_renditions
+from training.sound.feature_cache import load_embeddings, load_renditions
 from training.sound.render import Rendering, decode
 from training.sound.renditions import RECORDED, all_renderings, rotating_renderings
 
@@ -106,6 +107,29 @@ def test_a_segment_has_its_own_frames(piece, cache):
     )
     assert whole.seconds(SPEC) == pytest.approx(2.0, abs=0.02)
     assert part.seconds(SPEC) == pytest.approx(0.5, abs=0.02)
+
+
+def test_embeddings_of_another_teacher_are_not_read(piece, tmp_path, monkeypatch):
+    teachers = []
+
+    def embed(_audio, model):
+        teachers.append(model.read_bytes())
+        return np.ones(1), np.full((1, 200), len(teachers))
+
+    monkeypatch.setattr(feature_cache.teacher, "embed", embed)
+    monkeypatch.setattr(feature_cache, "ProcessPoolExecutor", ThreadPoolExecutor)
+    found = []
+    for content in (b"one", b"other", b"one"):
+        (tmp_path / "musicnn.onnx").write_bytes(content)
+        ((_, embeddings),) = load_embeddings([(piece, RECORDED)], tmp_path)
+        found.append(embeddings[0, 0])
+    assert found == [1, 2, 1]
+    assert teachers == [b"one", b"other"]
+
+
+def test_a_missing_teacher_is_named_with_its_remedy(piece, tmp_path):
+    with pytest.raises(FileNotFoundError, match="run `make teacher`"):
+        load_embeddings([(piece, RECORDED)], tmp_path)
 
 
 FONTS = [Rendering("b.sf2"), Rendering("a.sf2"), Rendering("a.sf2", transpose=2)]

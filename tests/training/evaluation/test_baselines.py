@@ -1,0 +1,70 @@
+"""Test baselines with heads on MusiCNN's embedding, on features with a known relation to labels."""
+
+import numpy as np
+import pytest
+
+from training.evaluation import baselines
+from training.evaluation.baselines import evaluate_baselines
+from training.predict import piece_means
+from training.splits import fold_of_each
+
+ZERO_SHOT, WITH_HEADS = "MusiCNN heads, zero-shot", "MusiCNN + SVR, all sets, with heads"
+
+
+@pytest.fixture(scope="module")
+def pieces(make_piece):
+    """Forty pieces of two data sets."""
+    random = np.random.default_rng(0)
+    return [
+        make_piece(
+            f"piece{k}",
+            dataset=("musemodataset", "previews")[k % 2],
+            valence=[random.uniform(-0.8, 0.8)],
+            arousal=[random.uniform(-0.8, 0.8)],
+        )
+        for k in range(40)
+    ]
+
+
+@pytest.fixture(scope="module")
+def evaluated(pieces, make_recipe, make_heads, tmp_path_factory):
+    """Evaluate the baselines; the mean of each embedding is the valence and 0.1."""
+
+    def load(renditions, _cache):
+        return [
+            (np.array([3.0, 5.0]), np.full((2, 200), piece.valence[0] + 0.1, np.float32))
+            for piece, _ in renditions
+        ]
+
+    recipe = make_recipe(datasets={"musemodataset": 0.5, "previews": 0.5})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "load_embeddings", load)
+        patch.setattr(baselines, "_SVR_GRID", {"svr__C": [1.0]})
+        cache = tmp_path_factory.mktemp("cache")
+        fold_of = fold_of_each(pieces, 2)
+        return evaluate_baselines(recipe, pieces, cache, fold_of, 1, make_heads(), joint_only=True)
+
+
+def test_only_baselines_of_all_sets_are_evaluated(evaluated):
+    assert set(evaluated) == {"musemodataset", "previews"}
+    for table in evaluated.values():
+        assert set(table) == {"MusiCNN + SVR, all sets", ZERO_SHOT, WITH_HEADS}
+
+
+def test_heads_alone_know_no_labels(evaluated):
+    predictions, labels = piece_means(evaluated["previews"][ZERO_SHOT])
+    assert len(labels) == 20
+    np.testing.assert_allclose(predictions[:, 0], labels[:, 0] + 0.1, atol=1e-6)
+    np.testing.assert_allclose(predictions[:, 1], 0.0, atol=1e-6)
+
+
+def test_an_average_with_heads_is_in_the_scale_of_the_labels(evaluated):
+    predictions, labels = piece_means(evaluated["previews"][WITH_HEADS])
+    assert np.corrcoef(predictions[:, 0], labels[:, 0])[0, 1] > 0.95
+    assert abs(np.mean(predictions[:, 0] - labels[:, 0])) < 0.1
+
+
+def test_heads_are_left_out_where_they_are_missing(pieces, make_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(baselines, "BASELINES", ())
+    recipe = make_recipe(datasets={"musemodataset": 0.5, "previews": 0.5})
+    assert evaluate_baselines(recipe, pieces, tmp_path, fold_of_each(pieces, 2), 1) == {}
