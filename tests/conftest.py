@@ -6,6 +6,11 @@ start the program, build the wheel or fit a network are marked `long`.
 """
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no failure: no limit on the time of an example, nor on that of drawing one.
+settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-speed")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

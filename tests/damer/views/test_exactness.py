@@ -85,7 +85,7 @@ def assert_same_bits(one, other):
 
 
 @given(signal=signals(), lengths=block_lengths)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(signal=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[1])
 @example(signal=np.linspace(-1, 1, 3000, dtype=np.float32), lengths=[0, 1, 0, 0, 255])
 @example(signal=np.linspace(-1, 1, TWO_SECONDS, dtype=np.float32), lengths=[TWO_SECONDS])
@@ -104,7 +104,7 @@ def test_twenty_seconds_in_uneven_blocks_give_the_frames_of_one_block():
 
 
 @given(signal=signals(longest=20000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_there_is_a_frame_for_each_full_hop(signal):
     frames = FrontEnd(SPEC).push(signal)
     count = len(signal) // SPEC.hop
@@ -113,7 +113,7 @@ def test_there_is_a_frame_for_each_full_hop(signal):
 
 
 @given(before=signals(longest=20000), signal=signals(longest=20000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_reset_discards_all_state(before, signal):
     front_end = FrontEnd(SPEC)
     front_end.push(before)
@@ -122,7 +122,7 @@ def test_a_reset_discards_all_state(before, signal):
 
 
 @given(signal=signals(longest=20000), more=signals(longest=20000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_later_samples_change_no_earlier_frame(signal, more):
     without_later = FrontEnd(SPEC).push(signal)
     longer = FrontEnd(SPEC).push(np.concatenate([signal, more]))
@@ -130,7 +130,7 @@ def test_later_samples_change_no_earlier_frame(signal, more):
 
 
 @given(signal=signals())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_all_frames_are_finite_and_in_range(signal):
     frames = FrontEnd(SPEC).push(signal)
     assert np.isfinite(frames.mel).all()

@@ -30,7 +30,7 @@ def follow(
     ppm=st.floats(-100, 100),
     seed=st.integers(0, 10**6),
 )
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_drift_is_estimated_under_jitter(rate: int, ppm: float, seed: int) -> None:
     clock = CaptureClock(rate)
     sample, time = follow(clock, rate, ppm, 0.005, 150, seed)
@@ -47,7 +47,7 @@ def test_without_jitter_drift_is_exact(ppm: float) -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_time_is_accurate_from_the_first_second(seed: int) -> None:
     clock = CaptureClock(44100)
     sample, time = follow(clock, 44100, 50, 0.005, 1, seed)
@@ -84,7 +84,6 @@ def test_an_observation_that_does_not_advance_is_ignored() -> None:
 
 
 @given(st.integers(8000, 384000), st.integers(0, 10**9))
-@settings(deadline=None)
 def test_the_playback_clock_is_exact(rate: int, sample: int) -> None:
     clock = PlaybackClock(rate)
     assert math.isnan(clock.time_of(sample))

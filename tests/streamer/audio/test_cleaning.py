@@ -1,7 +1,7 @@
 """Replace non-finite samples, clip to full scale and count both."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -13,7 +13,6 @@ anything = hnp.arrays(
 
 
 @given(anything)
-@settings(deadline=None)
 def test_any_float_input_becomes_finite_and_within_full_scale(samples: np.ndarray) -> None:
     before = samples.copy()
     cleaner = Cleaner()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.audio import Block, Source, open_source
@@ -46,7 +46,6 @@ def f32(samples: np.ndarray) -> bytes:
 
 
 @given(st.sampled_from([STEREO, FLOATS]), st.lists(st.integers(0, 700), max_size=40))
-@settings(deadline=None)
 def test_chunk_boundaries_do_not_change_the_samples(layout: RawFormat, sizes: list[int]) -> None:
     data = (s16 if layout is STEREO else f32)(MUSIC)
     whole = RawDecoder(layout, (), Cleaner()).push(data)

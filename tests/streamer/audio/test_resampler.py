@@ -27,7 +27,7 @@ def one_shot(rate: int, samples: np.ndarray) -> np.ndarray:
         st.lists(st.integers(0, 3), max_size=300),
     ),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_block_sizes_do_not_change_the_samples(rate: int, sizes: list[int]) -> None:
     resampler = Resampler(rate)
     parts = [resampler.push(part) for part in split(NOISE, sizes)]

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.audio.ring_buffer import RingBuffer
@@ -19,7 +19,6 @@ def numbered(start: int, count: int) -> np.ndarray:
 
 
 @given(st.integers(2, 50), STEPS)
-@settings(deadline=None)
 def test_every_sample_is_read_under_its_own_number(
     capacity: int, steps: list[tuple[str, int]]
 ) -> None:
@@ -42,7 +41,6 @@ def test_every_sample_is_read_under_its_own_number(
 
 
 @given(st.integers(2, 50), st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50))))
-@settings(deadline=None)
 def test_a_reader_in_time_loses_nothing(capacity: int, pairs: list[tuple[int, int]]) -> None:
     ring = RingBuffer(capacity)
     received: list[float] = []

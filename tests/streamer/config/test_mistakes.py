@@ -233,7 +233,8 @@ def test_an_invalid_option_is_reported(option, value, message):
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(content=st.binary(max_size=60) | st.text("[]=.\"'#\n zonesratid01{},-", max_size=60))
 def test_any_file_content_gives_a_configuration_or_a_one_line_error(content):

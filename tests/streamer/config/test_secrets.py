@@ -63,7 +63,7 @@ TEMPLATES = (
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(secret=secret_texts, template=st.sampled_from(TEMPLATES))
 def test_a_secret_in_a_file_appears_in_no_error_or_listing(tmp_path, secret, template):
     file = tmp_path / "c.toml"
@@ -71,7 +71,7 @@ def test_a_secret_in_a_file_appears_in_no_error_or_listing(tmp_path, secret, tem
     assert CANARY not in output_of(lambda: load_with_origins({}, config_path=file, environ={}))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     secret=secret_texts,
     name=st.sampled_from(
@@ -83,7 +83,7 @@ def test_a_secret_in_the_environment_appears_in_no_error_or_listing(secret, name
     assert CANARY not in output_of(lambda: load_with_origins({}, config_path=None, environ=environ))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     user=in_urls, password=in_urls, token=in_urls, scheme=st.sampled_from(["http", "rtsp", "ftp"])
 )
@@ -100,7 +100,7 @@ def test_secrets_of_a_url_appear_in_no_output(user, password, token, scheme):
     assert CANARY not in " ".join(outputs)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(password=in_urls, token=in_urls)
 def test_the_error_of_an_unreachable_stream_contains_no_secrets(password, token):
     url = f"http://me:{quote(password)}@127.0.0.1:1/live?token={token}"

@@ -49,7 +49,7 @@ def test_the_estimate_of_digital_silence_is_finite(engine):
     assert np.all(np.isfinite(columns(engine.infer(mel, cochleagram))))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(chosen=st.lists(st.integers(0, 15), min_size=1, max_size=16))
 def test_a_window_gets_the_same_estimate_in_every_batch(engine, windows, chosen):
     alone = np.concatenate(

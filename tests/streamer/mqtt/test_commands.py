@@ -6,7 +6,7 @@ import json
 import aiomqtt
 import jsonschema
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -75,7 +75,6 @@ class TestParseCommand:
             parse_command(name, payload)
         assert reason in str(caught.value)
 
-    @settings(deadline=None)
     @given(
         name=st.sampled_from([*COMMAND_NAMES, "other", "\x00"]), payload=st.binary(max_size=2000)
     )

@@ -5,7 +5,7 @@ import math
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -61,7 +61,6 @@ def test_a_state_has_the_documented_fields_and_the_mood(update):
     )
 
 
-@settings(deadline=None)
 @given(smooth=affects, raw=affects, warm=st.floats(0, 1), latency=st.floats(0, 1e3))
 def test_every_message_is_valid_against_its_schema(update, smooth, raw, warm, latency):
     tick = update(smooth=smooth, raw=raw, warm=warm, captured=5.0)

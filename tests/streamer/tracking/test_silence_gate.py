@@ -89,7 +89,7 @@ def test_it_is_open_at_first():
     assert not SilenceGate(RATE, HOP).silent
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 2 * RATE), min_size=1, max_size=20))
 def test_block_sizes_do_not_change_the_level(sizes):
     levels = (-20, -70, -57, -30)

@@ -55,7 +55,7 @@ def views(window):
 
 
 class TestBlocks:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         sizes=st.lists(st.integers(1, 88200), min_size=1, max_size=20).filter(
             lambda sizes: sum(sizes) > 50 * len(sizes)
@@ -85,7 +85,7 @@ class TestBlocks:
 
 
 class TestPrefix:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(end=st.integers(RATE, 3 * RATE), seed=st.integers(0, 99))
     def test_a_window_does_not_change_when_later_samples_do(self, music, end, seed):
         sound = music(3, RATE)

@@ -26,7 +26,7 @@ def arrivals(seconds, ppm, seed):
 
 
 @given(st.floats(-100, 100), st.integers(0, 2**32 - 1), st.floats(60, 540))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_after_ten_minutes_drift_is_known_despite_a_short_loss(ppm, seed, lost_at):
     estimator = DriftEstimator(RATE)
     for n, time in enumerate(arrivals(600, ppm, seed)):
@@ -70,7 +70,7 @@ def play(arrivals, frames=None):
 @given(
     st.integers(0, 2**32 - 1), st.floats(-100e-6, 100e-6), st.floats(0, 0.05)
 )  # a seed, a drift, a jitter
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_jitter_and_drift_cause_no_loss_and_hold_no_block(seed, drift, jitter):
     random = np.random.default_rng(seed)
     times = np.arange(1, 3000) * BLOCK / RATE * (1 + drift) + random.uniform(0, jitter, 2999)
@@ -80,7 +80,7 @@ def test_jitter_and_drift_cause_no_loss_and_hold_no_block(seed, drift, jitter):
 
 
 @given(st.floats(0.05, 0.9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_stall_followed_by_a_burst_loses_nothing(stall):
     times = np.arange(1, 500) * BLOCK / RATE
     late = np.where(times > 4, np.maximum(times, 4 + stall), times)
@@ -90,7 +90,7 @@ def test_a_stall_followed_by_a_burst_loses_nothing(stall):
 
 
 @given(st.floats(1.05 * MAX_JITTER_S, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_samples_that_never_arrive_are_counted_at_their_place(gap):
     times = np.arange(1, 500) * BLOCK / RATE
     late = np.where(times > 4, times + gap, times)

@@ -53,7 +53,7 @@ def audio_recorder(start_recorder):
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=8))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_16_bit_audio_is_decoded_exactly_for_any_block_sizes(tmp_path_factory, sizes):
     writer = FlacWriter(tmp_path_factory.mktemp("any") / "samples", RATE, {"zone": "main"})
     samples = noise(sum(sizes))

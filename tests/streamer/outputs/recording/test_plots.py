@@ -59,7 +59,7 @@ class TestTerminal:
             assert word in whole
 
     @given(st.integers(1, 220), st.integers(1, 60))
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     def test_it_fits_into_any_terminal(self, shared_recording, width, height):
         lines = draw_in_terminal(shared_recording, width, height).lines()
         assert len(lines) == max(height, MIN_HEIGHT)

@@ -37,7 +37,7 @@ def write_journal(path, updates):
 
 
 @given(st.lists(updates, min_size=1, max_size=30))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, written):
     journal = write_journal(tmp_path_factory.getbasetemp() / "any.journal", written)
     unfinished = read_recording(journal)
@@ -50,7 +50,7 @@ def test_any_sequence_of_updates_is_read_back_equal(tmp_path_factory, written):
 
 
 @given(updates)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_journal_cut_at_any_byte_yields_its_complete_lines(tmp_path_factory, update):
     path = write_journal(tmp_path_factory.getbasetemp() / "cut.journal", [update] * 3)
     content = path.read_bytes()

@@ -53,7 +53,7 @@ affects = st.builds(Affect, *[st.floats(-1, 1)] * 2, *[st.floats(0, 3)] * 2)
 names = st.text(max_size=90)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 150),
     st.integers(1, 50),
