@@ -75,6 +75,17 @@ MAX_TITLE_CHARS = 200
 PLAYOUT_BUFFER_S = 10.0
 """Decoded audio that is buffered per stream, in seconds. More is left in the socket."""
 
+# Metrics server
+
+METRICS_CONNECTIONS = 8
+"""Most simultaneous HTTP connections; further ones are closed."""
+
+METRICS_REQUEST_BYTES = 8192
+"""Longest head of an HTTP request, in bytes."""
+
+METRICS_REQUEST_TIMEOUT_S = 5.0
+"""Longest time for a request and its response together, in seconds."""
+
 # Remote engines
 
 INFERENCE_SERVER_TIMEOUT_S = 1.0

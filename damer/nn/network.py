@@ -1,4 +1,7 @@
-"""The DAMER network: tokens of two views, DSAF layers, a fused head and one head per view."""
+"""The DAMER network: tokens of two views, DSAF layers, heads for the estimate and its deviation.
+
+Each view has a head of its own as well, used in training.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, Self, cast, get_args

@@ -8,7 +8,7 @@ from typing import Any
 
 from docs.reference.command_line import options_of
 from docs.reference.markdown import code, prose, table
-from streamer.app.reload import RELOADABLE_KEYS
+from streamer.app.reloadable import RELOADABLE_KEYS
 from streamer.config import OPTIONS, Config, default_text, load, schema
 from streamer.config.environment import variable_name
 from streamer.config.layer import flatten, table_heading

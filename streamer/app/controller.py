@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamer.app.reload import ReloadResult
+from streamer.app.reloadable import ReloadResult
 from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import StreamerError

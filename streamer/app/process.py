@@ -1,4 +1,4 @@
-"""Event loop, signal handlers and memory of the main process."""
+"""Event loop, signal handlers (stop, SIGHUP: reload) and memory of the main process."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,7 @@
-"""Compose one `streamer run`: zones -> updates -> sinks, until the audio ends or a signal comes."""
+"""Compose one `streamer run`: zones -> updates -> sinks, until the audio ends or a signal stops it.
+
+SIGHUP reloads the configuration.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +16,7 @@ from streamer.app.controller import Controller
 from streamer.app.health import HealthMonitor
 from streamer.app.outputs import Outputs, make_outputs
 from streamer.app.process import freeze_startup_objects, install_signal_handlers, release_memory
-from streamer.app.reload import ReloadResult, merge_reloadable
+from streamer.app.reloadable import ReloadResult, merge_reloadable
 from streamer.app.systemd import Notifier, SystemdReporter
 from streamer.audio import Block
 from streamer.config import Config
@@ -134,7 +137,7 @@ class Run:
         """Load the configuration again and apply its reloadable settings.
 
         An invalid configuration changes nothing. Calibrations and files of the sinks are reloaded
-        too. See `streamer.app.reload.RELOADABLE_KEYS`.
+        too. See `streamer.app.reloadable.RELOADABLE_KEYS`.
 
         Raises
         ------

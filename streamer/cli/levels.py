@@ -12,13 +12,13 @@ from rich.text import Text
 
 from streamer.cli.options import Device
 from streamer.outputs.terminal.canvas import BAD, GOOD, GREY, TEXT, WARN
+from streamer.tracking.silence_gate import SILENCE_DBFS
 
 if TYPE_CHECKING:
     from streamer.audio.microphone import Device as Microphone
 
 _LIVE_INTERVAL, _SINGLE_INTERVAL = 0.1, 0.5  # seconds of audio per level
 _BAR_CELLS = 40
-_BAR_START = -60.0  # dBFS; `run` treats lower levels as silence
 _LOUD, _TOO_LOUD = -12.0, -3.0  # dBFS
 
 
@@ -60,7 +60,7 @@ def _bars(
 
 
 def _bar(channel: int, level: float, highest: NDArray[np.float64] | None) -> Text:
-    share = min(max(1 - level / _BAR_START, 0.0), 1.0)
+    share = min(max(1 - level / SILENCE_DBFS, 0.0), 1.0)
     style = BAD if level > _TOO_LOUD else WARN if level > _LOUD else GOOD
     filled = round(share * _BAR_CELLS)
     row = Text.assemble(

@@ -1,8 +1,8 @@
-"""Command-line options, declared once for all commands; keys and names are in `streamer.config`.
+"""Command-line options that set a configuration key, declared once for all commands.
 
-To add an option: add the key to a model in `streamer.config`, the option's name to
-`streamer.config.OPTIONS`, an annotation below, and an argument to the commands that have it. Its
-help text and its default come from the key.
+To add one: add the key to a model in `streamer.config`, the option's name to
+`streamer.config.load.OPTIONS`, an annotation below, and an argument to the commands that have it.
+Its help text and its default come from the key. An option without a key is declared in its command.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,12 +13,12 @@ from streamer.audio.microphone import Device, list_devices
 from streamer.config import Config, Zone
 from streamer.doctor.finding import Finding
 from streamer.errors import StreamerError
+from streamer.tracking.silence_gate import SILENCE_DBFS
 
 _ZONE_SECONDS = 1.0  # audio measured per zone
 _DEVICE_SECONDS = 0.5  # audio measured per device
 _MAX_DEVICES = 8
 _TIMEOUT = 6.0  # seconds; a sound server may have to wake a device first
-_SILENCE = -60.0  # dBFS, as the silence gate
 
 
 async def check_portaudio(config: Config) -> AsyncIterator[Finding]:
@@ -102,9 +102,9 @@ def _rate_level(subject: str, zone: Zone, source: Source, level: float | None) -
         return Finding(
             subject, "warn", seen, advice if zone.input == "mic" else "check that it plays"
         )
-    if level < _SILENCE:
+    if level < SILENCE_DBFS:
         return Finding(
-            subject, "warn", seen, f"below {_SILENCE:.0f} dBFS counts as silence; turn up"
+            subject, "warn", seen, f"below {SILENCE_DBFS:.0f} dBFS counts as silence; turn up"
         )
     if source.clipped and zone.input == "mic":
         return Finding(subject, "warn", f"{seen}, {source.clipped} samples clipped", "turn down")

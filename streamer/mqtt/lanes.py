@@ -1,7 +1,7 @@
-"""Publish over one connection: the fast stream, states with health, and queued messages.
+"""Publish over one connection: fresh estimates, states with health, and queued messages.
 
-Each lane is a task of its own, so that the fast stream never waits for the acknowledgements (QoS 1)
-of the other lanes.
+Each lane is a task of its own, so that estimates never wait for the acknowledgements (QoS 1) of the
+other lanes. Stale estimates are dropped.
 """
 
 import asyncio

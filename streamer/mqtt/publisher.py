@@ -1,4 +1,4 @@
-"""Publish the zones of this node over MQTT, and reconnect whenever the broker is lost."""
+"""Publish the zones of this node over MQTT, with a last will; reconnect after every loss."""
 
 import asyncio
 import contextlib

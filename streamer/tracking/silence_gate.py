@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 FLOOR_DBFS = -120.0
 """Lowest level that is reported."""
 
-_CLOSE_DBFS, _OPEN_DBFS = -60.0, -55.0
+SILENCE_DBFS = -60.0
+"""Level below which a zone becomes silent."""
+
+_OPEN_DBFS = -55.0
 _CLOSE_AFTER_S = 1.0
 _LEVEL_S = 0.1
 
@@ -58,7 +61,7 @@ class SilenceGate:
         self._powers = [*self._powers[1:], power]
         mean = sum(self._powers) / self._steps
         self.level = max(FLOOR_DBFS, 10.0 * math.log10(mean)) if mean > 0.0 else FLOOR_DBFS
-        self._quiet_steps = self._quiet_steps + 1 if self.level < _CLOSE_DBFS else 0
+        self._quiet_steps = self._quiet_steps + 1 if self.level < SILENCE_DBFS else 0
         if self._quiet_steps >= self._close_after:
             self.silent = True
         elif self.level > _OPEN_DBFS:

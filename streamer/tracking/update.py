@@ -1,4 +1,4 @@
-"""Update of a zone's trajectory, offered to every sink; maximum age of an estimate."""
+"""Update of a zone's trajectory, offered to every sink; age at which an estimate is stale."""
 
 from dataclasses import dataclass
 

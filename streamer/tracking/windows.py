@@ -1,4 +1,4 @@
-"""Turn audio blocks into the windows that the network gets: one per tick."""
+"""Turn audio blocks into the windows that the network gets, one per tick; tell which are stale."""
 
 import math
 import time

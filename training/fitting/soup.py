@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from damer.nn import DAMER
-from training.fitting.deviation_head import fit_deviation_head
 from training.fitting.fit import FitResult, fit
+from training.fitting.fit_deviations import fit_deviation_head
 from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import FitRecipe
 from training.fitting.selection import FitData

@@ -1,4 +1,4 @@
-"""Measure the level of each channel of a microphone."""
+"""Measure the level of each channel of a microphone, for `streamer levels`."""
 
 import contextlib
 import threading

@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from streamer import limits
 from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.errors import StreamerError
 from streamer.outputs.metrics.collector import RunCollector
@@ -30,14 +31,7 @@ from streamer.tracking.update import Update
 LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Upper bounds in seconds. A file takes about 0.01, a microphone 0.02 to 0.1."""
 
-MAX_CONNECTIONS = 8
-"""Most simultaneous HTTP connections; further ones are closed."""
-
-REQUEST_TIMEOUT_S = 5.0
-"""Longest time for a request and its response together, in seconds."""
-
 _CACHE_S = 1.0
-_MAX_REQUEST_BYTES = 8192
 _WRITE_BUFFER_BYTES = 1 << 18  # per connection, for clients that read slowly
 
 logger = logging.getLogger(__name__)
@@ -159,12 +153,12 @@ async def serve_http(
     connections: set[asyncio.StreamWriter] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(connections) >= MAX_CONNECTIONS:
+        if len(connections) >= limits.METRICS_CONNECTIONS:
             writer.transport.abort()
             return
         connections.add(writer)
         try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            async with asyncio.timeout(limits.METRICS_REQUEST_TIMEOUT_S):
                 await _handle_request(reader, writer, respond)
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
             pass  # the client disconnected, is too slow, or sent too much
@@ -174,7 +168,11 @@ async def serve_http(
 
     try:
         server = await asyncio.start_server(
-            handle, listen.host, listen.port, limit=_MAX_REQUEST_BYTES, backlog=MAX_CONNECTIONS
+            handle,
+            listen.host,
+            listen.port,
+            limit=limits.METRICS_REQUEST_BYTES,
+            backlog=limits.METRICS_CONNECTIONS,
         )
     except OSError as error:
         number = error.errno or 0

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from streamer.app.controller import Controller
-from streamer.app.reload import ReloadResult
+from streamer.app.reloadable import ReloadResult
 from streamer.config import HomeAssistant, Mqtt, Tracking, Zone
 from streamer.engines import open_engine
 from streamer.errors import ConfigError

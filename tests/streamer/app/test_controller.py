@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamer.app.controller import Controller
-from streamer.app.reload import ReloadResult
+from streamer.app.reloadable import ReloadResult
 from streamer.audio import Block
 from streamer.config import Tracking, Zone
 from streamer.errors import ConfigError

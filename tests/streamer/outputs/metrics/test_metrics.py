@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer import limits
 from streamer.config.listen import ListenAddress, parse_listen_address
 from streamer.mqtt import BrokerStatus, Cleaned, Delays, Drops, Health, Latency, Recording, Remote
 from streamer.outputs.metrics import Metrics
 from streamer.outputs.metrics.collector import RunCollector
-from streamer.outputs.metrics.exporter import MAX_CONNECTIONS, Response, serve_http
+from streamer.outputs.metrics.exporter import Response, serve_http
 from streamer.tracking import Affect, Update
 from streamer.tracking.rate_control import RateController
 from streamer.tracking.zone_status import ZoneStatus
@@ -222,7 +223,7 @@ async def test_healthz_reports_a_stall():
     ],
 )
 async def test_every_request_is_answered_or_closed(monkeypatch, request_, status):
-    monkeypatch.setattr("streamer.outputs.metrics.exporter.REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("streamer.limits.METRICS_REQUEST_TIMEOUT_S", 0.3)
     async with served(main=health()) as (_, port):
         answer = (await asyncio.wait_for(request(port, request_), 5))[0]
         assert answer[9:12] in (status, "")  # a large request may be cut off before its answer
@@ -230,7 +231,7 @@ async def test_every_request_is_answered_or_closed(monkeypatch, request_, status
 
 
 async def test_slow_clients_are_disconnected_and_do_not_block_the_loop(monkeypatch):
-    monkeypatch.setattr("streamer.outputs.metrics.exporter.REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("streamer.limits.METRICS_REQUEST_TIMEOUT_S", 1.0)
     # Clients and server share a loop: if one blocked it, the test would not end.
     large = Response(body=b"x" * 8_000_000)
     with socket.socket() as free:
@@ -238,7 +239,8 @@ async def test_slow_clients_are_disconnected_and_do_not_block_the_loop(monkeypat
         port = free.getsockname()[1]
     async with serve_http(ListenAddress("127.0.0.1", port), lambda _: large):
         connections = [
-            await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CONNECTIONS)
+            await asyncio.open_connection("127.0.0.1", port)
+            for _ in range(limits.METRICS_CONNECTIONS)
         ]
         for _, writer in connections[::2]:
             writer.write(b"GET / HTTP/1.0\r\n\r\n")  # without reading the answer

@@ -6,7 +6,7 @@ import torch
 
 from damer.nn import DAMER, NetworkSize
 from training.evaluation.smoothing import COVERAGE
-from training.fitting.deviation_head import fit_deviation_head
+from training.fitting.fit_deviations import fit_deviation_head
 from training.predict import Trajectory
 from training.sound.renditions import Rendition, cut_windows
 

@@ -1,4 +1,4 @@
-"""Fit the head that predicts standard deviations, by Gaussian likelihood on held-out music."""
+"""Fit the network's deviation head, by Gaussian likelihood on held-out music."""
 
 import numpy as np
 import torch

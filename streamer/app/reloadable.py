@@ -1,4 +1,4 @@
-"""Decide which settings a running program applies from a reloaded configuration."""
+"""Settings that a running program can change, merged from a reloaded configuration."""
 
 from dataclasses import dataclass
 from typing import Any

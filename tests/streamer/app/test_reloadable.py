@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.app.reload import merge_reloadable
+from streamer.app.reloadable import merge_reloadable
 from streamer.config import Config
 
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
