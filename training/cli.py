@@ -182,7 +182,7 @@ def fit(
             )
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.head_labels))
+        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.teacher_labels))
         load_renditions(training_renditions(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)

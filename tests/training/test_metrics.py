@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import r2_score, root_mean_squared_error
 
-from training.fitting.loss import ccc_per_axis
+from training.fitting.label_loss import ccc_per_axis
 from training.metrics import (
     agreement,
     bootstrap_interval,

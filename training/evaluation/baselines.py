@@ -8,28 +8,26 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVR
 
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
+from training.fitting.regressor import MusicnnRegressor, SupportVectorRegressor
 from training.fitting.selection import evaluation_renditions
 from training.predict import Trajectory
 from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_egemaps, load_embeddings, load_renditions
 from training.sound.renditions import PieceRendering
-from training.sound.teacher import EMBEDDING_SIZE
 
-_SVR_GRID = {"svr__C": [0.03, 0.1, 0.3, 1.0, 3.0], "svr__gamma": ["scale", 0.001]}
 _RIDGE_ALPHAS = np.logspace(1, 5, 9)
 _WINDOW_SECONDS = 3.0
 _HEADS_WEIGHT = 0.3  # of the heads, beside a regressor
@@ -176,14 +174,8 @@ def _svr(
     groups: NDArray[np.str_],
     test: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Support vector regression; hyperparameters by five folds over the training groups."""
-    folds = GroupKFold(min(5, len(np.unique(groups))))
-    model = make_pipeline(StandardScaler(), SVR(epsilon=0.05))
-    predictions = []
-    for axis in range(2):
-        search = GridSearchCV(model, _SVR_GRID, cv=folds, scoring="neg_mean_squared_error")
-        predictions.append(search.fit(train, labels[:, axis], groups=groups).predict(test))
-    return np.stack(predictions, axis=1)
+    """Support vector regression."""
+    return SupportVectorRegressor().fit(train, labels, groups).predict(test)
 
 
 def _ridge(
@@ -270,44 +262,37 @@ BASELINES = (
 
 
 @dataclass(frozen=True)
-class _MusicnnAndHeads:
-    """MusiCNN embedding averaged over a piece, then the mean valence and arousal of the heads."""
+class _HeadsAlone:
+    """The heads as they are: the mean of their predictions, without any fit."""
 
     heads: AffectHeads
 
     def __call__(
-        self, renditions: list[PieceRendering], recipe: FitRecipe, cache: Path
-    ) -> list[BaselineFeatures]:
-        features = []
-        for one in _musicnn_windows(renditions, recipe, cache):
-            affect = self.heads.predict(one.features).mean(axis=(0, 1))
-            values = np.concatenate([one.features.mean(axis=0), affect])
-            features.append(BaselineFeatures(one.rendition, np.zeros(1), values[None]))
-        return features
+        self, _train: object, _labels: object, _groups: object, test: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return np.asarray(self.heads.predict(test).mean(axis=1))
 
 
-def _heads_alone(
-    _train: object, _labels: object, _groups: object, test: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return test[:, EMBEDDING_SIZE:]
+@dataclass(frozen=True)
+class _SVRWithHeads:
+    """The weighted mean of a support vector regressor and the heads."""
 
+    heads: AffectHeads
 
-def _svr_with_heads(
-    train: NDArray[np.float64],
-    labels: NDArray[np.float64],
-    groups: NDArray[np.str_],
-    test: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Average an SVR and the heads, these in the mean and scale of the training labels."""
-    fitted = _svr(train[:, :EMBEDDING_SIZE], labels, groups, test[:, :EMBEDDING_SIZE])
-    heads = StandardScaler().fit(train[:, EMBEDDING_SIZE:]).transform(test[:, EMBEDDING_SIZE:])
-    scaled = heads * labels.std(axis=0) + labels.mean(axis=0)
-    return cast("NDArray[np.float64]", (1 - _HEADS_WEIGHT) * fitted + _HEADS_WEIGHT * scaled)
+    def __call__(
+        self,
+        train: NDArray[np.float64],
+        labels: NDArray[np.float64],
+        groups: NDArray[np.str_],
+        test: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        regressor = MusicnnRegressor(self.heads, _HEADS_WEIGHT).fit(train, labels, groups)
+        return regressor.predict(test)
 
 
 def _head_baselines(heads: AffectHeads) -> tuple[Baseline, ...]:
-    extract = _MusicnnAndHeads(heads)
+    means, svr = _musicnn_means, _SVRWithHeads(heads)
     return (
-        Baseline("MusiCNN heads, zero-shot", extract, _heads_alone, joint=True),
-        Baseline("MusiCNN + SVR, all sets, with heads", extract, _svr_with_heads, joint=True),
+        Baseline("MusiCNN heads, zero-shot", means, _HeadsAlone(heads), joint=True),
+        Baseline("MusiCNN + SVR, all sets, with heads", means, svr, joint=True),
     )

@@ -53,7 +53,7 @@ class Job:
     left_out
         Data set to evaluate in place of a fold; the network is fitted to none of it. Default: none.
     heads
-        Heads of `recipe.head_labels`. Default: none.
+        Heads of `recipe.teacher_labels`. Default: none.
     """
 
     recipe: FitRecipe
@@ -80,7 +80,7 @@ class Job:
                 digest.update(values.tobytes())
         if self.recipe.pretrained:
             digest.update((PRETRAINED_DIR / f"{self.recipe.pretrained}.pt").read_bytes())
-        if self.recipe.head_labels and self.heads:
+        if self.recipe.teacher_labels and self.heads:
             digest.update(self.heads.digest.encode())
         fold = f"without-{self.left_out}" if self.left_out else f"{self.fold}of{self.folds}"
         name = f"{digest.hexdigest()[:16]}-{fold}-{self.seed}.pickle"

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from damer.nn import DAMER
 from training.fitting.augment import Augment
 from training.fitting.distributed import RankSlice, all_gather
+from training.fitting.label_loss import label_loss
 from training.fitting.learner import Learner, Predictions, Targets, UnlabelledViews, Views
 from training.fitting.loop import train
-from training.fitting.loss import label_loss
 from training.fitting.pretrained import Pretrained, init_heads_by_ridge
 from training.fitting.recipe import FitRecipe
 from training.fitting.sampling import (

@@ -18,8 +18,8 @@ from damer.nn.saml import Across
 from damer.views import FrontEndSpec
 from training.sound.render import Rendering
 
-LABELLED_BY_HEADS = "labelled-by-heads"
-"""Batch share of music that heads label, as if it were a data set."""
+LABELLED_BY_TEACHER = "labelled-by-teacher"
+"""Name of the music that the teacher labels, as if it were a data set."""
 
 _Strict = ConfigDict(frozen=True, extra="forbid")
 
@@ -210,17 +210,23 @@ class SAML(BaseModel):
     across: Across = "tracks"
 
 
-class HeadLabels(BaseModel):
-    """Labels for unlabelled music, from published heads on MusiCNN's embedding.
+class TeacherLabels(BaseModel):
+    """Labels for unlabelled music, from regressors on MusiCNN's embedding.
+
+    They know what the network cannot learn from a few labelled pieces: the embedding has heard far
+    more music. See `training.fitting.regressor`.
 
     Attributes
     ----------
     pool
-        Data sets labelled by the heads; of evaluated ones, never the test side.
+        Data sets that are labelled so; of evaluated ones, never the test side.
     share
         Their share of a batch, relative to those of the data sets. Default: 0.2.
     weight
         Weight of their loss at the first step; it falls linearly to 0 at the last. Default: 1.
+    heads
+        Weight of the published heads beside a support vector regressor that is fitted to the
+        training side of the split. Default: 0.3.
     """
 
     model_config = _Strict
@@ -228,6 +234,7 @@ class HeadLabels(BaseModel):
     pool: list[str]
     share: Part = 0.2
     weight: Weight = 1.0
+    heads: Share = 0.3
 
 
 class FitRecipe(Recipe):
@@ -244,8 +251,8 @@ class FitRecipe(Recipe):
     own_scale
         Whether to learn a scale and an offset of the labels of each data set, about the neutral
         scale that the network predicts. Default: false.
-    head_labels
-        Further labels, by published heads. Default: none.
+    teacher_labels
+        Further labels, by regressors on MusiCNN's embedding. Default: none.
     error_loss
         Weight of the squared error relative to the CCC loss. Default: 0.1.
     view_loss
@@ -262,7 +269,7 @@ class FitRecipe(Recipe):
     auxiliary: dict[str, Part] = {}
     weights: dict[str, Positive] = {}
     own_scale: bool = False
-    head_labels: HeadLabels | None = None
+    teacher_labels: TeacherLabels | None = None
     error_loss: Weight = 0.1
     view_loss: Weight = 0.3
     fits: Count = 1
@@ -287,7 +294,7 @@ class FitRecipe(Recipe):
     @property
     def all_datasets(self) -> list[str]:
         """Every data set of the recipe, labelled or not."""
-        pools = [part.pool for part in (self.pcl, self.head_labels) if part]
+        pools = [part.pool for part in (self.pcl, self.teacher_labels) if part]
         return list(dict.fromkeys([*self.labelled, *(name for pool in pools for name in pool)]))
 
     @property
@@ -297,9 +304,9 @@ class FitRecipe(Recipe):
 
     @property
     def batch_shares(self) -> dict[str, float]:
-        """Batch share of everything with labels: data sets, and music labelled by heads."""
-        heads = {LABELLED_BY_HEADS: self.head_labels.share} if self.head_labels else {}
-        return self.labelled | heads
+        """Batch share of everything with labels: data sets, and music that the teacher labels."""
+        taught = {LABELLED_BY_TEACHER: self.teacher_labels.share} if self.teacher_labels else {}
+        return self.labelled | taught
 
     def without(self, dataset: str) -> Self:
         """Copy the recipe without the labels of a data set.
@@ -320,8 +327,8 @@ class FitRecipe(Recipe):
     def loss_weights(self, progress: float) -> dict[str, float]:
         """Weight of the loss of each batch share after a share `progress` of the steps."""
         weights = {name: self.weights.get(name, 1.0) for name in self.labelled}
-        if self.head_labels:
-            weights[LABELLED_BY_HEADS] = self.head_labels.weight * (1.0 - progress)
+        if self.teacher_labels:
+            weights[LABELLED_BY_TEACHER] = self.teacher_labels.weight * (1.0 - progress)
         return weights
 
 

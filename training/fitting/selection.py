@@ -1,6 +1,5 @@
 """Select the renditions that a recipe trains on, validates on, evaluates, or uses unlabelled."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets import Piece
-from training.fitting.recipe import LABELLED_BY_HEADS, DistillRecipe, FitRecipe
+from training.fitting.recipe import DistillRecipe, FitRecipe
+from training.fitting.regressor import MusicnnRegressor
 from training.fitting.sampling import DistillationSampler
+from training.fitting.teacher_labels import label_by_teacher
 from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_embeddings, load_renditions
 from training.sound.renditions import (
@@ -49,14 +50,22 @@ def pool_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRenderi
     return _in_one_rendering(recipe, pieces, recipe.pcl.pool if recipe.pcl else [])
 
 
+def taught_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select the unlabelled music that the teacher labels, MIDI in one rendering each."""
+    taught = recipe.teacher_labels
+    return _in_one_rendering(recipe, pieces, taught.pool if taught else [])
+
+
 def embedded_renditions(
     recipe: FitRecipe | DistillRecipe, pieces: list[Piece]
 ) -> list[PieceRendering]:
     """Select the renditions whose MusiCNN embeddings training needs."""
     if isinstance(recipe, DistillRecipe):
         return every_rendition(recipe, pieces)
-    labels = recipe.head_labels
-    return _in_one_rendering(recipe, pieces, labels.pool if labels else [])
+    if recipe.teacher_labels is None:
+        return []
+    own, _ = _labelled(recipe, pieces)
+    return [*all_renderings(own, recipe.renderings), *taught_renditions(recipe, pieces)]
 
 
 def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
@@ -72,7 +81,7 @@ def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> l
         training_renditions,
         evaluation_renditions,
         pool_renditions,
-        embedded_renditions,
+        taught_renditions,
     )
     return [one for select in selections for one in select(recipe, pieces)]
 
@@ -93,50 +102,28 @@ def load_fit_data(
     cache
         Folder of computed features.
     heads
-        Heads of `recipe.head_labels`; required if the recipe has it.
+        Heads of the teacher; required if the recipe has `teacher_labels`.
     """
     names = {(piece.dataset, piece.name) for piece in split.train}
 
     def of_training_side(renditions: list[PieceRendering]) -> list[PieceRendering]:
         return [one for one in renditions if (one[0].dataset, one[0].name) in names]
 
-    training, validation, pool, embedded = (
+    training, validation, pool, taught = (
         load_renditions(selected, recipe.front_end, cache)
         for selected in (
             of_training_side(training_renditions(recipe, pieces)),
             all_renderings(split.validation, recipe.renderings),
             of_training_side(pool_renditions(recipe, pieces)),
-            of_training_side(embedded_renditions(recipe, pieces)),
+            of_training_side(taught_renditions(recipe, pieces)),
         )
     )
-    if heads:
-        embeddings = load_embeddings([(one.piece, one.rendering) for one in embedded], cache)
-        training += [
-            label_by_heads(one, *teaching, heads)
-            for one, teaching in zip(embedded, embeddings, strict=True)
-        ]
+    if recipe.teacher_labels and heads:
+        own, _ = _labelled(recipe, split.train)
+        labelled = all_renderings(own, recipe.renderings)
+        regressor = MusicnnRegressor(heads, recipe.teacher_labels.heads)
+        training += label_by_teacher(taught, labelled, regressor, cache)
     return FitData(training, validation, pool)
-
-
-def label_by_heads(
-    rendition: Rendition,
-    ends: NDArray[np.float64],
-    embeddings: NDArray[np.float32],
-    heads: AffectHeads,
-) -> Rendition:
-    """Label a rendition by the mean of the heads, as a piece of the set `LABELLED_BY_HEADS`."""
-    piece = rendition.piece
-    valence, arousal = heads.predict(embeddings).mean(axis=1).T
-    labelled = replace(
-        piece,
-        dataset=LABELLED_BY_HEADS,
-        name=f"{piece.dataset}/{piece.name}",
-        times=ends * rendition.rendering.pace,
-        valence=valence,
-        arousal=arousal,
-        rater_std=None,
-    )
-    return replace(rendition, piece=labelled)
 
 
 def load_distillation_data(

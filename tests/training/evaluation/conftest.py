@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training.evaluation import baselines, diagnostics, evaluate
+from training.fitting import regressor
 from training.metrics import bootstrap_interval
 
 
@@ -41,7 +42,7 @@ def evaluated(collection, make_recipe, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "BASELINES", baselines.BASELINES[:2])
         patch.setattr(diagnostics, "VENUES", {"+12 dB": diagnostics.VENUES["+12 dB"]})
-        patch.setattr(baselines, "_SVR_GRID", {"svr__C": [1.0]})
+        patch.setattr(regressor, "_GRID", {"svr__C": [1.0]})
         patch.setattr(evaluate, "bootstrap_interval", partial(bootstrap_interval, rounds=100))
         found = evaluate.evaluate(
             recipe, [*collection, *extra], cache, folds=2, seeds=[0, 1], jobs=1

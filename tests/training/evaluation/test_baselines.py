@@ -5,6 +5,7 @@ import pytest
 
 from training.evaluation import baselines
 from training.evaluation.baselines import evaluate_baselines
+from training.fitting import regressor
 from training.predict import piece_means
 from training.splits import fold_of_each
 
@@ -39,7 +40,7 @@ def evaluated(pieces, make_recipe, make_heads, tmp_path_factory):
     recipe = make_recipe(datasets={"musemodataset": 0.5, "previews": 0.5})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "load_embeddings", load)
-        patch.setattr(baselines, "_SVR_GRID", {"svr__C": [1.0]})
+        patch.setattr(regressor, "_GRID", {"svr__C": [1.0]})
         cache = tmp_path_factory.mktemp("cache")
         fold_of = fold_of_each(pieces, 2)
         return evaluate_baselines(recipe, pieces, cache, fold_of, 1, make_heads(), joint_only=True)

@@ -7,12 +7,12 @@ from pydantic import ValidationError
 
 from training.fitting import recipe_files as module
 from training.fitting.recipe import (
-    LABELLED_BY_HEADS,
+    LABELLED_BY_TEACHER,
     SAML,
     Augmentation,
     DistillRecipe,
     FitRecipe,
-    HeadLabels,
+    TeacherLabels,
 )
 from training.fitting.recipe_files import RECIPE_DIR, load_any_recipe, load_recipe, with_overrides
 from training.sound.render import Rendering
@@ -181,10 +181,10 @@ def test_a_weight_of_an_unknown_data_set_is_reported(write):
         load_recipe(FitRecipe, "mine")
 
 
-def test_music_labelled_by_heads_has_a_share_and_is_read(make_recipe):
-    heads = HeadLabels(pool=["recordings"], share=0.3)
-    recipe = make_recipe(auxiliary={"emopia": 0.2}, head_labels=heads)
-    assert recipe.batch_shares == {"musemodataset": 1.0, "emopia": 0.2, LABELLED_BY_HEADS: 0.3}
+def test_music_labelled_by_the_teacher_has_a_share_and_is_read(make_recipe):
+    taught = TeacherLabels(pool=["recordings"], share=0.3)
+    recipe = make_recipe(auxiliary={"emopia": 0.2}, teacher_labels=taught)
+    assert recipe.batch_shares == {"musemodataset": 1.0, "emopia": 0.2, LABELLED_BY_TEACHER: 0.3}
     assert recipe.labelled == {"musemodataset": 1.0, "emopia": 0.2}
     assert recipe.all_datasets == ["musemodataset", "emopia", "recordings"]
 

@@ -1,15 +1,18 @@
-"""Test which renditions a recipe uses, and how heads label them."""
+"""Test which renditions a recipe uses, and how the teacher labels them."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from training.fitting.recipe import LABELLED_BY_HEADS, DistillRecipe, HeadLabels
+from training.fitting.recipe import LABELLED_BY_TEACHER, DistillRecipe, TeacherLabels
 from training.fitting.selection import (
     embedded_renditions,
     every_rendition,
-    label_by_heads,
+    taught_renditions,
     training_renditions,
 )
+from training.fitting.teacher_labels import with_labels
 from training.sound.render import Rendering
 
 
@@ -21,33 +24,31 @@ def pieces(make_piece):
     ]
 
 
-def test_heads_label_each_window_at_its_end(make_rendition, make_heads):
+def test_a_window_is_labelled_at_its_end(make_rendition):
     rendition = make_rendition("song", dataset="recordings")
     ends = np.array([3.0, 5.0, 7.0])
-    embeddings = np.outer([-0.5, 0.0, 0.5], np.ones(200)).astype(np.float32)
-    labelled = label_by_heads(rendition, ends, embeddings, make_heads())
-    assert labelled.piece.dataset == LABELLED_BY_HEADS
+    labelled = with_labels(rendition, ends, np.array([[-0.5, 0.0], [0.0, 0.0], [0.5, 2.0]]))
+    assert labelled.piece.dataset == LABELLED_BY_TEACHER
     assert labelled.frames is rendition.frames
     labels = labelled.labels_at(np.array([3.0, 6.0]))
-    np.testing.assert_allclose(labels, [[-0.5, 0.0], [0.25, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(labels, [[-0.5, 0.0], [0.25, 0.5]], atol=1e-6)
 
 
-def test_labels_of_a_faster_rendition_are_read_at_its_own_time(make_rendition, make_heads):
-    faster = make_rendition("song", dataset="recordings")
-    faster = faster.__class__(faster.piece, Rendering(speed=1.25), faster.frames)
-    embeddings = np.outer([-0.5, 0.5], np.ones(200)).astype(np.float32)
-    labelled = label_by_heads(faster, np.array([3.0, 5.0]), embeddings, make_heads())
+def test_labels_of_a_faster_rendition_are_read_at_its_own_time(make_rendition):
+    faster = replace(make_rendition("song", dataset="recordings"), rendering=Rendering(speed=1.25))
+    labelled = with_labels(faster, np.array([3.0, 5.0]), np.array([[-0.5, 0.0], [0.5, 0.0]]))
     np.testing.assert_allclose(labelled.labels_at(np.array([4.0])), [[0.0, 0.0]], atol=1e-6)
 
 
-def test_the_teacher_is_needed_for_the_music_that_heads_label_only(make_recipe, pieces):
+def test_the_teacher_hears_the_labelled_music_and_the_music_that_it_labels(make_recipe, pieces):
     plain = make_recipe()
-    taught = make_recipe(head_labels=HeadLabels(pool=["recordings"]))
+    recipe = make_recipe(teacher_labels=TeacherLabels(pool=["recordings"]))
     assert embedded_renditions(plain, pieces) == []
-    (needed,) = embedded_renditions(taught, pieces)
-    assert needed[0].name == "song"
-    assert needed in every_rendition(taught, pieces)
-    assert needed not in training_renditions(taught, pieces)
+    assert {piece.name for piece, _ in embedded_renditions(recipe, pieces)} == {"rated", "song"}
+    (taught,) = taught_renditions(recipe, pieces)
+    assert taught[0].name == "song"
+    assert taught in every_rendition(recipe, pieces)
+    assert taught not in training_renditions(recipe, pieces)
 
 
 def test_distillation_needs_the_teacher_for_everything(pieces):

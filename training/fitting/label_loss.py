@@ -1,4 +1,4 @@
-"""Loss of a fit: 1 - CCC plus the normalised squared error, for each head and data set."""
+"""Loss on labelled music: 1 - CCC plus the normalised squared error, for each head and data set."""
 
 import torch
 from torch import Tensor

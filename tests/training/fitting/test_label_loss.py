@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.fitting.loss import label_loss
-from training.fitting.recipe import LABELLED_BY_HEADS, HeadLabels
+from training.fitting.label_loss import label_loss
+from training.fitting.recipe import LABELLED_BY_TEACHER, TeacherLabels
 
 ALL = {"musemodataset": slice(0, 32)}
 
@@ -54,10 +54,10 @@ def test_data_sets_have_the_weight_of_the_recipe(make_recipe, label):
     torch.testing.assert_close(both, (one + 0.25 * two) / 1.25)
 
 
-def test_labels_of_heads_count_less_and_less(make_recipe, label):
-    recipe = make_recipe(head_labels=HeadLabels(pool=["unlabelled"], weight=0.5))
-    rows = {"musemodataset": slice(0, 16), LABELLED_BY_HEADS: slice(16, 32)}
-    right = torch.cat([label[:16], -label[16:]])  # wrong about the heads' labels only
+def test_labels_of_the_teacher_count_less_and_less(make_recipe, label):
+    recipe = make_recipe(teacher_labels=TeacherLabels(pool=["unlabelled"], weight=0.5))
+    rows = {"musemodataset": slice(0, 16), LABELLED_BY_TEACHER: slice(16, 32)}
+    right = torch.cat([label[:16], -label[16:]])  # wrong about the teacher's labels only
     costs = [float(label_loss(output(right), label, rows, recipe, p)) for p in (0.0, 0.5, 1.0)]
     assert costs[0] > costs[1] > costs[2]
     assert costs[2] == pytest.approx(0.0, abs=1e-3)

@@ -1,0 +1,72 @@
+"""Label unlabelled music by a regressor on MusiCNN's embedding, for a fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fitting.recipe import LABELLED_BY_TEACHER
+from training.fitting.regressor import MusicnnRegressor
+from training.sound.feature_cache import load_embeddings
+from training.sound.renditions import PieceRendering, Rendition
+
+
+def label_by_teacher(
+    taught: list[Rendition],
+    labelled: list[PieceRendering],
+    regressor: MusicnnRegressor,
+    cache: Path,
+) -> list[Rendition]:
+    """Fit the regressor to labelled music, and label other music with it, window by window.
+
+    Parameters
+    ----------
+    taught
+        Renditions to label.
+    labelled
+        Renditions with labels, all of the training side.
+    regressor
+        Regressor to fit.
+    cache
+        Folder of computed features.
+
+    Returns
+    -------
+    list
+        The renditions as pieces of the data set `LABELLED_BY_TEACHER`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_embeddings`.
+    """
+    embedded = load_embeddings(labelled, cache)
+    regressor.fit(
+        np.stack([one.mean(axis=0, dtype=np.float64) for _, one in embedded]),
+        np.stack([piece.mean_label for piece, _ in labelled]),
+        np.array([f"{piece.dataset}/{piece.group}" for piece, _ in labelled]),
+    )
+    heard = load_embeddings([(one.piece, one.rendering) for one in taught], cache)
+    return [
+        with_labels(one, ends, regressor.predict(embeddings.astype(np.float64)))
+        for one, (ends, embeddings) in zip(taught, heard, strict=True)
+    ]
+
+
+def with_labels(
+    rendition: Rendition, ends: NDArray[np.float64], labels: NDArray[np.float64]
+) -> Rendition:
+    """Label a rendition at the ends of windows in seconds, (n,), with labels (n, 2)."""
+    piece = rendition.piece
+    valence, arousal = np.clip(labels, -1.0, 1.0).T
+    labelled = replace(
+        piece,
+        dataset=LABELLED_BY_TEACHER,
+        name=f"{piece.dataset}/{piece.name}",
+        times=ends * rendition.rendering.pace,
+        valence=valence,
+        arousal=arousal,
+        rater_std=None,
+    )
+    return replace(rendition, piece=labelled)
