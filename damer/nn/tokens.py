@@ -15,7 +15,7 @@ TOKEN_FRAMES = 8
 _FILTER_SHARES = (0.35, 0.7)  # heights of the two banks of vertical filters, of the bands
 _VERTICAL_FILTERS, _TEMPORAL_FILTERS = 32, 16  # a bank
 _VERTICAL_FRAMES, _TEMPORAL_FRAMES = 8, 64
-_BAND_STEP, _FRAME_STEP = 6, 4
+_BAND_STEP, _FRAME_STEP = 8, 4
 _KERNEL = 5  # of the convolutions over time
 
 

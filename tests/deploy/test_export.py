@@ -112,6 +112,23 @@ def test_the_exported_model_equals_the_network(exported, network, batch):
     assert ours.dtype == deviations.dtype == np.float32
 
 
+def test_convolutional_tokens_are_exported_alike(tmp_path):
+    spec = FrontEndSpec(window_frames=112)
+    network = DAMER(NetworkSize(width=8, heads=2, layers=1, tokens="convolutional")).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses deprecated torch functions
+        export_onnx(
+            network, spec, tmp_path / "tiny.onnx",
+            name="tiny", smoothing=SMOOTHING, training={}, metrics={},
+        )  # fmt: skip
+    mel, cochleagram = windows(3, spec)
+    estimate = OnnxEngine(tmp_path / "tiny.onnx").infer(mel, cochleagram)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(mel), torch.from_numpy(cochleagram)).fused.mean
+    np.testing.assert_allclose(estimate.valence, expected[:, 0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(estimate.arousal, expected[:, 1].numpy(), atol=1e-5)
+
+
 def test_an_estimate_does_not_depend_on_the_batch_size(exported):
     engine, (mel, cochleagram) = OnnxEngine(exported), windows(16)
     batched = engine.infer(mel, cochleagram)
