@@ -41,6 +41,8 @@ class Piece:
         Pieces of one group (song, series) are never split over folds.
     style
         Genre or series. Default: unknown.
+    mixed_with
+        Recording that sounds at the same time, at equal loudness. Default: none.
     source
         Audio file, MIDI file or precomputed views.
     start, end
@@ -64,6 +66,7 @@ class Piece:
     arousal: NDArray[np.float64]
     rater_std: NDArray[np.float64] | None = None
     style: str = ""
+    mixed_with: "Piece | None" = None
 
     @property
     def is_midi(self) -> bool:

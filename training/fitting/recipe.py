@@ -339,6 +339,8 @@ class DistillRecipe(Recipe):
     ----------
     pool
         Data sets, used without labels.
+    mixes
+        Mixes of two recordings each that are added to the pool. Default: 0.
     unseen
         Data sets whose explained variance is logged, but that are never trained on and never choose
         the step. Default: none.
@@ -352,6 +354,7 @@ class DistillRecipe(Recipe):
     """
 
     pool: list[str]
+    mixes: Annotated[int, Field(ge=0)] = 0
     unseen: list[str] = []
     affect_loss: Weight = 0.0
     view_loss: Weight = 0.3

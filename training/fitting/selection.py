@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets import Piece
+from training.datasets.mixes import mix_recordings
 from training.fitting.recipe import DistillRecipe, FitRecipe
 from training.fitting.regressor import MusicnnRegressor
 from training.fitting.sampling import DistillationSampler
@@ -73,9 +74,11 @@ def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> l
     if isinstance(recipe, DistillRecipe):
         scores = [piece for piece in pieces if piece.is_midi]
         recordings = [piece for piece in pieces if not piece.is_midi]
+        pool = [piece for piece in recordings if piece.dataset in recipe.pool]
         return [
             *rotating_renderings(scores, recipe.renderings),
             *all_renderings(recordings, recipe.renderings),
+            *all_renderings(mix_recordings(pool, recipe.mixes), []),
         ]
     selections = (
         training_renditions,
@@ -171,13 +174,30 @@ def load_distillation_data(
             f"cannot continue {recipe.pretrained}: of it and {recipe.name}, only one has the "
             "valence and arousal heads as teachers; set `affect_loss` in both recipes or in none"
         )
-    sides: tuple[list[PieceRendering], list[PieceRendering]] = ([], [])
-    for one in every_rendition(recipe, pieces):
-        piece = one[0]
-        validates = piece.dataset in recipe.unseen or (piece.dataset, piece.group) in held_out
-        sides[validates].append(one)
+    sides = distillation_sides(pieces, recipe, held_out)
     training = sampler(sides[0], statistics)
     return training, sampler(sides[1], (training.mean, training.std))
+
+
+def distillation_sides(
+    pieces: list[Piece], recipe: DistillRecipe, held_out: set[tuple[str, str]]
+) -> tuple[list[PieceRendering], list[PieceRendering]]:
+    """Divide the renditions of a distillation into training and validation side.
+
+    A mix with a recording of the validation side is on neither.
+    """
+    sides: tuple[list[PieceRendering], list[PieceRendering]] = ([], [])
+
+    def is_held_out(piece: Piece) -> bool:
+        return piece.dataset in recipe.unseen or (piece.dataset, piece.group) in held_out
+
+    for one in every_rendition(recipe, pieces):
+        piece, _ = one
+        if piece.mixed_with is None:
+            sides[is_held_out(piece)].append(one)
+        elif not (is_held_out(piece) or is_held_out(piece.mixed_with)):
+            sides[0].append(one)
+    return sides
 
 
 def _targets(

@@ -70,6 +70,8 @@ def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.floa
         audio = render_midi(piece.source, rendering, rate, piece.end)
     else:
         audio = decode(piece.source, rate)
+    if piece.mixed_with:
+        audio = _mix(audio, load_audio(piece.mixed_with, Rendering(), rate))
     audio = _resample(audio, rate * rendering.speed, rate)
     end = None if piece.end is None else round(piece.end / rendering.pace * rate)
     segment = audio[round(piece.start / rendering.pace * rate) : end]
@@ -80,6 +82,14 @@ def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.floa
     return (
         simulate_venue(rendering.venue, segment, rate, piece.name) if rendering.venue else segment
     )
+
+
+def _mix(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Add the second recording, repeated or cut to the length of the first, at equal loudness."""
+    parts = [one / max(float(np.sqrt(np.mean(np.square(one)))), 1e-4) for one in (first, second)]
+    both = parts[0] + np.resize(parts[1], len(first))
+    mixed: NDArray[np.float32] = both * (_RENDERED_RMS / np.float32(np.sqrt(2)))
+    return np.clip(mixed, -1.0, 1.0)
 
 
 def find_sound_font(name: str) -> Path:

@@ -7,6 +7,7 @@ import pytest
 
 from training.fitting.recipe import LABELLED_BY_TEACHER, DistillRecipe, TeacherLabels
 from training.fitting.selection import (
+    distillation_sides,
     embedded_renditions,
     every_rendition,
     taught_renditions,
@@ -49,6 +50,19 @@ def test_the_teacher_hears_the_labelled_music_and_the_music_that_it_labels(make_
     assert taught[0].name == "song"
     assert taught in every_rendition(recipe, pieces)
     assert taught not in training_renditions(recipe, pieces)
+
+
+def test_mixes_have_no_recording_that_is_held_out(make_piece):
+    songs = [make_piece(f"song{k}", dataset="recordings") for k in range(6)]
+    recipe = DistillRecipe(name="student", window_frames=43, pool=["recordings"], mixes=40)
+    held_out = {("recordings", "song0"), ("recordings", "song3")}
+    sides = distillation_sides(songs, recipe, held_out)
+    training, validation = ([piece for piece, _ in side] for side in sides)
+    assert {piece.name for piece in validation} == {"song0", "song3"}
+    mixes = [piece for piece in training if piece.mixed_with]
+    assert 5 < len(mixes) < 40
+    names = {piece.group for piece in mixes} | {piece.mixed_with.group for piece in mixes}
+    assert names == {"song1", "song2", "song4", "song5"}
 
 
 def test_distillation_needs_the_teacher_for_everything(pieces):

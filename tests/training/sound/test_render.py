@@ -169,6 +169,21 @@ def test_a_faster_recording_is_shorter_and_higher(tmp_path, write_wave, make_pie
     assert np.argmax(spectrum) * RATE / len(audio) == pytest.approx(440 * 1.25, abs=1.0)
 
 
+def test_a_mix_has_both_recordings_at_equal_loudness(tmp_path, write_wave, make_piece):
+    loud = make_piece("loud", source=write_wave(tmp_path / "loud.wav", tone(RATE, 2.0), RATE))
+    time = np.arange(RATE // 2) / RATE
+    other = 0.01 * np.sin(2 * np.pi * 1760 * time).astype(np.float32)
+    quiet = make_piece("quiet", source=write_wave(tmp_path / "quiet.wav", other, RATE))
+    mixed = load_audio(replace(loud, mixed_with=quiet), Rendering(), RATE)
+    assert len(mixed) == 2 * RATE  # the shorter one is repeated
+    spectrum = np.abs(np.fft.rfft(mixed))
+    peaks = np.sort(np.argsort(spectrum)[-2:]) / 2.0
+    assert peaks[1] == pytest.approx(1760, abs=1)
+    strengths = np.sort(spectrum)[-2:]
+    assert strengths[0] == pytest.approx(strengths[1], rel=0.05)
+    assert np.sqrt(np.mean(mixed**2)) == pytest.approx(0.1, rel=0.05)
+
+
 def test_a_segment_of_a_faster_recording_has_the_segments_audio(tmp_path, write_wave, make_piece):
     quiet_then_loud = np.concatenate([np.zeros(RATE), tone(RATE, 1.0)])
     source = write_wave(tmp_path / "two.wav", quiet_then_loud, RATE)
