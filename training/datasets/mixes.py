@@ -1,4 +1,4 @@
-"""Mix recordings two by two: music that no recording has, for teachers to label."""
+"""Mix recordings two by two, for teachers to label: more sounds than they have alone."""
 
 from dataclasses import replace
 
@@ -13,24 +13,29 @@ def mix_recordings(pieces: list[Piece], count: int, seed: int = 0) -> list[Piece
     Parameters
     ----------
     pieces
-        Recordings, without labels that are used: a mix has none.
+        Recordings; their labels are ignored.
     count, seed
-        Number of mixes, and the seed of the choice.
+        Number of mixes, all different, and the seed of the choice. Fewer are returned if there are
+        not so many pairs.
 
     Raises
     ------
     ValueError
         All recordings are of one group.
     """
-    if count and len({(one.dataset, one.group) for one in pieces}) < 2:
+    if not count:
+        return []
+    if len({(one.dataset, one.group) for one in pieces}) < 2:
         raise ValueError("cannot mix recordings: there are fewer than two groups; set `mixes` to 0")
-    random = np.random.default_rng(seed)
-    mixes: list[Piece] = []
-    while len(mixes) < count:
-        first, second = (pieces[k] for k in random.integers(len(pieces), size=2))
-        if (first.dataset, first.group) != (second.dataset, second.group):
-            mixes.append(_mix(first, second))
-    return mixes
+    total = len(pieces) ** 2
+    drawn = np.random.default_rng(seed).choice(total, min(total, 2 * count), replace=False)
+    pairs = [(pieces[k // len(pieces)], pieces[k % len(pieces)]) for k in drawn]
+    mixes = [_mix(*pair) for pair in pairs if _differ(*pair)]
+    return mixes[:count]
+
+
+def _differ(first: Piece, second: Piece) -> bool:
+    return (first.dataset, first.group) != (second.dataset, second.group)
 
 
 def _mix(first: Piece, second: Piece) -> Piece:

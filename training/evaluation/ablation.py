@@ -66,8 +66,8 @@ def ablation_arms(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, 
     Raises
     ------
     ValueError
-        A recipe starts from a student, which was trained with all parts; or overrides are invalid,
-        or change windows, renderings or data sets.
+        A recipe starts from a student, which was trained with all parts, or has teacher labels; or
+        overrides are invalid, or change windows, renderings or data sets.
     """
     concatenated = {"network": replace(recipe.network, fusion="concatenation")}
     changes: dict[str, dict[str, Any]] = {
@@ -90,6 +90,8 @@ def ablation_arms(recipe: FitRecipe, variants: Sequence[str] = ()) -> dict[str, 
             raise ValueError(
                 f"cannot ablate {name}: an ablation starts from scratch; remove `pretrained`"
             )
+        if one.teacher_labels:
+            raise ValueError(f"cannot ablate {name}: remove `teacher_labels`, which all arms share")
         if _evaluated_on(one) != _evaluated_on(recipe):
             raise ValueError(
                 f"cannot compare {name}: window, renderings and data sets must be those of all arms"

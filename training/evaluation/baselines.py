@@ -4,7 +4,7 @@ Heads that others fitted to MusiCNN's embedding are a baseline as they are, with
 averaged with the regressor of all data sets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,12 @@ from training.fitting.recipe import FitRecipe
 from training.fitting.regressor import MusicnnRegressor, SupportVectorRegressor
 from training.fitting.selection import evaluation_renditions
 from training.predict import Trajectory
-from training.sound.affect_heads import AffectHeads
+from training.sound.affect_heads import HEADS_WEIGHT, TRAINED_ON, AffectHeads
 from training.sound.feature_cache import load_egemaps, load_embeddings, load_renditions
 from training.sound.renditions import PieceRendering
 
 _RIDGE_ALPHAS = np.logspace(1, 5, 9)
 _WINDOW_SECONDS = 3.0
-_HEADS_WEIGHT = 0.3  # of the heads, beside a regressor
 FoldOf = dict[tuple[str, str], int]
 """Fold of each (data set, group)."""
 
@@ -100,6 +99,7 @@ def evaluate_baselines(
     heads: AffectHeads | None = None,
     *,
     joint_only: bool = False,
+    only_evaluated: Collection[str] = (),
 ) -> dict[str, dict[str, list[Trajectory]]]:
     """Cross-validate the baselines; return test trajectories by data set and baseline.
 
@@ -114,15 +114,19 @@ def evaluate_baselines(
     jobs
         Processes.
     heads
-        Valence and arousal heads. Default: baselines with them are left out.
+        Valence and arousal heads. Default: baselines with them are left out, as they are for data
+        sets that the heads were trained on.
     joint_only
         Leave out baselines that are fitted to one data set. Default: no.
+    only_evaluated
+        Data sets that no baseline is fitted to. Default: none.
     """
     renditions = evaluation_renditions(recipe, pieces)
     folds = range(max(fold_of.values()) + 1)
     have_audio = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []
-    for baseline in [*BASELINES, *(_head_baselines(heads) if heads else ())]:
+    usable = heads if not TRAINED_ON & recipe.datasets.keys() else None
+    for baseline in [*BASELINES, *(_head_baselines(usable) if usable else ())]:
         if (baseline.needs_audio and not have_audio) or (joint_only and not baseline.joint):
             continue
         try:
@@ -130,11 +134,11 @@ def evaluate_baselines(
         except BaselineUnavailable as reason:
             print(f"skipped baseline {baseline.name}: {reason}")
             continue
-        separately = [[name] for name in recipe.batch_shares]
+        separately = [[name] for name in recipe.labelled]
         for chosen in [list(recipe.datasets)] if baseline.joint else separately:
             part = [one for one in features if one.rendition[0].dataset in chosen]
             if part:
-                tasks += [(baseline, part, fold_of, fold) for fold in folds]
+                tasks += [(baseline, part, fold_of, fold, only_evaluated) for fold in folds]
                 names += [baseline.name] * len(folds)
     table: dict[str, dict[str, list[Trajectory]]] = {}
     with ProcessPoolExecutor(jobs) as pool:
@@ -146,15 +150,28 @@ def evaluate_baselines(
 
 
 def _predict_fold(
-    task: tuple[Baseline, list[BaselineFeatures], FoldOf, int],
+    task: tuple[Baseline, list[BaselineFeatures], FoldOf, int, Collection[str]],
 ) -> list[Trajectory]:
-    """Fit a baseline to the other folds, and predict the test fold."""
-    baseline, features, fold_of, fold = task
-    train: list[BaselineFeatures] = []
-    test: list[BaselineFeatures] = []
-    for one in features:
+    """Fit a baseline to the other folds, and predict the test fold.
+
+    Training pieces of a group that another data set has on the test side are left out.
+    """
+    baseline, features, fold_of, fold, only_evaluated = task
+
+    def is_test(one: BaselineFeatures) -> bool:
         piece, _ = one.rendition
-        (test if fold_of[piece.dataset, piece.group] == fold else train).append(one)
+        return fold_of[piece.dataset, piece.group] == fold
+
+    test = [one for one in features if is_test(one)]
+    tested_groups = {one.rendition[0].group for one in test}
+    train = [
+        one
+        for one in features
+        if one.rendition[0].dataset not in only_evaluated
+        and one.rendition[0].group not in tested_groups
+    ]
+    if not test:
+        return []
     predictions = baseline.regress(
         np.concatenate([one.features for one in train]),
         np.concatenate([one.labels for one in train]),
@@ -286,7 +303,7 @@ class _SVRWithHeads:
         groups: NDArray[np.str_],
         test: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        regressor = MusicnnRegressor(self.heads, _HEADS_WEIGHT).fit(train, labels, groups)
+        regressor = MusicnnRegressor(self.heads, HEADS_WEIGHT).fit(train, labels, groups)
         return regressor.predict(test)
 
 

@@ -30,6 +30,7 @@ from training.fitting.selection import (
 )
 from training.fitting.soup import fit_soup
 from training.predict import Trajectory, predict_trajectory, scores
+from training.sound import teacher
 from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_embeddings, load_renditions
 from training.sound.renditions import PieceRendering, Rendition, all_renderings
@@ -82,6 +83,7 @@ class Job:
             digest.update((PRETRAINED_DIR / f"{self.recipe.pretrained}.pt").read_bytes())
         if self.recipe.teacher_labels and self.heads:
             digest.update(self.heads.digest.encode())
+            digest.update(teacher.digest(self.cache / "musicnn.onnx").encode())
         fold = f"without-{self.left_out}" if self.left_out else f"{self.fold}of{self.folds}"
         name = f"{digest.hexdigest()[:16]}-{fold}-{self.seed}.pickle"
         return self.cache / "evaluations" / name

@@ -66,7 +66,7 @@ def leave_one_out(
     labelled = [piece for piece in pieces if piece.dataset in names]
     fold_of = {(piece.dataset, piece.group): names.index(piece.dataset) for piece in labelled}
     baselines = evaluate_baselines(
-        evaluated, labelled, cache, fold_of, jobs, heads, joint_only=True
+        evaluated, labelled, cache, fold_of, jobs, heads, joint_only=True, only_evaluated=also
     )
     return {
         name: _scores([one for one in results if one.fold == k], baselines.get(name, {}))

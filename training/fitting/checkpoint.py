@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from pydantic import ValidationError
 
 from training.fitting.recipe import Recipe
 
@@ -44,12 +45,19 @@ def resume(path: Path, parts: dict[str, Any], recipe: Recipe, seed: int) -> dict
         The file is damaged, or was saved by another recipe or seed.
     """
     state = load_checkpoint(path)
+    try:
+        stored = type(recipe)(**state["recipe"]).model_dump(mode="json")
+    except ValidationError:
+        raise ValueError(
+            f"cannot resume from {path}: it is of another kind or version of recipes; "
+            "choose another --run-dir, or delete it"
+        ) from None
     ours = {**recipe.model_dump(mode="json"), "seed": seed}
-    theirs = {**state["recipe"], "seed": state["seed"]}
-    if different := [key for key in ours if ours[key] != theirs.get(key)]:
+    theirs = {**stored, "seed": state["seed"]}
+    if different := [key for key in ours if ours[key] != theirs[key]]:
         key = different[0]
         raise ValueError(
-            f"cannot resume from {path}: it is of another recipe ({key} is {theirs.get(key)!r} "
+            f"cannot resume from {path}: it is of another recipe ({key} is {theirs[key]!r} "
             f"there and {ours[key]!r} here); choose another --run-dir, or delete it"
         )
     for name, part in parts.items():

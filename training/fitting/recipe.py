@@ -16,10 +16,11 @@ from damer.nn import NetworkSize
 from damer.nn.pcl import PCLSettings
 from damer.nn.saml import Across
 from damer.views import FrontEndSpec
+from training.sound.affect_heads import HEADS_WEIGHT, TRAINED_ON
 from training.sound.render import Rendering
 
 LABELLED_BY_TEACHER = "labelled-by-teacher"
-"""Name of the music that the teacher labels, as if it were a data set."""
+"""Data set name given to music that the teacher labels."""
 
 _Strict = ConfigDict(frozen=True, extra="forbid")
 
@@ -211,30 +212,30 @@ class SAML(BaseModel):
 
 
 class TeacherLabels(BaseModel):
-    """Labels for unlabelled music, from regressors on MusiCNN's embedding.
+    """Labels for unlabelled music, computed by regressors on MusiCNN's embedding.
 
-    They know what the network cannot learn from a few labelled pieces: the embedding has heard far
-    more music. See `training.fitting.regressor`.
+    MusiCNN was trained on far more music than the labelled data sets have. See
+    `training.fitting.regressor`.
 
     Attributes
     ----------
     pool
-        Data sets that are labelled so; of evaluated ones, never the test side.
+        Data sets that are labelled so, at least one; none that has labels in the recipe.
     share
         Their share of a batch, relative to those of the data sets. Default: 0.2.
     weight
         Weight of their loss at the first step; it falls linearly to 0 at the last. Default: 1.
-    heads
+    heads_weight
         Weight of the published heads beside a support vector regressor that is fitted to the
         training side of the split. Default: 0.3.
     """
 
     model_config = _Strict
 
-    pool: list[str]
+    pool: Annotated[list[str], Field(min_length=1)]
     share: Part = 0.2
     weight: Weight = 1.0
-    heads: Share = 0.3
+    heads_weight: Share = HEADS_WEIGHT
 
 
 class FitRecipe(Recipe):
@@ -291,6 +292,21 @@ class FitRecipe(Recipe):
             raise ValueError(f"`weights` has {min(unknown)}, which is no data set of the recipe")
         return self
 
+    @model_validator(mode="after")
+    def _teacher_labels_other_music(self) -> Self:
+        if self.teacher_labels is None:
+            return self
+        if self.origin == "external":
+            raise ValueError("`teacher_labels` needs audio, and precomputed views have none")
+        if both := self.labelled.keys() & set(self.teacher_labels.pool):
+            raise ValueError(f"{min(both)} is in `teacher_labels.pool` and has labels; remove it")
+        if known := self.labelled.keys() & TRAINED_ON:
+            raise ValueError(
+                f"cannot use `teacher_labels` with {min(known)}: the published heads were trained "
+                "on its labels"
+            )
+        return self
+
     @property
     def all_datasets(self) -> list[str]:
         """Every data set of the recipe, labelled or not."""
@@ -340,7 +356,8 @@ class DistillRecipe(Recipe):
     pool
         Data sets, used without labels.
     mixes
-        Mixes of two recordings each that are added to the pool. Default: 0.
+        Mixes of two audio files of the pool that are added to it, at most; a mix with a held-out
+        file is left out. Default: 0.
     unseen
         Data sets whose explained variance is logged, but that are never trained on and never choose
         the step. Default: none.

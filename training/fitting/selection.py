@@ -51,10 +51,10 @@ def pool_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRenderi
     return _in_one_rendering(recipe, pieces, recipe.pcl.pool if recipe.pcl else [])
 
 
-def taught_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
-    """Select the unlabelled music that the teacher labels, MIDI in one rendering each."""
-    taught = recipe.teacher_labels
-    return _in_one_rendering(recipe, pieces, taught.pool if taught else [])
+def teacher_labelled_renditions(recipe: FitRecipe, pieces: list[Piece]) -> list[PieceRendering]:
+    """Select the music that the teacher labels, MIDI in one rendering each."""
+    labels = recipe.teacher_labels
+    return _in_one_rendering(recipe, pieces, labels.pool if labels else [])
 
 
 def embedded_renditions(
@@ -66,7 +66,7 @@ def embedded_renditions(
     if recipe.teacher_labels is None:
         return []
     own, _ = _labelled(recipe, pieces)
-    return [*all_renderings(own, recipe.renderings), *taught_renditions(recipe, pieces)]
+    return [*all_renderings(own, recipe.renderings), *teacher_labelled_renditions(recipe, pieces)]
 
 
 def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
@@ -84,7 +84,7 @@ def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> l
         training_renditions,
         evaluation_renditions,
         pool_renditions,
-        taught_renditions,
+        teacher_labelled_renditions,
     )
     return [one for select in selections for one in select(recipe, pieces)]
 
@@ -105,27 +105,34 @@ def load_fit_data(
     cache
         Folder of computed features.
     heads
-        Heads of the teacher; required if the recipe has `teacher_labels`.
+        Published heads; required if the recipe has `teacher_labels`.
+
+    Raises
+    ------
+    ValueError
+        The recipe has `teacher_labels`, and there are no heads.
     """
     names = {(piece.dataset, piece.name) for piece in split.train}
 
     def of_training_side(renditions: list[PieceRendering]) -> list[PieceRendering]:
         return [one for one in renditions if (one[0].dataset, one[0].name) in names]
 
-    training, validation, pool, taught = (
+    if recipe.teacher_labels and heads is None:
+        raise ValueError(f"cannot fit {recipe.name}: its `teacher_labels` need the published heads")
+    training, validation, pool, unlabelled = (
         load_renditions(selected, recipe.front_end, cache)
         for selected in (
             of_training_side(training_renditions(recipe, pieces)),
             all_renderings(split.validation, recipe.renderings),
             of_training_side(pool_renditions(recipe, pieces)),
-            of_training_side(taught_renditions(recipe, pieces)),
+            of_training_side(teacher_labelled_renditions(recipe, pieces)),
         )
     )
     if recipe.teacher_labels and heads:
         own, _ = _labelled(recipe, split.train)
         labelled = all_renderings(own, recipe.renderings)
-        regressor = MusicnnRegressor(heads, recipe.teacher_labels.heads)
-        training += label_by_teacher(taught, labelled, regressor, cache)
+        regressor = MusicnnRegressor(heads, recipe.teacher_labels.heads_weight)
+        training += label_by_teacher(unlabelled, labelled, regressor, cache)
     return FitData(training, validation, pool)
 
 

@@ -1,28 +1,31 @@
-"""Label unlabelled music by a regressor on MusiCNN's embedding, for a fit."""
+"""Label music by a regressor on MusiCNN's embedding, for a fit."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from training.fitting.recipe import LABELLED_BY_TEACHER
 from training.fitting.regressor import MusicnnRegressor
 from training.sound.feature_cache import load_embeddings
 from training.sound.renditions import PieceRendering, Rendition
 
+_AVERAGED_WINDOWS = 7  # 15 s: the regressor is fitted to means, and single windows vary more
+
 
 def label_by_teacher(
-    taught: list[Rendition],
+    unlabelled: list[Rendition],
     labelled: list[PieceRendering],
     regressor: MusicnnRegressor,
     cache: Path,
 ) -> list[Rendition]:
-    """Fit the regressor to labelled music, and label other music with it, window by window.
+    """Fit the regressor to labelled music, and label other music with it, every 2 s.
 
     Parameters
     ----------
-    taught
+    unlabelled
         Renditions to label.
     labelled
         Renditions with labels, all of the training side.
@@ -41,17 +44,25 @@ def label_by_teacher(
     FileNotFoundError, ValueError
         As `load_embeddings`.
     """
-    embedded = load_embeddings(labelled, cache)
+    known = load_embeddings(labelled, cache)
     regressor.fit(
-        np.stack([one.mean(axis=0, dtype=np.float64) for _, one in embedded]),
+        np.stack([one.mean(axis=0, dtype=np.float64) for _, one in known]),
         np.stack([piece.mean_label for piece, _ in labelled]),
-        np.array([f"{piece.dataset}/{piece.group}" for piece, _ in labelled]),
+        np.array([piece.group for piece, _ in labelled]),
     )
-    heard = load_embeddings([(one.piece, one.rendering) for one in taught], cache)
+    new = load_embeddings([(one.piece, one.rendering) for one in unlabelled], cache)
     return [
-        with_labels(one, ends, regressor.predict(embeddings.astype(np.float64)))
-        for one, (ends, embeddings) in zip(taught, heard, strict=True)
+        with_labels(one, ends, regressor.predict(_averaged(embeddings)))
+        for one, (ends, embeddings) in zip(unlabelled, new, strict=True)
     ]
+
+
+def _averaged(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Average each embedding (n, 200) with its neighbours in time."""
+    averaged: NDArray[np.float64] = uniform_filter1d(
+        embeddings.astype(np.float64), _AVERAGED_WINDOWS, axis=0, mode="nearest"
+    )
+    return averaged
 
 
 def with_labels(

@@ -1,9 +1,9 @@
 """Valence and arousal that published regression heads predict from MusiCNN's embedding.
 
 Three heads of Essentia's models (Music Technology Group, UPF; CC BY-NC-SA 4.0), trained by their
-authors on DEAM and emoMusic: two linear, one with a hidden layer. They have seen none of our data
-sets, so they are the zero-shot baseline, and label unlabelled music for fits. `musicnn-heads.npz`
-holds their weights.
+authors on DEAM and emoMusic: two linear, one with a hidden layer. They know no other data set, so
+they are the zero-shot baseline, and help to label music for fits. `musicnn-heads.npz` holds their
+weights.
 """
 
 import hashlib
@@ -17,6 +17,10 @@ from training.datasets.tables import NINE_POINT
 from training.sound.teacher import EMBEDDING_SIZE
 
 HEADS = ("deam1", "emomusic1", "emomusic2")
+TRAINED_ON = frozenset({"deam", "deam-dynamic", "emomusic", "emomusic-dynamic"})
+"""Data sets whose labels the heads know: an evaluation on these must not use the heads."""
+HEADS_WEIGHT = 0.3
+"""Weight of the heads beside a regressor that is fitted to labels."""
 FILE = Path("teachers/musicnn-heads.npz")
 """The weights, below a data folder."""
 

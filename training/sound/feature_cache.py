@@ -197,7 +197,8 @@ def _key(piece: Piece, rendering: Rendering) -> str:
     variation = f"|{rendering.transpose}|{rendering.tempo}" if varied else ""
     variation += f"|x{rendering.speed}" if rendering.speed != 1.0 else ""
     variation += f"|{rendering.venue}" if rendering.venue else ""
-    identity = f"{piece.name}{segment}|{rendering.sound_font}{variation}"
+    mixed = f"|{_key(piece.mixed_with, rendering)}" if piece.mixed_with else ""
+    identity = f"{piece.name}{segment}|{rendering.sound_font}{variation}{mixed}"
     return f"{piece.dataset}/{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 

@@ -1,7 +1,7 @@
 """Load the audio of a piece: decode audio files, render MIDI with sound fonts."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,6 @@ def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.floa
         audio = render_midi(piece.source, rendering, rate, piece.end)
     else:
         audio = decode(piece.source, rate)
-    if piece.mixed_with:
-        audio = _mix(audio, load_audio(piece.mixed_with, Rendering(), rate))
     audio = _resample(audio, rate * rendering.speed, rate)
     end = None if piece.end is None else round(piece.end / rendering.pace * rate)
     segment = audio[round(piece.start / rendering.pace * rate) : end]
@@ -79,6 +77,8 @@ def load_audio(piece: Piece, rendering: Rendering, rate: int) -> NDArray[np.floa
         raise ValueError(
             f"cannot load {piece.name}: {piece.source} ends before its start at {piece.start:g} s"
         )
+    if piece.mixed_with:
+        segment = _mix(segment, load_audio(piece.mixed_with, replace(rendering, venue=""), rate))
     return (
         simulate_venue(rendering.venue, segment, rate, piece.name) if rendering.venue else segment
     )

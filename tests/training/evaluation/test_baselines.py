@@ -1,12 +1,15 @@
 """Test baselines with heads on MusiCNN's embedding, on features with a known relation to labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from training.evaluation import baselines
-from training.evaluation.baselines import evaluate_baselines
+from training.evaluation.baselines import Baseline, BaselineFeatures, evaluate_baselines
 from training.fitting import regressor
 from training.predict import piece_means
+from training.sound.renditions import RECORDED
 from training.splits import fold_of_each
 
 ZERO_SHOT, WITH_HEADS = "MusiCNN heads, zero-shot", "MusiCNN + SVR, all sets, with heads"
@@ -63,6 +66,36 @@ def test_an_average_with_heads_is_in_the_scale_of_the_labels(evaluated):
     predictions, labels = piece_means(evaluated["previews"][WITH_HEADS])
     assert np.corrcoef(predictions[:, 0], labels[:, 0])[0, 1] > 0.95
     assert abs(np.mean(predictions[:, 0] - labels[:, 0])) < 0.1
+
+
+def test_heads_are_left_out_for_data_sets_that_they_know(
+    pieces, make_recipe, make_heads, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(baselines, "BASELINES", ())
+    recipe = make_recipe(datasets={"deam": 0.5, "previews": 0.5})
+    fold_of = fold_of_each(pieces, 2)
+    assert evaluate_baselines(recipe, pieces, tmp_path, fold_of, 1, make_heads()) == {}
+
+
+def test_no_group_of_the_test_side_is_trained_on_in_any_data_set(make_piece, make_recipe):
+    fitted_to = []
+
+    def regress(train, labels, groups, test):
+        fitted_to.append(set(groups))
+        return np.zeros((len(test), 2))
+
+    joint = Baseline("recorder", lambda *_: [], regress, joint=True)
+    song = make_piece("song", group="shared")
+    pieces = [
+        song,
+        replace(song, dataset="previews"),
+        make_piece("other", dataset="previews"),
+        make_piece("own", dataset="own"),
+    ]
+    features = [BaselineFeatures((one, RECORDED), np.zeros(1), np.zeros((1, 3))) for one in pieces]
+    fold_of = {(one.dataset, one.group): k for k, one in enumerate(pieces)}
+    baselines._predict_fold((joint, features, fold_of, 0, {"own"}))
+    assert fitted_to == [{"other"}]
 
 
 def test_heads_are_left_out_where_they_are_missing(pieces, make_recipe, tmp_path, monkeypatch):

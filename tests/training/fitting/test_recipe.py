@@ -189,6 +189,24 @@ def test_music_labelled_by_the_teacher_has_a_share_and_is_read(make_recipe):
     assert recipe.all_datasets == ["musemodataset", "emopia", "recordings"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("[teacher_labels]\npool = []", "teacher_labels.pool"),
+        (
+            "[teacher_labels]\npool = ['vgmidi']",
+            "vgmidi is in `teacher_labels.pool` and",
+        ),
+        ("[auxiliary]\ndeam = 0.2\n[teacher_labels]\npool = ['own']", "heads were trained on its"),
+    ],
+    ids=["empty pool", "labelled pool", "known to the heads"],
+)
+def test_teacher_labels_that_mislead_are_refused(write, lines, message):
+    write(f"{GOOD}{lines}\n")
+    with pytest.raises(ValueError, match=message):
+        load_recipe(FitRecipe, "mine")
+
+
 def test_a_recipe_without_a_data_set_keeps_the_others(make_recipe):
     recipe = make_recipe(
         datasets={"vgmidi": 0.5, "previews": 0.5}, weights={"previews": 0.5, "vgmidi": 2.0}

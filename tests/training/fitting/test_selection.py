@@ -10,7 +10,7 @@ from training.fitting.selection import (
     distillation_sides,
     embedded_renditions,
     every_rendition,
-    taught_renditions,
+    teacher_labelled_renditions,
     training_renditions,
 )
 from training.fitting.teacher_labels import with_labels
@@ -41,12 +41,12 @@ def test_labels_of_a_faster_rendition_are_read_at_its_own_time(make_rendition):
     np.testing.assert_allclose(labelled.labels_at(np.array([4.0])), [[0.0, 0.0]], atol=1e-6)
 
 
-def test_the_teacher_hears_the_labelled_music_and_the_music_that_it_labels(make_recipe, pieces):
+def test_labelled_music_and_music_that_the_teacher_labels_is_embedded(make_recipe, pieces):
     plain = make_recipe()
     recipe = make_recipe(teacher_labels=TeacherLabels(pool=["recordings"]))
     assert embedded_renditions(plain, pieces) == []
     assert {piece.name for piece, _ in embedded_renditions(recipe, pieces)} == {"rated", "song"}
-    (taught,) = taught_renditions(recipe, pieces)
+    (taught,) = teacher_labelled_renditions(recipe, pieces)
     assert taught[0].name == "song"
     assert taught in every_rendition(recipe, pieces)
     assert taught not in training_renditions(recipe, pieces)
