@@ -81,8 +81,8 @@ def leave_one_out(
 ) -> None:
     """Fit without each data set in turn, and evaluate on it; print a table.
 
-    It tells how well valence and arousal carry to music and raters of another
-    kind, beside baselines that have not seen the data set either.
+    This measures generalisation to other music and raters. The baselines were
+    not fitted to the data set either.
     """
     with exit_on_error():
         chosen = with_overrides(load_recipe(FitRecipe, recipe), change)

@@ -1,4 +1,4 @@
-"""Turn audio blocks into the windows that the network gets, one per tick; tell which are stale."""
+"""Compute the network's input windows from audio blocks, one per tick; detect stale windows."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""Mix recordings two by two, for teachers to label: more sounds than they have alone."""
+"""Mix pairs of recordings into further unlabelled pieces, for distillation."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """Leave one data set out: fit to the others, evaluate on all of it, beside baselines.
 
-It shows what a network makes of a kind of music, and of raters, that no label told it about.
+This measures generalisation to music and raters that the network was not trained on.
 """
 
 from functools import partial

@@ -94,7 +94,7 @@ class Distillation:
         for dataset in dict.fromkeys(datasets):
             own = np.flatnonzero(datasets == dataset)
             chosen = np.linspace(0, len(own) - 1, min(_VALIDATION_WINDOWS, len(own)))
-            predicted, target = self._predict(network, own[chosen.astype(np.int64)])
+            predicted, target = _predict(network, self._validation, own[chosen.astype(np.int64)])
             explained[dataset] = explained_variance(predicted, target)
         self._explained = {f"explained_{name}": value for name, value in explained.items()}
         choosing = [explained[name] for name in self._recipe.pool if name in explained]
@@ -104,18 +104,20 @@ class Distillation:
         """Share of the embedding's variance explained in each data set at the last validation."""
         return self._explained
 
-    @torch.inference_mode()
-    def _predict(self, network: nn.Module, windows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Predicted and true embeddings of validation windows, (n, 200) each."""
-        assert self._validation is not None  # noqa: S101 - for the type checker
-        device = next(network.parameters()).device
-        predicted, targets = [], []
-        for start in range(0, len(windows), _VALIDATION_BATCH):
-            batch = self._validation.select(windows[start : start + _VALIDATION_BATCH])
-            _, predictions = network(batch.mel.to(device), batch.cochleagram.to(device))
-            predicted.append(predictions[0, :, :EMBEDDING_SIZE].cpu())
-            targets.append(batch.target[:, :EMBEDDING_SIZE])
-        return torch.cat(predicted), torch.cat(targets)
+
+@torch.inference_mode()
+def _predict(
+    network: nn.Module, validation: DistillationSampler, windows: NDArray[np.int64]
+) -> tuple[Tensor, Tensor]:
+    """Predicted and true embeddings of validation windows, (n, 200) each."""
+    device = next(network.parameters()).device
+    predicted, targets = [], []
+    for start in range(0, len(windows), _VALIDATION_BATCH):
+        batch = validation.select(windows[start : start + _VALIDATION_BATCH])
+        _, predictions = network(batch.mel.to(device), batch.cochleagram.to(device))
+        predicted.append(predictions[0, :, :EMBEDDING_SIZE].cpu())
+        targets.append(batch.target[:, :EMBEDDING_SIZE])
+    return torch.cat(predicted), torch.cat(targets)
 
 
 def target_errors(predictions: Tensor, target: Tensor, affect_loss: float) -> Tensor:
