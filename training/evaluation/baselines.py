@@ -287,7 +287,7 @@ class _HeadsAlone:
     def __call__(
         self, _train: object, _labels: object, _groups: object, test: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        return np.asarray(self.heads.predict(test).mean(axis=1))
+        return self.heads.predict_mean(test)
 
 
 @dataclass(frozen=True)

@@ -60,18 +60,17 @@ class HeadsInLabelScale:
 
     def fit(self, embeddings: NDArray[np.float64], labels: NDArray[np.float64]) -> Self:
         """Fit the scale to embeddings (n, 200) and labels (n, 2), without pairing them."""
-        self._scaler = StandardScaler().fit(self._mean(embeddings))
+        self._scaler = StandardScaler().fit(self.heads.predict_mean(embeddings))
         self._label_mean: NDArray[np.float64] = labels.mean(axis=0)
         self._label_std: NDArray[np.float64] = labels.std(axis=0)
         return self
 
     def predict(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict valence and arousal, (n, 2), from embeddings (n, 200)."""
-        standardised: NDArray[np.float64] = self._scaler.transform(self._mean(embeddings))
+        standardised: NDArray[np.float64] = self._scaler.transform(
+            self.heads.predict_mean(embeddings)
+        )
         return standardised * self._label_std + self._label_mean
-
-    def _mean(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(self.heads.predict(embeddings).mean(axis=1))
 
 
 class MusicnnRegressor:

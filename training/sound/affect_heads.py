@@ -70,6 +70,11 @@ class AffectHeads:
         """Predict valence and arousal of each head in [-1, 1], (n, heads, 2), from (n, 200)."""
         return self._predict(embeddings.astype(np.float64))
 
+    def predict_mean(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Predict the mean valence and arousal over the heads in [-1, 1], (n, 2), from (n, 200)."""
+        mean: NDArray[np.float64] = self.predict(embeddings).mean(axis=1)
+        return mean
+
     def _predict(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
         outputs = [_apply(self._weights, name, embeddings) for name in HEADS]
         return NINE_POINT.convert(np.stack(outputs, axis=1))
