@@ -98,6 +98,9 @@ class Recipe(BaseModel):
         Renderings of MIDI. Default: none.
     variations
         Further renderings, for training only. Default: none.
+    excerpt_seconds
+        Longest part of each unlabelled piece of a data set, from its start, in seconds. Default:
+        all of it.
     steps, batch
         Optimiser steps, and windows in each. Default: 700 and 64.
     learning_rate, weight_decay, warmup
@@ -125,6 +128,7 @@ class Recipe(BaseModel):
     pretrained: str | None = None
     renderings: list[Rendering] = []
     variations: list[Rendering] = []
+    excerpt_seconds: dict[str, Positive] = {}
     steps: Count = 700
     batch: Count = 64
     learning_rate: Positive = 2e-3

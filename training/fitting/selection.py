@@ -1,5 +1,7 @@
 """Select the renditions that a recipe trains on, validates on, evaluates, or uses unlabelled."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from training.sound.renditions import (
     PieceRendering,
     Rendition,
     all_renderings,
+    plain_and_varied,
     rotating_renderings,
 )
 from training.sound.teacher import EMBEDDING_SIZE
@@ -72,13 +75,14 @@ def embedded_renditions(
 def every_rendition(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[PieceRendering]:
     """Select all renditions whose frames training and evaluation of a recipe need."""
     if isinstance(recipe, DistillRecipe):
-        scores = [piece for piece in pieces if piece.is_midi]
-        recordings = [piece for piece in pieces if not piece.is_midi]
-        pool = [piece for piece in recordings if piece.dataset in recipe.pool]
+        pool = _excerpts(recipe, [piece for piece in pieces if piece.dataset in recipe.pool])
+        unseen = [piece for piece in pieces if piece.dataset in recipe.unseen]
+        recordings = [piece for piece in pool if not piece.is_midi]
         return [
-            *rotating_renderings(scores, recipe.renderings),
-            *all_renderings(recordings, recipe.renderings),
-            *all_renderings(mix_recordings(pool, recipe.mixes), []),
+            *rotating_renderings([piece for piece in pool if piece.is_midi], recipe.renderings),
+            *plain_and_varied(recordings, recipe.renderings),
+            *all_renderings(mix_recordings(recordings, recipe.mixes), []),
+            *rotating_renderings(unseen, recipe.renderings),
         ]
     selections = (
         training_renditions,
@@ -230,8 +234,19 @@ def _in_one_rendering(
     recipe: FitRecipe, pieces: list[Piece], datasets: list[str]
 ) -> list[PieceRendering]:
     """Pair the pieces of data sets with one rendering each."""
-    pool = [piece for piece in pieces if piece.dataset in datasets]
+    pool = _excerpts(recipe, [piece for piece in pieces if piece.dataset in datasets])
     return rotating_renderings(pool, [*recipe.renderings, *recipe.variations])
+
+
+def _excerpts(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[Piece]:
+    """Cut unlabelled pieces to the length that the recipe sets."""
+    longest = recipe.excerpt_seconds
+    return [
+        replace(piece, end=min(piece.end or math.inf, piece.start + longest[piece.dataset]))
+        if piece.dataset in longest
+        else piece
+        for piece in pieces
+    ]
 
 
 def _labelled(recipe: FitRecipe, pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:

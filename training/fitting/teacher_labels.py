@@ -12,7 +12,7 @@ from training.fitting.regressor import MusicnnRegressor
 from training.sound.feature_cache import load_embeddings
 from training.sound.renditions import PieceRendering, Rendition
 
-_AVERAGED_WINDOWS = 7  # 15 s: the regressor is fitted to means, and single windows vary more
+_AVERAGED_WINDOWS = 5  # 15 s: the regressor is fitted to means, and single windows vary more
 
 
 def label_by_teacher(
@@ -21,7 +21,7 @@ def label_by_teacher(
     regressor: MusicnnRegressor,
     cache: Path,
 ) -> list[Rendition]:
-    """Fit the regressor to labelled music, and label other music with it, every 2 s.
+    """Fit the regressor to labelled music, and label other music with it, every 3 s.
 
     Parameters
     ----------

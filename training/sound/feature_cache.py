@@ -3,7 +3,7 @@
 Frames are float16, (frames, mel_bands + gammatone_channels), Mel columns first, one `.npy` a
 rendition in a folder named by the digest of the front end, so that a changed front end never reads
 old frames. Frames packed into shards are found first. Embeddings are one `.npz` a rendition, in a
-folder named by the digest of the teacher's file, so that teachers are never mixed.
+folder named by the digest of the teacher, so that teachers are never mixed.
 """
 
 import hashlib

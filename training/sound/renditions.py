@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -59,6 +60,20 @@ def all_renderings(pieces: list[Piece], renderings: list[Rendering]) -> list[Pie
         for piece in pieces
         for rendering in (synthesised if piece.is_midi else played)
     ]
+
+
+def plain_and_varied(recordings: list[Piece], renderings: list[Rendering]) -> list[PieceRendering]:
+    """Pair each recording with `RECORDED`, and with one rendering without a sound font.
+
+    Which one depends on the name of the recording only.
+    """
+    varied = [one for one in renderings if not one.sound_font]
+    pairs = []
+    for piece in recordings:
+        pairs.append((piece, RECORDED))
+        if varied:
+            pairs.append((piece, varied[crc32(piece.name.encode()) % len(varied)]))
+    return pairs
 
 
 def rotating_renderings(pieces: list[Piece], renderings: list[Rendering]) -> list[PieceRendering]:

@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 
 RATE = 16000
 EMBEDDING_SIZE = 200
-_INTERVAL_SECONDS = 2.0
 _HOP, _FFT, _BANDS, _WINDOW = 256, 512, 96, 187  # as MusiCNN was trained: 3 s of log-Mel frames
-_INTERVAL = round(_INTERVAL_SECONDS * RATE / _HOP)  # exactly 125 frames
 _BATCH = 4
 
 
 def embed(
     audio: NDArray[np.float32], model: Path
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Embed windows of 3 s, one every 2 s.
+    """Embed windows of 3 s, one after another.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def embed(
     """
     missing = max(0, _WINDOW * _HOP - len(audio))
     frames = _log_mel(np.pad(audio, (missing, 0)))
-    starts = np.arange(0, len(frames) - _WINDOW + 1, _INTERVAL)
+    starts = np.arange(0, len(frames) - _WINDOW + 1, _WINDOW)
     session = _session(model)
     parts = []
     for first in range(0, len(starts), _BATCH):
@@ -59,7 +57,7 @@ def embed(
 
 
 def digest(model: Path) -> str:
-    """Digest of the teacher's ONNX file, 12 hexadecimal digits.
+    """Digest of the teacher's ONNX file and of its input windows, 12 hexadecimal digits.
 
     Raises
     ------
@@ -67,7 +65,8 @@ def digest(model: Path) -> str:
         The file is missing.
     """
     _require(model)
-    return hashlib.sha256(model.read_bytes()).hexdigest()[:12]
+    windows = f"{RATE} {_HOP} {_FFT} {_BANDS} {_WINDOW}".encode()
+    return hashlib.sha256(model.read_bytes() + windows).hexdigest()[:12]
 
 
 def _log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -65,6 +65,17 @@ def test_mixes_have_no_recording_that_is_held_out(make_piece):
     assert names == {"song1", "song2", "song4", "song5"}
 
 
+def test_unlabelled_pieces_are_cut_to_excerpts(make_piece):
+    songs = [make_piece("long", dataset="recordings"), make_piece("seen", dataset="unlabelled")]
+    songs.append(make_piece("segment", dataset="recordings", start=20.0, end=40.0))
+    recipe = DistillRecipe(
+        name="student", window_frames=43, pool=["recordings"], unseen=["unlabelled"],
+        excerpt_seconds={"recordings": 30.0, "unlabelled": 10.0},
+    )  # fmt: skip
+    ends = {piece.name: piece.end for piece, _ in every_rendition(recipe, songs)}
+    assert ends == {"long": 30.0, "segment": 40.0, "seen": None}
+
+
 def test_distillation_needs_the_teacher_for_everything(pieces):
     recipe = DistillRecipe(
         name="student", window_frames=43, pool=["musemodataset", "recordings"],

@@ -69,7 +69,7 @@ def test_labels_are_averaged_over_neighbouring_windows(recipe, pieces, make_head
     data = load_fit_data(parts, pieces, recipe, tmp_path / "cache", make_heads())
     piece = data.training[-1].piece
     assert list(piece.times) == [3.0, 5.0]
-    assert piece.valence == pytest.approx([0.2 + 3 * 0.4 / 7, 0.2 + 4 * 0.4 / 7])
+    assert piece.valence == pytest.approx([0.2 + 2 * 0.4 / 5, 0.2 + 3 * 0.4 / 5])
 
 
 def test_a_recipe_with_teacher_labels_needs_the_heads(recipe, pieces, tmp_path):

@@ -155,6 +155,13 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(decode(tmp_path / "stereo.wav", RATE), left / 2, atol=1e-6)
 
 
+def test_decoding_stops_a_second_after_the_end(tmp_path, write_wave):
+    path = write_wave(tmp_path / "tone.wav", tone(RATE, 20.0), RATE)
+    part = decode(path, RATE, 4.0)
+    assert 4.0 < len(part) / RATE < 7.0
+    np.testing.assert_array_equal(part, decode(path, RATE)[: len(part)])
+
+
 def test_a_file_without_audio_is_reported(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(ValueError, match=r"cannot decode .*text\.wav"):
