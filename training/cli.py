@@ -44,6 +44,7 @@ from training.fitting.selection import (
     training_renditions,
 )
 from training.fitting.soup import fit_soup
+from training.fitting.targets import FurtherTeachers, load_targets
 from training.options import (
     DEFAULT_CACHE,
     DEFAULT_DATA,
@@ -105,8 +106,11 @@ def features(
         renditions = load_renditions(own, chosen.front_end, cache)
         hours = sum(one.seconds(chosen.front_end) for one in renditions) / 3600
         typer.echo(f"part {part}: {len(own)} renditions, {hours:.2f} h, in {cache}")
-        embedded = embedded_renditions(chosen, pieces)
-        load_embeddings(select_part(embedded, number, parts), cache)
+        own = select_part(embedded_renditions(chosen, pieces), number, parts)
+        if isinstance(chosen, DistillRecipe):
+            load_targets(own, FurtherTeachers.of(chosen, data or DEFAULT_DATA), cache)
+        else:
+            load_embeddings(own, cache)
         if pack:
             shards = pack_frames(renditions, chosen.front_end, pack)
             typer.echo(f"packed into {len(shards)} new shards in {pack}")
@@ -137,14 +141,12 @@ def distill(
         chosen = load_recipe(DistillRecipe, recipe)
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        heads = (
-            find_affect_heads(data or DEFAULT_DATA, required=True) if chosen.affect_loss else None
-        )
+        teachers = FurtherTeachers.of(chosen, data or DEFAULT_DATA)
         pretrained = load_pretrained(chosen)
         held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)
         statistics = (pretrained.mean, pretrained.std) if pretrained else None
         training, validation = load_distillation_data(
-            pieces, chosen, held_out, statistics, cache, heads
+            pieces, chosen, held_out, statistics, cache, teachers
         )
         torch.set_num_threads(threads)
         typer.echo(f"{len(training)} windows for training, {len(validation)} held out")

@@ -1,6 +1,6 @@
 """Distillation: train a network to predict teachers' outputs on unlabelled music.
 
-Targets are MusiCNN's embedding, then the valence and arousal of heads on it if the recipe has them.
+Targets are MusiCNN's embedding, then the outputs of further teachers if the recipe has them.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from training.fitting.loop import TrainingResult, train
 from training.fitting.pretrained import Pretrained
 from training.fitting.recipe import DistillRecipe
 from training.fitting.sampling import DistillationSampler, draw_uniforms, initial_uniforms
+from training.fitting.targets import TargetGroup, target_groups
 from training.sound.teacher import EMBEDDING_SIZE
 
 _STATISTICS_BATCHES = 8
@@ -63,6 +64,7 @@ class Distillation:
         self._training, self._validation = training, validation
         self._recipe, self._seed = recipe, seed
         self._augment = Augment(recipe)
+        self._groups = target_groups(recipe)
         self._explained: dict[str, float] = {}
 
     def batch(self, step: int, rank_slice: RankSlice) -> tuple[Views, Tensor]:
@@ -82,7 +84,7 @@ class Distillation:
         views, target = fabric.to_device(batch)
         _, predictions = model(*views)
         predictions = torch.stack(all_gather(fabric, tuple(predictions)))
-        errors = target_errors(predictions, target, self._recipe.affect_loss)
+        errors = target_errors(predictions, target, self._groups)
         return errors[0] + self._recipe.view_loss * (errors[1] + errors[2])
 
     def score(self, network: nn.Module) -> float | None:
@@ -120,16 +122,15 @@ def _predict(
     return torch.cat(predicted), torch.cat(targets)
 
 
-def target_errors(predictions: Tensor, target: Tensor, affect_loss: float) -> Tensor:
+def target_errors(predictions: Tensor, target: Tensor, groups: tuple[TargetGroup, ...]) -> Tensor:
     """Mean squared error of each head, (3,), of predictions (3, B, targets).
 
-    Targets after the embedding weigh `affect_loss` together.
+    The targets of a teacher weigh what the recipe says, together.
     """
     squared = (predictions - target).square().mean(dim=1)  # (3, targets)
-    errors = squared[:, :EMBEDDING_SIZE].mean(dim=1)
-    if squared.shape[1] > EMBEDDING_SIZE:
-        errors = errors + affect_loss * squared[:, EMBEDDING_SIZE:].mean(dim=1)
-    return errors
+    parts = torch.split(squared, [group.size for group in groups], dim=1)
+    errors = [group.weight * part.mean(dim=1) for group, part in zip(groups, parts, strict=True)]
+    return torch.stack(errors).sum(dim=0)
 
 
 def explained_variance(predicted: Tensor, target: Tensor) -> float:

@@ -368,6 +368,9 @@ class DistillRecipe(Recipe):
     affect_loss
         Weight of the valence and arousal of `training.sound.affect_heads`, relative to the
         embedding; 0: without. Default: 0.
+    tag_loss
+        Weight of the mood and sound classes of `training.sound.tagger`, relative to the embedding;
+        0: without. Default: 0.
     view_loss
         Weight of the two view heads relative to the fused head. Default: 0.3.
     validation_share
@@ -378,6 +381,7 @@ class DistillRecipe(Recipe):
     mixes: Annotated[int, Field(ge=0)] = 0
     unseen: list[str] = []
     affect_loss: Weight = 0.0
+    tag_loss: Weight = 0.0
     view_loss: Weight = 0.3
     validation_share: Share = 0.05
 

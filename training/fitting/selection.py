@@ -13,9 +13,10 @@ from training.datasets.mixes import mix_recordings
 from training.fitting.recipe import DistillRecipe, FitRecipe
 from training.fitting.regressor import MusicnnRegressor
 from training.fitting.sampling import DistillationSampler
+from training.fitting.targets import FurtherTeachers, load_targets, target_groups
 from training.fitting.teacher_labels import label_by_teacher
 from training.sound.affect_heads import AffectHeads
-from training.sound.feature_cache import load_embeddings, load_renditions
+from training.sound.feature_cache import load_renditions
 from training.sound.renditions import (
     PieceRendering,
     Rendition,
@@ -23,7 +24,6 @@ from training.sound.renditions import (
     plain_and_varied,
     rotating_renderings,
 )
-from training.sound.teacher import EMBEDDING_SIZE
 from training.splits import Split, hold_out
 
 
@@ -146,7 +146,7 @@ def load_distillation_data(
     held_out: set[tuple[str, str]],
     statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     cache: Path,
-    heads: AffectHeads | None = None,
+    teachers: FurtherTeachers,
 ) -> tuple[DistillationSampler, DistillationSampler]:
     """Load the training and the validation windows of a distillation.
 
@@ -160,8 +160,8 @@ def load_distillation_data(
         Mean and standard deviation of targets. Default: those of the training side.
     cache
         Folder of computed features.
-    heads
-        Heads whose valence and arousal are targets after the embedding. Default: none.
+    teachers
+        Teachers whose outputs are targets after the embedding, those of the recipe.
 
     Raises
     ------
@@ -175,15 +175,16 @@ def load_distillation_data(
     ) -> DistillationSampler:
         return DistillationSampler(
             load_renditions(renditions, recipe.front_end, cache),
-            [_targets(*one, heads) for one in load_embeddings(renditions, cache)],
+            load_targets(renditions, teachers, cache),
             recipe.front_end,
             statistics,
         )
 
-    if statistics and (len(statistics[0]) > EMBEDDING_SIZE) != (heads is not None):
+    targets = sum(group.size for group in target_groups(recipe))
+    if statistics and len(statistics[0]) != targets:
         raise ValueError(
-            f"cannot continue {recipe.pretrained}: of it and {recipe.name}, only one has the "
-            "valence and arousal heads as teachers; set `affect_loss` in both recipes or in none"
+            f"cannot continue {recipe.pretrained}: {recipe.name} has other teachers; set "
+            "`affect_loss` and `tag_loss` in both recipes or in none"
         )
     sides = distillation_sides(pieces, recipe, held_out)
     training = sampler(sides[0], statistics)
@@ -209,16 +210,6 @@ def distillation_sides(
         elif not (is_held_out(piece) or is_held_out(piece.mixed_with)):
             sides[0].append(one)
     return sides
-
-
-def _targets(
-    ends: NDArray[np.float64], embeddings: NDArray[np.float32], heads: AffectHeads | None
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return the ends of windows, and embeddings followed by the heads' outputs, (n, targets)."""
-    if heads is None:
-        return ends, embeddings
-    affect = heads.predict(embeddings).reshape(len(ends), -1).astype(np.float32)
-    return ends, np.concatenate([embeddings, affect], axis=1)
 
 
 def hold_out_groups(pieces: list[Piece], recipe: DistillRecipe, seed: int) -> set[tuple[str, str]]:

@@ -26,6 +26,7 @@ from training.sound import teacher
 from training.sound.render import Rendering, load_audio
 from training.sound.renditions import PieceRendering, Rendition
 from training.sound.shards import index_shards, open_slice, pack
+from training.sound.tagger import Tagger
 
 Compute = Callable[[Piece, Rendering, BinaryIO], None]
 
@@ -107,17 +108,37 @@ def load_embeddings(
         return []
     model = cache / "musicnn.onnx"
     folder = cache / "musicnn" / teacher.digest(model)
+    return _load_teacher("MusiCNN embeddings", renditions, folder, _ComputeEmbeddings(model))
+
+
+def _load_teacher(
+    title: str, renditions: list[PieceRendering], folder: Path, compute: Compute
+) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """Load window ends and outputs of a teacher; compute missing ones."""
     paths = [_path(folder, *one, ".npz") for one in renditions]
-    compute = _ComputeEmbeddings(model)
-    _compute_missing("Computing MusiCNN embeddings", renditions, paths, compute)
+    _compute_missing(f"Computing {title}", renditions, paths, compute)
     loaded = []
     for path in paths:
         try:
             with np.load(path) as content:
-                loaded.append((content["ends"], content["embeddings"].astype(np.float32)))
+                loaded.append((content["ends"], content["outputs"].astype(np.float32)))
         except (OSError, ValueError, KeyError) as error:
             raise _damaged(path, error) from None
     return loaded
+
+
+def load_tags(
+    renditions: list[PieceRendering], tagger: Tagger, cache: Path
+) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """Load YAMNet's window ends in seconds, (n,), and log-odds, (n, classes); compute missing ones.
+
+    Raises
+    ------
+    ValueError
+        A cached file is damaged.
+    """
+    compute = _ComputeTags(tagger)
+    return _load_teacher("YAMNet classes", renditions, cache / "yamnet" / tagger.digest, compute)
 
 
 def load_egemaps(renditions: list[PieceRendering], cache: Path) -> list[NDArray[np.float64]] | None:
@@ -164,7 +185,16 @@ class _ComputeEmbeddings:
 
     def __call__(self, piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
         ends, embeddings = teacher.embed(load_audio(piece, rendering, teacher.RATE), self.model)
-        np.savez(file, ends=ends, embeddings=embeddings.astype(np.float16))
+        np.savez(file, ends=ends, outputs=embeddings.astype(np.float16))
+
+
+@dataclass(frozen=True)
+class _ComputeTags:
+    tagger: Tagger
+
+    def __call__(self, piece: Piece, rendering: Rendering, file: BinaryIO) -> None:
+        ends, log_odds = self.tagger.tag(load_audio(piece, rendering, teacher.RATE))
+        np.savez(file, ends=ends, outputs=log_odds.astype(np.float16))
 
 
 def _compute_egemaps(piece: Piece, rendering: Rendering, file: BinaryIO) -> None:

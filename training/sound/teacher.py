@@ -44,16 +44,44 @@ def embed(
     FileNotFoundError
         The ONNX file is missing.
     """
-    missing = max(0, _WINDOW * _HOP - len(audio))
+    missing, count = _window_layout(len(audio))
     frames = _log_mel(np.pad(audio, (missing, 0)))
-    starts = np.arange(0, len(frames) - _WINDOW + 1, _WINDOW)
+    starts = np.arange(count) * _WINDOW
     session = _session(model)
     parts = []
     for first in range(0, len(starts), _BATCH):
         windows = np.stack([frames[s : s + _WINDOW] for s in starts[first : first + _BATCH]])
         parts.append(session.run(None, {session.get_inputs()[0].name: windows})[0])
-    ends = ((starts + _WINDOW) * _HOP - missing) / RATE
-    return ends, np.concatenate(parts)
+    return _window_ends(missing, count), np.concatenate(parts)
+
+
+def cut_audio_windows(
+    audio: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Cut the audio of the windows that `embed` embeds, for other teachers.
+
+    Returns
+    -------
+    windows
+        (n, samples).
+    ends
+        Ends of the windows in seconds, (n,).
+    """
+    missing, count = _window_layout(len(audio))
+    length = count * _WINDOW * _HOP
+    padded = np.pad(audio, (missing, _HOP))[:length]  # the last window may end a hop too late
+    return padded.reshape(count, -1), _window_ends(missing, count)
+
+
+def _window_layout(samples: int) -> tuple[int, int]:
+    """Return the samples of silence to add before the audio, and the number of windows."""
+    missing = max(0, _WINDOW * _HOP - samples)
+    return missing, (1 + (samples + missing) // _HOP) // _WINDOW
+
+
+def _window_ends(missing: int, count: int) -> NDArray[np.float64]:
+    ends: NDArray[np.float64] = (np.arange(1, count + 1) * _WINDOW * _HOP - missing) / RATE
+    return ends
 
 
 def digest(model: Path) -> str:

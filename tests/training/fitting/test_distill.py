@@ -8,6 +8,7 @@ from damer.nn import NetworkSize
 from training.fitting.distill import distill, explained_variance, target_errors
 from training.fitting.recipe import Augmentation, DistillRecipe
 from training.fitting.sampling import DistillationSampler
+from training.fitting.targets import TargetGroup
 
 pytestmark = pytest.mark.train
 
@@ -63,15 +64,17 @@ def test_explained_variance_is_logged_for_each_data_set(sampler, recipe):
 
 
 def test_targets_after_the_embedding_weigh_as_the_recipe_says():
-    target = torch.zeros(4, 206)
-    predictions = torch.zeros(3, 4, 206)
+    groups = (TargetGroup("one", 200, 1.0), TargetGroup("two", 6, 0.5), TargetGroup("three", 1, 3))
+    predictions = torch.zeros(3, 4, 207)
     predictions[0, :, :200] = 1.0
-    predictions[1, :, 200:] = 2.0
-    assert target_errors(predictions, target, 0.5).tolist() == [1.0, 2.0, 0.0]
+    predictions[1, :, 200:206] = 2.0
+    predictions[2, :, 206] = 1.0
+    errors = target_errors(predictions, torch.zeros(4, 207), groups)
+    assert errors.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_student_learns_further_targets(clips, sampler, recipe):
-    affect = [np.tile(clip.piece.mean_label, (3, 1)).astype(np.float32) for clip in clips]
+    affect = [np.tile(clip.piece.mean_label, (3, 3)).astype(np.float32) for clip in clips]
     embeddings = [np.zeros((3, 200), np.float32) for _ in clips]
     ends = np.array([1.0, 1.5, 1.9])
     targets = [
@@ -83,7 +86,7 @@ def test_a_student_learns_further_targets(clips, sampler, recipe):
     batch = with_affect.select(np.arange(len(with_affect)))
     with torch.inference_mode():
         _, predictions = student(batch.mel, batch.cochleagram)
-    assert predictions.shape == (3, len(with_affect), 202)
+    assert predictions.shape == (3, len(with_affect), 206)
     assert explained_variance(predictions[0, :, 200:], batch.target[:, 200:]) > 0.5
 
 
