@@ -29,6 +29,7 @@ from training.fitting.distill import distill as distill_network
 from training.fitting.pretrained import (
     PRETRAINED_DIR,
     Pretrained,
+    fold_student,
     load_pretrained,
     save_pretrained,
 )
@@ -67,7 +68,7 @@ from training.sound.feature_cache import (
     pack_frames,
     select_part,
 )
-from training.splits import validation_split
+from training.splits import fold_of_each, validation_split
 
 app = typer.Typer(
     help="Train and evaluate networks, annotate music, and list data sets.",
@@ -116,6 +117,13 @@ def features(
             typer.echo(f"packed into {len(shards)} new shards in {pack}")
 
 
+def _parse_fold(text: str) -> tuple[int, int]:
+    fold, _, folds = text.partition("/")
+    if not (fold.isdecimal() and folds.isdecimal() and int(fold) < int(folds)):
+        raise ValueError(f"invalid --without-fold {text}: the second fold of five is 1/5")
+    return int(fold), int(folds)
+
+
 def _parse_part(text: str) -> tuple[int, int]:
     number, _, parts = text.partition("/")
     if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
@@ -135,15 +143,30 @@ def distill(
     cache: Cache = DEFAULT_CACHE,
     seed: int = 0,
     threads: Threads = 1,
+    without_fold: Annotated[
+        str,
+        typer.Option(
+            help="Leave out fold k of n of labelled data sets, k/n from 0/n; for `evaluate` with "
+            "`fold_students` in its recipe."
+        ),
+    ] = "",
 ) -> None:
     """Train a student to predict MusiCNN's embedding, without labels; `fit` starts from it."""
     with exit_on_error():
         chosen = load_recipe(DistillRecipe, recipe)
-        run = run or Path("runs") / chosen.name
+        name = chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        if without_fold:
+            fold, folds = _parse_fold(without_fold)
+            name = f"{name}-{fold}of{folds}"
+            output = output or fold_student(chosen.name, fold, folds, cache)
+        run = run or Path("runs") / name
         teachers = FurtherTeachers.of(chosen, data or DEFAULT_DATA)
         pretrained = load_pretrained(chosen)
         held_out = pretrained.held_out if pretrained else hold_out_groups(pieces, chosen, seed)
+        if without_fold:
+            fold_of = fold_of_each([piece for piece in pieces if len(piece.times)], folds)
+            held_out = held_out | {group for group, its in fold_of.items() if its == fold}
         statistics = (pretrained.mean, pretrained.std) if pretrained else None
         training, validation = load_distillation_data(
             pieces, chosen, held_out, statistics, cache, teachers

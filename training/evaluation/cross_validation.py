@@ -19,7 +19,7 @@ from torch import Tensor
 
 from damer.nn import DAMER
 from training.datasets import Piece
-from training.fitting.pretrained import PRETRAINED_DIR, load_pretrained
+from training.fitting.pretrained import PRETRAINED_DIR, fold_student, load_pretrained
 from training.fitting.recipe import FitRecipe
 from training.fitting.selection import (
     FitData,
@@ -72,6 +72,28 @@ class Job:
         return self.recipe.without(self.left_out) if self.left_out else self.recipe
 
     @property
+    def student(self) -> Path | None:
+        """File of the student to start from; None if the recipe starts from scratch.
+
+        Raises
+        ------
+        ValueError
+            The student of the fold is missing.
+        """
+        name = self.recipe.pretrained
+        if name is None:
+            return None
+        if self.left_out or not self.recipe.fold_students:
+            return PRETRAINED_DIR / f"{name}.pt"
+        file = fold_student(name, self.fold, self.folds, self.cache)
+        if not file.is_file():
+            raise ValueError(
+                f"cannot evaluate {self.recipe.name}: {file} is missing; run `python -m training "
+                f"distill --recipe {name} --without-fold {self.fold}/{self.folds}`"
+            )
+        return file
+
+    @property
     def result_file(self) -> Path:
         """Cache file of the result, named by recipe, labels, groups and pretrained weights."""
         digest = hashlib.sha256(self.recipe.model_dump_json().encode())
@@ -79,8 +101,8 @@ class Job:
             digest.update(f"{piece.dataset}/{piece.name}/{piece.group}/{piece.style}".encode())
             for values in (piece.times, piece.valence, piece.arousal):
                 digest.update(values.tobytes())
-        if self.recipe.pretrained:
-            digest.update((PRETRAINED_DIR / f"{self.recipe.pretrained}.pt").read_bytes())
+        if self.student:
+            digest.update(self.student.read_bytes())
         if self.recipe.teacher_labels and self.heads:
             digest.update(self.heads.digest.encode())
             digest.update(teacher.digest(self.cache / "musicnn.onnx").encode())
@@ -205,7 +227,7 @@ def _run(job: Job) -> FoldResult:
         return load_fit_data(job.split(number), job.pieces, recipe, job.cache, job.heads)
 
     started = time.process_time()
-    soup = fit_soup(load_data, recipe, job.seed, pretrained=load_pretrained(recipe))
+    soup = fit_soup(load_data, recipe, job.seed, pretrained=load_pretrained(recipe, job.student))
     seconds = time.process_time() - started
     validation = [one for fit in soup.fits for one in fit.validation]
     lag = best_lag(validation)

@@ -58,8 +58,20 @@ class Pretrained:
         }
 
 
-def load_pretrained(recipe: Recipe) -> Pretrained | None:
+def fold_student(name: str, fold: int, folds: int, cache: Path) -> Path:
+    """File of the student that was never trained on a fold: see `FitRecipe.fold_students`."""
+    return cache / "students" / f"{name}-{fold}of{folds}.pt"
+
+
+def load_pretrained(recipe: Recipe, file: Path | None = None) -> Pretrained | None:
     """Load the student named by `recipe.pretrained`; None if the recipe starts from scratch.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    file
+        File to load. Default: that in `PRETRAINED_DIR`.
 
     Raises
     ------
@@ -68,7 +80,7 @@ def load_pretrained(recipe: Recipe) -> Pretrained | None:
     """
     if recipe.pretrained is None:
         return None
-    path = PRETRAINED_DIR / f"{recipe.pretrained}.pt"
+    path = file or PRETRAINED_DIR / f"{recipe.pretrained}.pt"
     content = load_checkpoint(path)
     size = NetworkSize.from_stored(content["recipe"]["network"])
     for key in _SAME_FIELDS:

@@ -264,6 +264,9 @@ class FitRecipe(Recipe):
         Weight of the two view heads relative to the fused head. Default: 0.3.
     fits
         Number of fits whose weights are averaged; more than 1 requires `pretrained`. Default: 1.
+    fold_students
+        Whether an evaluation starts each fold from a student of its own, trained without the audio
+        of the fold: `distill --without-fold`. Default: false.
     pcl, saml
         Pseudo labels and contrastive memory. Default: without.
     cold_start
@@ -279,6 +282,7 @@ class FitRecipe(Recipe):
     view_loss: Weight = 0.3
     fits: Count = 1
     cold_start: Share = 0.1
+    fold_students: bool = False
     pcl: PCL | None = None
     saml: SAML | None = None
 
@@ -288,6 +292,12 @@ class FitRecipe(Recipe):
             raise ValueError(
                 "cannot average several fits from scratch: set `pretrained`, or `fits` to 1"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fold_students_are_pretrained(self) -> Self:
+        if self.fold_students and self.pretrained is None:
+            raise ValueError("cannot use `fold_students` from scratch: set `pretrained`")
         return self
 
     @model_validator(mode="after")
