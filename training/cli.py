@@ -61,13 +61,12 @@ from training.options import (
     step_progress,
 )
 from training.reports import write_json
-from training.sound.affect_heads import find_affect_heads
 from training.sound.feature_cache import (
-    load_embeddings,
     load_renditions,
     pack_frames,
     select_part,
 )
+from training.sound.published import find_published_models
 from training.splits import fold_of_each, validation_split
 
 app = typer.Typer(
@@ -110,8 +109,10 @@ def features(
         own = select_part(embedded_renditions(chosen, pieces), number, parts)
         if isinstance(chosen, DistillRecipe):
             load_targets(own, FurtherTeachers.of(chosen, data or DEFAULT_DATA), cache)
-        else:
-            load_embeddings(own, cache)
+        elif published := find_published_models(
+            data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
+        ):
+            published.load_features(own, cache)
         if pack:
             shards = pack_frames(renditions, chosen.front_end, pack)
             typer.echo(f"packed into {len(shards)} new shards in {pack}")
@@ -207,14 +208,16 @@ def fit(
             )
         run = run or Path("runs") / chosen.name
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.teacher_labels))
+        published = find_published_models(
+            data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
+        )
         load_renditions(training_renditions(chosen, pieces), chosen.front_end, cache)
         pretrained = load_pretrained(chosen)
         torch.set_num_threads(threads)
 
         def load_data(number: int) -> FitData:
             split = validation_split(pieces, seed * chosen.fits + number, chosen.datasets)
-            return load_fit_data(split, pieces, chosen, cache, heads)
+            return load_fit_data(split, pieces, chosen, cache, published)
 
         with step_progress("Fitting", chosen.fits * chosen.steps) as progress:
             soup = fit_soup(

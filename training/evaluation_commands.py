@@ -35,7 +35,7 @@ from training.options import (
     report_path,
 )
 from training.reports import write_json
-from training.sound.affect_heads import find_affect_heads
+from training.sound.published import find_published_models
 from training.sound.render import decode
 
 
@@ -56,8 +56,12 @@ def evaluate(
             raise ValueError("cannot use the default report with --change: name an --output for it")
         output = report_path(output, chosen)
         pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
-        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.teacher_labels))
-        evaluation = evaluate_recipe(chosen, pieces, cache, folds, list(range(seeds)), jobs, heads)
+        published = find_published_models(
+            data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
+        )
+        evaluation = evaluate_recipe(
+            chosen, pieces, cache, folds, list(range(seeds)), jobs, published
+        )
         write_json(evaluation.summary, output.with_suffix(".json"))
         write_evaluation_report(evaluation, chosen, cache, output)
     typer.echo(f"wrote {output} and {output.with_suffix('.json')}")
@@ -90,8 +94,10 @@ def leave_one_out(
         extra = tuple(one for one in also or () if one not in chosen.datasets)
         names = dict.fromkeys([*chosen.all_datasets, *extra])
         pieces = read_data_sets(names, data or DEFAULT_DATA)
-        heads = find_affect_heads(data or DEFAULT_DATA, required=bool(chosen.teacher_labels))
-        table = run_leave_one_out(chosen, pieces, cache, list(range(seeds)), jobs, heads, extra)
+        published = find_published_models(
+            data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
+        )
+        table = run_leave_one_out(chosen, pieces, cache, list(range(seeds)), jobs, published, extra)
         write_json({"recipe": chosen.model_dump(mode="json"), "scores": table}, output)
         typer.echo(leave_one_out_markdown(table))
     typer.echo(f"wrote {output}")

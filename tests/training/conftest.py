@@ -12,6 +12,7 @@ from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
 from training.fitting.recipe import Augmentation, FitRecipe
 from training.sound.affect_heads import AffectHeads
+from training.sound.published import PublishedModels
 from training.sound.renditions import RECORDED, Rendition
 
 RATE = FrontEndSpec().sample_rate
@@ -87,6 +88,18 @@ def make_heads(tmp_path_factory):
         return AffectHeads(file)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def published(make_heads):
+    """Heads, and a tagger that cannot tag."""
+    return PublishedModels(make_heads(), FakeTagger())
+
+
+class FakeTagger:
+    """A tagger of which nothing but the digest is used."""
+
+    digest = "fake"
 
 
 @pytest.fixture(scope="session")

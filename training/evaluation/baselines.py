@@ -1,7 +1,7 @@
 """Baselines on the same folds: simple regressors on Mel statistics, eGeMAPS and MusiCNN.
 
-Heads that others fitted to MusiCNN's embedding are a baseline as they are, without any fit, and
-averaged with the regressor of all data sets.
+Networks that others published are a baseline as they are, and averaged with the regressor of all
+data sets.
 """
 
 from collections.abc import Callable, Collection
@@ -21,11 +21,16 @@ from sklearn.preprocessing import StandardScaler
 
 from training.datasets import Piece
 from training.fitting.recipe import FitRecipe
-from training.fitting.regressor import MusicnnRegressor, SupportVectorRegressor
+from training.fitting.regressor import (
+    MusicnnRegressor,
+    PublishedInLabelScale,
+    SupportVectorRegressor,
+)
 from training.fitting.selection import evaluation_renditions
 from training.predict import Trajectory
-from training.sound.affect_heads import HEADS_WEIGHT, TRAINED_ON, AffectHeads
+from training.sound.affect_heads import PUBLISHED_WEIGHT, TRAINED_ON, AffectHeads
 from training.sound.feature_cache import load_egemaps, load_embeddings, load_renditions
+from training.sound.published import PublishedAffect, PublishedModels
 from training.sound.renditions import PieceRendering
 
 _RIDGE_ALPHAS = np.logspace(1, 5, 9)
@@ -96,7 +101,7 @@ def evaluate_baselines(
     cache: Path,
     fold_of: FoldOf,
     jobs: int,
-    heads: AffectHeads | None = None,
+    published: PublishedModels | None = None,
     *,
     joint_only: bool = False,
     only_evaluated: Collection[str] = (),
@@ -113,9 +118,9 @@ def evaluate_baselines(
         Fold of each (data set, group).
     jobs
         Processes.
-    heads
-        Valence and arousal heads. Default: baselines with them are left out, as they are for data
-        sets that the heads were trained on.
+    published
+        Published networks. Default: baselines with them are left out, as they are for data sets
+        that the heads were trained on.
     joint_only
         Leave out baselines that are fitted to one data set. Default: no.
     only_evaluated
@@ -125,8 +130,8 @@ def evaluate_baselines(
     folds = range(max(fold_of.values()) + 1)
     have_audio = all(isinstance(piece.source, Path) for piece in pieces)
     tasks, names = [], []
-    usable = heads if not TRAINED_ON & recipe.datasets.keys() else None
-    for baseline in [*BASELINES, *(_head_baselines(usable) if usable else ())]:
+    usable = published if not TRAINED_ON & recipe.datasets.keys() else None
+    for baseline in [*BASELINES, *(_published_baselines(usable) if usable else ())]:
         if (baseline.needs_audio and not have_audio) or (joint_only and not baseline.joint):
             continue
         try:
@@ -279,6 +284,22 @@ BASELINES = (
 
 
 @dataclass(frozen=True)
+class _MeanFeatures:
+    """Features of published networks, averaged over a piece."""
+
+    published: PublishedModels
+
+    def __call__(
+        self, renditions: list[PieceRendering], _recipe: FitRecipe, cache: Path
+    ) -> list[BaselineFeatures]:
+        loaded = self.published.load_features(renditions, cache)
+        return [
+            BaselineFeatures(one, np.zeros(1), values.mean(axis=0, dtype=np.float64)[None])
+            for one, (_, values) in zip(renditions, loaded, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
 class _HeadsAlone:
     """The heads as they are: the mean of their predictions, without any fit."""
 
@@ -291,10 +312,28 @@ class _HeadsAlone:
 
 
 @dataclass(frozen=True)
-class _SVRWithHeads:
-    """The weighted mean of a support vector regressor and the heads."""
+class _HeadsAndMoods:
+    """Published networks in the scale of the labels of training pieces, which are not paired."""
 
     heads: AffectHeads
+
+    def __call__(
+        self,
+        train: NDArray[np.float64],
+        labels: NDArray[np.float64],
+        _groups: object,
+        test: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        published = PublishedAffect(self.heads, moods=True)
+        return PublishedInLabelScale(published).fit(train, labels).predict(test)
+
+
+@dataclass(frozen=True)
+class _SVRWithPublished:
+    """The weighted mean of a support vector regressor and published networks."""
+
+    heads: AffectHeads
+    moods: bool
 
     def __call__(
         self,
@@ -303,13 +342,37 @@ class _SVRWithHeads:
         groups: NDArray[np.str_],
         test: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        regressor = MusicnnRegressor(self.heads, HEADS_WEIGHT).fit(train, labels, groups)
+        published = PublishedAffect(self.heads, moods=self.moods)
+        regressor = MusicnnRegressor(published, PUBLISHED_WEIGHT).fit(train, labels, groups)
         return regressor.predict(test)
 
 
-def _head_baselines(heads: AffectHeads) -> tuple[Baseline, ...]:
-    means, svr = _musicnn_means, _SVRWithHeads(heads)
+def _published_baselines(published: PublishedModels) -> tuple[Baseline, ...]:
+    """List the baselines with heads and, if YAMNet is there, those with its moods."""
+    heads, means_with_tags = published.heads, _MeanFeatures(published)
+    of_heads = (
+        Baseline("MusiCNN heads, zero-shot", _musicnn_means, _HeadsAlone(heads), joint=True),
+        Baseline(
+            "MusiCNN + SVR, all sets, with heads",
+            _musicnn_means,
+            _SVRWithPublished(heads, moods=False),
+            joint=True,
+        ),
+    )
+    if published.tagger is None:
+        return of_heads
     return (
-        Baseline("MusiCNN heads, zero-shot", means, _HeadsAlone(heads), joint=True),
-        Baseline("MusiCNN + SVR, all sets, with heads", means, svr, joint=True),
+        *of_heads,
+        Baseline(
+            "MusiCNN heads and YAMNet moods, zero-shot",
+            means_with_tags,
+            _HeadsAndMoods(heads),
+            joint=True,
+        ),
+        Baseline(
+            "MusiCNN + SVR, all sets, with heads and moods",
+            means_with_tags,
+            _SVRWithPublished(heads, moods=True),
+            joint=True,
+        ),
     )

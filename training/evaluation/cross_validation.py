@@ -31,8 +31,8 @@ from training.fitting.selection import (
 from training.fitting.soup import fit_soup
 from training.predict import Trajectory, predict_trajectory, scores
 from training.sound import teacher
-from training.sound.affect_heads import AffectHeads
-from training.sound.feature_cache import load_embeddings, load_renditions
+from training.sound.feature_cache import load_renditions
+from training.sound.published import PublishedModels
 from training.sound.renditions import PieceRendering, Rendition, all_renderings
 from training.splits import Split, leave_out, split
 
@@ -53,8 +53,8 @@ class Job:
         Number of folds, the one to evaluate, and the seed.
     left_out
         Data set to evaluate in place of a fold; the network is fitted to none of it. Default: none.
-    heads
-        Heads of `recipe.teacher_labels`. Default: none.
+    published
+        Published networks of `recipe.teacher_labels`. Default: none.
     """
 
     recipe: FitRecipe
@@ -64,7 +64,7 @@ class Job:
     fold: int
     seed: int
     left_out: str | None = None
-    heads: AffectHeads | None = None
+    published: PublishedModels | None = None
 
     @property
     def fit_recipe(self) -> FitRecipe:
@@ -103,8 +103,8 @@ class Job:
                 digest.update(values.tobytes())
         if self.student:
             digest.update(self.student.read_bytes())
-        if self.recipe.teacher_labels and self.heads:
-            digest.update(self.heads.digest.encode())
+        if self.recipe.teacher_labels and self.published:
+            digest.update(self.published.digest.encode())
             digest.update(teacher.digest(self.cache / "musicnn.onnx").encode())
         fold = f"without-{self.left_out}" if self.left_out else f"{self.fold}of{self.folds}"
         name = f"{digest.hexdigest()[:16]}-{fold}-{self.seed}.pickle"
@@ -175,10 +175,15 @@ def cross_validate(
     folds: int,
     seeds: list[int],
     jobs: int,
-    heads: AffectHeads | None = None,
+    published: PublishedModels | None = None,
 ) -> list[FoldResult]:
     """Fit and evaluate every fold with every seed, `jobs` at a time."""
-    shared: dict[str, Any] = {"recipe": recipe, "pieces": pieces, "cache": cache, "heads": heads}
+    shared: dict[str, Any] = {
+        "recipe": recipe,
+        "pieces": pieces,
+        "cache": cache,
+        "published": published,
+    }
     queue = [
         Job(**shared, folds=folds, fold=fold, seed=seed) for seed in seeds for fold in range(folds)
     ]
@@ -191,7 +196,9 @@ def run_jobs(jobs: list[Job], processes: int) -> list[FoldResult]:
     for job in {(one.fit_recipe.model_dump_json(), one.cache): one for one in jobs}.values():
         needed = [*every_rendition(job.fit_recipe, job.pieces), *job.test_renditions()]
         load_renditions(needed, job.recipe.front_end, job.cache)
-        load_embeddings(embedded_renditions(job.fit_recipe, job.pieces), job.cache)
+        if job.published:
+            embedded = embedded_renditions(job.fit_recipe, job.pieces)
+            job.published.load_features(embedded, job.cache)
     with ProcessPoolExecutor(processes) as pool:
         return list(track(pool.map(_run_cached, jobs), description="Fitting", total=len(jobs)))
 
@@ -224,7 +231,7 @@ def _run(job: Job) -> FoldResult:
     recipe, spec = job.fit_recipe, job.recipe.front_end
 
     def load_data(number: int) -> FitData:
-        return load_fit_data(job.split(number), job.pieces, recipe, job.cache, job.heads)
+        return load_fit_data(job.split(number), job.pieces, recipe, job.cache, job.published)
 
     started = time.process_time()
     soup = fit_soup(load_data, recipe, job.seed, pretrained=load_pretrained(recipe, job.student))

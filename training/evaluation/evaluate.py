@@ -22,7 +22,7 @@ from training.evaluation.smoothing import (
 from training.fitting.recipe import FitRecipe
 from training.metrics import agreement, bootstrap_interval, mean_ccc, quadrant_accuracy
 from training.predict import Trajectory, piece_means, scores
-from training.sound.affect_heads import AffectHeads
+from training.sound.published import PublishedModels
 from training.splits import fold_of_each
 
 LONGEST_RESPONSE = 2.15  # seconds, of an idealised window; real responses are a little longer
@@ -55,15 +55,15 @@ def evaluate(
     folds: int,
     seeds: list[int],
     jobs: int,
-    heads: AffectHeads | None = None,
+    published: PublishedModels | None = None,
 ) -> Evaluation:
     """Cross-validate, evaluate baselines on the same folds, run diagnostics of the last seed.
 
-    Without `heads`, the baselines with them are left out.
+    Without published networks, the baselines with them are left out.
     """
     fold_of = fold_of_each(pieces, folds)
-    results = cross_validate(recipe, pieces, cache, folds, seeds, jobs, heads)
-    baselines = evaluate_baselines(recipe, pieces, cache, fold_of, jobs, heads)
+    results = cross_validate(recipe, pieces, cache, folds, seeds, jobs, published)
+    baselines = evaluate_baselines(recipe, pieces, cache, fold_of, jobs, published)
     last = [one for one in results if one.seed == seeds[-1]]
     diagnostics = run_diagnostics(recipe, pieces, last, cache, folds, jobs)
     smoothing = _fit_smoother(diagnostics)

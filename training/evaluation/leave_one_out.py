@@ -17,7 +17,7 @@ from training.fitting.recipe import FitRecipe
 from training.metrics import agreement, bootstrap_interval
 from training.predict import Trajectory, piece_means
 from training.reports import markdown_table
-from training.sound.affect_heads import AffectHeads
+from training.sound.published import PublishedModels
 
 Points = NDArray[np.float64]
 Table = dict[str, dict[str, dict[str, dict[str, Any]]]]
@@ -30,7 +30,7 @@ def leave_one_out(
     cache: Path,
     seeds: list[int],
     jobs: int,
-    heads: AffectHeads | None = None,
+    published: PublishedModels | None = None,
     also: tuple[str, ...] = (),
 ) -> Table:
     """Fit without each data set in turn, and evaluate on it.
@@ -43,8 +43,8 @@ def leave_one_out(
         Seeds of the fits.
     jobs
         Fits to run at a time.
-    heads
-        Valence and arousal heads. Default: baselines with them are left out.
+    published
+        Published networks. Default: baselines with them are left out.
     also
         Further data sets to evaluate, which the recipe does not fit to. Default: none.
 
@@ -55,7 +55,12 @@ def leave_one_out(
         pieces, its 95 % bootstrap `interval` over groups, and `ccc`; ours are means over seeds.
     """
     names = [*recipe.datasets, *also]
-    shared: dict[str, Any] = {"recipe": recipe, "pieces": pieces, "cache": cache, "heads": heads}
+    shared: dict[str, Any] = {
+        "recipe": recipe,
+        "pieces": pieces,
+        "cache": cache,
+        "published": published,
+    }
     queue = [
         Job(**shared, folds=len(names), fold=k, seed=seed, left_out=name)
         for k, name in enumerate(names)
@@ -66,7 +71,7 @@ def leave_one_out(
     labelled = [piece for piece in pieces if piece.dataset in names]
     fold_of = {(piece.dataset, piece.group): names.index(piece.dataset) for piece in labelled}
     baselines = evaluate_baselines(
-        evaluated, labelled, cache, fold_of, jobs, heads, joint_only=True, only_evaluated=also
+        evaluated, labelled, cache, fold_of, jobs, published, joint_only=True, only_evaluated=also
     )
     return {
         name: _scores([one for one in results if one.fold == k], baselines.get(name, {}))

@@ -16,7 +16,7 @@ from damer.nn import NetworkSize
 from damer.nn.pcl import PCLSettings
 from damer.nn.saml import Across
 from damer.views import FrontEndSpec
-from training.sound.affect_heads import HEADS_WEIGHT, TRAINED_ON
+from training.sound.affect_heads import PUBLISHED_WEIGHT, TRAINED_ON
 from training.sound.render import Rendering
 
 LABELLED_BY_TEACHER = "labelled-by-teacher"
@@ -216,10 +216,10 @@ class SAML(BaseModel):
 
 
 class TeacherLabels(BaseModel):
-    """Labels for unlabelled music, computed by regressors on MusiCNN's embedding.
+    """Labels for unlabelled music by a regressor on MusiCNN's embedding and published networks.
 
-    MusiCNN was trained on far more music than the labelled data sets have. See
-    `training.fitting.regressor`.
+    They were trained on far more music than the labelled data sets have. See
+    `training.fitting.regressor` and `training.sound.published`.
 
     Attributes
     ----------
@@ -229,8 +229,8 @@ class TeacherLabels(BaseModel):
         Their share of a batch, relative to those of the data sets. Default: 0.2.
     weight
         Weight of their loss at the first step; it falls linearly to 0 at the last. Default: 1.
-    heads_weight
-        Weight of the published heads beside a support vector regressor that is fitted to the
+    published_weight
+        Weight of published networks beside a support vector regressor that is fitted to the
         training side of the split. Default: 0.3.
     """
 
@@ -239,7 +239,7 @@ class TeacherLabels(BaseModel):
     pool: Annotated[list[str], Field(min_length=1)]
     share: Part = 0.2
     weight: Weight = 1.0
-    heads_weight: Share = HEADS_WEIGHT
+    published_weight: Share = PUBLISHED_WEIGHT
 
 
 class FitRecipe(Recipe):
@@ -287,17 +287,10 @@ class FitRecipe(Recipe):
     saml: SAML | None = None
 
     @model_validator(mode="after")
-    def _soup_is_pretrained(self) -> Self:
-        if self.fits > 1 and self.pretrained is None:
-            raise ValueError(
-                "cannot average several fits from scratch: set `pretrained`, or `fits` to 1"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _fold_students_are_pretrained(self) -> Self:
-        if self.fold_students and self.pretrained is None:
-            raise ValueError("cannot use `fold_students` from scratch: set `pretrained`")
+    def _has_the_student_that_it_needs(self) -> Self:
+        needs = "several `fits`" if self.fits > 1 else "`fold_students`"
+        if (self.fits > 1 or self.fold_students) and self.pretrained is None:
+            raise ValueError(f"cannot use {needs} from scratch: set `pretrained`")
         return self
 
     @model_validator(mode="after")
@@ -372,6 +365,8 @@ class DistillRecipe(Recipe):
     mixes
         Mixes of two audio files of the pool that are added to it, at most; a mix with a held-out
         file is left out. Default: 0.
+    draw_weights
+        How often a window of a data set is drawn, relative to others. Default: 1 each.
     unseen
         Data sets whose explained variance is logged, but that are never trained on and never choose
         the step. Default: none.
@@ -389,6 +384,7 @@ class DistillRecipe(Recipe):
 
     pool: list[str]
     mixes: Annotated[int, Field(ge=0)] = 0
+    draw_weights: dict[str, Positive] = {}
     unseen: list[str] = []
     affect_loss: Weight = 0.0
     tag_loss: Weight = 0.0
@@ -396,9 +392,11 @@ class DistillRecipe(Recipe):
     validation_share: Share = 0.05
 
     @model_validator(mode="after")
-    def _unseen_is_not_in_the_pool(self) -> Self:
+    def _names_fit_the_pool(self) -> Self:
         if both := set(self.pool) & set(self.unseen):
             raise ValueError(f"{min(both)} is in `pool` and in `unseen`; remove it from one")
+        if unknown := self.draw_weights.keys() - set(self.pool):
+            raise ValueError(f"`draw_weights` has {min(unknown)}, which is not in `pool`")
         return self
 
     @property

@@ -4,7 +4,8 @@ All randomness of window i of step s comes from one row of uniform numbers, a pu
 (seed, s, i), so that a process can load its slice of a batch and nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -215,7 +216,7 @@ def _style(piece: Piece) -> str:
 
 
 class DistillationSampler:
-    """Sampler of windows with the teachers' outputs, all windows with equal probability.
+    """Sampler of windows with the teachers' outputs.
 
     Parameters
     ----------
@@ -228,6 +229,8 @@ class DistillationSampler:
     statistics
         Mean and standard deviation that standardise targets, (targets,) each. Default: those of
         these targets.
+    draw_weights
+        How often a window of a data set is drawn, relative to others. Default: 1 each.
 
     Attributes
     ----------
@@ -243,9 +246,12 @@ class DistillationSampler:
         targets: list[tuple[NDArray[np.float64], NDArray[np.float32]]],
         spec: FrontEndSpec,
         statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+        draw_weights: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._renditions, self._spec = renditions, spec
         counts = [len(ends) for ends, _ in targets]
+        own_weights = [draw_weights.get(one.piece.dataset, 1.0) for one in renditions]
+        self._cumulative_weight = np.cumsum(np.repeat(own_weights, counts))
         self._rendition_of = np.repeat(np.arange(len(renditions)), counts)
         self.datasets = np.array([one.piece.dataset for one in renditions])[self._rendition_of]
         seconds = np.concatenate([ends for ends, _ in targets])
@@ -263,7 +269,8 @@ class DistillationSampler:
         self, uniforms: Uniforms, rank_slice: RankSlice = SINGLE_PROCESS
     ) -> DistillationBatch:
         """Sample the windows of uniform numbers (B, SAMPLING_UNIFORMS or more)."""
-        indices = (uniforms[:, 0] * len(self)).astype(np.int64)
+        drawn = uniforms[:, 0] * self._cumulative_weight[-1]
+        indices = np.searchsorted(self._cumulative_weight, drawn, side="right")
         target = torch.from_numpy(self._targets[indices])
         return self.select(rank_slice.select(indices))._replace(target=target)
 

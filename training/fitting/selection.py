@@ -15,8 +15,8 @@ from training.fitting.regressor import MusicnnRegressor
 from training.fitting.sampling import DistillationSampler
 from training.fitting.targets import FurtherTeachers, load_targets, target_groups
 from training.fitting.teacher_labels import label_by_teacher
-from training.sound.affect_heads import AffectHeads
 from training.sound.feature_cache import load_renditions
+from training.sound.published import PublishedAffect, PublishedModels
 from training.sound.renditions import (
     PieceRendering,
     Rendition,
@@ -98,7 +98,7 @@ def load_fit_data(
     pieces: list[Piece],
     recipe: FitRecipe,
     cache: Path,
-    heads: AffectHeads | None = None,
+    published: PublishedModels | None = None,
 ) -> FitData:
     """Load the renditions of one fit; the pools come from the training side of the split.
 
@@ -108,21 +108,21 @@ def load_fit_data(
         Split of pieces of the recipe's data sets.
     cache
         Folder of computed features.
-    heads
-        Published heads; required if the recipe has `teacher_labels`.
+    published
+        Published networks; required if the recipe has `teacher_labels`.
 
     Raises
     ------
     ValueError
-        The recipe has `teacher_labels`, and there are no heads.
+        The recipe has `teacher_labels`, and a published network is missing.
     """
     names = {(piece.dataset, piece.name) for piece in split.train}
 
     def of_training_side(renditions: list[PieceRendering]) -> list[PieceRendering]:
         return [one for one in renditions if (one[0].dataset, one[0].name) in names]
 
-    if recipe.teacher_labels and heads is None:
-        raise ValueError(f"cannot fit {recipe.name}: its `teacher_labels` need the published heads")
+    if recipe.teacher_labels and (published is None or published.tagger is None):
+        raise ValueError(f"cannot fit {recipe.name}: its `teacher_labels` need published networks")
     training, validation, pool, unlabelled = (
         load_renditions(selected, recipe.front_end, cache)
         for selected in (
@@ -132,11 +132,12 @@ def load_fit_data(
             of_training_side(teacher_labelled_renditions(recipe, pieces)),
         )
     )
-    if recipe.teacher_labels and heads:
+    if recipe.teacher_labels and published:
         own, _ = _labelled(recipe, split.train)
         labelled = all_renderings(own, recipe.renderings)
-        regressor = MusicnnRegressor(heads, recipe.teacher_labels.heads_weight)
-        training += label_by_teacher(unlabelled, labelled, regressor, cache)
+        affect = PublishedAffect(published.heads, moods=True)
+        regressor = MusicnnRegressor(affect, recipe.teacher_labels.published_weight)
+        training += label_by_teacher(unlabelled, labelled, regressor, published, cache)
     return FitData(training, validation, pool)
 
 
@@ -178,6 +179,7 @@ def load_distillation_data(
             load_targets(renditions, teachers, cache),
             recipe.front_end,
             statistics,
+            recipe.draw_weights,
         )
 
     targets = sum(group.size for group in target_groups(recipe))

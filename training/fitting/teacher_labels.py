@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 
 from training.fitting.recipe import LABELLED_BY_TEACHER
 from training.fitting.regressor import MusicnnRegressor
-from training.sound.feature_cache import load_embeddings
+from training.sound.published import PublishedModels
 from training.sound.renditions import PieceRendering, Rendition
 
 _AVERAGED_WINDOWS = 5  # 15 s: the regressor is fitted to means, and single windows vary more
@@ -19,6 +19,7 @@ def label_by_teacher(
     unlabelled: list[Rendition],
     labelled: list[PieceRendering],
     regressor: MusicnnRegressor,
+    published: PublishedModels,
     cache: Path,
 ) -> list[Rendition]:
     """Fit the regressor to labelled music, and label other music with it, every 3 s.
@@ -31,6 +32,8 @@ def label_by_teacher(
         Renditions with labels, all of the training side.
     regressor
         Regressor to fit.
+    published
+        Published networks, whose features the regressor needs.
     cache
         Folder of computed features.
 
@@ -42,25 +45,25 @@ def label_by_teacher(
     Raises
     ------
     FileNotFoundError, ValueError
-        As `load_embeddings`.
+        As `PublishedModels.load_features`.
     """
-    known = load_embeddings(labelled, cache)
+    known = published.load_features(labelled, cache)
     regressor.fit(
         np.stack([one.mean(axis=0, dtype=np.float64) for _, one in known]),
         np.stack([piece.mean_label for piece, _ in labelled]),
         np.array([piece.group for piece, _ in labelled]),
     )
-    new = load_embeddings([(one.piece, one.rendering) for one in unlabelled], cache)
+    new = published.load_features([(one.piece, one.rendering) for one in unlabelled], cache)
     return [
-        with_labels(one, ends, regressor.predict(_averaged(embeddings)))
-        for one, (ends, embeddings) in zip(unlabelled, new, strict=True)
+        with_labels(one, ends, regressor.predict(_averaged(features)))
+        for one, (ends, features) in zip(unlabelled, new, strict=True)
     ]
 
 
-def _averaged(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Average each embedding (n, 200) with its neighbours in time."""
+def _averaged(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Average each window's features, (n, size), with its neighbours' in time."""
     averaged: NDArray[np.float64] = uniform_filter1d(
-        embeddings.astype(np.float64), _AVERAGED_WINDOWS, axis=0, mode="nearest"
+        features.astype(np.float64), _AVERAGED_WINDOWS, axis=0, mode="nearest"
     )
     return averaged
 

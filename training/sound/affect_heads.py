@@ -19,8 +19,8 @@ from training.sound.teacher import EMBEDDING_SIZE
 HEADS = ("deam1", "emomusic1", "emomusic2")
 TRAINED_ON = frozenset({"deam", "deam-dynamic", "emomusic", "emomusic-dynamic"})
 """Data sets whose labels the heads know: an evaluation on these must not use the heads."""
-HEADS_WEIGHT = 0.3
-"""Weight of the heads beside a regressor that is fitted to labels."""
+PUBLISHED_WEIGHT = 0.3
+"""Weight of published networks beside a regressor that is fitted to labels."""
 FILE = Path("teachers/musicnn-heads.npz")
 """The weights, below a data folder."""
 

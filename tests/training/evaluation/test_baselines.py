@@ -1,4 +1,4 @@
-"""Test baselines with heads on MusiCNN's embedding, on features with a known relation to labels."""
+"""Test baselines with published networks, on features with a known relation to labels."""
 
 from dataclasses import replace
 
@@ -9,10 +9,14 @@ from training.evaluation import baselines
 from training.evaluation.baselines import Baseline, BaselineFeatures, evaluate_baselines
 from training.fitting import regressor
 from training.predict import piece_means
+from training.sound.published import PublishedModels
 from training.sound.renditions import RECORDED
+from training.sound.tagger import CLASSES
 from training.splits import fold_of_each
 
 ZERO_SHOT, WITH_HEADS = "MusiCNN heads, zero-shot", "MusiCNN + SVR, all sets, with heads"
+MOODS = "MusiCNN heads and YAMNet moods, zero-shot"
+WITH_MOODS = "MusiCNN + SVR, all sets, with heads and moods"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,8 @@ def pieces(make_piece):
 
 
 @pytest.fixture(scope="module")
-def evaluated(pieces, make_recipe, make_heads, tmp_path_factory):
-    """Evaluate the baselines; the mean of each embedding is the valence and 0.1."""
+def evaluated(pieces, make_recipe, published, tmp_path_factory):
+    """Evaluate the baselines; embedding and happiness are the valence and 0.1."""
 
     def load(renditions, _cache):
         return [
@@ -40,19 +44,27 @@ def evaluated(pieces, make_recipe, make_heads, tmp_path_factory):
             for piece, _ in renditions
         ]
 
+    def load_features(_, renditions, cache):
+        is_happy = np.array([mood == "happy" for mood in CLASSES])
+        return [
+            (ends, np.concatenate([values, values[:, :1] * is_happy], axis=1))
+            for ends, values in load(renditions, cache)
+        ]
+
     recipe = make_recipe(datasets={"musemodataset": 0.5, "previews": 0.5})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "load_embeddings", load)
+        patch.setattr(PublishedModels, "load_features", load_features)
         patch.setattr(regressor, "_GRID", {"svr__C": [1.0]})
         cache = tmp_path_factory.mktemp("cache")
         fold_of = fold_of_each(pieces, 2)
-        return evaluate_baselines(recipe, pieces, cache, fold_of, 1, make_heads(), joint_only=True)
+        return evaluate_baselines(recipe, pieces, cache, fold_of, 1, published, joint_only=True)
 
 
 def test_only_baselines_of_all_sets_are_evaluated(evaluated):
     assert set(evaluated) == {"musemodataset", "previews"}
     for table in evaluated.values():
-        assert set(table) == {"MusiCNN + SVR, all sets", ZERO_SHOT, WITH_HEADS}
+        assert set(table) == {"MusiCNN + SVR, all sets", ZERO_SHOT, WITH_HEADS, MOODS, WITH_MOODS}
 
 
 def test_heads_alone_know_no_labels(evaluated):
@@ -62,19 +74,20 @@ def test_heads_alone_know_no_labels(evaluated):
     np.testing.assert_allclose(predictions[:, 1], 0.0, atol=1e-6)
 
 
-def test_an_average_with_heads_is_in_the_scale_of_the_labels(evaluated):
-    predictions, labels = piece_means(evaluated["previews"][WITH_HEADS])
+@pytest.mark.parametrize("name", [WITH_HEADS, MOODS, WITH_MOODS])
+def test_published_networks_are_in_the_scale_of_the_labels(evaluated, name):
+    predictions, labels = piece_means(evaluated["previews"][name])
     assert np.corrcoef(predictions[:, 0], labels[:, 0])[0, 1] > 0.95
     assert abs(np.mean(predictions[:, 0] - labels[:, 0])) < 0.1
 
 
 def test_heads_are_left_out_for_data_sets_that_they_know(
-    pieces, make_recipe, make_heads, tmp_path, monkeypatch
+    pieces, make_recipe, published, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(baselines, "BASELINES", ())
     recipe = make_recipe(datasets={"deam": 0.5, "previews": 0.5})
     fold_of = fold_of_each(pieces, 2)
-    assert evaluate_baselines(recipe, pieces, tmp_path, fold_of, 1, make_heads()) == {}
+    assert evaluate_baselines(recipe, pieces, tmp_path, fold_of, 1, published) == {}
 
 
 def test_no_group_of_the_test_side_is_trained_on_in_any_data_set(make_piece, make_recipe):

@@ -1,9 +1,10 @@
-"""Test the regressor on MusiCNN's embedding, on embeddings with a known relation to labels."""
+"""Test the regressor on MusiCNN's embedding, on features with a known relation to labels."""
 
 import numpy as np
 import pytest
 
-from training.fitting.regressor import HeadsInLabelScale, MusicnnRegressor
+from training.fitting.regressor import MusicnnRegressor, PublishedInLabelScale
+from training.sound.published import PublishedAffect
 
 
 @pytest.fixture(scope="module")
@@ -16,27 +17,32 @@ def data():
     return embeddings, labels, np.array([f"group{k // 3}" for k in range(60)])
 
 
-def test_heads_get_the_mean_and_scale_of_the_labels(data, make_heads):
+@pytest.fixture
+def heads(make_heads):
+    return PublishedAffect(make_heads(), moods=False)
+
+
+def test_published_networks_get_the_mean_and_scale_of_the_labels(data, heads):
     embeddings, labels, _ = data
-    found = HeadsInLabelScale(make_heads()).fit(embeddings, labels).predict(embeddings)
+    found = PublishedInLabelScale(heads).fit(embeddings, labels).predict(embeddings)
     assert found.mean(axis=0) == pytest.approx(labels.mean(axis=0))
     assert found[:, 0].std() == pytest.approx(labels[:, 0].std())
     assert np.corrcoef(found[:, 0], labels[:, 0])[0, 1] > 0.99
 
 
-def test_heads_do_not_know_which_label_is_whose(data, make_heads):
+def test_published_networks_do_not_know_which_label_is_whose(data, heads):
     embeddings, labels, _ = data
     one, other = (
-        HeadsInLabelScale(make_heads()).fit(embeddings, paired).predict(embeddings)
+        PublishedInLabelScale(heads).fit(embeddings, paired).predict(embeddings)
         for paired in (labels, labels[::-1])
     )
     np.testing.assert_allclose(one, other)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
-def test_the_weight_is_that_of_the_heads(data, make_heads, weight):
+def test_the_weight_is_that_of_the_published_networks(data, heads, weight):
     embeddings, labels, groups = data
-    regressor = MusicnnRegressor(make_heads(), weight).fit(embeddings, labels, groups)
+    regressor = MusicnnRegressor(heads, weight).fit(embeddings, labels, groups)
     error = np.abs(regressor.predict(embeddings) - labels).mean(axis=0)
     assert error[0] < 0.15
     assert (error[1] < 0.15) == (weight < 1.0)  # the heads know no arousal

@@ -219,6 +219,17 @@ def test_each_embedding_belongs_to_its_window(counting, embeddings):
     assert np.array_equal(is_other, raw.mean(axis=1) > 30.0)
 
 
+def test_windows_are_drawn_by_the_weight_of_their_data_set(counting, embeddings):
+    other = counting("other", dataset="other")
+    sampler = DistillationSampler(
+        [counting(), other], [embeddings, embeddings], SPEC, draw_weights={"other": 3.0}
+    )
+    other.frames[:] = -1.0
+    last = sampler.batch(draw_uniforms(0, 1, 2000)).mel[:, 0, -1].numpy()
+    assert np.mean(last == -1.0) == pytest.approx(0.75, abs=0.04)
+    assert len(np.unique(last)) == 1 + len(embeddings[0])
+
+
 def test_embeddings_are_standardised_by_their_own_statistics(counting, embeddings):
     sampler = DistillationSampler([counting()], [embeddings], SPEC)
     embedding = sampler.select(np.arange(len(sampler))).target
