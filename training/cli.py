@@ -26,6 +26,7 @@ from training.evaluation_commands import (
 )
 from training.fitting.checkpoint import save_atomically
 from training.fitting.distill import distill as distill_network
+from training.fitting.label_scale import read_in_network_scale
 from training.fitting.pretrained import (
     PRETRAINED_DIR,
     Pretrained,
@@ -207,7 +208,9 @@ def fit(
                 "cannot use the default run folder with --change: name a --run-dir for it"
             )
         run = run or Path("runs") / chosen.name
-        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        pieces = read_in_network_scale(
+            chosen.all_datasets, chosen.label_scales, data or DEFAULT_DATA
+        )
         published = find_published_models(
             data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
         )

@@ -7,7 +7,6 @@ from typing import Annotated
 import torch
 import typer
 
-from training.datasets import read_data_sets
 from training.evaluation.ablation import FULL, ablation_arms, summarise
 from training.evaluation.ablation import ablate as run_ablation
 from training.evaluation.ablation import markdown as ablation_markdown
@@ -20,6 +19,7 @@ from training.evaluation.figures import attention as plot_attention
 from training.evaluation.leave_one_out import leave_one_out as run_leave_one_out
 from training.evaluation.leave_one_out import markdown as leave_one_out_markdown
 from training.evaluation.markdown import markdown as evaluation_markdown
+from training.fitting.label_scale import read_in_network_scale
 from training.fitting.recipe import FitRecipe
 from training.fitting.recipe_files import load_recipe, with_overrides
 from training.options import (
@@ -55,7 +55,9 @@ def evaluate(
         if change and output is None:
             raise ValueError("cannot use the default report with --change: name an --output for it")
         output = report_path(output, chosen)
-        pieces = read_data_sets(chosen.all_datasets, data or DEFAULT_DATA)
+        pieces = read_in_network_scale(
+            chosen.all_datasets, chosen.label_scales, data or DEFAULT_DATA
+        )
         published = find_published_models(
             data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
         )
@@ -93,7 +95,7 @@ def leave_one_out(
         output = output or Path("runs") / f"{chosen.name}-leave-one-out.json"
         extra = tuple(one for one in also or () if one not in chosen.datasets)
         names = dict.fromkeys([*chosen.all_datasets, *extra])
-        pieces = read_data_sets(names, data or DEFAULT_DATA)
+        pieces = read_in_network_scale(names, chosen.label_scales, data or DEFAULT_DATA)
         published = find_published_models(
             data or DEFAULT_DATA, required=bool(chosen.teacher_labels)
         )
@@ -133,7 +135,7 @@ def ablate(
         if against not in recipes:
             raise ValueError(f"invalid --against {against}: arms are {', '.join(recipes)}")
         names = dict.fromkeys(name for one in recipes.values() for name in one.all_datasets)
-        pieces = read_data_sets(list(names), data or DEFAULT_DATA)
+        pieces = read_in_network_scale(names, chosen.label_scales, data or DEFAULT_DATA)
         arms = run_ablation(chosen, pieces, cache, jobs, variant or [])
         summary = summarise(arms, list(chosen.datasets), against)
         typer.echo(ablation_markdown(summary, against))

@@ -1,9 +1,11 @@
 """Diagnostics of cross-validated networks: dense trajectories, arousal steps, simulated venues."""
 
+import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.progress import track
 
@@ -20,7 +22,7 @@ from training.splits import split
 
 PLAIN, OTHER_FONT = "as it is", "another sound font"
 _OTHER_FONT_FILE = "sf_GMbank.sf2"  # no recipe trains with it
-_VENUE_SECONDS = 30.0
+_VENUE_SECONDS, _VENUE_PIECES = 15.0, 150  # of each data set
 _PIECE_INTERVAL, _CLIP_INTERVAL, _VENUE_INTERVAL = 0.5, 0.25, 2.0
 
 
@@ -35,7 +37,8 @@ class FoldDiagnostics:
     arousal_steps
         Trajectories over calm, then excited clips, with the time of the step in seconds.
     venues
-        Trajectories of the first 30 s of each piece, by simulated venue; none of precomputed views.
+        Trajectories of the first 15 s of up to 150 pieces of each data set in all folds together,
+        by simulated venue; none of precomputed views.
     """
 
     dense: list[Trajectory]
@@ -52,8 +55,7 @@ def run_diagnostics(
     jobs: int,
 ) -> list[FoldDiagnostics]:
     """Run the diagnostics of each result, which are those of one seed."""
-    own = [piece for piece in pieces if piece.dataset in recipe.datasets]
-    venues = _by_venue(_shorten(own), recipe)
+    venues = _by_venue(_select_for_venues(pieces, recipe), recipe)
     # Computed here, on all cores, before one process a fold reads them.
     load_renditions([one for part in venues.values() for one in part], recipe.front_end, cache)
     tasks = [(recipe, pieces, one, cache, folds) for one in results]
@@ -67,6 +69,12 @@ def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Fol
     spec = recipe.front_end
     test = split(pieces, result.fold, folds, result.seed, recipe.datasets).test
     test = [piece for piece in test if piece.dataset in recipe.datasets]
+    names = {(piece.dataset, piece.name) for piece in test}
+    in_venues = [
+        piece
+        for piece in _select_for_venues(pieces, recipe)
+        if (piece.dataset, piece.name) in names
+    ]
     network = result.network(recipe)
     lag = result.test[0].lag if result.test else 0.0
     renditions = load_renditions(all_renderings(test, recipe.renderings[:1]), spec, cache)
@@ -80,7 +88,7 @@ def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Fol
             predict_trajectory(network, one, _VENUE_INTERVAL, spec)
             for one in load_renditions(part, spec, cache)
         ]
-        for name, part in _by_venue(_shorten(test), recipe).items()
+        for name, part in _by_venue(in_venues, recipe).items()
     }
     rated_once = [one for one in clips if len(one.piece.times) == 1]
     return FoldDiagnostics(
@@ -90,9 +98,16 @@ def _diagnose(task: tuple[FitRecipe, list[Piece], FoldResult, Path, int]) -> Fol
     )
 
 
-def _shorten(pieces: list[Piece]) -> list[Piece]:
-    """Shorten MIDI pieces to what is rendered in venues."""
-    return [replace(piece, end=_VENUE_SECONDS) if piece.is_midi else piece for piece in pieces]
+def _select_for_venues(pieces: list[Piece], recipe: FitRecipe) -> list[Piece]:
+    """Select the beginnings of evenly spaced pieces of each data set."""
+    selected = []
+    for dataset in recipe.datasets:
+        own = [piece for piece in pieces if piece.dataset == dataset]
+        for k in np.linspace(0, len(own) - 1, min(_VENUE_PIECES, len(own))):
+            piece = own[round(k)]
+            end = min(piece.end or math.inf, piece.start + _VENUE_SECONDS)
+            selected.append(replace(piece, end=end))
+    return selected
 
 
 def _by_venue(pieces: list[Piece], recipe: FitRecipe) -> dict[str, list[PieceRendering]]:

@@ -147,7 +147,7 @@ class _LabelTask:
         learner = cast("Learner", model.module)
         progress = step / self._recipe.steps
         auxiliary = learner.loss(predictions, targets, progress)
-        heads = learner.in_label_scales(predictions.labelled[:3], batch.rows)
+        heads = predictions.labelled[:3]
         labelled = label_loss(heads, targets.label, batch.rows, self._recipe, progress)
         return labelled + auxiliary
 

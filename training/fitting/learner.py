@@ -46,37 +46,6 @@ class UnlabelledViews(NamedTuple):
     augmented: Views
 
 
-class LabelScales(nn.Module):
-    """Scale and offset of the labels of each data set, about a neutral scale.
-
-    Raters of one data set use more of the scale than those of another, or its middle is elsewhere.
-    Over the data sets that are evaluated, the geometric mean of the scales is 1 and the mean of the
-    offsets 0, so that predictions in the neutral scale are those of the network itself.
-
-    Parameters
-    ----------
-    recipe
-        Recipe with the data sets.
-    """
-
-    def __init__(self, recipe: FitRecipe) -> None:
-        super().__init__()
-        self._index = {name: k for k, name in enumerate(recipe.batch_shares)}
-        self._neutral = [self._index[name] for name in recipe.datasets]
-        self.log_scale = nn.Parameter(torch.zeros(len(self._index), 2))
-        self.offset = nn.Parameter(torch.zeros(len(self._index), 2))
-
-    def forward(self, prediction: Tensor, rows: dict[str, slice]) -> Tensor:
-        """Convert predictions (B, 2) from the neutral scale to those of the data sets of rows."""
-        log_scale = self.log_scale - self.log_scale[self._neutral].mean(dim=0)
-        offset = self.offset - self.offset[self._neutral].mean(dim=0)
-        converted = [
-            prediction[part] * log_scale[self._index[name]].exp() + offset[self._index[name]]
-            for name, part in rows.items()
-        ]
-        return torch.cat(converted)
-
-
 class Predictions(NamedTuple):
     """Predictions for the windows of a batch.
 
@@ -112,7 +81,6 @@ class Learner(nn.Module):
             if recipe.saml
             else None
         )
-        self.scales = LabelScales(recipe) if recipe.own_scale else None
         self.diagnostics: PseudoLabelDiagnostics | None = None
 
     def train(self, mode: bool = True) -> "Learner":
@@ -138,14 +106,6 @@ class Learner(nn.Module):
                 unlabelled = _heads(self.labeller(*pool.plain))
             unlabelled = _heads(self.network(*pool.augmented)) + unlabelled
         return Predictions(labelled, unlabelled)
-
-    def in_label_scales(
-        self, heads: tuple[Tensor, ...], rows: dict[str, slice]
-    ) -> tuple[Tensor, ...]:
-        """Convert each head's predictions (B, 2) to the scales of the data sets of rows."""
-        if self.scales is None:
-            return heads
-        return tuple(self.scales(head, rows) for head in heads)
 
     def loss(self, predictions: Predictions, targets: Targets, progress: float) -> Tensor:
         """Compute the loss of PCL and SAML, 0 without them, and add the batch to the memory.

@@ -16,6 +16,7 @@ from damer.nn import NetworkSize
 from damer.nn.pcl import PCLSettings
 from damer.nn.saml import Across
 from damer.views import FrontEndSpec
+from training.fitting.label_scale import LabelScale
 from training.sound.affect_heads import PUBLISHED_WEIGHT, TRAINED_ON
 from training.sound.render import Rendering
 
@@ -99,8 +100,8 @@ class Recipe(BaseModel):
     variations
         Further renderings, for training only. Default: none.
     excerpt_seconds
-        Longest part of each unlabelled piece of a data set, from its start, in seconds. Default:
-        all of it.
+        Longest part of each unlabelled or auxiliary piece of a data set, from its start, in
+        seconds. Default: all of it.
     steps, batch
         Optimiser steps, and windows in each. Default: 700 and 64.
     learning_rate, weight_decay, warmup
@@ -228,7 +229,9 @@ class TeacherLabels(BaseModel):
     share
         Their share of a batch, relative to those of the data sets. Default: 0.2.
     weight
-        Weight of their loss at the first step; it falls linearly to 0 at the last. Default: 1.
+        Weight of their loss at the first step; it changes linearly. Default: 1.
+    last_weight
+        Weight at the last step. Default: 0.
     published_weight
         Weight of published networks beside a support vector regressor that is fitted to the
         training side of the split. Default: 0.3.
@@ -239,6 +242,7 @@ class TeacherLabels(BaseModel):
     pool: Annotated[list[str], Field(min_length=1)]
     share: Part = 0.2
     weight: Weight = 1.0
+    last_weight: Weight = 0.0
     published_weight: Share = PUBLISHED_WEIGHT
 
 
@@ -253,9 +257,9 @@ class FitRecipe(Recipe):
         Batch share of each data set for training only. Default: none.
     weights
         Weight of the loss of data sets whose labels are weak. Default: 1 for every set.
-    own_scale
-        Whether to learn a scale and an offset of the labels of each data set, about the neutral
-        scale that the network predicts. Default: false.
+    label_scales
+        How to convert the labels of data sets to the scale of the network. Default: they are used
+        as they are.
     teacher_labels
         Further labels, by regressors on MusiCNN's embedding. Default: none.
     error_loss
@@ -276,7 +280,7 @@ class FitRecipe(Recipe):
     datasets: dict[str, Part]
     auxiliary: dict[str, Part] = {}
     weights: dict[str, Positive] = {}
-    own_scale: bool = False
+    label_scales: dict[str, LabelScale] = {}
     teacher_labels: TeacherLabels | None = None
     error_loss: Weight = 0.1
     view_loss: Weight = 0.3
@@ -294,9 +298,10 @@ class FitRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
-    def _weights_are_of_data_sets(self) -> Self:
-        if unknown := self.weights.keys() - self.labelled.keys():
-            raise ValueError(f"`weights` has {min(unknown)}, which is no data set of the recipe")
+    def _tables_are_of_data_sets(self) -> Self:
+        for key in ("weights", "label_scales"):
+            if unknown := getattr(self, key).keys() - self.labelled.keys():
+                raise ValueError(f"`{key}` has {min(unknown)}, which is no data set of the recipe")
         return self
 
     @model_validator(mode="after")
@@ -341,7 +346,7 @@ class FitRecipe(Recipe):
         """
         kept = {
             key: {name: value for name, value in getattr(self, key).items() if name != dataset}
-            for key in ("datasets", "auxiliary", "weights")
+            for key in ("datasets", "auxiliary", "weights", "label_scales")
         }
         if not kept["datasets"]:
             raise ValueError(f"cannot leave {dataset} out: {self.name} has no other data set")
@@ -351,7 +356,8 @@ class FitRecipe(Recipe):
         """Weight of the loss of each batch share after a share `progress` of the steps."""
         weights = {name: self.weights.get(name, 1.0) for name in self.labelled}
         if self.teacher_labels:
-            weights[LABELLED_BY_TEACHER] = self.teacher_labels.weight * (1.0 - progress)
+            first, last = self.teacher_labels.weight, self.teacher_labels.last_weight
+            weights[LABELLED_BY_TEACHER] = first + (last - first) * progress
         return weights
 
 

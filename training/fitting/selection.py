@@ -232,7 +232,7 @@ def _in_one_rendering(
 
 
 def _excerpts(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[Piece]:
-    """Cut unlabelled pieces to the length that the recipe sets."""
+    """Cut unlabelled or auxiliary pieces to the length that the recipe sets."""
     longest = recipe.excerpt_seconds
     return [
         replace(piece, end=min(piece.end or math.inf, piece.start + longest[piece.dataset]))
@@ -243,6 +243,7 @@ def _excerpts(recipe: FitRecipe | DistillRecipe, pieces: list[Piece]) -> list[Pi
 
 
 def _labelled(recipe: FitRecipe, pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Pieces of the recipe's data sets, and of its auxiliary ones."""
+    """Pieces of the recipe's data sets, and excerpts of its auxiliary ones."""
     own = [piece for piece in pieces if piece.dataset in recipe.datasets]
-    return own, [piece for piece in pieces if piece.dataset in recipe.auxiliary]
+    auxiliary = [piece for piece in pieces if piece.dataset in recipe.auxiliary]
+    return own, _excerpts(recipe, auxiliary)

@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).with_name("distributed_fits.py")
 AUGMENTATION = Augmentation(gain_db=6.0, noise=0.3, room=0.3, codec=0.3, mask_frames=4)
 KINDS = {
     "labels": {},
-    "two sets": {"datasets": {"musemodataset": 0.6, "vgmidi": 0.4}, "own_scale": True},
+    "two sets": {"datasets": {"musemodataset": 0.6, "vgmidi": 0.4}},
     "saml": {"saml": SAML(size=24, weight=0.5)},
     "pcl": {
         "pcl": PCL(

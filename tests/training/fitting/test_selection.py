@@ -76,6 +76,17 @@ def test_unlabelled_pieces_are_cut_to_excerpts(make_piece):
     assert ends == {"long": 30.0, "segment": 40.0, "seen": None}
 
 
+def test_auxiliary_pieces_are_cut_to_excerpts_and_others_are_not(make_piece, make_recipe):
+    songs = [make_piece("rated"), make_piece("sorted", dataset="previews")]
+    recipe = make_recipe(
+        datasets={"musemodataset": 0.5},
+        auxiliary={"previews": 0.5},
+        excerpt_seconds={"previews": 20.0, "musemodataset": 10.0},
+    )
+    ends = {piece.name: piece.end for piece, _ in training_renditions(recipe, songs)}
+    assert ends == {"rated": None, "sorted": 20.0}
+
+
 def test_distillation_needs_the_teacher_for_everything(pieces):
     recipe = DistillRecipe(
         name="student", window_frames=43, pool=["musemodataset", "recordings"],
