@@ -10,7 +10,8 @@ import torch
 from damer.nn import NetworkSize
 from damer.views import FrontEnd, FrontEndSpec
 from training.datasets import Piece
-from training.fitting.recipe import Augmentation, FitRecipe
+from training.fitting.recipe import FitRecipe
+from training.fitting.recipe_tables import Augmentation
 from training.sound.affect_heads import AffectHeads
 from training.sound.published import PublishedModels
 from training.sound.renditions import RECORDED, Rendition

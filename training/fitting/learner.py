@@ -18,7 +18,8 @@ from damer.nn.pcl import (
     weight_at,
 )
 from damer.nn.saml import StyleAnchoredMemory, contrastive_loss, update_momentum_encoder
-from training.fitting.recipe import PCL, SAML, FitRecipe
+from training.fitting.recipe import FitRecipe
+from training.fitting.recipe_tables import PCL, SAML
 
 Views = tuple[Tensor, Tensor]
 

@@ -17,7 +17,7 @@ from training.evaluation.ablation import (
     summarise,
 )
 from training.evaluation.ablation_report import write_ablation_report
-from training.fitting.recipe import PCL, SAML
+from training.fitting.recipe_tables import PCL, SAML
 from training.metrics import bootstrap_interval
 from training.predict import piece_means
 from training.sound.render import Rendering

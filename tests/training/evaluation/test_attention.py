@@ -12,7 +12,7 @@ from training.evaluation.attention import (
     cut_audio_windows,
     load_fitted,
 )
-from training.fitting.recipe import Augmentation
+from training.fitting.recipe_tables import Augmentation
 
 SPEC = FrontEndSpec(window_frames=44)
 SILENT = Augmentation(gain_db=0.0, equaliser_db=0.0)

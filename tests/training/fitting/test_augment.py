@@ -9,7 +9,7 @@ from damer.views.gammatone import erb_centre_frequencies
 from damer.views.mel import hz_to_mel, mel_to_hz
 from training.fitting import augment as augment_module
 from training.fitting.augment import AUGMENT_UNIFORMS, Augment
-from training.fitting.recipe import Augmentation
+from training.fitting.recipe_tables import Augmentation
 
 SPEC = FrontEndSpec()
 STILL = {"gain_db": 0.0, "equaliser_db": 0.0, "mask_frames": 0, "mask_bands": 0}

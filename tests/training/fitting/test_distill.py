@@ -6,7 +6,8 @@ import torch
 
 from damer.nn import NetworkSize
 from training.fitting.distill import distill, explained_variance, target_errors
-from training.fitting.recipe import Augmentation, DistillRecipe
+from training.fitting.recipe import DistillRecipe
+from training.fitting.recipe_tables import Augmentation
 from training.fitting.sampling import DistillationSampler
 from training.fitting.targets import TargetGroup
 

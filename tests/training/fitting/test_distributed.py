@@ -16,7 +16,8 @@ from training.fitting import loop
 from training.fitting.distill import distill
 from training.fitting.distributed import BatchConsistentDropout, RankSlice
 from training.fitting.fit import fit
-from training.fitting.recipe import PCL, SAML, Augmentation, DistillRecipe
+from training.fitting.recipe import DistillRecipe
+from training.fitting.recipe_tables import PCL, SAML, Augmentation
 from training.fitting.sampling import DistillationSampler, LabelledSampler, draw_uniforms
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(200)]

@@ -9,7 +9,7 @@ import torch
 
 from training.fitting import fit as module
 from training.fitting.fit import fit, validate
-from training.fitting.recipe import Augmentation
+from training.fitting.recipe_tables import Augmentation
 
 pytestmark = pytest.mark.train
 UNCHANGED = Augmentation(gain_db=0.0, equaliser_db=0.0, mask_frames=0, mask_bands=0)

@@ -5,7 +5,7 @@ import torch
 
 from damer.nn import DAMER
 from training.fitting.pretrained import init_heads_by_ridge
-from training.fitting.recipe import Augmentation
+from training.fitting.recipe_tables import Augmentation
 from training.fitting.sampling import LabelledSampler
 from training.sound.renditions import cut_windows
 

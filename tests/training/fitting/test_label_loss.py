@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from training.fitting.label_loss import label_loss
-from training.fitting.recipe import LABELLED_BY_TEACHER, TeacherLabels
+from training.fitting.recipe import LABELLED_BY_TEACHER
+from training.fitting.recipe_tables import TeacherLabels
 
 ALL = {"musemodataset": slice(0, 32)}
 

@@ -8,7 +8,7 @@ from damer.nn import DAMER
 from damer.nn.pcl import PCLSettings
 from training.fitting.fit import fit
 from training.fitting.learner import Learner, Targets, UnlabelledViews
-from training.fitting.recipe import PCL, SAML
+from training.fitting.recipe_tables import PCL, SAML
 
 pytestmark = pytest.mark.train
 BOTH = {

@@ -8,7 +8,8 @@ from damer.nn import DAMER, NetworkSize
 from training.fitting import pretrained as module
 from training.fitting.distill import Student, distill
 from training.fitting.pretrained import Pretrained, load_pretrained, save_pretrained
-from training.fitting.recipe import Augmentation, DistillRecipe
+from training.fitting.recipe import DistillRecipe
+from training.fitting.recipe_tables import Augmentation
 from training.fitting.sampling import DistillationSampler
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.fitting.recipe import LABELLED_BY_TEACHER, DistillRecipe, TeacherLabels
+from training.fitting.recipe import LABELLED_BY_TEACHER, DistillRecipe
+from training.fitting.recipe_tables import TeacherLabels
 from training.fitting.selection import (
     distillation_sides,
     embedded_renditions,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.fitting.recipe import LABELLED_BY_TEACHER, TeacherLabels
+from training.fitting.recipe import LABELLED_BY_TEACHER
+from training.fitting.recipe_tables import TeacherLabels
 from training.fitting.regressor import MusicnnRegressor
 from training.fitting.selection import load_fit_data
 from training.sound.published import PublishedModels
