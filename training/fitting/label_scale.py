@@ -1,4 +1,4 @@
-"""Scales of labels: raters of different data sets mean different things by the same number."""
+"""Convert labels of different data sets to one scale, in which the network predicts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

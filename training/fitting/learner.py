@@ -1,4 +1,4 @@
-"""Network in training, with label scales and the momentum copies and memory of PCL and SAML."""
+"""Network in training, with the momentum copies and memory of PCL and SAML."""
 
 import copy
 from typing import NamedTuple
